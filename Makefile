@@ -1,0 +1,61 @@
+# Scriptorium. `make help` lists the targets.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+
+.PHONY: help setup demo test check format lock clean up down
+
+help: ## show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "setup: $(PYTHON) is too old: Scriptorium needs Python 3.11 or newer. Set PYTHON=python3.11 and run make again." >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || \
+	  { echo "setup: a virtual environment cannot be made: Python's venv is missing. Install it (Debian: apt install python3-venv) and run make again." >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) || \
+	  { echo "setup: uv cannot be installed: is the package index reachable? Then run make again." >&2; exit 1; }
+
+setup: $(BIN)/uv ## build every environment (nothing to do the second time)
+	@PYTHONPATH=. $(BIN)/python -m deploy.local.environments
+
+light: $(BIN)/uv
+	@PYTHONPATH=. $(BIN)/python -m deploy.local.environments light
+
+demo: setup ## a real book becomes a served model and a report, on this machine, in a few minutes
+	@$(BIN)/python -m deploy.local.demo
+
+test: setup ## every test that this machine can run
+	@$(BIN)/lint-imports --no-logo >/dev/null || $(BIN)/lint-imports
+	@$(BIN)/python -m pytest tests/unit tests/contract tests/integration tests/e2e
+
+check: light ## format, lint, types, import rules and unit tests, in under a minute
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m pytest -q tests/unit tests/contract
+
+format: light ## format the code and mend what the linter can
+	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
+
+up: setup ## start the local stack
+	@$(BIN)/scriptorium up
+
+down: ## stop the local stack
+	@$(BIN)/scriptorium down
+
+COMPILE := $(BIN)/uv pip compile --quiet --upgrade --no-header --no-annotate --no-emit-find-links --no-emit-index-url --python-version 3.11
+lock: $(BIN)/uv ## compile the pinned requirement files anew
+	@$(COMPILE) pyproject.toml -o requirements.txt
+	@$(COMPILE) -c requirements.txt --group dev pyproject.toml -o requirements-dev.txt
+	@$(COMPILE) services/trainer/requirements.in -o services/trainer/requirements.txt
+	@sed -i 's/^\(torch==[0-9.]*\)+cpu$$/\1/' services/trainer/requirements.txt
+	@$(COMPILE) services/server/requirements-cpu.in -o services/server/requirements-cpu.txt \
+	  --no-emit-package torchvision --no-emit-package torchaudio --no-emit-package torchcodec
+
+clean: ## remove environments and everything built
+	rm -rf .venv .envs build

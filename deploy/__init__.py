@@ -1,0 +1,1 @@
+"""How the system is run: as local processes, or in containers."""

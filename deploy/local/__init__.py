@@ -1,0 +1,1 @@
+"""The whole system as processes of one machine, without containers."""

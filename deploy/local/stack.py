@@ -1,0 +1,93 @@
+"""Start, look at and stop the local stack of a data folder: what `scriptorium up`, `status` and `down` do."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import psutil
+
+from deploy.local import state as stack
+from deploy.local.services import log_path, variables
+from deploy.local.supervisor import PATIENCE
+from scriptorium.child import tail
+from scriptorium.errors import StackFailed
+from scriptorium.settings import Settings
+from scriptorium.volume import disk_errors
+
+START = timedelta(minutes=2)
+LOOK = 0.2
+
+Tell = Callable[[str], None]
+
+
+def up(settings: Settings, tell: Tell) -> stack.State:
+    """Start the stack and wait until it is ready; one that runs already is left as it is. Raises StackFailed."""
+    found = stack.running(settings)
+    if found and found.state != "stopping":
+        return wait_ready(settings, found.pid, tell)
+    with disk_errors():
+        log = log_path(settings, "supervisor")
+        log.parent.mkdir(parents=True, exist_ok=True)
+        stack.path(settings).unlink(missing_ok=True)  # of a supervisor that was killed
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "deploy.local.supervisor"],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=given(settings),
+                start_new_session=True,
+            )
+    return wait_ready(settings, process.pid, tell)
+
+
+def given(settings: Settings) -> dict[str, str]:
+    """The supervisor's environment: the data folder and port that the command line resolved."""
+    env = variables(settings)
+    if not settings.redis_url:
+        del env["SCRIPTORIUM_REDIS_URL"]  # it starts its own
+    return env
+
+
+def wait_ready(settings: Settings, pid: int, tell: Tell) -> stack.State:
+    """Wait until the supervisor says "ready"; raises StackFailed with its own words where it says something else."""
+    deadline = time.monotonic() + START.total_seconds()
+    told: set[str] = set()
+    while time.monotonic() < deadline:
+        state = stack.read(settings)
+        if state and state.state == "ready" and state.alive:
+            return state
+        if state and state.state == "failed":
+            raise StackFailed(state.error or "The stack does not start.")
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            raise StackFailed(" ".join(tail(log_path(settings, "supervisor"), 2)) or "The supervisor ended at once.")
+        for service in state.services if state else []:
+            if service.name not in told:
+                tell(f"starting {service.name}")
+                told.add(service.name)
+        time.sleep(LOOK)
+    raise StackFailed("The stack was not ready in time.", next_step="Read `scriptorium logs supervisor`.")
+
+
+def down(settings: Settings, tell: Tell) -> bool:
+    """Stop the stack and wait until nothing of it runs; False where nothing ran."""
+    state = stack.running(settings)
+    if state is None:
+        stack.path(settings).unlink(missing_ok=True)
+        return False
+    supervisor = psutil.Process(state.pid)
+    family = [supervisor, *supervisor.children(recursive=True)]
+    tell("stopping (a training saves a checkpoint first)")
+    supervisor.send_signal(signal.SIGTERM)
+    patience = (settings.stop_grace + 2 * PATIENCE).total_seconds() * 2
+    _, alive = psutil.wait_procs(family, timeout=patience)
+    for process in alive:
+        process.kill()
+    psutil.wait_procs(alive, timeout=5)
+    stack.path(settings).unlink(missing_ok=True)
+    return True

@@ -1,0 +1,77 @@
+"""What is known of a local stack: a file in the data folder, believed only while its writer lives."""
+
+from __future__ import annotations
+
+import fcntl
+from pathlib import Path
+from typing import IO, Literal
+
+import psutil
+from pydantic import BaseModel
+
+from scriptorium.settings import Settings
+
+
+class Service(BaseModel):
+    """One process of the stack."""
+
+    name: str
+    pid: int
+    started: float
+    restarts: int = 0
+
+
+class State(BaseModel):
+    """The supervisor and its processes."""
+
+    pid: int
+    created: float
+    state: Literal["starting", "ready", "stopping", "failed"]
+    api_url: str
+    services: list[Service] = []
+    error: str | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the supervisor that wrote this still runs; a pid alone may be somebody else's by now."""
+        try:
+            return abs(psutil.Process(self.pid).create_time() - self.created) < 1
+        except psutil.NoSuchProcess:
+            return False
+
+
+def path(settings: Settings) -> Path:
+    """Where the state is kept."""
+    return settings.data_dir / "stack.json"
+
+
+def read(settings: Settings) -> State | None:
+    """The state of the stack as it was written last, alive or not."""
+    try:
+        return State.model_validate_json(path(settings).read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def running(settings: Settings) -> State | None:
+    """The state of the stack if its supervisor lives."""
+    state = read(settings)
+    return state if state and state.alive else None
+
+
+def write(settings: Settings, state: State) -> None:
+    """Replace the state in one step."""
+    temporary = path(settings).with_suffix(".tmp")
+    temporary.write_text(state.model_dump_json(indent=2), "utf-8")
+    temporary.replace(path(settings))
+
+
+def lock(settings: Settings) -> IO[str] | None:
+    """The right to be the data folder's one supervisor, held while the file is open; None where another has it."""
+    file = (settings.data_dir / "stack.lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file

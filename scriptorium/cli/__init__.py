@@ -1,0 +1,1 @@
+"""The `scriptorium` command: an HTTP client, plus each phase runnable by hand."""

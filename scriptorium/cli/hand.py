@@ -1,0 +1,85 @@
+"""Each phase run by hand, without a queue: the same functions that the workers call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from scriptorium import manifest
+from scriptorium.contracts import Endpoint, EvaluateRequest, MergeRequest, PrepareRequest, TrainRequest
+from scriptorium.errors import Conflict
+from scriptorium.models import check_model, locate
+from scriptorium.recipe import Recipe, find_recipe, load_recipe
+from scriptorium.report import ConsoleReport
+from scriptorium.settings import Settings
+
+
+def recipe_of(name: str, settings: Settings) -> Recipe:
+    """A recipe by name, or a file of the user's own."""
+    path = Path(name)
+    return load_recipe(path) if path.suffix in (".yaml", ".yml") else find_recipe(name, settings.recipes_dir)
+
+
+def base_of(model: str, settings: Settings) -> Path:
+    """A base model's folder: one given by path, or one by name."""
+    if Path(model).is_dir():
+        return Path(model).resolve()
+    check_model(model, settings.models)
+    return locate(model, settings.models, fetch=True)
+
+
+def run_into(output: Path, work: Callable[[Path], BaseModel]) -> BaseModel:
+    """Run a phase into a folder that appears whole or not at all; raises Conflict where it is there already."""
+    if output.exists():
+        raise Conflict(f"{output} is there already.", param="--output", next_step="Name another folder.")
+    temporary = output.with_name(f".{output.name}.tmp")
+    temporary.mkdir(parents=True, exist_ok=True)
+    result = work(temporary)
+    manifest.write(temporary, {"result": result.model_dump(mode="json")})
+    temporary.rename(output)
+    return result
+
+
+def prepare(book: Path, output: Path, model: str, recipe: Recipe, settings: Settings) -> BaseModel:
+    """Manuscript -> dataset folder."""
+    from services.data.prepare import prepare_manuscript
+
+    data = recipe.data
+    request = PrepareRequest(
+        manuscript=book.resolve(), filename=book.name, base=base_of(model, settings), prompt=data.prompt,
+        chunking=data.chunking, split=data.split,
+        references=settings.data_dir / "references" if (settings.data_dir / "references").is_dir() else None,
+    )  # fmt: skip
+    return run_into(output, lambda folder: prepare_manuscript(request, folder, ConsoleReport()))
+
+
+def train(dataset: Path, output: Path, model: str, recipe: Recipe, settings: Settings) -> BaseModel:
+    """Dataset folder -> training folder."""
+    from services.trainer.train import train_adapter
+
+    request = TrainRequest(dataset=dataset.resolve(), base=base_of(model, settings), training=recipe.training)
+    return run_into(output.resolve(), lambda folder: train_adapter(request, folder, ConsoleReport()))
+
+
+def merge(training: Path, output: Path, model: str, checkpoint: int | None, settings: Settings) -> BaseModel:
+    """Training folder -> merged model folder."""
+    from services.merger.merge import merge_adapter
+
+    request = MergeRequest(base=base_of(model, settings), training=training.resolve(), checkpoint=checkpoint)
+    return run_into(output, lambda folder: merge_adapter(request, folder, ConsoleReport()))
+
+
+def evaluate(dataset: Path, output: Path, endpoints: dict[str, Any], training: Path, settings: Settings) -> BaseModel:
+    """Two endpoints and a dataset -> report folder; `endpoints` holds base and tuned URLs and names, and the tokenizer."""
+    from services.evaluator.evaluate import evaluate_voice
+
+    request = EvaluateRequest(
+        dataset=dataset.resolve(), tokenizer=endpoints["tokenizer"], metrics=training.resolve() / "metrics.jsonl",
+        base=Endpoint(url=endpoints["base_url"], model=endpoints["base"]),
+        tuned=Endpoint(url=endpoints["tuned_url"], model=endpoints["tuned"]),
+        title=output.name, prompts=settings.evaluation_prompts, max_tokens=settings.evaluation_max_tokens,
+    )  # fmt: skip
+    return run_into(output, lambda folder: evaluate_voice(request, folder, ConsoleReport()))

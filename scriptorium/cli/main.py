@@ -1,0 +1,272 @@
+"""The `scriptorium` command. Every failure is one clear message and a status of 1; never a traceback."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from scriptorium.cli import hand
+from scriptorium.cli.client import Client
+from scriptorium.cli.follow import fetch_results, follow
+from scriptorium.cli.manuscript import open_manuscript
+from scriptorium.errors import Conflict, ScriptoriumError
+from scriptorium.settings import Settings, get_settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Model = Annotated[str | None, typer.Option("--model", "-m", help="Base model: a name on the volume or of the hub.")]
+RecipeName = Annotated[str | None, typer.Option("--recipe", "-r", help="A recipe's name, or a YAML file of your own.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Folder to write; must not exist.")]
+JobId = Annotated[str, typer.Argument(help="The job's id, ftjob-...")]
+
+
+@app.command()
+def up(
+    port: Annotated[int | None, typer.Option(help="Port of the API; 0 takes a free one.")] = None, as_json: Json = False
+) -> None:
+    """Start the local stack in the background: Redis, the API, a worker per service, and vLLM on demand."""
+    from deploy.local.stack import up as start
+
+    settings = get_settings() if port is None else get_settings().model_copy(update={"api_port": port})
+    state = start(settings, tell=err.print)
+    show(state.model_dump(), as_json, f"Ready: {state.api_url}/v1 (data in {settings.data_dir})")
+
+
+@app.command()
+def down(as_json: Json = False) -> None:
+    """Stop the local stack; jobs go on where they stopped at the next `up`."""
+    from deploy.local.stack import down as stop
+
+    stopped = stop(get_settings(), tell=err.print)
+    show({"stopped": stopped}, as_json, "Stopped." if stopped else "Nothing is running.")
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Show what runs: services, engines and jobs. The exit status is 3 where nothing runs."""
+    from deploy.local.state import running
+
+    state = running(get_settings())
+    if state is None:
+        show({"state": "down"}, as_json, "Nothing is running.")
+        raise typer.Exit(3)
+    if as_json:
+        show(state.model_dump(), as_json, "")
+        return
+    table = Table("service", "pid", "restarts", box=None)
+    for service in state.services:
+        table.add_row(service.name, str(service.pid), str(service.restarts))
+    out.print(f"{state.state}: {state.api_url}/v1")
+    out.print(table)
+
+
+@app.command()
+def logs(
+    service: Annotated[
+        str, typer.Argument(help="redis, api, data, trainer, merger, server, evaluator, supervisor, ...")
+    ],
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many lines from the end.")] = 50,
+) -> None:
+    """Print the end of a service's log."""
+    from scriptorium.child import tail
+
+    folder = get_settings().data_dir / "logs"
+    known = {path.stem: path for path in sorted(folder.glob("*.log"))}
+    if service not in known:
+        raise Conflict(f"There is no log of {service!r}; there are: {', '.join(known) or 'none'}.", param="SERVICE")
+    for line in tail(known[service], lines):
+        out.out(line)
+
+
+@app.command()
+def run(
+    book: Annotated[Path, typer.Argument(help="A .txt book, a .zip, or a folder of chunk_*.txt files.")],
+    model: Model = None,
+    recipe: RecipeName = None,
+    suffix: Annotated[str | None, typer.Option("--suffix", "-s", help="Part of the tuned model's name.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the report goes.")] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Print the job's id and return at once.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Send a book, follow the job to its report. Ctrl-C leaves the job running."""
+    settings, client = get_settings(), connect()
+    chosen = recipe or settings.default_recipe
+    with open_manuscript(book) as (name, content):
+        file = client.upload(content, name)
+    body: dict[str, Any] = {"model": model or settings.default_model, "training_file": file["id"], "recipe": chosen}
+    if Path(chosen).suffix in (".yaml", ".yml"):
+        body["recipe"] = hand.recipe_of(chosen, settings).model_dump()
+    job = client.create(body | ({"suffix": suffix} if suffix else {}))
+    if detach:
+        show(job, as_json, job["id"])
+        return
+    conclude(client, job["id"], output, as_json=as_json)
+
+
+@app.command(name="follow")
+def follow_job(
+    job_id: JobId,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the report goes.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Follow a job from its first line on, to its report."""
+    conclude(connect(), job_id, output, as_json=as_json)
+
+
+def conclude(client: Client, job_id: str, output: Path | None, *, as_json: bool) -> None:
+    """Follow a job; fetch its report where it succeeds, and end with status 1 where it does not."""
+    try:
+        job = follow(client, job_id, out, as_json=as_json)
+    except KeyboardInterrupt:
+        err.print(f"\nThe job goes on. Come back with: scriptorium follow {job_id}")
+        raise typer.Exit(130) from None
+    if job["status"] != "succeeded":
+        raise typer.Exit(1)
+    paths = fetch_results(client, job, output or Path("reports") / job_id)
+    if not as_json:
+        out.print(f"model: {job['fine_tuned_model']}")
+        out.print(f"report: {next(path for path in paths if path.suffix == '.html')}")
+
+
+@app.command()
+def jobs(limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20, as_json: Json = False) -> None:
+    """List jobs."""
+    found = connect().jobs(limit)
+    table = Table("job", "status", "model", "tuned model", box=None)
+    for job in found:
+        table.add_row(job["id"], job["status"], job["model"], job["fine_tuned_model"] or "")
+    if as_json:
+        show(found, as_json, "")
+    else:
+        out.print(table)
+
+
+@app.command()
+def cancel(job_id: JobId, as_json: Json = False) -> None:
+    """Stop a job."""
+    job = connect().cancel(job_id)
+    show(job, as_json, f"{job_id}: {job['status']}")
+
+
+@app.command()
+def restore(as_json: Json = False) -> None:
+    """Rebuild lost job records from what lies on the volume."""
+    from scriptorium.phase import open_context
+    from scriptorium.restore import restore_jobs
+
+    restored = restore_jobs(open_context())
+    show({"restored": restored}, as_json, f"{len(restored)} job(s) restored.")
+
+
+@app.command()
+def prepare(
+    book: Annotated[Path, typer.Argument(help="A .txt book, a .zip, or a folder of chunk_*.txt files.")],
+    output: Output,
+    model: Model = None,
+    recipe: RecipeName = None,
+    as_json: Json = False,
+) -> None:
+    """By hand: a manuscript becomes a dataset folder."""
+    settings = get_settings()
+    chosen = hand.recipe_of(recipe or settings.default_recipe, settings)
+    show_result(hand.prepare(book, output, model or settings.default_model, chosen, settings), output, as_json)
+
+
+@app.command()
+def train(
+    dataset: Annotated[Path, typer.Argument(help="A dataset folder, from `scriptorium prepare`.")],
+    output: Output,
+    model: Model = None,
+    recipe: RecipeName = None,
+    as_json: Json = False,
+) -> None:
+    """By hand: a dataset folder becomes a training folder with checkpoints."""
+    settings = get_settings()
+    chosen = hand.recipe_of(recipe or settings.default_recipe, settings)
+    show_result(hand.train(dataset, output, model or settings.default_model, chosen, settings), output, as_json)
+
+
+@app.command()
+def merge(
+    training: Annotated[Path, typer.Argument(help="A training folder, from `scriptorium train`.")],
+    output: Output,
+    model: Model = None,
+    checkpoint: Annotated[int | None, typer.Option(help="Step of the checkpoint; default: the best.")] = None,
+    as_json: Json = False,
+) -> None:
+    """By hand: the best checkpoint, or a given one, is merged into its base."""
+    settings = get_settings()
+    result = hand.merge(training, output, model or settings.default_model, checkpoint, settings)
+    show_result(result, output, as_json)
+
+
+@app.command()
+def evaluate(
+    dataset: Annotated[Path, typer.Argument(help="A dataset folder, from `scriptorium prepare`.")],
+    training: Annotated[Path, typer.Argument(help="The training folder of the tuned model, for its loss curve.")],
+    base_url: Annotated[str, typer.Option(help="Where the base answers, without /v1.")],
+    base: Annotated[str, typer.Option(help="The base's name there.")],
+    tuned_url: Annotated[str, typer.Option(help="Where the tuned model answers, without /v1.")],
+    tuned: Annotated[str, typer.Option(help="The tuned model's name there.")],
+    output: Output,
+    model: Model = None,
+    as_json: Json = False,
+) -> None:
+    """By hand: two running endpoints are compared on held-out text."""
+    settings = get_settings()
+    tokenizer = hand.base_of(model or settings.default_model, settings)
+    endpoints = {"base_url": base_url, "base": base, "tuned_url": tuned_url, "tuned": tuned, "tokenizer": tokenizer}
+    show_result(hand.evaluate(dataset, output, endpoints, training, settings), output, as_json)
+
+
+def connect() -> Client:
+    """A client for the API that the settings name, or else for the local stack's."""
+    return Client(api_url(get_settings()))
+
+
+def api_url(settings: Settings) -> str:
+    """Where the API is."""
+    from deploy.local.state import running
+
+    if settings.api_url:
+        return settings.api_url.rstrip("/").removesuffix("/v1")
+    state = running(settings)
+    if state is None:
+        raise Conflict("No stack is running.", next_step="Start one with `scriptorium up`, or set SCRIPTORIUM_API_URL.")
+    return state.api_url
+
+
+def show_result(result: Any, output: Path, as_json: bool) -> None:
+    """Print the result of a phase run by hand."""
+    show(result.model_dump(mode="json"), as_json, f"written: {output}")
+
+
+def show(body: Any, as_json: bool, text: str) -> None:
+    """Print JSON or a line."""
+    out.out(json.dumps(body, indent=2) if as_json else text)
+
+
+def main() -> None:
+    """Run the command; what is expected to fail fails in one message."""
+    try:
+        app()
+    except ScriptoriumError as error:
+        err.print(f"error ({error.code}): {error}", style="red", markup=False)
+        if error.next_step:
+            err.print(f"next step: {error.next_step}", markup=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

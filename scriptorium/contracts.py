@@ -1,0 +1,288 @@
+"""What travels between rooms: jobs, phases, checkpoints, and a request and a result per phase. Pydantic only.
+
+Every path in a request is absolute and was chosen by us, never by a user. Every result is small enough for a manifest.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from scriptorium.recipe import Chunking, Prompt, Recipe, Split, Training
+
+
+class Contract(BaseModel):
+    """An immutable value that rejects keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Phase(StrEnum):
+    """The five phases of a job, in order."""
+
+    PREPARE = "prepare"
+    TRAIN = "train"
+    MERGE = "merge"
+    SERVE = "serve"
+    EVALUATE = "evaluate"
+
+
+class Status(StrEnum):
+    """The status of a job, as the fine-tuning wire spells it."""
+
+    VALIDATING = "validating_files"
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        """Whether a job in this status will never run again."""
+        return self in (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
+
+
+class JobError(Contract):
+    """Why a job failed: a code of a closed list, words for a person, and what to do next."""
+
+    code: str
+    message: str
+    param: str | None = None
+    next_step: str | None = None
+
+
+class Hyperparameters(Contract):
+    """The three knobs of the hosted fine-tuning API; "auto" leaves the recipe's value."""
+
+    n_epochs: int | Literal["auto"] = Field(default="auto", ge=1, le=50)
+    batch_size: int | Literal["auto"] = Field(default="auto", ge=1, le=256)
+    learning_rate_multiplier: float | Literal["auto"] = Field(default="auto", gt=0, le=10)
+
+
+class Job(Contract):
+    """Everything that is known of one fine-tuning job.
+
+    `attempts` holds the fencing token of each phase; `excused` counts the attempts that a shutdown ended.
+    """
+
+    id: str
+    created_at: int
+    model: str
+    training_file: str
+    validation_file: str | None = None
+    suffix: str | None = None
+    seed: int = 42
+    metadata: dict[str, str] = {}
+    recipe: Recipe
+    hyperparameters: Hyperparameters
+    checkpoint: int | None = None
+    status: Status = Status.VALIDATING
+    phase: Phase = Phase.PREPARE
+    attempts: dict[Phase, int] = {}
+    excused: dict[Phase, int] = {}
+    sent_at: float = 0.0
+    cancel_requested: bool = False
+    finished_at: int | None = None
+    estimated_finish: int | None = None
+    trained_tokens: int | None = None
+    fine_tuned_model: str | None = None
+    result_files: list[str] = []
+    error: JobError | None = None
+
+    @property
+    def tuned_name(self) -> str:
+        """The name under which the tuned model is served: ft:<base>:<organisation>:<suffix>:<id>."""
+        return f"ft:{self.model}:scriptorium:{self.suffix or ''}:{self.id.removeprefix('ftjob-')}"
+
+
+class Checkpoint(Contract):
+    """A saved state of the adapter and the losses seen there."""
+
+    step: int
+    created_at: int
+    train_loss: float | None = None
+    dev_loss: float | None = None
+
+
+class EventType(StrEnum):
+    """The two kinds of event on the wire."""
+
+    MESSAGE = "message"
+    METRICS = "metrics"
+
+
+class Level(StrEnum):
+    """How much an event matters."""
+
+    INFO = "info"
+    WARN = "warn"
+    ERROR = "error"
+
+
+class Event(Contract):
+    """One line of a job's story: `message` for people, `data` for machines. `id` is given by the store."""
+
+    id: str = ""
+    created_at: int
+    level: Level = Level.INFO
+    type: EventType = EventType.MESSAGE
+    message: str
+    data: dict[str, Any] = {}
+
+
+class StoredFile(Contract):
+    """An uploaded or produced file, as the files API shows it."""
+
+    id: str
+    bytes: int
+    created_at: int
+    filename: str
+    purpose: str
+    sha256: str
+
+
+class PrepareRequest(Contract):
+    """A manuscript and how to cut it; lengths are in tokens of the base model's tokenizer."""
+
+    manuscript: Path
+    filename: str
+    base: Path
+    prompt: Prompt
+    chunking: Chunking
+    split: Split
+    references: Path | None = None
+    seed: int = 42
+
+
+class TokenStatistics(Contract):
+    """How long the passages of a split are, in tokens."""
+
+    examples: int
+    mean: float
+    minimum: int
+    maximum: int
+    total: int
+
+
+class Finding(Contract):
+    """Something a person should know about the data: a code, where it is, and what was seen."""
+
+    code: str
+    place: str
+    message: str
+
+
+class PrepareResult(Contract):
+    """What the dataset folder holds, split by split ("all", "train", "dev", "test", "reference")."""
+
+    words: int
+    chapters: int
+    splits: dict[str, TokenStatistics]
+    findings: list[Finding] = []
+
+
+class TrainRequest(Contract):
+    """A prepared dataset, a base model and how to train."""
+
+    dataset: Path
+    base: Path
+    training: Training
+    seed: int = 42
+
+
+class TrainResult(Contract):
+    """What training left: its checkpoints, the first and last training loss, and what it cost."""
+
+    checkpoints: list[Checkpoint]
+    first_loss: float | None
+    last_loss: float | None
+    steps: int
+    trained_tokens: int
+    seconds: float
+
+
+class MergeRequest(Contract):
+    """The folder of a finished training and the base it started from; `checkpoint` None means the best one."""
+
+    base: Path
+    training: Path
+    checkpoint: int | None = None
+
+
+class MergeResult(Contract):
+    """What was merged: the checkpoint's step, tensors changed and copied, bytes written, seconds."""
+
+    step: int
+    dev_loss: float | None
+    merged_tensors: int
+    copied_tensors: int
+    bytes: int
+    seconds: float
+
+
+class ServeRequest(Contract):
+    """The two models that must answer side by side, and the names under which they do."""
+
+    base: Path
+    base_name: str
+    merged: Path
+    adapter: Path
+    tuned_name: str
+
+
+class Endpoint(Contract):
+    """Where a served model answers: an engine's base URL (without /v1) and the model's name there."""
+
+    url: str
+    model: str
+
+
+class ServeResult(Contract):
+    """Both endpoints and the answer of the tuned model to the canary prompt."""
+
+    base: Endpoint
+    tuned: Endpoint
+    canary: str
+    seconds: float
+
+
+class EvaluateRequest(Contract):
+    """A dataset with held-out briefs and two endpoints to ask; `metrics` is training's metrics.jsonl."""
+
+    dataset: Path
+    tokenizer: Path
+    base: Endpoint
+    tuned: Endpoint
+    metrics: Path
+    title: str
+    prompts: int = 12
+    max_tokens: int = 320
+    seed: int = 42
+
+
+class LossDrop(Contract):
+    """Loss per token (nats) of base and tuned on the same passages, and the drop in percent with a 95 % interval."""
+
+    passages: int
+    base: float
+    tuned: float
+    drop_percent: float
+    low_percent: float
+    high_percent: float
+
+
+class EvaluateResult(Contract):
+    """How much of the held-out text became more likely, for the author and (if there are any) for other authors."""
+
+    author: LossDrop
+    others: LossDrop | None
+    samples: int
+
+
+Result = PrepareResult | TrainResult | MergeResult | ServeResult | EvaluateResult
+Request = PrepareRequest | TrainRequest | MergeRequest | ServeRequest | EvaluateRequest

@@ -1,0 +1,63 @@
+"""The dataset folder: what data writes and what trainer and evaluator read.
+
+train.jsonl dev.jsonl test.jsonl   chat rows: {"messages": [user, assistant], "chapter": "...", "author": "..."}
+reference.jsonl                    the same of other authors, where there are any
+alpaca/{train,dev,test}.jsonl      the same passages with the seed workflow's constant instruction
+quality.json                       the PrepareResult
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from scriptorium.chat import Message
+
+SPLITS = ("train", "dev", "test")
+REFERENCE = "reference"
+QUALITY = "quality.json"
+CONTINUE = "Continue this narrative in the author's style:"
+
+
+class Row(BaseModel):
+    """One example: the user's brief and the assistant's passage."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    messages: list[Message]
+    chapter: str
+    author: str = ""
+
+    @property
+    def brief(self) -> str:
+        """What the user asks."""
+        return self.messages[0]["content"]
+
+    @property
+    def passage(self) -> str:
+        """What the author wrote."""
+        return self.messages[-1]["content"]
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> None:
+    """Write one row a line."""
+    write_lines(path, (row.model_dump() for row in rows))
+
+
+def write_lines(path: Path, rows: Iterable[dict[str, object]]) -> None:
+    """Write JSON lines as UTF-8, without escaping what a person may want to read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as lines:
+        for row in rows:
+            lines.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Read rows; an absent file has none."""
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8") as lines:
+        return [Row.model_validate_json(line) for line in lines if line.strip()]

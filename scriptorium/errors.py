@@ -1,0 +1,274 @@
+"""Every failure that a user may meet, as a tree. Each leaf has a code, an HTTP status and a next step.
+
+ScriptoriumError
+├── UserError                  400  the request or the input must change
+│   ├── InvalidRequest         400  invalid_request
+│   ├── InvalidRecipe          400  invalid_recipe
+│   ├── InvalidTrainingFile    400  invalid_training_file
+│   ├── TooFewExamples         400  invalid_n_examples
+│   ├── FileTooLarge           413  file_too_large
+│   ├── FileMissing            404  file_not_found
+│   ├── JobMissing             404  job_not_found
+│   ├── ModelMissing           404  model_not_found
+│   ├── RouteMissing           404  not_found
+│   └── Conflict               409  conflict
+├── SystemFailure              500  the system must change; the job can be tried again
+│   ├── EnvironmentMissing     500  environment_missing
+│   ├── BaseModelUnusable      500  base_model_unusable
+│   ├── TrainingFailed         500  training_failed
+│   ├── OutOfMemory            500  out_of_memory
+│   ├── MergeFailed            500  merge_failed
+│   ├── EngineFailed           500  engine_failed
+│   ├── EvaluationFailed       500  evaluation_failed
+│   ├── AttemptsExhausted      500  attempts_exhausted
+│   ├── StackFailed            500  stack_failed
+│   ├── DiskFull               507  disk_full
+│   ├── ModelNotReady          503  model_not_ready
+│   ├── StoreUnavailable       503  store_unavailable
+│   └── InternalError          500  internal_error
+└── Stopped                         not a failure: somebody or something asked the phase to stop
+    ├── Cancelled                   by the user
+    ├── Interrupted                 by a shutdown; the phase is taken up again later
+    └── LeaseLost                   by another attempt that took over
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: where (file, line, row or field) and what."""
+
+    place: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
+class ScriptoriumError(Exception):
+    """The root: `str(error)` is one message for a person, with every problem and the next step."""
+
+    code = "internal_error"
+    status = 500
+    default_next_step: str | None = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        next_step: str | None = None,
+        problems: Sequence[Problem] = (),
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param or (problems[0].place if problems else None)
+        self.next_step = next_step or self.default_next_step
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        lines = [self.message, *(f"- {problem}" for problem in self.problems)]
+        return "\n".join(lines)
+
+
+class UserError(ScriptoriumError):
+    """The request or the input must change."""
+
+    code = "invalid_request"
+    status = 400
+
+
+class InvalidRequest(UserError):
+    """A field of a request is missing, unknown or out of range."""
+
+
+class InvalidRecipe(UserError):
+    """A recipe is missing, unreadable or has keys or values that do not fit."""
+
+    code = "invalid_recipe"
+    default_next_step = "Compare it with the files in recipes/."
+
+
+class InvalidTrainingFile(UserError):
+    """A manuscript is empty, unreadable or of a kind we do not read."""
+
+    code = "invalid_training_file"
+    default_next_step = "Send a .txt book, or a folder or .zip of chunk_*.txt files, as UTF-8."
+
+
+class TooFewExamples(UserError):
+    """A manuscript is readable but too short to train on."""
+
+    code = "invalid_n_examples"
+    default_next_step = "Send more text, or choose a recipe with shorter passages."
+
+
+class FileTooLarge(UserError):
+    """An upload is over the limit."""
+
+    code = "file_too_large"
+    status = 413
+    default_next_step = "Split the file, or raise SCRIPTORIUM_MAX_UPLOAD_BYTES."
+
+
+class FileMissing(UserError):
+    """There is no file with this id."""
+
+    code = "file_not_found"
+    status = 404
+    default_next_step = "List what is there with GET /v1/files."
+
+
+class JobMissing(UserError):
+    """There is no job with this id."""
+
+    code = "job_not_found"
+    status = 404
+    default_next_step = "List what is there with GET /v1/fine_tuning/jobs."
+
+
+class ModelMissing(UserError):
+    """There is no model of this name, neither on the volume nor served."""
+
+    code = "model_not_found"
+    status = 404
+    default_next_step = "List what is there with GET /v1/models."
+
+
+class RouteMissing(UserError):
+    """There is nothing at this address."""
+
+    code = "not_found"
+    status = 404
+    default_next_step = "See docs/api.md for every call."
+
+
+class Conflict(UserError):
+    """The call does not fit the state that the thing is in."""
+
+    code = "conflict"
+    status = 409
+
+
+class SystemFailure(ScriptoriumError):
+    """The system must change; the input may be fine."""
+
+
+class EnvironmentMissing(SystemFailure):
+    """A tool that a phase needs is not installed."""
+
+    code = "environment_missing"
+    default_next_step = "Run `make setup`."
+
+
+class BaseModelUnusable(SystemFailure):
+    """The base model's folder lacks something or cannot be fetched."""
+
+    code = "base_model_unusable"
+
+
+class TrainingFailed(SystemFailure):
+    """Axolotl ended without a model."""
+
+    code = "training_failed"
+    default_next_step = "Read the training log (`scriptorium logs trainer`)."
+
+
+class OutOfMemory(SystemFailure):
+    """Training did not fit into memory."""
+
+    code = "out_of_memory"
+    default_next_step = (
+        "Lower sequence_len (4096 to 2048) or lora_r (64 to 32) in the recipe, then create the job again."
+    )
+
+
+class MergeFailed(SystemFailure):
+    """The adapter does not fit the base, or the merged model did not pass its checks."""
+
+    code = "merge_failed"
+
+
+class EngineFailed(SystemFailure):
+    """vLLM did not start or did not answer."""
+
+    code = "engine_failed"
+    default_next_step = "Read the engine's log (`scriptorium logs server`)."
+
+
+class EvaluationFailed(SystemFailure):
+    """The evaluation could not be carried out."""
+
+    code = "evaluation_failed"
+
+
+class AttemptsExhausted(SystemFailure):
+    """A phase's worker died too often."""
+
+    code = "attempts_exhausted"
+    default_next_step = "Read the service's log, then create the job again."
+
+
+class StackFailed(SystemFailure):
+    """The local stack could not be started or stopped."""
+
+    code = "stack_failed"
+
+
+class DiskFull(SystemFailure):
+    """There is no room left on the volume."""
+
+    code = "disk_full"
+    status = 507
+    default_next_step = "Free some space on the volume; the job can then be created again."
+
+
+class ModelNotReady(SystemFailure):
+    """The model is known but no engine answers for it at the moment."""
+
+    code = "model_not_ready"
+    status = 503
+    default_next_step = "Try again after the number of seconds in Retry-After."
+
+
+class StoreUnavailable(SystemFailure):
+    """Redis does not answer."""
+
+    code = "store_unavailable"
+    status = 503
+    default_next_step = "Is the stack up? (`scriptorium status`)"
+
+
+class InternalError(SystemFailure):
+    """Something we did not expect; the log has the traceback."""
+
+    default_next_step = "Read the service's log and report it."
+
+
+class Stopped(ScriptoriumError):
+    """A phase was asked to stop; not a failure."""
+
+
+class Cancelled(Stopped):
+    """The user cancelled the job."""
+
+
+class Interrupted(Stopped):
+    """The worker is shutting down; the phase will be taken up again."""
+
+
+class LeaseLost(Stopped):
+    """Another attempt holds the phase now; this one must not publish."""
+
+
+def leaves(root: type[ScriptoriumError] = ScriptoriumError) -> Iterator[type[ScriptoriumError]]:
+    """Every error class below `root` that has no children."""
+    children = root.__subclasses__()
+    if not children:
+        yield root
+    for child in children:
+        yield from leaves(child)

@@ -1,0 +1,101 @@
+"""Uploaded and produced files on the volume: one folder each, named by us, with the content and a small record."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import time
+from pathlib import Path
+from typing import BinaryIO
+
+from scriptorium import manifest
+from scriptorium.contracts import StoredFile
+from scriptorium.errors import FileMissing, FileTooLarge
+from scriptorium.volume import disk_errors
+
+ID = re.compile(r"file-[0-9a-f]{24}")
+BLOCK = 1 << 20
+
+
+class Files:
+    """Add, get, list and delete. A file exists once its record does; the record is renamed into place last."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def add(self, source: BinaryIO, filename: str, purpose: str, limit: int | None = None) -> StoredFile:
+        """Store a stream; raises FileTooLarge past `limit` bytes."""
+        folder = self._room()
+        try:
+            with disk_errors(), (folder / "content").open("wb") as target:
+                size = _copy(source, target, limit)
+                target.flush()
+                os.fsync(target.fileno())
+            return self._record(folder, filename, purpose, size)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def add_path(self, path: Path, filename: str, purpose: str) -> StoredFile:
+        """Store a file that is on the volume already, without copying it."""
+        folder = self._room()
+        os.link(path, folder / "content")
+        return self._record(folder, filename, purpose, path.stat().st_size)
+
+    def get(self, file_id: str) -> StoredFile:
+        """The record of a file; raises FileMissing."""
+        if ID.fullmatch(file_id):
+            try:
+                return StoredFile.model_validate_json((self._root / file_id / "file.json").read_text("utf-8"))
+            except FileNotFoundError:
+                pass
+        raise FileMissing(f"There is no file {file_id!r}.", param="file_id")
+
+    def content(self, file_id: str) -> Path:
+        """Where the bytes of a file are; raises FileMissing."""
+        return self._root / self.get(file_id).id / "content"
+
+    def newest(self) -> list[StoredFile]:
+        """Every file, newest first."""
+        records = [
+            StoredFile.model_validate_json(path.read_text("utf-8")) for path in self._root.glob("file-*/file.json")
+        ]
+        return sorted(records, key=lambda file: (file.created_at, file.id), reverse=True)
+
+    def delete(self, file_id: str) -> None:
+        """Remove a file; raises FileMissing."""
+        self.get(file_id)
+        (self._root / file_id / "file.json").unlink(missing_ok=True)
+        shutil.rmtree(self._root / file_id, ignore_errors=True)
+
+    def _room(self) -> Path:
+        folder = self._root / f"file-{secrets.token_hex(12)}"
+        with disk_errors():
+            folder.mkdir(parents=True)
+        return folder
+
+    def _record(self, folder: Path, filename: str, purpose: str, size: int) -> StoredFile:
+        digest = manifest.hash_file(folder / "content")
+        name = Path(filename.replace("\\", "/")).name or "upload"
+        file = StoredFile(
+            id=folder.name, bytes=size, created_at=int(time.time()), filename=name, purpose=purpose, sha256=digest
+        )
+        with disk_errors():
+            temporary = folder / "file.json.tmp"
+            temporary.write_text(file.model_dump_json(), encoding="utf-8")
+            manifest.sync(temporary)
+            temporary.replace(folder / "file.json")
+            manifest.sync(folder)
+        return file
+
+
+def _copy(source: BinaryIO, target: BinaryIO, limit: int | None) -> int:
+    size = 0
+    while block := source.read(BLOCK):
+        size += len(block)
+        if limit is not None and size > limit:
+            raise FileTooLarge(f"The file has more than {limit:,} bytes.", param="file")
+        target.write(block)
+    return size

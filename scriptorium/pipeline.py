@@ -1,0 +1,126 @@
+"""The phases in order, and what follows what: one table, and the only functions that move a job along it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from scriptorium import queue
+from scriptorium.contracts import Event, Job, JobError, Level, Phase, Status
+from scriptorium.errors import LeaseLost
+from scriptorium.store import Store
+from scriptorium.volume import Volume
+
+Send = Callable[[str, str], None]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One row of the table: what is sent, the wire status while it runs, its tag in events, and what comes next."""
+
+    task: str
+    status: Status
+    tag: str
+    following: Phase | None
+
+
+TABLE = {
+    Phase.PREPARE: Step(queue.PREPARE, Status.VALIDATING, "[DATA]", Phase.TRAIN),
+    Phase.TRAIN: Step(queue.TRAIN, Status.RUNNING, "[TRAIN]", Phase.MERGE),
+    Phase.MERGE: Step(queue.MERGE, Status.RUNNING, "[MERGE]", Phase.SERVE),
+    Phase.SERVE: Step(queue.SERVE, Status.RUNNING, "[SERVE]", Phase.EVALUATE),
+    Phase.EVALUATE: Step(queue.EVALUATE, Status.RUNNING, "[VALIDATE]", None),
+}
+
+
+class Pipeline:
+    """Moves jobs along the table. `send` is injected so that tests need no broker."""
+
+    def __init__(self, store: Store, volume: Volume, send: Send = queue.send) -> None:
+        self.store = store
+        self.volume = volume
+        self._send = send
+
+    def submit(self, job: Job) -> Job:
+        """Record a new job and send its first phase."""
+        self.volume.save_job(job)
+        self.store.jobs.add(job)
+        self.say(job, f"Created fine-tuning job: {job.id}")
+        return self.dispatch(job)
+
+    def dispatch(self, job: Job) -> Job:
+        """Send the phase that the job is at."""
+        job = self.store.jobs.update(job.id, lambda now: now.model_copy(update={"sent_at": time.time()}))
+        self._send(TABLE[job.phase].task, job.id)
+        return job
+
+    def advance(self, job_id: str, phase: Phase, attempt: int, **learned: object) -> Job:
+        """Record that a phase was published, and send the next one; raises LeaseLost for a stale attempt."""
+        following = TABLE[phase].following
+
+        def change(job: Job) -> Job:
+            guard(job, phase, attempt)
+            if following is None:
+                ended = {"status": Status.SUCCEEDED, "finished_at": int(time.time()), "estimated_finish": None}
+                return job.model_copy(update={**learned, **ended})
+            return job.model_copy(update={**learned, "phase": following, "status": waiting_status(following)})
+
+        job = self._record(job_id, change)
+        if following is not None:
+            return self.dispatch(job)
+        self.say(job, "The job has successfully completed.")
+        return job
+
+    def fail(self, job_id: str, phase: Phase, attempt: int, error: JobError) -> Job:
+        """End a job with an error; raises LeaseLost for a stale attempt."""
+
+        def change(job: Job) -> Job:
+            guard(job, phase, attempt)
+            return _ended(job, Status.FAILED, error)
+
+        job = self._record(job_id, change)
+        self.say(job, f"[ERROR] {TABLE[phase].tag} {error.message}", Level.ERROR, **error.model_dump())
+        if error.next_step:
+            self.say(job, f"[ERROR] Suggested fix: {error.next_step}", Level.ERROR)
+        return job
+
+    def cancelled(self, job_id: str) -> Job:
+        """End a job because its user wished so."""
+        job = self._record(job_id, lambda job: job if job.status.final else _ended(job, Status.CANCELLED, None))
+        self.say(job, "The job was cancelled.", Level.WARN)
+        return job
+
+    def excuse(self, job_id: str, phase: Phase) -> None:
+        """Note that an attempt ended by a shutdown: it does not count against the limit of attempts."""
+
+        def change(job: Job) -> Job:
+            excused = {**job.excused, phase: job.excused.get(phase, 0) + 1}
+            return job.model_copy(update={"excused": excused})
+
+        self.store.jobs.update(job_id, change)
+
+    def say(self, job: Job, text: str, level: Level = Level.INFO, **data: object) -> None:
+        """Add a line to the job's story."""
+        self.store.events.append(job.id, Event(created_at=int(time.time()), level=level, message=text, data=data))
+
+    def _record(self, job_id: str, change: Callable[[Job], Job]) -> Job:
+        job = self.store.jobs.update(job_id, change)
+        self.volume.save_job(job)
+        return job
+
+
+def guard(job: Job, phase: Phase, attempt: int) -> None:
+    """Check the fencing token: only the newest attempt at the job's present phase may speak for it."""
+    if job.status.final or job.phase != phase or job.attempts.get(phase) != attempt:
+        raise LeaseLost(f"attempt {attempt} at {phase} of {job.id} was overtaken")
+
+
+def waiting_status(phase: Phase) -> Status:
+    """The wire status of a job whose next phase was sent but not begun: "queued" only in front of the GPU."""
+    return Status.QUEUED if phase is Phase.TRAIN else TABLE[phase].status
+
+
+def _ended(job: Job, status: Status, error: JobError | None) -> Job:
+    ended = {"status": status, "error": error, "finished_at": int(time.time()), "estimated_finish": None}
+    return job.model_copy(update=ended)

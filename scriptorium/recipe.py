@@ -1,0 +1,114 @@
+"""A recipe says how a manuscript is cut and how a model is trained: one YAML file in recipes/, checked whole.
+
+The keys under `training` are Axolotl's own names, so that its documentation explains them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from scriptorium.errors import InvalidRecipe, Problem
+
+Prompt = Literal["continue", "brief"]
+
+
+class Section(BaseModel):
+    """A part of a recipe; unknown keys are mistakes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Chunking(Section):
+    """How long a passage may be, in words or in tokens of the base model's tokenizer."""
+
+    unit: Literal["tokens", "words"] = "tokens"
+    minimum: int = Field(default=700, ge=20)
+    maximum: int = Field(default=2000, ge=40)
+
+    @model_validator(mode="after")
+    def ordered(self) -> Self:
+        """Short neighbours can only be merged if two of them may fit into one."""
+        if self.maximum < self.minimum:
+            raise ValueError(f"maximum ({self.maximum}) must not be below minimum ({self.minimum})")
+        return self
+
+
+class Split(Section):
+    """Which share of the text is held out, by whole chapters."""
+
+    dev: float = Field(default=0.1, gt=0, lt=0.5)
+    test: float = Field(default=0.2, gt=0, lt=0.5)
+
+
+class Data(Section):
+    """How a manuscript becomes examples."""
+
+    prompt: Prompt = "brief"
+    chunking: Chunking = Chunking()
+    split: Split = Split()
+
+
+class Training(Section):
+    """What Axolotl is asked to do. Learning rate per update, lengths in tokens."""
+
+    adapter: Literal["qlora", "lora"] = "qlora"
+    lora_r: int = Field(default=64, ge=1, le=512)
+    lora_alpha: int = Field(default=32, ge=1)
+    lora_dropout: float = Field(default=0.05, ge=0, lt=1)
+    num_epochs: int = Field(default=3, ge=1, le=50)
+    max_steps: int | None = Field(default=None, ge=1)
+    micro_batch_size: int = Field(default=1, ge=1)
+    gradient_accumulation_steps: int = Field(default=8, ge=1)
+    learning_rate: float = Field(default=2e-4, gt=0, lt=1)
+    lr_scheduler: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup_ratio: float = Field(default=0.03, ge=0, lt=1)
+    optimizer: Literal["adamw_torch_fused", "adamw_torch", "adamw_8bit"] = "adamw_torch_fused"
+    weight_decay: float = Field(default=0.0, ge=0)
+    sequence_len: int = Field(default=4096, ge=128)
+    sample_packing: bool = False
+    gradient_checkpointing: bool = True
+    precision: Literal["bf16", "fp32"] = "bf16"
+    checkpoints: int = Field(default=4, ge=1, le=50)
+    dev_rows: int = Field(default=64, ge=1)
+
+
+class Recipe(Section):
+    """A whole recipe."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
+    description: str = ""
+    data: Data = Data()
+    training: Training = Training()
+
+
+def parse_recipe(body: Any, source: str) -> Recipe:
+    """Check a recipe; raises InvalidRecipe with every problem at once."""
+    try:
+        return Recipe.model_validate(body)
+    except ValidationError as error:
+        problems = [Problem(place=".".join(map(str, e["loc"])) or source, message=e["msg"]) for e in error.errors()]
+        raise InvalidRecipe(f"The recipe {source} has {len(problems)} problem(s).", problems=problems) from None
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe file; raises InvalidRecipe where it is missing, is no YAML or does not fit."""
+    try:
+        body = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InvalidRecipe(f"There is no recipe {path.name}.", param="recipe") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidRecipe(f"{path.name} is not readable as YAML: {error}", param="recipe") from None
+    return parse_recipe(body, path.name)
+
+
+def find_recipe(name: str, folder: Path) -> Recipe:
+    """Load the recipe `name` from `folder`; the name is matched against what lies there, never joined to a path."""
+    known = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    if name not in known:
+        have = ", ".join(known) or "none"
+        raise InvalidRecipe(f"There is no recipe {name!r}.", param="recipe", next_step=f"Choose one of: {have}.")
+    return load_recipe(known[name])

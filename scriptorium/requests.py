@@ -1,0 +1,120 @@
+"""What each phase is asked, made from the job and from where things lie on the volume."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from scriptorium import contracts as c
+from scriptorium.errors import InternalError
+from scriptorium.files import Files
+from scriptorium.models import locate
+from scriptorium.recipe import Training
+from scriptorium.settings import Settings
+from scriptorium.volume import Volume
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """What a request is made of."""
+
+    settings: Settings
+    volume: Volume
+
+    def base(self, job: c.Job, *, fetch: bool = False) -> Path:
+        """The base model's folder."""
+        return locate(job.model, self.volume.models, fetch=fetch)
+
+    def result(self, job: c.Job, phase: c.Phase) -> dict[str, object]:
+        """What an earlier phase of this job published."""
+        body = self.volume.published(job.id, phase)
+        if body is None:
+            raise InternalError(f"{phase} of {job.id} should have been published by now, but its folder is not whole.")
+        result: dict[str, object] = body["result"]
+        return result
+
+
+def prepare(job: c.Job, rooms: Rooms) -> c.PrepareRequest:
+    """Where the manuscript lies and how the recipe cuts it."""
+    file = Files(rooms.volume.files).get(job.training_file)
+    data = job.recipe.data
+    return c.PrepareRequest(
+        manuscript=Files(rooms.volume.files).content(file.id),
+        filename=file.filename,
+        base=rooms.base(job, fetch=True),
+        prompt=data.prompt,
+        chunking=data.chunking,
+        split=data.split,
+        references=rooms.volume.references if rooms.volume.references.is_dir() else None,
+        seed=job.seed,
+    )
+
+
+def train(job: c.Job, rooms: Rooms) -> c.TrainRequest:
+    """The dataset, the base, and the recipe with the job's own hyperparameters applied."""
+    return c.TrainRequest(
+        dataset=rooms.volume.folder(job.id, c.Phase.PREPARE),
+        base=rooms.base(job),
+        training=apply_hyperparameters(job.recipe.training, job.hyperparameters),
+        seed=job.seed,
+    )
+
+
+def merge(job: c.Job, rooms: Rooms) -> c.MergeRequest:
+    """The training folder and the base it started from."""
+    training = rooms.volume.folder(job.id, c.Phase.TRAIN)
+    return c.MergeRequest(base=rooms.base(job), training=training, checkpoint=job.checkpoint)
+
+
+def serve(job: c.Job, rooms: Rooms) -> c.ServeRequest:
+    """The base and the merged model, and the adapter they differ by."""
+    step = rooms.result(job, c.Phase.MERGE)["step"]
+    return c.ServeRequest(
+        base=rooms.base(job),
+        base_name=job.model,
+        merged=rooms.volume.folder(job.id, c.Phase.MERGE),
+        adapter=rooms.volume.folder(job.id, c.Phase.TRAIN) / "checkpoints" / f"checkpoint-{step}",
+        tuned_name=job.tuned_name,
+    )
+
+
+def evaluate(job: c.Job, rooms: Rooms) -> c.EvaluateRequest:
+    """The held-out briefs and the two endpoints that the serve phase left answering."""
+    served = c.ServeResult.model_validate(rooms.result(job, c.Phase.SERVE))
+    file = Files(rooms.volume.files).get(job.training_file)
+    return c.EvaluateRequest(
+        dataset=rooms.volume.folder(job.id, c.Phase.PREPARE),
+        tokenizer=rooms.volume.folder(job.id, c.Phase.MERGE),
+        base=served.base,
+        tuned=served.tuned,
+        metrics=rooms.volume.folder(job.id, c.Phase.TRAIN) / "metrics.jsonl",
+        title=job.suffix or Path(file.filename).stem,
+        prompts=rooms.settings.evaluation_prompts,
+        max_tokens=rooms.settings.evaluation_max_tokens,
+        seed=job.seed,
+    )
+
+
+MAKERS: dict[c.Phase, Callable[[c.Job, Rooms], c.Request]] = {
+    c.Phase.PREPARE: prepare,
+    c.Phase.TRAIN: train,
+    c.Phase.MERGE: merge,
+    c.Phase.SERVE: serve,
+    c.Phase.EVALUATE: evaluate,
+}
+
+
+def apply_hyperparameters(training: Training, wished: c.Hyperparameters) -> Training:
+    """The recipe's training section with the wire's knobs turned; "auto" leaves the recipe's value.
+
+    `batch_size` is the effective batch: it is reached by gradient accumulation, so memory stays as the recipe has it.
+    """
+    changes: dict[str, object] = {}
+    if wished.n_epochs != "auto":
+        changes |= {"num_epochs": wished.n_epochs, "max_steps": None}
+    if wished.batch_size != "auto":
+        changes["gradient_accumulation_steps"] = max(1, wished.batch_size // training.micro_batch_size)
+    if wished.learning_rate_multiplier != "auto":
+        changes["learning_rate"] = training.learning_rate * wished.learning_rate_multiplier
+    return training.model_copy(update=changes)

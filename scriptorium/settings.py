@@ -1,0 +1,114 @@
+"""Every setting, typed, from the environment (SCRIPTORIUM_...) or a .env file; durations are timedelta.
+
+docs/settings.md lists them all; a test compares.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from scriptorium.device import has_nvidia_gpu
+from scriptorium.errors import InvalidRequest, Problem
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def _default_data_dir() -> Path:
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "scriptorium"
+
+
+class Settings(BaseSettings):
+    """What a person may change. Services get single values, never this object's ancestors or a dictionary."""
+
+    model_config = SettingsConfigDict(env_prefix="SCRIPTORIUM_", env_file=".env", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(default_factory=_default_data_dir, description="Everything that stays: files, models, runs.")
+    models_dir: Path | None = Field(default=None, description="Base models; default: models/ in the data folder.")
+    recipes_dir: Path = Field(default=PROJECT / "recipes", description="Training recipes, one YAML file each.")
+    redis_url: str = Field(default="", description="Redis; default: the embedded one, on a Unix socket.")
+    api_host: str = Field(default="127.0.0.1", description="Address the API listens on.")
+    api_port: int = Field(default=8421, ge=0, le=65535, description="Port of the API; 0 takes a free one.")
+    api_url: str = Field(default="", description="Where the command line finds the API; default: the local stack's.")
+    default_model: str = Field(
+        default="meta-llama/Llama-3.1-8B-Instruct", description="Base model of `scriptorium run`."
+    )
+    default_recipe: str = Field(default="qlora", description="Recipe of a job that names none.")
+    max_upload_bytes: int = Field(default=512 * 1024 * 1024, gt=0, description="Largest upload, in bytes.")
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="Where training and serving run.")
+
+    lease_ttl: timedelta = Field(
+        default=timedelta(seconds=15), description="A silent worker loses its phase after this."
+    )
+    heartbeat: timedelta = Field(
+        default=timedelta(seconds=1), description="How often a lease is renewed, stops noticed."
+    )
+    reaper_interval: timedelta = Field(default=timedelta(seconds=3), description="How often lost work is looked for.")
+    reaper_grace: timedelta = Field(default=timedelta(seconds=10), description="How long a sent task may go unclaimed.")
+    max_attempts: int = Field(default=5, ge=1, description="Attempts of one phase before the job fails.")
+    repeat_window: timedelta = Field(default=timedelta(minutes=1), description="Equal job requests within it are one.")
+    stop_grace: timedelta = Field(default=timedelta(seconds=10), description="Time a child gets to stop by itself.")
+
+    axolotl_env: Path = Field(default=PROJECT / ".envs" / "axolotl", description="Axolotl's own environment.")
+    vllm_env: Path = Field(default=PROJECT / ".envs" / "vllm", description="vLLM's own environment.")
+    engine_context: int = Field(default=4096, ge=256, description="Context length of served models, in tokens.")
+    engine_memory_share: float = Field(default=0.85, gt=0, lt=1, description="Share of the GPU's memory for vLLM.")
+    engine_kv_cache_gib: int = Field(default=1, ge=1, description="Key-value cache of an engine on a CPU, in GiB.")
+    engine_ready_timeout: timedelta = Field(default=timedelta(minutes=8), description="How long an engine may load.")
+    evaluation_prompts: int = Field(default=12, ge=1, le=500, description="Held-out briefs that both models answer.")
+    evaluation_max_tokens: int = Field(default=320, ge=16, description="Longest answer in an evaluation, in tokens.")
+
+    @field_validator("data_dir", "models_dir", "recipes_dir", "axolotl_env", "vllm_env", mode="after")
+    @classmethod
+    def absolute(cls, path: Path | None) -> Path | None:
+        """Child processes have working directories of their own."""
+        return path and path.expanduser().absolute()
+
+    @property
+    def models(self) -> Path:
+        """The folder of base models."""
+        return self.models_dir or self.data_dir / "models"
+
+    @property
+    def gpu(self) -> bool:
+        """Whether training and serving use an NVIDIA GPU."""
+        return has_nvidia_gpu() if self.device == "auto" else self.device == "cuda"
+
+    @property
+    def runtime_dir(self) -> Path:
+        """A short private folder for sockets: their paths may have at most 107 bytes."""
+        digest = hashlib.sha256(str(self.data_dir).encode()).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"scriptorium-{os.getuid()}-{digest}"
+
+    @property
+    def store_url(self) -> str:
+        """Where Redis answers, in redis-py's spelling."""
+        return self.redis_url or f"unix://{self.runtime_dir / 'redis.sock'}"
+
+    @property
+    def broker_url(self) -> str:
+        """Where Redis answers, in Celery's spelling."""
+        return self.store_url.replace("unix://", "redis+socket://", 1)
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The process's settings, read once; raises InvalidRequest with every problem at once."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = [
+            Problem(place=f"SCRIPTORIUM_{'.'.join(map(str, e['loc'])).upper()}", message=e["msg"])
+            for e in error.errors()
+        ]
+        raise InvalidRequest(
+            "Some settings do not fit.", problems=problems, next_step="See docs/settings.md."
+        ) from None

@@ -1,0 +1,48 @@
+"""The store: one Redis client and the drawers that share it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import redis
+
+from scriptorium.errors import StoreUnavailable
+from scriptorium.store.events import Events
+from scriptorium.store.jobs import Jobs
+from scriptorium.store.leases import Leases
+from scriptorium.store.serving import Serving
+
+
+class Store:
+    """Jobs, events, leases and serving state of one deployment."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self.client = client
+        self.jobs = Jobs(client)
+        self.events = Events(client)
+        self.leases = Leases(client)
+        self.serving = Serving(client)
+
+    def ping(self) -> bool:
+        """Whether Redis answers."""
+        try:
+            return bool(self.client.ping())
+        except redis.RedisError:
+            return False
+
+
+def open_store(url: str) -> Store:
+    """Connect lazily: nothing is sent before the first call."""
+    return Store(redis.Redis.from_url(url, decode_responses=True, socket_timeout=10, health_check_interval=30))
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turn a failing Redis into StoreUnavailable."""
+    try:
+        yield
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        raise StoreUnavailable("The store (Redis) does not answer.") from error
+    except redis.ResponseError as error:
+        raise StoreUnavailable(f"The store (Redis) refuses to write: {error}") from error

@@ -1,0 +1,43 @@
+"""A job's events: an append-only stream that can be paged backwards and followed forwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis
+
+from scriptorium.contracts import Event
+
+PREFIX = "ftevent-"
+NO_EVENT = f"{PREFIX}0-0"
+Entry = tuple[str, dict[str, str]]
+
+
+def _stream(job_id: str) -> str:
+    return f"scriptorium:events:{job_id}"
+
+
+def _read(entries: Any) -> list[Event]:
+    found: list[Entry] = entries
+    return [Event.model_validate_json(body["event"]).model_copy(update={"id": PREFIX + entry}) for entry, body in found]
+
+
+class Events:
+    """Append, page and follow; an event's id is its place in the stream."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+
+    def append(self, job_id: str, event: Event) -> str:
+        """Add an event and return its id."""
+        entry = self._client.xadd(_stream(job_id), {"event": event.model_dump_json(exclude={"id"})})
+        return PREFIX + str(entry)
+
+    def page(self, job_id: str, limit: int, before: str | None = None) -> list[Event]:
+        """Up to `limit` events, newest first, older than `before`."""
+        end = f"({before.removeprefix(PREFIX)}" if before else "+"
+        return _read(self._client.xrevrange(_stream(job_id), max=end, min="-", count=limit))
+
+    def after(self, job_id: str, last: str, limit: int = 500) -> list[Event]:
+        """Up to `limit` events, oldest first, newer than `last`."""
+        return _read(self._client.xrange(_stream(job_id), min=f"({last.removeprefix(PREFIX)}", count=limit))

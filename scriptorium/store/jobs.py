@@ -1,0 +1,106 @@
+"""Job records. Every change is a compare-and-set: read, decide in Python, write only if nobody else wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import redis
+
+from scriptorium.contracts import Checkpoint, Job
+from scriptorium.errors import JobMissing
+from scriptorium.store.transaction import compare_and_set
+
+INDEX = "scriptorium:jobs"
+ACTIVE = "scriptorium:jobs:active"
+
+
+def _job(job_id: str) -> str:
+    return f"scriptorium:job:{job_id}"
+
+
+def _progress(job_id: str) -> str:
+    return f"scriptorium:progress:{job_id}"
+
+
+def _checkpoints(job_id: str) -> str:
+    return f"scriptorium:checkpoints:{job_id}"
+
+
+class Jobs:
+    """Job records by id, an index by time, and what is known of a running job's progress."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+
+    def add(self, job: Job) -> None:
+        """Write a new record."""
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.set(_job(job.id), job.model_dump_json())
+            pipe.zadd(INDEX, {job.id: job.created_at})
+            if not job.status.final:
+                pipe.sadd(ACTIVE, job.id)
+            pipe.execute()
+
+    def get(self, job_id: str) -> Job:
+        """Read a record; raises JobMissing."""
+        body = self._client.get(_job(job_id))
+        if body is None:
+            raise JobMissing(f"There is no job {job_id!r}.", param="fine_tuning_job_id")
+        return Job.model_validate_json(str(body))
+
+    def update(self, job_id: str, change: Callable[[Job], Job]) -> Job:
+        """Apply `change` to the record as it is at the moment of writing; `change` may raise to refuse."""
+        key = _job(job_id)
+
+        def apply(pipe: Any) -> Job:
+            body = pipe.get(key)
+            if body is None:
+                raise JobMissing(f"There is no job {job_id!r}.", param="fine_tuning_job_id")
+            job = change(Job.model_validate_json(body))
+            pipe.multi()
+            pipe.set(key, job.model_dump_json())
+            if job.status.final:
+                pipe.srem(ACTIVE, job_id)
+            return job
+
+        return compare_and_set(self._client, apply, key)
+
+    def newest(self) -> list[str]:
+        """Every job id, newest first."""
+        ids: list[str] = self._client.zrevrange(INDEX, 0, -1)  # type: ignore[assignment]
+        return ids
+
+    def active(self) -> list[Job]:
+        """Every job that has not ended, oldest first."""
+        ids = [str(job_id) for job_id in self._client.smembers(ACTIVE)]
+        return sorted((self.get(job_id) for job_id in ids), key=lambda job: (job.created_at, job.id))
+
+    def set_progress(self, job_id: str, numbers: Mapping[str, float | int]) -> None:
+        """Remember the latest numbers of a job (loss, step, tokens per second, ...)."""
+        self._client.hset(_progress(job_id), mapping={name: json.dumps(value) for name, value in numbers.items()})
+
+    def progress(self, job_id: str) -> dict[str, float]:
+        """The latest numbers of a job."""
+        stored: dict[str, str] = self._client.hgetall(_progress(job_id))  # type: ignore[assignment]
+        return {name: json.loads(value) for name, value in stored.items()}
+
+    def add_checkpoint(self, job_id: str, checkpoint: Checkpoint) -> None:
+        """List a checkpoint; one of the same step, from an earlier attempt, is replaced."""
+        self._client.hset(_checkpoints(job_id), str(checkpoint.step), checkpoint.model_dump_json())
+
+    def checkpoints(self, job_id: str) -> list[Checkpoint]:
+        """The checkpoints of a job, newest first."""
+        stored: dict[str, str] = self._client.hgetall(_checkpoints(job_id))  # type: ignore[assignment]
+        found = [Checkpoint.model_validate_json(body) for body in stored.values()]
+        return sorted(found, key=lambda checkpoint: -checkpoint.step)
+
+    def remember_request(self, fingerprint: str, job_id: str, window: timedelta) -> str | None:
+        """Tie a request to its job for a while; returns the earlier job of an equal request, if there is one."""
+        key = f"scriptorium:request:{fingerprint}"
+        if self._client.set(key, job_id, nx=True, px=window):
+            return None
+        earlier = self._client.get(key)
+        return str(earlier) if earlier else None

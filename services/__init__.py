@@ -1,0 +1,1 @@
+"""The services: one phase each, and the API in front."""

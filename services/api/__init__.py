@@ -1,0 +1,1 @@
+"""The front: an OpenAI-compatible HTTP API."""

@@ -1,0 +1,122 @@
+"""How surprised base and tuned are by text that neither was trained on: mean negative log-likelihood per token.
+
+Only the passage's own tokens count, the end of turn included; the brief is given. What the models would write plays no part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import BaseModel
+
+from scriptorium.chat import ChatTokenizer
+from scriptorium.contracts import LossDrop
+from scriptorium.dataset import Row
+from scriptorium.errors import EvaluationFailed
+from scriptorium.report import Report
+from services.evaluator.engine import Engine
+from services.evaluator.watch import together
+
+PASSAGES = 24  # per set: enough for an interval, seconds on a GPU, a minute or two on a CPU
+LONGEST = 1024  # tokens: log-probabilities over a large vocabulary take memory next to the engine's own
+DRAWS = 2000
+TAILS = (2.5, 97.5)
+STEP = 12  # passages between two lines of progress
+
+
+@dataclass(frozen=True)
+class Span:
+    """A rendered example as token ids; the passage's own tokens are `ids[start:]`."""
+
+    ids: list[int]
+    start: int
+    cut: bool
+
+
+class Scored(BaseModel):
+    """Summed loss (nats) of one passage under both models, over `tokens` tokens."""
+
+    author: str
+    chapter: str
+    tokens: int
+    cut: bool
+    base: float
+    tuned: float
+
+
+def locate(row: Row, tokenizer: ChatTokenizer, longest: int) -> Span:
+    """Render a row and find where its passage begins and ends; `longest` is in tokens.
+
+    A token that spans the border of brief and passage belongs to the passage, so the start is where the two renderings part.
+    """
+    head, end_of_turn, _ = tokenizer.render(row.messages).rpartition(tokenizer.end_of_turn)
+    ids = tokenizer.encode(head + end_of_turn)
+    asked = tokenizer.encode(tokenizer.render(row.messages[:-1], ask=True))
+    start = next((at for at, (one, other) in enumerate(zip(asked, ids, strict=False)) if one != other), len(asked))
+    return Span(ids[:longest], start, len(ids) > longest)
+
+
+async def score_passages(
+    rows: Sequence[Row], tokenizer: ChatTokenizer, pair: tuple[Engine, Engine], longest: int, report: Report
+) -> list[Scored]:
+    """Score each row's passage under both models; raises EvaluationFailed where a brief leaves no room for its passage."""
+    spans = [locate(row, tokenizer, longest) for row in rows]
+    for number, (row, span) in enumerate(zip(rows, spans, strict=True), start=1):
+        if span.start >= len(span.ids):
+            raise EvaluationFailed(
+                f"Held-out passage {number} (chapter {row.chapter}) has a brief of more than {longest} tokens.",
+                next_step="Serve the models with a longer --max-model-len, or prepare the data with shorter briefs.",
+            )
+    progress = _Progress(len(rows), report)
+    return await together([_score(row, span, pair, progress) for row, span in zip(rows, spans, strict=True)])
+
+
+class _Progress:
+    """Counts the passages that both models have read."""
+
+    def __init__(self, total: int, report: Report) -> None:
+        self.total = total
+        self.report = report
+        self.done = 0
+
+    def count(self) -> None:
+        self.done += 1
+        if self.done % STEP == 0 or self.done == self.total:
+            self.report.message(f"[VALIDATE] {self.done}/{self.total} held-out passages measured")
+
+
+async def _score(row: Row, span: Span, pair: tuple[Engine, Engine], progress: _Progress) -> Scored:
+    base, tuned = await together([engine.log_probabilities(span.ids) for engine in pair])
+    progress.count()
+    return Scored(
+        author=row.author,
+        chapter=row.chapter,
+        tokens=len(span.ids) - span.start,
+        cut=span.cut,
+        base=-sum(base[span.start - 1 :]),  # the first token of a text has no log-probability
+        tuned=-sum(tuned[span.start - 1 :]),
+    )
+
+
+def measure_drop(passages: Sequence[Scored], seed: int) -> LossDrop:
+    """The drop of the summed loss in percent, with a percentile bootstrap over passages (a passage stays whole)."""
+    tokens = sum(passage.tokens for passage in passages)
+    base = np.array([passage.base for passage in passages])
+    tuned = np.array([passage.tuned for passage in passages])
+    draws = np.random.default_rng(seed).integers(0, len(passages), size=(DRAWS, len(passages)))
+    low, high = np.percentile(_drop(base[draws], tuned[draws]), TAILS)
+    return LossDrop(
+        passages=len(passages),
+        base=float(base.sum()) / tokens,
+        tuned=float(tuned.sum()) / tokens,
+        drop_percent=float(_drop(base, tuned)),
+        low_percent=float(low),
+        high_percent=float(high),
+    )
+
+
+def _drop(base: np.ndarray, tuned: np.ndarray) -> np.ndarray:
+    """100 * (1 - tuned / base), of sums along the last axis."""
+    return np.asarray(100 * (1 - tuned.sum(axis=-1) / base.sum(axis=-1)))

@@ -1,0 +1,27 @@
+"""Evaluation's one task."""
+
+from __future__ import annotations
+
+from scriptorium import queue
+from scriptorium.contracts import EvaluateResult, Job, Phase
+from scriptorium.files import Files
+from scriptorium.phase import run_phase
+from scriptorium.volume import Volume
+from services.evaluator.evaluate import evaluate_voice
+
+app = queue.app()
+
+
+def learn(job: Job, result: EvaluateResult, volume: Volume) -> dict[str, object]:
+    """Offer the report and the loss curve as result files; the model's name counts only now."""
+    training, report = volume.folder(job.id, Phase.TRAIN), volume.folder(job.id, Phase.EVALUATE)
+    paths = (training / "metrics.csv", report / "report.json", report / "report.html")
+    files = Files(volume.files)
+    offered = [files.add_path(path, f"{job.id}-{path.name}", "fine-tune-results").id for path in paths]
+    return {"result_files": offered, "fine_tuned_model": job.tuned_name}
+
+
+@app.task(name=queue.EVALUATE)
+def evaluate(job_id: str) -> None:
+    """Compare one job's tuned model with its base."""
+    run_phase(job_id, Phase.EVALUATE, evaluate_voice, learn=learn)

@@ -1,0 +1,9 @@
+"""The evaluator worker: `python -m services.evaluator.worker` serves the queue "evaluator" until it is told to stop."""
+
+from __future__ import annotations
+
+from scriptorium import phase, queue
+from services.evaluator import tasks
+
+if __name__ == "__main__":
+    queue.work("evaluator", tasks.app, on_shutdown=phase.shutdown.set)

@@ -1,0 +1,9 @@
+"""The merger worker: `python -m services.merger.worker` serves the queue "merger" until it is told to stop."""
+
+from __future__ import annotations
+
+from scriptorium import phase, queue
+from services.merger import tasks
+
+if __name__ == "__main__":
+    queue.work("merger", tasks.app, on_shutdown=phase.shutdown.set)

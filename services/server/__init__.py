@@ -1,0 +1,1 @@
+"""Serving: keeps vLLM answering for the wanted models."""

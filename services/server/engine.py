@@ -1,0 +1,121 @@
+"""One vLLM process: its command line, its environment variables, its health."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import httpx
+
+from scriptorium.child import Child, tail
+from scriptorium.settings import Settings
+from scriptorium.store.serving import Engine, WantedModel
+
+RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+Plan = tuple[WantedModel, ...]  # models that one engine answers for: a base and its adapters
+
+
+def plan_engines(wanted: Sequence[WantedModel]) -> list[Plan]:
+    """Group the wanted models by folder: an adapter lives in the engine of its base."""
+    groups: dict[str, list[WantedModel]] = {}
+    for model in sorted(wanted, key=lambda model: model.adapter is not None):
+        groups.setdefault(model.folder, []).append(model)
+    return [tuple(models) for models in groups.values()]
+
+
+class VllmEngine:
+    """A running vLLM for one plan."""
+
+    def __init__(self, plan: Plan, settings: Settings, log: Path, port: int | None = None) -> None:
+        """Start it on a free loopback port; raises EnvironmentMissing."""
+        self.plan = plan
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.started = time.monotonic()
+        self.ready = False
+        self._child = Child(command(plan, settings, self.port), log, variables(settings))
+
+    @property
+    def dead(self) -> bool:
+        """Whether the process has ended."""
+        return self._child.returncode is not None
+
+    def look(self) -> None:
+        """Ask for its health."""
+        try:
+            self.ready = httpx.get(f"{self.url}/health", timeout=5).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            self.ready = False
+
+    def stop(self, settings: Settings) -> None:
+        """End it and everything that it started."""
+        self._child.stop(settings.stop_grace)
+
+    def describe(self, state: str, reason: str = "") -> list[Engine]:
+        """What the store should know: one entry a model name."""
+        return describe_plan(self.plan, state, reason, self.url)
+
+    def last_words(self) -> str:
+        """Why it ended, as far as its log says."""
+        lines = [line for line in tail(self._child.log, 60) if "Error" in line]
+        return lines[-1][:300] if lines else f"it ended with status {self._child.returncode}"
+
+
+def describe_plan(plan: Plan, state: str, reason: str = "", url: str = "") -> list[Engine]:
+    """One entry a model name."""
+    return [Engine(name=model.name, folder=model.folder, state=state, url=url, reason=reason) for model in plan]
+
+
+def command(plan: Plan, settings: Settings, port: int) -> list[str | Path]:
+    """The command line. On a CPU compiling costs more than the few hundred requests of a job bring back."""
+    base, adapters = plan[0], [model for model in plan if model.adapter]
+    line: list[str | Path] = [settings.vllm_env / "bin" / "python", "-m", "vllm.entrypoints.openai.api_server"]
+    line += ["--model", base.folder, "--served-model-name", base.name if not base.adapter else "base"]
+    line += ["--host", "127.0.0.1", "--port", str(port), "--max-model-len", str(settings.engine_context)]
+    if adapters:
+        line += [
+            "--enable-lora",
+            "--max-lora-rank",
+            str(max(lora_rank(Path(model.adapter or "")) for model in adapters)),
+        ]
+        line += ["--lora-modules", *(f"{model.name}={model.adapter}" for model in adapters)]
+    if settings.gpu:
+        return [*line, "--gpu-memory-utilization", str(settings.engine_memory_share)]
+    return [*line, "--enforce-eager"]
+
+
+def lora_rank(adapter: Path) -> int:
+    """The smallest rank that vLLM can be told and that the adapter fits into; its own default is 16."""
+    rank = int(json.loads((adapter / "adapter_config.json").read_text("utf-8"))["r"])
+    return next((allowed for allowed in RANKS if allowed >= rank), RANKS[-1])
+
+
+def variables(settings: Settings) -> dict[str, str]:
+    """What vLLM's process finds in its environment."""
+    kept = ("HOME", "LANG", "TMPDIR", "HF_HOME", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
+    own = {name: os.environ[name] for name in kept if name in os.environ}
+    own |= {
+        "PATH": f"{settings.vllm_env / 'bin'}:{os.environ.get('PATH', '/usr/bin:/bin')}",
+        "PYTHONUNBUFFERED": "1",
+        "HF_HUB_OFFLINE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+    }
+    if not settings.gpu:
+        cores = os.cpu_count() or 1
+        own |= {
+            "VLLM_CPU_KVCACHE_SPACE": str(settings.engine_kv_cache_gib),
+            "VLLM_CPU_OMP_THREADS_BIND": f"0-{cores - 1}",  # its default leaves one core idle
+        }
+    return own
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

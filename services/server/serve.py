@@ -1,0 +1,84 @@
+"""Serve a tuned model beside its base: say what is wanted, wait until it answers, and try it with a canary prompt."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+
+from scriptorium.contracts import Endpoint, ServeRequest, ServeResult
+from scriptorium.errors import EngineFailed
+from scriptorium.report import Report
+from scriptorium.settings import get_settings
+from scriptorium.store import open_store
+from scriptorium.store.serving import Engine, Serving, WantedModel
+
+CANARY = "Write a scene where a character discovers an alien artifact."
+LOOK = 0.5
+
+
+def serve_model(request: ServeRequest, folder: Path, report: Report) -> ServeResult:
+    """Have both models served; raises EngineFailed where one does not start or the tuned one says nothing.
+
+    On a GPU the merged model is tried first, alone (two 8B engines do not fit), and then base and adapter stay in one
+    engine. On a CPU an adapter answers about 20 times slower, so base and merged model stay side by side.
+    """
+    settings, started = get_settings(), time.monotonic()
+    serving = open_store(settings.store_url).serving
+    merged = WantedModel(name=request.tuned_name, folder=str(request.merged))
+    base = WantedModel(name=request.base_name, folder=str(request.base))
+    report.message(f"[SERVE] Loading {request.tuned_name}")
+    if settings.gpu:
+        merged_url = bring_up(serving, [merged], report, settings.engine_ready_timeout)[merged.name]
+        try_canary(Endpoint(url=merged_url, model=merged.name))
+        tuned = merged.model_copy(update={"folder": base.folder, "adapter": str(request.adapter)})
+    else:
+        tuned = merged
+    urls = bring_up(serving, [base, tuned], report, settings.engine_ready_timeout)
+    endpoint = Endpoint(url=urls[tuned.name], model=tuned.name)
+    canary = try_canary(endpoint)
+    seconds = round(time.monotonic() - started, 1)
+    report.message(f"[SERVE] Both models answer after {seconds:.0f} s")
+    (folder / "canary.json").write_text(json.dumps({"prompt": CANARY, "answer": canary}, indent=2), encoding="utf-8")
+    return ServeResult(
+        base=Endpoint(url=urls[base.name], model=base.name), tuned=endpoint, canary=canary, seconds=seconds
+    )
+
+
+def bring_up(serving: Serving, models: list[WantedModel], report: Report, timeout: timedelta) -> dict[str, str]:
+    """Want these models and wait until each is ready; returns the engine's URL by model name."""
+    serving.want(models)
+    deadline = time.monotonic() + timeout.total_seconds()
+    while True:
+        report.check()
+        engines = {engine.name: engine for engine in serving.engines()}
+        states = [engines.get(model.name) for model in models]
+        if all(engine and engine.state == "ready" for engine in states):
+            return {model.name: engines[model.name].url for model in models}
+        refuse([engine for engine in states if engine and engine.state == "failed"], deadline)
+        time.sleep(LOOK)
+
+
+def refuse(failed: list[Engine], deadline: float) -> None:
+    """Raise EngineFailed for engines that gave up, or when the time is over."""
+    if failed:
+        raise EngineFailed(f"vLLM does not start for {failed[0].name}: {failed[0].reason}")
+    if time.monotonic() > deadline:
+        raise EngineFailed("vLLM was not ready in time.", next_step="Raise SCRIPTORIUM_ENGINE_READY_TIMEOUT.")
+
+
+def try_canary(endpoint: Endpoint) -> str:
+    """The model's answer to the canary prompt; raises EngineFailed where there is none."""
+    body = {"model": endpoint.model, "messages": [{"role": "user", "content": CANARY}], "max_tokens": 64}
+    try:
+        answer = httpx.post(f"{endpoint.url}/v1/chat/completions", json=body, timeout=300)
+        answer.raise_for_status()
+    except httpx.HTTPError as error:
+        raise EngineFailed(f"{endpoint.model} did not answer the canary prompt: {error}") from error
+    text = str(answer.json()["choices"][0]["message"]["content"] or "").strip()
+    if not text:
+        raise EngineFailed(f"{endpoint.model} answered the canary prompt with nothing.")
+    return text

@@ -1,0 +1,16 @@
+"""The server worker: `python -m services.server.worker` serves the queue "server" and keeps the engines running."""
+
+from __future__ import annotations
+
+from scriptorium import phase, queue
+from services.server import tasks
+from services.server.reconcile import Reconciler
+
+if __name__ == "__main__":
+    context = phase.open_context()
+    reconciler = Reconciler(context.store, context.settings)
+    reconciler.begin()
+    try:
+        queue.work("server", tasks.app, on_shutdown=phase.shutdown.set)
+    finally:
+        reconciler.close()

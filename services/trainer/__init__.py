@@ -1,0 +1,1 @@
+"""Training: a prepared dataset and a recipe go into Axolotl; checkpoints come out."""

@@ -1,0 +1,153 @@
+"""Train an adapter: write Axolotl's configuration, run it as a child, tell its progress, stop it when asked."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import yaml
+
+from scriptorium.chat import chat_tokenizer
+from scriptorium.child import Child, tail
+from scriptorium.contracts import TrainRequest, TrainResult
+from scriptorium.dataset import Row, read_rows, write_rows
+from scriptorium.errors import (
+    Cancelled,
+    EnvironmentMissing,
+    Interrupted,
+    InvalidRecipe,
+    LeaseLost,
+    OutOfMemory,
+    Problem,
+    TrainingFailed,
+)
+from scriptorium.recipe import Training
+from scriptorium.report import Report
+from scriptorium.settings import get_settings
+from services.trainer.axolotl import command, make_config, variables
+from services.trainer.checkpoints import best_checkpoint, whole_checkpoints
+from services.trainer.metrics import CSV, METRICS, read_metrics, write_csv
+from services.trainer.progress import Progress, Tail
+
+LOG = "axolotl.log"
+LOOK = timedelta(seconds=0.5)
+MEMORY_WORDS = ("out of memory", "OutOfMemoryError", "Cannot allocate memory", "DefaultCPUAllocator: can't allocate")
+
+
+def train_adapter(request: TrainRequest, folder: Path, report: Report) -> TrainResult:
+    """Run one training to its end, from the last whole checkpoint in `folder` if there is one.
+
+    Raises InvalidRecipe (rows longer than sequence_len), OutOfMemory, TrainingFailed, or what `report.check` raises.
+    """
+    environment = get_settings().axolotl_env
+    if not (environment / "bin" / "axolotl").exists():
+        raise EnvironmentMissing(f"Axolotl is not installed: {environment} lacks it.")
+    train, dev = read_rows(request.dataset / "train.jsonl"), read_rows(request.dataset / "dev.jsonl")
+    check_lengths(request, train)
+    dev = spread(dev, request.training.dev_rows)
+    write_rows(folder / "dev.jsonl", dev)
+    config = folder / "config.yaml"
+    body = make_config(request, folder, train, dev, gpu=get_settings().gpu)
+    config.write_text(yaml.safe_dump(body, sort_keys=False), encoding="utf-8")
+    started = time.monotonic()
+    report.message(f"[TRAIN] Starting Axolotl: {len(train)} rows, {describe(request.training)}")
+    progress = run(Child(command(environment, config), folder / LOG, variables(environment), folder), folder, report)
+    return conclude(folder, progress, request.training, report, time.monotonic() - started)
+
+
+def run(child: Child, folder: Path, report: Report) -> Progress:
+    """Tell what the child does until it ends; whatever happens, nothing of it is left behind."""
+    progress, lines = Progress(report), Tail(folder / METRICS)
+    try:
+        while child.wait(LOOK) is None:
+            for line in lines.read():
+                progress.take(line)
+            report.check()
+    except Interrupted:
+        save_and_stop(child, folder)
+        raise
+    except (Cancelled, LeaseLost):
+        raise
+    finally:
+        child.stop(grace=timedelta(seconds=1))
+    for line in lines.read():
+        progress.take(line)
+    return progress
+
+
+def save_and_stop(child: Child, folder: Path) -> None:
+    """Have the plugin save a checkpoint; it is found by the next attempt. Waits at most the grace of the settings."""
+    (folder / "control").write_text("pause", encoding="utf-8")
+    before = len(whole_checkpoints(folder))
+    deadline = time.monotonic() + get_settings().stop_grace.total_seconds()
+    while child.returncode is None and len(whole_checkpoints(folder)) == before and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+
+def conclude(folder: Path, progress: Progress, training: Training, report: Report, seconds: float) -> TrainResult:
+    """Check that training came to its end with a whole checkpoint, and say what it left."""
+    lines = read_metrics(folder / METRICS)
+    checkpoints = [checkpoint for checkpoint, _ in whole_checkpoints(folder)]
+    if not checkpoints or not lines or checkpoints[-1].step < lines[-1]["max_steps"]:
+        raise explain(folder, training, progress)
+    write_csv(lines, folder / CSV)
+    shutil.rmtree(folder / "prepared", ignore_errors=True)  # Axolotl's cache of the tokenised rows
+    best = best_checkpoint(checkpoints)
+    losses = [line["loss"] for line in lines if "loss" in line]
+    tokens = max((int(line.get("tokens/trainable", 0)) for line in lines), default=0)
+    report.message(f"[TRAIN] Training complete, best checkpoint: checkpoint-{best.step}", **best.model_dump())
+    return TrainResult(
+        checkpoints=checkpoints,
+        first_loss=losses[0] if losses else None,
+        last_loss=losses[-1] if losses else None,
+        steps=checkpoints[-1].step,
+        trained_tokens=tokens,
+        seconds=round(seconds, 1),
+    )
+
+
+def explain(folder: Path, training: Training, progress: Progress) -> TrainingFailed | OutOfMemory:
+    """The error of a training that ended early: where, with which settings, and the log's own words."""
+    log = tail(folder / LOG, 40)
+    where = f"at step {progress.step} ({describe(training)})"
+    if any(word in line for line in log for word in MEMORY_WORDS):
+        return OutOfMemory(f"Training ran out of memory {where}.")
+    words = next(
+        (line for line in reversed(log) if "Error" in line or "error" in line), log[-1] if log else "no output"
+    )
+    return TrainingFailed(f"Training ended {where}: {words[:300]}")
+
+
+def describe(training: Training) -> str:
+    """The settings that matter when something goes wrong."""
+    return (
+        f"{training.adapter}, rank {training.lora_r}, micro-batch {training.micro_batch_size}, "
+        f"accumulation {training.gradient_accumulation_steps}, sequence_len {training.sequence_len}"
+    )
+
+
+def check_lengths(request: TrainRequest, rows: list[Row]) -> None:
+    """Refuse rows whose end would be cut away: the model would never learn to stop."""
+    tokenizer = chat_tokenizer(request.base)
+    lengths = tokenizer.count([tokenizer.render(row.messages) for row in rows])
+    limit = request.training.sequence_len
+    problems = [
+        Problem(f"train.jsonl, row {number}", f"{length:,} tokens, more than sequence_len {limit:,}")
+        for number, length in enumerate(lengths, start=1)
+        if length > limit
+    ]
+    if problems:
+        raise InvalidRecipe(
+            f"{len(problems)} of {len(rows)} rows do not fit into sequence_len.",
+            problems=problems[:20],
+            next_step="Raise training.sequence_len or lower data.chunking.maximum in the recipe.",
+        )
+
+
+def spread(rows: list[Row], count: int) -> list[Row]:
+    """At most `count` rows, evenly spread."""
+    if len(rows) <= count:
+        return rows
+    return [rows[index * len(rows) // count] for index in range(count)]
