@@ -74,7 +74,7 @@ def tail(log: Path, lines: int = 20) -> list[str]:
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - 65536))
         text = file.read().decode("utf-8", errors="replace")
-    return [line.rpartition("\r")[2] for line in text.splitlines() if line.strip()][-lines:]
+    return [line.rpartition("\r")[2] for line in text.split("\n") if line.strip()][-lines:]
 
 
 def wait_until(condition: Callable[[], object], timeout: timedelta, interval: float = 0.1) -> bool:

@@ -79,7 +79,9 @@ class Leases:
             job = Job.model_validate_json(body) if body else None
             if job is None or job.status.final or job.phase != phase or pipe.exists(_lease(name)):
                 return None
-            token = max(int(pipe.get(_fence(name)) or 0), job.attempts.get(phase, 0)) + 1  # the store may have been lost
+            token = (
+                max(int(pipe.get(_fence(name)) or 0), job.attempts.get(phase, 0)) + 1
+            )  # the store may have been lost
             pipe.multi()
             pipe.set(_fence(name), token)
             pipe.set(_lease(name), f"{token} {holder}", px=ttl)

@@ -51,8 +51,9 @@ def locate(row: Row, tokenizer: ChatTokenizer, longest: int) -> Span:
 
     A token that spans the border of brief and passage belongs to the passage, so the start is where the two renderings part.
     """
-    head, end_of_turn, _ = tokenizer.render(row.messages).rpartition(tokenizer.end_of_turn)
-    ids = tokenizer.encode(head + end_of_turn)
+    whole = tokenizer.render(row.messages)
+    head, end_of_turn, _ = whole.rpartition(tokenizer.end_of_turn)
+    ids = tokenizer.encode(head + end_of_turn or whole)
     asked = tokenizer.encode(tokenizer.render(row.messages[:-1], ask=True))
     start = next((at for at, (one, other) in enumerate(zip(asked, ids, strict=False)) if one != other), len(asked))
     return Span(ids[:longest], start, len(ids) > longest)
@@ -90,13 +91,14 @@ class _Progress:
 async def _score(row: Row, span: Span, pair: tuple[Engine, Engine], progress: _Progress) -> Scored:
     base, tuned = await together([engine.log_probabilities(span.ids) for engine in pair])
     progress.count()
+    first = max(span.start - 1, 0)  # the first token of a text has no log-probability, so the lists are one shorter
     return Scored(
         author=row.author,
         chapter=row.chapter,
         tokens=len(span.ids) - span.start,
         cut=span.cut,
-        base=-sum(base[span.start - 1 :]),  # the first token of a text has no log-probability
-        tuned=-sum(tuned[span.start - 1 :]),
+        base=-sum(base[first:]),
+        tuned=-sum(tuned[first:]),
     )
 
 

@@ -1,0 +1,145 @@
+"""Compare base and tuned: what they write from the same held-out briefs, and how well they foresee held-out text.
+
+Reads the dataset folder and training's metrics, asks two vLLM engines, writes report.json, report.html and samples.jsonl.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from scriptorium import __version__
+from scriptorium.chat import chat_tokenizer
+from scriptorium.contracts import EvaluateRequest, EvaluateResult
+from scriptorium.dataset import REFERENCE, Row, read_rows
+from scriptorium.errors import EvaluationFailed
+from scriptorium.report import Report
+from services.evaluator.engine import WAITS, Card, Engine, engines, meet
+from services.evaluator.findings import REPORT, Findings, Passages, Settings
+from services.evaluator.loss import DRAWS, LONGEST, PASSAGES, Scored, measure_drop, score_passages
+from services.evaluator.metrics import read_losses
+from services.evaluator.page import PAGE, render_page
+from services.evaluator.parameters import count_parameters
+from services.evaluator.sample import SAMPLES, Decoding, Sample, write_samples
+from services.evaluator.spread import spread
+from services.evaluator.verdict import judge, summarise
+from services.evaluator.watch import run_watched
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The author's rows that training never saw, and those of other authors."""
+
+    test: list[Row]
+    others: list[Row]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the engines answered."""
+
+    cards: tuple[Card, Card]
+    longest: int
+    author: list[Scored]
+    others: list[Scored]
+    samples: list[Sample]
+
+
+def evaluate_voice(
+    request: EvaluateRequest,
+    folder: Path,
+    report: Report,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+    waits: Sequence[float] = WAITS,
+) -> EvaluateResult:
+    """Measure, judge and write the report into `folder`.
+
+    `transport` and `waits` (seconds before each new try) are for tests. Raises EvaluationFailed where nothing was held
+    out or a model does not answer, BaseModelUnusable, and Stopped.
+    """
+    rows = read_held_out(request.dataset)
+    measured = run_watched(_measure(request, rows, folder, report, transport, waits), report)
+    findings = _conclude(request, measured)
+    (folder / REPORT).write_text(findings.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (folder / PAGE).write_text(render_page(findings, measured.samples), encoding="utf-8")
+    author = findings.result.author
+    report.message(f"[VALIDATE] {summarise(findings.result)}", drop_percent=author.drop_percent)
+    report.message("[VALIDATE] Report written")
+    return findings.result
+
+
+def read_held_out(dataset: Path) -> HeldOut:
+    """Read the rows to measure with; raises EvaluationFailed where the author has none."""
+    test = read_rows(dataset / "test.jsonl")
+    if not test:
+        raise EvaluationFailed(
+            "test.jsonl has no rows: no text of the author was held out, so nothing can be measured.",
+            next_step="Send a longer manuscript, or raise data.split.test in the recipe.",
+        )
+    return HeldOut(test, read_rows(dataset / f"{REFERENCE}.jsonl"))
+
+
+async def _measure(
+    request: EvaluateRequest,
+    rows: HeldOut,
+    folder: Path,
+    report: Report,
+    transport: httpx.AsyncBaseTransport | None,
+    waits: Sequence[float],
+) -> Measured:
+    async with engines(request.base, request.tuned, transport, waits) as pair:
+        cards = await meet(pair)
+        longest = _longest(cards)
+        author = await _score(request, rows.test, pair, longest, report)
+        others = await _score(request, rows.others, pair, longest, report)
+        prompts = spread(rows.test, request.prompts)
+        samples = await write_samples(prompts, pair, request.max_tokens, folder, report)
+    return Measured(cards, longest, author, others, samples)
+
+
+async def _score(
+    request: EvaluateRequest, rows: list[Row], pair: tuple[Engine, Engine], longest: int, report: Report
+) -> list[Scored]:
+    tokenizer = chat_tokenizer(request.tokenizer)
+    return await score_passages(spread(rows, PASSAGES), tokenizer, pair, longest, report)
+
+
+def _longest(cards: tuple[Card, Card]) -> int:
+    """Tokens of a text that both engines can read; one is left for the answer that the completions call insists on."""
+    return min([LONGEST, *(card.max_model_len - 1 for card in cards if card.max_model_len)])
+
+
+def _conclude(request: EvaluateRequest, measured: Measured) -> Findings:
+    """Put the measurements together; no work is left to do but to write them down."""
+    author = measure_drop(measured.author, request.seed)
+    others = measure_drop(measured.others, request.seed) if measured.others else None
+    result = EvaluateResult(author=author, others=others, samples=len(measured.samples))
+    parameters = count_parameters(request.tokenizer)
+    settings = Settings(
+        decoding=Decoding(max_tokens=request.max_tokens),
+        prompts=len(measured.samples),
+        longest_tokens=measured.longest,
+        cut=sum(passage.cut for passage in (*measured.author, *measured.others)),
+        bootstrap_draws=DRAWS,
+        seed=request.seed,
+    )
+    base, tuned = measured.cards
+    return Findings(
+        title=request.title,
+        scriptorium=__version__,
+        created_at=int(time.time()),
+        parameters=parameters,
+        base=base,
+        tuned=tuned,
+        verdict=judge(result, parameters),
+        result=result,
+        settings=settings,
+        passages=Passages(author=measured.author, others=measured.others),
+        training=read_losses(request.metrics),
+        samples=SAMPLES,
+    )

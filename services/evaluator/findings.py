@@ -1,0 +1,50 @@
+"""Everything an evaluation found out: what report.json holds and report.html tells."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from scriptorium.contracts import EvaluateResult
+from services.evaluator.engine import Card
+from services.evaluator.loss import Scored
+from services.evaluator.metrics import Losses
+from services.evaluator.sample import Decoding
+from services.evaluator.verdict import Verdict
+
+REPORT = "report.json"
+
+
+class Settings(BaseModel):
+    """How it was measured; `longest_tokens` is where rendered passages were cut, `cut` how many were."""
+
+    decoding: Decoding
+    prompts: int
+    longest_tokens: int
+    cut: int
+    bootstrap_draws: int
+    confidence_percent: int = 95
+    seed: int
+
+
+class Passages(BaseModel):
+    """The loss of every passage that was read."""
+
+    author: list[Scored]
+    others: list[Scored]
+
+
+class Findings(BaseModel):
+    """The whole report but for the samples, which are in samples.jsonl."""
+
+    title: str
+    scriptorium: str
+    created_at: int
+    parameters: int | None
+    base: Card
+    tuned: Card
+    verdict: Verdict
+    result: EvaluateResult
+    settings: Settings
+    passages: Passages
+    training: Losses
+    samples: str

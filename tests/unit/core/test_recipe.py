@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scriptorium.errors import InvalidRecipe
+from scriptorium.recipe import find_recipe, load_recipe, parse_recipe
+
+
+def test_every_shipped_recipe_loads_and_is_named_after_its_file(project: Path) -> None:
+    paths = sorted((project / "recipes").glob("*.yaml"))
+    assert [path.stem for path in paths] == ["cpu", "lora", "qlora"]
+    assert [load_recipe(path).name for path in paths] == ["cpu", "lora", "qlora"]
+
+
+def test_qlora_has_the_seed_workflows_values(project: Path) -> None:
+    training = find_recipe("qlora", project / "recipes").training
+    seed = {
+        "adapter": "qlora", "lora_r": 64, "lora_alpha": 32, "lora_dropout": 0.05, "num_epochs": 3,
+        "micro_batch_size": 1, "gradient_accumulation_steps": 8, "learning_rate": 2e-4, "sequence_len": 4096, "precision": "bf16",
+        "gradient_checkpointing": True,
+    }  # fmt: skip
+    assert {key: getattr(training, key) for key in seed} == seed
+
+
+def test_every_problem_is_reported_at_once() -> None:
+    body = {"name": "mine", "training": {"lora_rank": 8, "learning_rate": -1}, "data": {"prompt": "poem"}}
+    with pytest.raises(InvalidRecipe) as caught:
+        parse_recipe(body, "mine.yaml")
+    places = {problem.place for problem in caught.value.problems}
+    assert places == {"training.lora_rank", "training.learning_rate", "data.prompt"}
+
+
+def test_a_chunk_range_must_not_be_upside_down() -> None:
+    with pytest.raises(InvalidRecipe, match="below minimum"):
+        parse_recipe({"name": "x", "data": {"chunking": {"minimum": 500, "maximum": 100}}}, "x")
+
+
+@pytest.mark.parametrize("name", ["../secrets", "/etc/passwd", "qlora.yaml", ""])
+def test_a_recipes_name_is_never_a_path(name: str, project: Path) -> None:
+    with pytest.raises(InvalidRecipe, match="no recipe"):
+        find_recipe(name, project / "recipes")
+
+
+def test_a_file_that_is_no_yaml_is_a_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text("name: [")
+    with pytest.raises(InvalidRecipe, match=r"broken\.yaml"):
+        load_recipe(path)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+    )
+)
+def test_whatever_comes_in_is_a_recipe_or_a_clear_error(body: object) -> None:
+    try:
+        parse_recipe(body, "some.yaml")
+    except InvalidRecipe as error:
+        assert error.problems
