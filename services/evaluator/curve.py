@@ -58,7 +58,7 @@ def draw_curve(losses: Losses) -> Curve | None:
     if not drawn:
         return None
     every = [point for points in drawn.values() for point in points]
-    x = Axis(0, max(max(point.step for point in every), 1), LEFT, WIDTH - RIGHT)
+    x = Axis(0, max(1, *(point.step for point in every)), LEFT, WIDTH - RIGHT)
     y = axis_around([point.loss for point in every], HEIGHT - BOTTOM, TOP)
     return Curve(
         lines=_lines(drawn, x, y),

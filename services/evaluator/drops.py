@@ -1,4 +1,4 @@
-"""The drops in loss as a picture: one row per set of passages, a dot with its interval, all on one axis with zero on it."""
+"""The drops in loss as a picture: a dot with its interval per set of passages, all on one axis with zero."""
 
 from __future__ import annotations
 

@@ -190,7 +190,7 @@ async def meet(pair: tuple[Engine, Engine]) -> tuple[Card, Card]:
     base, tuned = await asyncio.gather(*(engine.card() for engine in pair), return_exceptions=True)
     if isinstance(base, Card) and isinstance(tuned, Card):
         return base, tuned
-    problems = []
+    problems: list[Problem] = []
     for found in (base, tuned):
         if isinstance(found, EvaluationFailed):
             problems += found.problems

@@ -1,12 +1,14 @@
 """Compare base and tuned: what they write from the same held-out briefs, and how well they foresee held-out text.
 
-Reads the dataset folder and training's metrics, asks two vLLM engines, writes report.json, report.html and samples.jsonl.
+Reads the dataset folder and training's metrics, asks two vLLM engines, and writes report.json, report.html and
+samples.jsonl.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +65,8 @@ def evaluate_voice(
     out or a model does not answer, BaseModelUnusable, and Stopped.
     """
     rows = read_held_out(request.dataset)
-    measured = run_watched(_measure(request, rows, folder, report, transport, waits), report)
+    opened = engines(request.base, request.tuned, transport, waits)
+    measured = run_watched(_measure(request, rows, opened, folder, report), report)
     findings = _conclude(request, measured)
     (folder / REPORT).write_text(findings.model_dump_json(indent=2) + "\n", encoding="utf-8")
     (folder / PAGE).write_text(render_page(findings, measured.samples), encoding="utf-8")
@@ -87,12 +90,11 @@ def read_held_out(dataset: Path) -> HeldOut:
 async def _measure(
     request: EvaluateRequest,
     rows: HeldOut,
+    opened: AbstractAsyncContextManager[tuple[Engine, Engine]],
     folder: Path,
     report: Report,
-    transport: httpx.AsyncBaseTransport | None,
-    waits: Sequence[float],
 ) -> Measured:
-    async with engines(request.base, request.tuned, transport, waits) as pair:
+    async with opened as pair:
         cards = await meet(pair)
         longest = _longest(cards)
         author = await _score(request, rows.test, pair, longest, report)

@@ -1,6 +1,6 @@
 """How surprised base and tuned are by text that neither was trained on: mean negative log-likelihood per token.
 
-Only the passage's own tokens count, the end of turn included; the brief is given. What the models would write plays no part.
+Only the passage's own tokens count, the end of turn included; the brief is given.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Scored(BaseModel):
 def locate(row: Row, tokenizer: ChatTokenizer, longest: int) -> Span:
     """Render a row and find where its passage begins and ends; `longest` is in tokens.
 
-    A token that spans the border of brief and passage belongs to the passage, so the start is where the two renderings part.
+    A token across the border of brief and passage belongs to the passage: it starts where the two renderings part.
     """
     whole = tokenizer.render(row.messages)
     head, end_of_turn, _ = whole.rpartition(tokenizer.end_of_turn)
@@ -62,7 +62,7 @@ def locate(row: Row, tokenizer: ChatTokenizer, longest: int) -> Span:
 async def score_passages(
     rows: Sequence[Row], tokenizer: ChatTokenizer, pair: tuple[Engine, Engine], longest: int, report: Report
 ) -> list[Scored]:
-    """Score each row's passage under both models; raises EvaluationFailed where a brief leaves no room for its passage."""
+    """Score each row's passage under both models; raises EvaluationFailed where a brief leaves no room for it."""
     spans = [locate(row, tokenizer, longest) for row in rows]
     for number, (row, span) in enumerate(zip(rows, spans, strict=True), start=1):
         if span.start >= len(span.ids):

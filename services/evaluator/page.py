@@ -1,4 +1,7 @@
-"""Turn the findings into one self-contained HTML page. The template escapes everything: books and models are not trusted."""
+"""Turn the findings into one self-contained HTML page.
+
+The template escapes everything, because books and models are not trusted.
+"""
 
 from __future__ import annotations
 

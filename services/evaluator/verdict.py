@@ -11,6 +11,11 @@ from scriptorium.contracts import EvaluateResult, LossDrop
 FEW = 8  # passages: with fewer a bootstrap interval is too narrow to be believed
 TINY = 1_000_000_000  # parameters: below, a model catches the surface of a style and little of its sense
 
+HARMED = "Training has led away from the author: a gentler learning rate, fewer steps or cleaner text may help."
+ALONE = "No other authors’ pages were there to compare with: part of any gain may be prose of this kind in general."
+OWN = "The gain is clearly larger than on other authors’ pages: the model has learned this author in particular."
+SHARED = "The gain on other authors’ pages is not clearly smaller: it may be prose of this kind more than this author."
+
 
 class Verdict(BaseModel):
     """One sentence, what it means, and the caveats."""
@@ -33,23 +38,26 @@ def summarise(result: EvaluateResult) -> str:
     """The result in one line for the log: the change of the loss has its sign, the interval is that of the drop."""
     author = result.author
     joint = "-" if author.low_percent >= 0 else " to "
-    interval = f"{author.low_percent:.1f}{joint}{author.high_percent:.1f}"
-    line = f"Held-out loss {author.base:.2f} -> {author.tuned:.2f} ({-author.drop_percent:+.1f} %, 95 % interval {interval})"
+    interval = f"95 % interval {author.low_percent:.1f}{joint}{author.high_percent:.1f}"
+    line = f"Held-out loss {author.base:.2f} -> {author.tuned:.2f} ({-author.drop_percent:+.1f} %, {interval})"
     return line if result.others is None else f"{line}; other authors {-result.others.drop_percent:+.1f} %"
 
 
 def _author(drop: LossDrop) -> str:
-    interval = f"(95 % interval {_range(drop)})"
-    if drop.low_percent > 0:
-        amount = _number(drop.drop_percent)
-        return f"The tuned model finds the held-out chapters {amount} % more predictable than the base model does {interval}"
-    if drop.high_percent < 0:
-        amount = _number(-drop.drop_percent)
-        return f"The tuned model finds the held-out chapters {amount} % less predictable than the base model does {interval}"
+    low, high = drop.low_percent, drop.high_percent
+    if low > 0:
+        return _compare(drop.drop_percent, "more", low, high)
+    if high < 0:
+        return _compare(-drop.drop_percent, "less", -high, -low)
     return (
         "It cannot be told whether the tuned model knows the held-out chapters better than the base model does: "
-        f"the measured gain is {_number(drop.drop_percent)} %, and its 95 % interval, {_range(drop)}, touches zero"
+        f"the measured gain is {_number(drop.drop_percent)} %, and its 95 % interval, {_range(low, high)} %, touches zero"
     )
+
+
+def _compare(percent: float, direction: str, low: float, high: float) -> str:
+    amount, interval = f"{_number(percent)} %", f"95 % interval {_range(low, high)} %"
+    return f"The tuned model finds the held-out chapters {amount} {direction} predictable than the base model does ({interval})"
 
 
 def _others(drop: LossDrop | None) -> str:
@@ -69,33 +77,30 @@ def _comparison(result: EvaluateResult) -> list[str]:
     """Whether the gain is this author's own or that of any book of the kind."""
     author, others = result.author, result.others
     if author.high_percent < 0:
-        return ["Training has led away from the author: a gentler learning rate, fewer steps or cleaner text may help."]
+        return [HARMED]
     if others is None:
-        return ["No other authors’ pages were there to compare with, so part of any gain may be prose of this kind in general."]
+        return [ALONE]
     if author.low_percent <= 0:
         return []
-    if author.low_percent > others.high_percent:
-        return ["The gain is clearly larger here than on other authors’ pages: the model has learned this author in particular."]
-    return ["The gain on other authors’ pages is not clearly smaller, so it may be prose of this kind more than this author."]
+    return [OWN if author.low_percent > others.high_percent else SHARED]
 
 
 def _amount(result: EvaluateResult) -> list[str]:
     sets = [("the author", result.author), ("other authors", result.others)]
     few = [f"{drop.passages} of {whose}" for whose, drop in sets if drop is not None and drop.passages < FEW]
-    return [f"Few passages were read ({', '.join(few)}); the interval is narrower than it should be."] if few else []
+    return [f"Few passages were read ({', '.join(few)}): the interval is narrower than it should be."] if few else []
 
 
 def _size(parameters: int | None) -> list[str]:
     if parameters is None or parameters >= TINY:
         return []
-    size = f"{parameters / 1e6:.0f} million"
-    return [f"This is the statistic of a tiny model ({size} weights): such a model catches surface habits and stays loose in sense."]
+    model = f"a tiny model ({parameters / 1e6:.0f} million weights)"
+    return [f"This is the statistic of {model}: such a model catches surface habits and stays loose in sense."]
 
 
-def _range(drop: LossDrop) -> str:
-    """The interval; with "to" where a dash could be taken for a minus."""
-    joint = "–" if drop.low_percent >= 0 else " to "
-    return f"{_number(drop.low_percent)}{joint}{_number(drop.high_percent)}"
+def _range(low: float, high: float) -> str:
+    """An interval; with "to" where a dash could be taken for a minus."""
+    return f"{_number(low)}{'–' if low >= 0 else ' to '}{_number(high)}"
 
 
 def _number(percent: float) -> str:

@@ -1,0 +1,53 @@
+"""Every setting, recipe, make target and decision is where a reader looks for it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from scriptorium.settings import Settings
+
+SETTINGS = [f"SCRIPTORIUM_{name.upper()}" for name in Settings.model_fields]
+
+
+def test_every_setting_is_documented_with_its_meaning(project: Path) -> None:
+    rows = (project / "docs" / "settings.md").read_text()
+    listed = re.findall(r"^\| `(SCRIPTORIUM_\w+)` \|", rows, re.MULTILINE)
+    assert listed == SETTINGS
+    for field in Settings.model_fields.values():
+        assert field.description
+        assert field.description in rows
+
+
+def test_the_example_environment_lists_every_setting_and_changes_none(project: Path) -> None:
+    lines = (project / ".env.example").read_text().splitlines()
+    assert re.findall(r"^# (SCRIPTORIUM_\w+)=", "\n".join(lines), re.MULTILINE) == SETTINGS
+    assert [line for line in lines if line and not line.startswith("#")] == []
+
+
+def test_every_make_target_says_what_it_does(project: Path) -> None:
+    makefile = (project / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE)) - {"light"}
+    described = set(re.findall(r"^([a-z-]+):.*## \S", makefile, re.MULTILINE))
+    assert targets == described
+
+
+def test_every_decision_is_listed(project: Path) -> None:
+    folder = project / "docs" / "adr"
+    index = (folder / "README.md").read_text()
+    pages = sorted(path.name for path in folder.glob("0*.md"))
+    assert re.findall(r"\]\((0.*?\.md)\)", index) == pages
+    for page in pages:
+        assert all(f"**{part}.**" in (folder / page).read_text() for part in ("Decision", "Why", "Cost"))
+
+
+def test_the_readme_begins_with_the_two_commands(project: Path) -> None:
+    text = (project / "README.md").read_text()
+    assert text.index("make demo") < text.index("make test") < 2000
+
+
+@pytest.mark.parametrize("suffix", ["*.py", "*.md", "*.yaml", "*.txt", "*.toml", "Makefile"])
+def test_nothing_is_committed_that_only_one_machine_has(suffix: str, project: Path) -> None:
+    ours = [path for path in project.rglob(suffix) if not {".venv", ".envs", "build", ".git"} & set(path.parts)]
+    hosts = re.compile("files[.]pythonhosted|pypi[.]" + "org|/ro" + "ot/|--find-" + "links /")
+    assert [str(path) for path in ours if hosts.search(path.read_text("utf-8", errors="replace"))] == []

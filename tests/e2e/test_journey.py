@@ -1,0 +1,220 @@
+"""The whole journey for real: a novel, Axolotl, a killed worker, the merge, vLLM, the report, a cancelled job.
+
+The tests run in the order in which they stand, on one stack.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import openai
+import psutil
+import pytest
+
+from deploy.local import stack, state
+from deploy.local.demo_assets import BASE
+from scriptorium import manifest
+from tests.e2e.conftest import Stack
+
+pytestmark = [pytest.mark.environments, pytest.mark.slow]
+
+STEPS = 9
+TAGS = ("[DATA]", "[TRAIN]", "[MERGE]", "[SERVE]", "[VALIDATE]")
+
+
+def small_recipe(project: Path) -> dict[str, Any]:
+    """The demo's recipe with a fifth of its steps."""
+    import yaml
+
+    recipe: dict[str, Any] = yaml.safe_load((project / "recipes" / "cpu.yaml").read_text())
+    recipe["training"] |= {"max_steps": STEPS, "checkpoints": 3, "dev_rows": 2}
+    return {**recipe, "name": "small"}
+
+
+def create(running: Stack, project: Path, suffix: str) -> str:
+    with running.assets.book.open("rb") as book:
+        file = running.client.files.create(file=book, purpose="fine-tune")
+    job = running.client.fine_tuning.jobs.create(
+        model=BASE, training_file=file.id, suffix=suffix, extra_body={"recipe": small_recipe(project)}
+    )
+    assert job.status in ("validating_files", "queued", "running")
+    return job.id
+
+
+def wait_for(what: str, condition: Callable[[], Any], seconds: float) -> Any:
+    """Poll until the condition is true; fail with `what` otherwise."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.3)
+    return pytest.fail(f"{what}: not within {seconds:.0f} s")
+
+
+def messages(running: Stack, job_id: str) -> list[str]:
+    """Every message of a job so far, oldest first."""
+    events = running.client.fine_tuning.jobs.list_events(job_id, limit=100)
+    return [event.message for event in events][::-1]
+
+
+def has_message(running: Stack, job_id: str, part: str) -> Callable[[], bool]:
+    return lambda: any(part in message for message in messages(running, job_id))
+
+
+@pytest.fixture(scope="module")
+def finished(running: Stack, project: Path) -> str:
+    """A job whose trainer was killed with SIGKILL after its first checkpoint, and that came through all the same."""
+    job_id = create(running, project, "tarzan")
+    wait_for("a first checkpoint", has_message(running, job_id, "Saved checkpoint-3"), 240)
+    training = running.processes("axolotl")
+    assert training
+    os.kill(running.pid("trainer"), signal.SIGKILL)
+    _, alive = psutil.wait_procs(training, timeout=5)
+    assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
+
+    def over() -> Any:
+        job = running.client.fine_tuning.jobs.retrieve(job_id)
+        return job.status in ("succeeded", "failed", "cancelled")
+
+    wait_for("the end of the job", over, 600)
+    return job_id
+
+
+@pytest.fixture(scope="module")
+def run(running: Stack, finished: str) -> Path:
+    """The finished job's folder on the volume."""
+    return running.settings.data_dir / "runs" / finished
+
+
+@pytest.mark.timeout(900)
+def test_the_job_succeeds_although_its_trainer_was_killed(running: Stack, finished: str) -> None:
+    job = running.client.fine_tuning.jobs.retrieve(finished)
+    assert job.status == "succeeded", messages(running, finished)[-3:]
+    assert job.fine_tuned_model == f"ft:{BASE}:scriptorium:tarzan:{finished.removeprefix('ftjob-')}"
+    assert (job.trained_tokens or 0) > 1000
+    told = messages(running, finished)
+    assert any("resuming at step 3" in message or "resuming at step 6" in message for message in told)
+    first = [next(i for i, message in enumerate(told) if message.startswith(tag)) for tag in TAGS]
+    assert first == sorted(first)
+
+
+def test_training_went_on_from_its_checkpoint_and_no_step_was_lost_or_doubled(run: Path) -> None:
+    with (run / "training" / "metrics.csv").open() as file:
+        steps = [int(row["step"]) for row in csv.DictReader(file)]
+    assert steps == list(range(1, STEPS + 1))
+    assert manifest.read(run / "training")["attempt"] == 2  # type: ignore[index]
+    assert not list(run.glob("*.tmp"))
+
+
+def test_checkpoints_are_listed_newest_first_with_their_losses(running: Stack, finished: str) -> None:
+    checkpoints = running.client.fine_tuning.jobs.checkpoints.list(finished).data
+    assert [checkpoint.step_number for checkpoint in checkpoints] == [9, 6, 3]
+    assert all(checkpoint.metrics.valid_loss for checkpoint in checkpoints)
+
+
+def test_every_phase_is_published_whole_with_hashes(run: Path) -> None:
+    for name in ("dataset", "training", "merged", "serving", "report"):
+        assert manifest.whole(run / name), name
+    names = {path.name for path in (run / "merged").iterdir()}
+    assert {"config.json", "tokenizer.json", "chat_template.jinja", "model.safetensors"} <= names
+
+
+def test_training_text_is_rendered_with_the_template_that_serves(run: Path) -> None:
+    import yaml
+
+    config = yaml.safe_load((run / "training" / "config.yaml").read_text())
+    assert config["chat_template"] == "tokenizer_default"
+    assert config["special_tokens"]["eos_token"] == "<|im_end|>"
+    base = Path(config["base_model"])
+    assert (run / "merged" / "chat_template.jinja").read_text() == (base / "chat_template.jinja").read_text()
+
+
+def test_the_tuned_model_chats_through_the_openai_client(running: Stack, finished: str) -> None:
+    model = running.client.fine_tuning.jobs.retrieve(finished).fine_tuned_model
+    assert model is not None
+    assert {model, BASE} <= {entry.id for entry in running.client.models.list()}
+    ask: list[Any] = [{"role": "user", "content": "Write a scene in a jungle."}]
+    answer = running.client.chat.completions.create(model=model, messages=ask, max_tokens=32, seed=7)
+    assert (answer.choices[0].message.content or "").strip()
+    stream = running.client.chat.completions.create(model=model, messages=ask, max_tokens=32, stream=True)
+    pieces = [chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices]
+    assert len(pieces) > 5
+    assert "".join(pieces).strip()
+
+
+def test_the_report_and_the_numbers_can_be_downloaded(running: Stack, finished: str) -> None:
+    job = running.client.fine_tuning.jobs.retrieve(finished)
+    files = {running.client.files.retrieve(file_id).filename: file_id for file_id in job.result_files}
+    contents = {name.rpartition("-")[2]: running.client.files.content(file_id).text for name, file_id in files.items()}
+    assert set(contents) == {"metrics.csv", "report.json", "report.html"}
+    assert contents["metrics.csv"].startswith("step,train_loss,train_accuracy,valid_loss")
+    assert "<html" in contents["report.html"]
+    result = json.loads((running.settings.data_dir / "runs" / finished / "report" / "manifest.json").read_text())[
+        "result"
+    ]
+    assert result["author"]["tuned"] < result["author"]["base"]
+    assert result["samples"] == 3
+    assert result["others"] is not None
+
+
+def test_the_command_line_tells_the_same_story(running: Stack, finished: str, tmp_path: Path) -> None:
+    told = running.run("follow", finished, "--output", str(tmp_path / "report"))
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.splitlines()[-1] == f"report: {tmp_path / 'report' / 'report.html'}"
+    assert (tmp_path / "report" / "metrics.csv").exists()
+    listed = json.loads(running.run("jobs", "--json").stdout)
+    assert [job["id"] for job in listed] == [finished]
+    assert running.run("status").returncode == 0
+    assert "Traceback" not in running.run("logs", "trainer").stdout
+
+
+def test_an_engine_that_dies_comes_back(running: Stack, finished: str) -> None:
+    model = running.client.fine_tuning.jobs.retrieve(finished).fine_tuned_model or ""
+    for process in running.processes("vllm.entrypoints"):
+        process.kill()
+    ask: list[Any] = [{"role": "user", "content": "Hello"}]
+
+    def answers() -> bool:
+        try:
+            running.client.with_options(max_retries=0).chat.completions.create(model=model, messages=ask, max_tokens=4)
+        except openai.APIStatusError as error:
+            assert error.status_code == 503
+            assert error.code == "model_not_ready"
+            assert error.response.headers["retry-after"]
+            return False
+        return True
+
+    assert not answers()
+    wait_for("the engine's return", answers, 240)
+
+
+def test_a_running_training_is_cancelled_within_seconds(running: Stack, project: Path) -> None:
+    job_id = create(running, project, "cancelled")
+    wait_for("the first step", has_message(running, job_id, "Starting epoch"), 240)
+    assert running.processes("vllm.entrypoints") == []  # the server gave the GPU up
+    asked = time.monotonic()
+    running.client.fine_tuning.jobs.cancel(job_id)
+    wait_for("the cancelling", lambda: running.client.fine_tuning.jobs.retrieve(job_id).status == "cancelled", 15)
+    wait_for("the end of Axolotl", lambda: not running.processes("axolotl"), 10)
+    assert time.monotonic() - asked < 15
+    with pytest.raises(openai.ConflictError):
+        running.client.with_options(max_retries=0).fine_tuning.jobs.cancel(job_id)
+
+
+def test_down_leaves_nothing_behind(running: Stack, finished: str) -> None:
+    found = state.running(running.settings)
+    assert found is not None
+    family = psutil.Process(found.pid).children(recursive=True)
+    stopped = running.run("down")
+    assert (stopped.returncode, stopped.stdout) == (0, "Stopped.\n")
+    assert [process for process in family if process.is_running()] == []
+    assert running.run("status").returncode == 3
+    assert not running.settings.runtime_dir.exists()
+    assert not stack.down(running.settings, tell=print)
