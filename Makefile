@@ -26,7 +26,7 @@ light: $(BIN)/uv
 	@PYTHONPATH=. $(BIN)/python -m deploy.local.environments light
 
 demo: setup ## a real book becomes a served model and a report, on this machine, in a few minutes
-	@$(BIN)/python -m deploy.local.demo
+	@$(BIN)/scriptorium demo
 
 test: setup ## every test that this machine can run
 	@$(BIN)/lint-imports --no-logo >/dev/null || $(BIN)/lint-imports

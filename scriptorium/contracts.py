@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -59,9 +59,9 @@ class JobError(Contract):
 class Hyperparameters(Contract):
     """The three knobs of the hosted fine-tuning API; "auto" leaves the recipe's value."""
 
-    n_epochs: int | Literal["auto"] = Field(default="auto", ge=1, le=50)
-    batch_size: int | Literal["auto"] = Field(default="auto", ge=1, le=256)
-    learning_rate_multiplier: float | Literal["auto"] = Field(default="auto", gt=0, le=10)
+    n_epochs: Annotated[int, Field(ge=1, le=50)] | Literal["auto"] = "auto"
+    batch_size: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = "auto"
+    learning_rate_multiplier: Annotated[float, Field(gt=0, le=10)] | Literal["auto"] = "auto"
 
 
 class Job(Contract):
@@ -147,7 +147,7 @@ class StoredFile(Contract):
 
 
 class PrepareRequest(Contract):
-    """A manuscript and how to cut it; lengths are in tokens of the base model's tokenizer."""
+    """A manuscript and how to cut it; lengths are in the unit of `chunking`."""
 
     manuscript: Path
     filename: str
@@ -261,6 +261,7 @@ class EvaluateRequest(Contract):
     metrics: Path
     title: str
     prompts: int = 12
+    passages: int = 24
     max_tokens: int = 320
     seed: int = 42
 

@@ -23,7 +23,7 @@ from scriptorium import __version__
 from scriptorium.contracts import Checkpoint, Event, EventType, Job, JobError, Level, Phase, Request, Result
 from scriptorium.errors import Cancelled, InternalError, Interrupted, LeaseLost, ScriptoriumError, StoreUnavailable
 from scriptorium.gpu import hold_gpu
-from scriptorium.pipeline import TABLE, Pipeline, waiting_status
+from scriptorium.pipeline import TABLE, Pipeline, guard, waiting_status
 from scriptorium.report import Report
 from scriptorium.requests import MAKERS, Rooms
 from scriptorium.settings import Settings, get_settings
@@ -164,9 +164,13 @@ class Attempt:
         return hold_gpu(self.context.store, self.job_id, self.context.settings.lease_ttl, report)
 
     def _begin(self) -> None:
-        """Say that the work itself begins: what waited for the GPU was only queued."""
-        status = {"status": TABLE[self.phase].status}
-        self.context.store.jobs.update(self.job_id, lambda job: job.model_copy(update=status))
+        """Say that the work itself begins: what waited for the GPU was only queued. Raises LeaseLost."""
+
+        def change(job: Job) -> Job:
+            guard(job, self.phase, self.lease.token)  # a job that was cancelled meanwhile stays cancelled
+            return job.model_copy(update={"status": TABLE[self.phase].status})
+
+        self.context.store.jobs.update(self.job_id, change)
 
     def _publish(self, folder: Path, request: Request, result: Result, started: float) -> None:
         if not self.context.store.leases.renew(self.lease, self.context.settings.lease_ttl):
@@ -247,7 +251,7 @@ class JobReport:
 
     def _expect(self, finish: int) -> None:
         change = {"estimated_finish": finish}
-        self._store.jobs.update(self._job_id, lambda job: job.model_copy(update=change))
+        self._store.jobs.update(self._job_id, lambda job: job if job.status.final else job.model_copy(update=change))
 
 
 def _result_type(work: Work[Any, Any]) -> Any:

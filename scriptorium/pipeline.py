@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from scriptorium import queue
 from scriptorium.contracts import Event, Job, JobError, Level, Phase, Status
-from scriptorium.errors import LeaseLost
+from scriptorium.errors import Conflict, LeaseLost
 from scriptorium.store import Store
 from scriptorium.volume import Volume
 
@@ -86,8 +86,17 @@ class Pipeline:
         return job
 
     def cancelled(self, job_id: str) -> Job:
-        """End a job because its user wished so."""
-        job = self._record(job_id, lambda job: job if job.status.final else _ended(job, Status.CANCELLED, None))
+        """End a job because its user wished so; one that has ended already stays as it is."""
+
+        def change(job: Job) -> Job:
+            if job.status.final:
+                raise Conflict(f"{job_id} has ended already: {job.status}.")
+            return _ended(job, Status.CANCELLED, None)
+
+        try:
+            job = self._record(job_id, change)
+        except Conflict:
+            return self.store.jobs.get(job_id)
         self.say(job, "The job was cancelled.", Level.WARN)
         return job
 

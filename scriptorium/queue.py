@@ -57,8 +57,10 @@ def waiting(task: str) -> int:
     """How many messages wait in a task's queue."""
     with app().connection_for_read() as connection:
         channel: Any = connection.default_channel
-        declared = channel.queue_declare(queue=QUEUES[task], passive=True)
-        return int(declared.message_count)
+        try:
+            return int(channel.queue_declare(queue=QUEUES[task], passive=True).message_count)
+        except connection.channel_errors:  # Redis has no list for an empty queue
+            return 0
 
 
 def work(queue: str, celery: Celery, on_shutdown: Callable[[], None]) -> None:

@@ -91,6 +91,7 @@ def evaluate(job: c.Job, rooms: Rooms) -> c.EvaluateRequest:
         metrics=rooms.volume.folder(job.id, c.Phase.TRAIN) / "metrics.jsonl",
         title=job.suffix or Path(file.filename).stem,
         prompts=rooms.settings.evaluation_prompts,
+        passages=rooms.settings.evaluation_passages,
         max_tokens=rooms.settings.evaluation_max_tokens,
         seed=job.seed,
     )

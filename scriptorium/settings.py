@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     engine_kv_cache_gib: int = Field(default=1, ge=1, description="Key-value cache of an engine on a CPU, in GiB.")
     engine_ready_timeout: timedelta = Field(default=timedelta(minutes=8), description="How long an engine may load.")
     evaluation_prompts: int = Field(default=12, ge=1, le=500, description="Held-out briefs that both models answer.")
+    evaluation_passages: int = Field(default=24, ge=2, le=500, description="Held-out passages whose loss is measured.")
     evaluation_max_tokens: int = Field(default=320, ge=16, description="Longest answer in an evaluation, in tokens.")
 
     @field_validator("data_dir", "models_dir", "recipes_dir", "axolotl_env", "vllm_env", mode="after")

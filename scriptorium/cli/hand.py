@@ -73,13 +73,13 @@ def merge(training: Path, output: Path, model: str, checkpoint: int | None, sett
 
 
 def evaluate(dataset: Path, output: Path, endpoints: dict[str, Any], training: Path, settings: Settings) -> BaseModel:
-    """Two endpoints and a dataset -> report folder; `endpoints` holds base and tuned URLs and names, and the tokenizer."""
+    """Two endpoints and a dataset -> report folder; `endpoints` names both models, their URLs and the tokenizer."""
     from services.evaluator.evaluate import evaluate_voice
 
     request = EvaluateRequest(
         dataset=dataset.resolve(), tokenizer=endpoints["tokenizer"], metrics=training.resolve() / "metrics.jsonl",
         base=Endpoint(url=endpoints["base_url"], model=endpoints["base"]),
         tuned=Endpoint(url=endpoints["tuned_url"], model=endpoints["tuned"]),
-        title=output.name, prompts=settings.evaluation_prompts, max_tokens=settings.evaluation_max_tokens,
+        title=output.name, prompts=settings.evaluation_prompts, passages=settings.evaluation_passages, max_tokens=settings.evaluation_max_tokens,
     )  # fmt: skip
     return run_into(output, lambda folder: evaluate_voice(request, folder, ConsoleReport()))

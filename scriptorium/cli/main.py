@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -135,6 +136,17 @@ def conclude(client: Client, job_id: str, output: Path | None, *, as_json: bool)
     if not as_json:
         out.print(f"model: {job['fine_tuned_model']}")
         out.print(f"report: {next(path for path in paths if path.suffix == '.html')}")
+
+
+@app.command()
+def demo() -> None:
+    """Show the whole journey: a real book, a small model, a few minutes, a report. Leaves nothing running."""
+    from scriptorium.cli.demo import demo as run_demo
+
+    started = time.monotonic()
+    report = run_demo()
+    out.print(f"The demo took {time.monotonic() - started:.0f} s.")
+    out.print(f"report: {report}")
 
 
 @app.command()

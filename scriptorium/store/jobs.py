@@ -104,3 +104,15 @@ class Jobs:
             return None
         earlier = self._client.get(key)
         return str(earlier) if earlier else None
+
+    def forget_request(self, fingerprint: str, job_id: str) -> None:
+        """Untie a request from a job that never came to be; does nothing if it is tied to another by now."""
+        key = f"scriptorium:request:{fingerprint}"
+
+        def apply(pipe: Any) -> None:
+            tied = pipe.get(key) == job_id
+            pipe.multi()
+            if tied:
+                pipe.delete(key)
+
+        compare_and_set(self._client, apply, key)

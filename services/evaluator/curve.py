@@ -8,8 +8,8 @@ from services.evaluator.axis import Axis, axis_around
 from services.evaluator.metrics import Losses, Point
 from services.evaluator.spread import spread
 
-WIDTH, HEIGHT = 720, 300
-LEFT, RIGHT, TOP, BOTTOM = 52, 84, 14, 46  # room for the numbers, the names of the lines and the axis titles
+WIDTH, HEIGHT = 720, 330
+LEFT, RIGHT, TOP, BOTTOM = 52, 100, 34, 50  # room for the numbers, the names of the lines and the axis titles
 MOST = 400  # points of a line: more than the picture has room for
 
 
@@ -63,7 +63,7 @@ def draw_curve(losses: Losses) -> Curve | None:
     return Curve(
         lines=_lines(drawn, x, y),
         x_ticks=[Tick(x.place(step), f"{step:g}") for step in x.ticks(6) if step == int(step)],
-        y_ticks=[Tick(y.place(loss), f"{loss:.4g}") for loss in y.ticks(4)],
+        y_ticks=[Tick(y.place(loss), f"{loss:.4g}") for loss in y.ticks(6)],
         summary=" ".join(_tell(name, points) for name, points in drawn.items()),
     )
 

@@ -8,7 +8,7 @@ from scriptorium.contracts import LossDrop
 from services.evaluator.axis import axis_around
 from services.evaluator.curve import Tick
 
-WIDTH, LEFT, RIGHT, ROW, TOP, BOTTOM = 720, 190, 70, 46, 8, 44
+WIDTH, LEFT, RIGHT, ROW, TOP, BOTTOM = 720, 150, 90, 46, 8, 50
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Drops:
 
 def draw_drops(author: LossDrop, others: LossDrop | None) -> Drops:
     """Lay out the drop on the author's held-out chapters and, if there are any, on other authors' pages."""
-    rows = [("This author, held out", "tuned", author), ("Other authors", "base", others)]
+    rows = [("This author", "tuned", author), ("Other authors", "base", others)]
     present = [(name, kind, drop) for name, kind, drop in rows if drop is not None]
     ends = [end for *_, drop in present for end in (drop.low_percent, drop.high_percent, drop.drop_percent)]
     x = axis_around([0.0, *ends], LEFT, WIDTH - RIGHT)

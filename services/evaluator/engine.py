@@ -95,7 +95,7 @@ class Engine:
         """Let the model answer, sampled from its own distribution; no `seed`, which vLLM's CPU engine dies of."""
         body = {"messages": list(messages), "temperature": 1.0, "max_tokens": max_tokens}
         choice = (await self._ask("/v1/chat/completions", _Chat, body)).choices[0]
-        return Written(text=_storable(choice.message.content or ""), finish_reason=choice.finish_reason)
+        return Written(text=choice.message.content or "", finish_reason=choice.finish_reason)
 
     async def log_probabilities(self, ids: Sequence[int]) -> list[float]:
         """The log-probability (nats) of each token given those before it, from the second one on."""
@@ -202,8 +202,3 @@ async def meet(pair: tuple[Engine, Engine]) -> tuple[Card, Card]:
 def _reason(response: httpx.Response) -> str:
     """The status and the beginning of what the engine says about it."""
     return f"HTTP {response.status_code}: {' '.join(response.text.split())[:300]}"
-
-
-def _storable(text: str) -> str:
-    """The text without lone surrogates, which JSON may carry and UTF-8 may not."""
-    return text.encode("utf-8", "replace").decode("utf-8")

@@ -22,7 +22,7 @@ from scriptorium.errors import EvaluationFailed
 from scriptorium.report import Report
 from services.evaluator.engine import WAITS, Card, Engine, engines, meet
 from services.evaluator.findings import REPORT, Findings, Passages, Settings
-from services.evaluator.loss import DRAWS, LONGEST, PASSAGES, Scored, measure_drop, score_passages
+from services.evaluator.loss import DRAWS, LONGEST, PASSAGES, Scored, locate_all, measure_drop, score_passages
 from services.evaluator.metrics import read_losses
 from services.evaluator.page import PAGE, render_page
 from services.evaluator.parameters import count_parameters
@@ -97,18 +97,13 @@ async def _measure(
     async with opened as pair:
         cards = await meet(pair)
         longest = _longest(cards)
-        author = await _score(request, rows.test, pair, longest, report)
-        others = await _score(request, rows.others, pair, longest, report)
+        tokenizer = chat_tokenizer(request.tokenizer)
+        author, others = spread(rows.test, PASSAGES), spread(rows.others, PASSAGES)
+        spans = locate_all([*author, *others], tokenizer, longest)
+        scored = await score_passages([*author, *others], spans, pair, report)
         prompts = spread(rows.test, request.prompts)
         samples = await write_samples(prompts, pair, request.max_tokens, folder, report)
-    return Measured(cards, longest, author, others, samples)
-
-
-async def _score(
-    request: EvaluateRequest, rows: list[Row], pair: tuple[Engine, Engine], longest: int, report: Report
-) -> list[Scored]:
-    tokenizer = chat_tokenizer(request.tokenizer)
-    return await score_passages(spread(rows, PASSAGES), tokenizer, pair, longest, report)
+    return Measured(cards, longest, scored[: len(author)], scored[len(author) :], samples)
 
 
 def _longest(cards: tuple[Card, Card]) -> int:

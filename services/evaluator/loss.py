@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from scriptorium.chat import ChatTokenizer
 from scriptorium.contracts import LossDrop
 from scriptorium.dataset import Row
-from scriptorium.errors import EvaluationFailed
+from scriptorium.errors import EvaluationFailed, Problem
 from scriptorium.report import Report
 from services.evaluator.engine import Engine
 from services.evaluator.watch import together
@@ -23,6 +23,7 @@ PASSAGES = 24  # per set: enough for an interval, seconds on a GPU, a minute or 
 LONGEST = 1024  # tokens: log-probabilities over a large vocabulary take memory next to the engine's own
 DRAWS = 2000
 TAILS = (2.5, 97.5)
+TOO_LONG = "Serve the models with a longer --max-model-len, or prepare the data with shorter briefs."
 STEP = 12  # passages between two lines of progress
 
 
@@ -59,17 +60,24 @@ def locate(row: Row, tokenizer: ChatTokenizer, longest: int) -> Span:
     return Span(ids[:longest], start, len(ids) > longest)
 
 
-async def score_passages(
-    rows: Sequence[Row], tokenizer: ChatTokenizer, pair: tuple[Engine, Engine], longest: int, report: Report
-) -> list[Scored]:
-    """Score each row's passage under both models; raises EvaluationFailed where a brief leaves no room for it."""
+def locate_all(rows: Sequence[Row], tokenizer: ChatTokenizer, longest: int) -> list[Span]:
+    """Locate each row's passage; raises EvaluationFailed with every row whose brief leaves no room for its passage."""
     spans = [locate(row, tokenizer, longest) for row in rows]
-    for number, (row, span) in enumerate(zip(rows, spans, strict=True), start=1):
-        if span.start >= len(span.ids):
-            raise EvaluationFailed(
-                f"Held-out passage {number} (chapter {row.chapter}) has a brief of more than {longest} tokens.",
-                next_step="Serve the models with a longer --max-model-len, or prepare the data with shorter briefs.",
-            )
+    pairs = zip(rows, spans, strict=True)
+    long = [row for row, span in pairs if span.start >= len(span.ids)]
+    if long:
+        problems = [
+            Problem(f"{row.author or 'the author'}, {row.chapter}", f"the brief alone fills {longest} tokens")
+            for row in long
+        ]
+        raise EvaluationFailed("Some briefs leave no room for their passages.", problems=problems, next_step=TOO_LONG)
+    return spans
+
+
+async def score_passages(
+    rows: Sequence[Row], spans: Sequence[Span], pair: tuple[Engine, Engine], report: Report
+) -> list[Scored]:
+    """Score each row's passage under both models."""
     progress = _Progress(len(rows), report)
     return await together([_score(row, span, pair, progress) for row, span in zip(rows, spans, strict=True)])
 

@@ -30,7 +30,7 @@ def render_page(findings: Findings, samples: Sequence[Sample]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(paragraphs=split_paragraphs, day=_day, words=_count_words)
+    environment.filters.update(paragraphs=split_paragraphs, day=_day, words=_count_words, unbroken=_unbroken)
     return environment.get_template("report.html.j2").render(
         findings=findings,
         samples=[(sample, *_shorten(sample)) for sample in samples],
@@ -52,6 +52,11 @@ def _shorten(sample: Sample) -> tuple[str, str]:
     if len(ends) <= room + AIR:
         return sample.genuine, ""
     return sample.genuine[: ends[room - 1]], sample.genuine[ends[room - 1] :]
+
+
+def _unbroken(text: str) -> str:
+    """The text with its percent signs tied to their numbers."""
+    return text.replace(" %", "\u00a0%")
 
 
 def _count_words(text: str) -> int:

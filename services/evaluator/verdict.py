@@ -13,7 +13,6 @@ TINY = 1_000_000_000  # parameters: below, a model catches the surface of a styl
 
 HARMED = "Training has led away from the author: a gentler learning rate, fewer steps or cleaner text may help."
 ALONE = "No other authors’ pages were there to compare with: part of any gain may be prose of this kind in general."
-OWN = "The gain is clearly larger than on other authors’ pages: the model has learned this author in particular."
 SHARED = "The gain on other authors’ pages is not clearly smaller: it may be prose of this kind more than this author."
 
 
@@ -51,13 +50,13 @@ def _author(drop: LossDrop) -> str:
         return _compare(-drop.drop_percent, "less", -high, -low)
     return (
         "It cannot be told whether the tuned model knows the held-out chapters better than the base model does: "
-        f"the measured gain is {_number(drop.drop_percent)} %, and its 95 % interval, {_range(low, high)} %, touches zero"
+        f"the gain was {_number(drop.drop_percent)} %, and its 95 % interval, {_range(low, high)} %, touches zero"
     )
 
 
 def _compare(percent: float, direction: str, low: float, high: float) -> str:
-    amount, interval = f"{_number(percent)} %", f"95 % interval {_range(low, high)} %"
-    return f"The tuned model finds the held-out chapters {amount} {direction} predictable than the base model does ({interval})"
+    claim = f"The tuned model finds the held-out chapters {_number(percent)} % {direction} predictable"
+    return f"{claim} than the base model does (95 % interval {_range(low, high)} %)"
 
 
 def _others(drop: LossDrop | None) -> str:
@@ -82,7 +81,15 @@ def _comparison(result: EvaluateResult) -> list[str]:
         return [ALONE]
     if author.low_percent <= 0:
         return []
-    return [OWN if author.low_percent > others.high_percent else SHARED]
+    return [_own(author, others) if author.low_percent > others.high_percent else SHARED]
+
+
+def _own(author: LossDrop, others: LossDrop) -> str:
+    """The selectivity: what the gain has over that on other authors' pages."""
+    points = _number(author.drop_percent - others.drop_percent)
+    if others.drop_percent <= 0:
+        return "On other authors’ pages there was no gain: what the model has learned is this author in particular."
+    return f"The gain is {points} points larger than on other authors’ pages: that much is this author in particular."
 
 
 def _amount(result: EvaluateResult) -> list[str]:

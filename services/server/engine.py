@@ -109,6 +109,7 @@ def variables(settings: Settings) -> dict[str, str]:
         cores = os.cpu_count() or 1
         own |= {
             "VLLM_CPU_KVCACHE_SPACE": str(settings.engine_kv_cache_gib),
+            "OMP_WAIT_POLICY": "PASSIVE",  # an engine that waits must not take the cores of one that works
             "VLLM_CPU_OMP_THREADS_BIND": f"0-{cores - 1}",  # its default leaves one core idle
         }
     return own

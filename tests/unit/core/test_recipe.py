@@ -17,10 +17,18 @@ def test_every_shipped_recipe_loads_and_is_named_after_its_file(project: Path) -
 def test_qlora_has_the_seed_workflows_values(project: Path) -> None:
     training = find_recipe("qlora", project / "recipes").training
     seed = {
-        "adapter": "qlora", "lora_r": 64, "lora_alpha": 32, "lora_dropout": 0.05, "num_epochs": 3,
-        "micro_batch_size": 1, "gradient_accumulation_steps": 8, "learning_rate": 2e-4, "sequence_len": 4096, "precision": "bf16",
+        "adapter": "qlora",
+        "lora_r": 64,
+        "lora_alpha": 32,
+        "lora_dropout": 0.05,
+        "num_epochs": 3,
+        "micro_batch_size": 1,
+        "gradient_accumulation_steps": 8,
+        "learning_rate": 2e-4,
+        "sequence_len": 4096,
+        "precision": "bf16",
         "gradient_checkpointing": True,
-    }  # fmt: skip
+    }
     assert {key: getattr(training, key) for key in seed} == seed
 
 

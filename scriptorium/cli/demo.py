@@ -1,4 +1,4 @@
-"""The demo: `python -m deploy.local.demo` starts a stack of its own, sends a real book, and ends with a report.
+"""The demo: a stack of its own, a real book, and a report at the end.
 
 It has its own data folder and a free port, so it can run beside a stack that is up; it leaves no process behind.
 """
@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
-import time
 from pathlib import Path
 
 from rich.console import Console
@@ -19,7 +17,7 @@ from deploy.local.environments import DEMO
 from scriptorium.cli.client import Client
 from scriptorium.cli.follow import fetch_results, follow
 from scriptorium.cli.manuscript import open_manuscript
-from scriptorium.errors import ScriptoriumError, StackFailed
+from scriptorium.errors import StackFailed
 from scriptorium.settings import Settings
 
 out = Console(highlight=False, soft_wrap=True)
@@ -29,13 +27,13 @@ def demo_settings(assets: Assets, data_dir: Path) -> Settings:
     """A stack of its own: a free port, the small model, short evaluations."""
     return Settings(
         data_dir=data_dir, models_dir=assets.models, api_port=0, engine_context=2048, evaluation_prompts=8,
-        evaluation_max_tokens=320,
+        evaluation_max_tokens=320, evaluation_passages=16,
     )  # fmt: skip
 
 
 def spread_settings(settings: Settings) -> None:
     """Hand the settings on to the child processes, which read them from the environment."""
-    for name in ("engine_context", "evaluation_prompts", "evaluation_max_tokens"):
+    for name in ("engine_context", "evaluation_prompts", "evaluation_max_tokens", "evaluation_passages"):
         os.environ[f"SCRIPTORIUM_{name.upper()}"] = str(getattr(settings, name))
 
 
@@ -53,27 +51,17 @@ def run_demo(settings: Settings, assets: Assets) -> Path:
     return next(path for path in paths if path.name == "report.html")
 
 
-def main() -> int:
-    """Run the demo once; the stack goes down whatever happens."""
-    started, data_dir = time.monotonic(), DEMO / f"data-{os.getpid()}"
+def demo() -> Path:
+    """Run the demo once and return the report; the stack goes down whatever happens."""
+    data_dir = DEMO / f"data-{os.getpid()}"
+    assets = demo_assets()
+    data_dir.mkdir(parents=True)
+    shutil.copytree(assets.references, data_dir / "references")
+    settings = demo_settings(assets, data_dir)
+    spread_settings(settings)
     try:
-        assets = demo_assets()
-        data_dir.mkdir(parents=True)
-        shutil.copytree(assets.references, data_dir / "references")
-        settings = demo_settings(assets, data_dir)
-        spread_settings(settings)
-        try:
-            report = run_demo(settings, assets)
-        finally:
-            stack.down(settings, tell=out.print)
-    except ScriptoriumError as error:
-        out.print(f"error ({error.code}): {error} {error.next_step or ''}", markup=False)
-        return 1
+        report = run_demo(settings, assets)
+    finally:
+        stack.down(settings, tell=out.print)
     shutil.rmtree(data_dir)
-    out.print(f"The demo took {time.monotonic() - started:.0f} s.")
-    out.print(f"report: {report}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return report

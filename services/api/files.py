@@ -1,0 +1,75 @@
+"""/v1/files: manuscripts in, results out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Form, Query, UploadFile
+from fastapi.responses import FileResponse
+
+from scriptorium.errors import Conflict, InvalidRequest
+from scriptorium.files import Files
+from scriptorium.phase import Context as PhaseContext
+from services.api.dependencies import Context, StoredFiles
+from services.api.pages import page, render_page
+from services.api.wire import render_file
+
+router = APIRouter(prefix="/v1/files", tags=["files"])
+
+Purpose = Literal["fine-tune", "user_data"]
+
+
+@router.post("")
+def upload(
+    file: UploadFile,
+    purpose: Annotated[Purpose, Form()],
+    context: Context,
+    files: StoredFiles,
+    expires: Annotated[str | None, Form(alias="expires_after[anchor]")] = None,
+) -> dict[str, Any]:
+    """Store a manuscript."""
+    if expires:
+        raise InvalidRequest("Files do not expire here; delete them instead.", param="expires_after")
+    limit = context.settings.max_upload_bytes
+    return render_file(files.add(file.file, file.filename or "upload", purpose, limit))
+
+
+@router.get("")
+def list_files(
+    files: StoredFiles,
+    purpose: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=10000)] = 10000,
+    order: Literal["asc", "desc"] = "desc",
+    after: str | None = None,
+) -> dict[str, Any]:
+    """List files."""
+    found = [file for file in files.newest() if purpose in (None, file.purpose)]
+    chosen, more = page(found if order == "desc" else found[::-1], limit, after, lambda file: file.id)
+    return render_page([render_file(file) for file in chosen], has_more=more)
+
+
+@router.get("/{file_id}")
+def retrieve(file_id: str, files: StoredFiles) -> dict[str, Any]:
+    """One file's record."""
+    return render_file(files.get(file_id))
+
+
+@router.get("/{file_id}/content")
+def content(file_id: str, files: StoredFiles) -> FileResponse:
+    """One file's bytes; a range of them where one is asked for."""
+    return FileResponse(files.content(file_id), filename=files.get(file_id).filename)
+
+
+@router.delete("/{file_id}")
+def delete(file_id: str, context: Context) -> dict[str, Any]:
+    """Remove a file."""
+    delete_file(file_id, context)
+    return {"id": file_id, "object": "file", "deleted": True}
+
+
+def delete_file(file_id: str, context: PhaseContext) -> None:
+    """Remove a file; raises Conflict while a job that is not over needs it."""
+    users = [job.id for job in context.store.jobs.active() if job.training_file == file_id]
+    if users:
+        raise Conflict(f"{file_id} is in use by {users[0]}.", param="file_id", next_step="Cancel the job first.")
+    Files(context.volume.files).delete(file_id)

@@ -1,0 +1,33 @@
+"""Lists on the wire: newest first unless asked otherwise, paged with `after` = the last id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from scriptorium.errors import InvalidRequest
+
+T = TypeVar("T")
+Body = dict[str, Any]
+
+
+def page(items: Sequence[T], limit: int, after: str | None, key: Callable[[T], str]) -> tuple[list[T], bool]:
+    """The `limit` items behind the one whose key is `after`, and whether there are more."""
+    start = 0
+    if after is not None:
+        places = [place for place, item in enumerate(items) if key(item) == after]
+        if not places:
+            raise InvalidRequest(f"There is no item {after!r} in this list.", param="after")
+        start = places[0] + 1
+    return list(items[start : start + limit]), len(items) > start + limit
+
+
+def render_page(data: Sequence[Body], *, has_more: bool) -> Body:
+    """A page as the wire has it."""
+    return {
+        "object": "list",
+        "data": list(data),
+        "has_more": has_more,
+        "first_id": data[0]["id"] if data else None,
+        "last_id": data[-1]["id"] if data else None,
+    }

@@ -1,0 +1,24 @@
+"""The API: `python -m services.api.worker` listens on the settings' address until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+
+import uvicorn
+
+from scriptorium.phase import open_context
+from services.api.application import create_app
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log every question to an engine
+    context = open_context()
+    settings = context.settings
+    uvicorn.run(
+        create_app(context),
+        host=settings.api_host,
+        port=settings.api_port,
+        timeout_graceful_shutdown=3,  # open event streams must not hold a shutdown up
+        log_config=None,
+        access_log=False,
+    )

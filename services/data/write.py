@@ -1,0 +1,35 @@
+"""The dataset folder, as `scriptorium.dataset` describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from scriptorium.contracts import PrepareResult
+from scriptorium.dataset import CONTINUE, QUALITY, SPLITS, Row, write_lines, write_rows
+from services.data.passage import Passage
+
+
+def write_dataset(folder: Path, splits: dict[str, list[Passage]], result: PrepareResult) -> dict[str, list[Row]]:
+    """Write every split, the Alpaca form of train, dev and test, and the result; the rows as they were meant."""
+    rows = {name: [make_row(passage) for passage in passages] for name, passages in splits.items()}
+    for name, lines in rows.items():
+        write_rows(folder / f"{name}.jsonl", lines)
+        if name in SPLITS:
+            write_lines(folder / "alpaca" / f"{name}.jsonl", map(make_alpaca, splits[name]))
+    (folder / QUALITY).write_text(result.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return rows
+
+
+def make_row(passage: Passage) -> Row:
+    """The chat row of a passage."""
+    messages: Iterable[dict[str, str]] = [
+        {"role": "user", "content": passage.brief},
+        {"role": "assistant", "content": passage.text},
+    ]
+    return Row.model_validate({"messages": messages, "chapter": passage.chapter, "author": passage.author})
+
+
+def make_alpaca(passage: Passage) -> dict[str, object]:
+    """The same in the seed workflow's form, whose instruction is constant."""
+    return {"instruction": CONTINUE, "input": "", "output": passage.text}

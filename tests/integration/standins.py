@@ -1,0 +1,110 @@
+"""What stands in, in these tests, for the queue and for vLLM, and a server to run it on."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Annotated, Any
+
+import uvicorn
+from fastapi import Body, FastAPI, Request
+from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.types import ASGIApp
+
+from scriptorium.child import wait_until
+
+BASE = "tiny-base"
+WORDS = ("Call ", "me ", "Ishmael.")
+
+
+@dataclass
+class Sent:
+    """A queue of lists: keeps what would have been sent."""
+
+    messages: list[tuple[str, str]] = field(default_factory=list)
+
+    def __call__(self, task: str, job_id: str) -> None:
+        self.messages.append((task, job_id))
+
+    def waiting(self, task: str) -> int:
+        """Every message was taken at once."""
+        return 0
+
+
+@dataclass
+class Engine:
+    """Answers as vLLM does; remembers what it was asked and whether anybody left before the end."""
+
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    abandoned: threading.Event = field(default_factory=threading.Event)
+
+    def app(self) -> FastAPI:
+        """The engine as an application."""
+        app = FastAPI()
+        app.post("/v1/chat/completions", response_model=None)(self.chat)
+        app.post("/v1/completions", response_model=None)(self.complete)
+        return app
+
+    async def chat(self, request: Request, body: Annotated[dict[str, Any], Body()]) -> Any:
+        """A few words; "wait" is answered never, "refuse" not at all, "break" only in half."""
+        self.asked.append(body)
+        wish = body["messages"][-1]["content"]
+        if wish == "refuse":
+            error = {"message": "too long", "type": "BadRequestError", "param": "messages", "code": 400}
+            return JSONResponse({"error": error}, 400)
+        if wish == "crash":
+            return JSONResponse({"error": {"message": "out of memory", "code": 500}}, 500)
+        if body.get("stream"):
+            return StreamingResponse(self.stream(request, wish), media_type="text/event-stream")
+        if wish == "wait":
+            await self.until_gone(request)
+        return completion("chat.completion", message={"role": "assistant", "content": "".join(WORDS)})
+
+    async def complete(self, body: Annotated[dict[str, Any], Body()]) -> Any:
+        """A few words."""
+        self.asked.append(body)
+        return completion("text_completion", text="".join(WORDS))
+
+    async def stream(self, request: Request, wish: str) -> AsyncIterator[str]:
+        """A few words, one at a time."""
+        for word in WORDS:
+            chunk = completion("chat.completion.chunk", delta={"content": word})
+            yield f"data: {json.dumps(chunk)}\n\n"
+        if wish == "break":
+            raise ConnectionAbortedError
+        if wish == "wait":
+            await self.until_gone(request)
+        yield "data: [DONE]\n\n"
+
+    async def until_gone(self, request: Request) -> None:
+        """Work until the client goes."""
+        try:
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+        finally:
+            self.abandoned.set()
+
+
+def completion(kind: str, **choice: Any) -> dict[str, Any]:
+    """An answer with one choice."""
+    choices = [{"index": 0, "finish_reason": None if "delta" in choice else "stop", **choice}]
+    return {"id": "cmpl-1", "object": kind, "created": 1, "model": "any", "choices": choices}
+
+
+@contextmanager
+def serving(app: ASGIApp) -> Iterator[str]:
+    """Run an application on a free port in a thread; gives its base URL."""
+    config = uvicorn.Config(app, "127.0.0.1", 0, log_level="critical", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, name="uvicorn")
+    thread.start()
+    try:
+        assert wait_until(lambda: server.started or not thread.is_alive(), timedelta(seconds=20), interval=0.01)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(20)

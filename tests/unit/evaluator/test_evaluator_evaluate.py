@@ -1,0 +1,193 @@
+import json
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from scriptorium.contracts import EvaluateRequest, Level
+from scriptorium.errors import Cancelled, EvaluationFailed
+from scriptorium.report import SilentReport
+from services.evaluator.evaluate import evaluate_voice
+
+SOON = (0.0, 0.0)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "evaluate.1.tmp"
+    folder.mkdir()
+    return folder
+
+
+def run(request, folder, engines, report=None):
+    return evaluate_voice(request, folder, report or SilentReport(), transport=engines.transport, waits=SOON)
+
+
+def test_whole_evaluation(request_, folder, engines_):
+    report = SilentReport()
+    result = run(request_, folder, engines_, report)
+    assert result.author.base == pytest.approx(2.0)
+    assert result.author.tuned == pytest.approx(1.5)
+    assert result.author.drop_percent == pytest.approx(25.0)
+    assert (result.author.low_percent, result.author.high_percent) == pytest.approx((25.0, 25.0))
+    assert result.others is not None
+    assert result.others.passages == 3
+    assert result.samples == 4
+    assert report.messages[-2:] == [
+        "[VALIDATE] Held-out loss 2.00 -> 1.50 (-25.0 %, 95 % interval 25.0-25.0); other authors -25.0 %",
+        "[VALIDATE] Report written",
+    ]
+    assert "[VALIDATE] 5/8 passages written" in report.messages
+    assert "[VALIDATE] 8/8 passages written" in report.messages
+    assert {path.name for path in folder.iterdir()} == {"report.json", "report.html", "samples.jsonl"}
+
+
+def test_report_json_says_how_it_was_measured(request_, folder, engines_):
+    run(request_, folder, engines_)
+    body = json.loads((folder / "report.json").read_text())
+    assert body["result"]["author"]["drop_percent"] == pytest.approx(25.0)
+    assert body["settings"]["decoding"] == {"temperature": 1.0, "top_p": 1.0, "max_tokens": 50}
+    assert body["settings"]["longest_tokens"] == 63
+    assert body["tuned"] == {"model": "tuned", "max_model_len": 64, "version": "0.0.test"}
+    assert body["training"]["train"] == [{"step": 1, "loss": 3.9}, {"step": 2, "loss": 3.5}]
+    assert len(body["passages"]["author"]) == 6
+    assert body["scriptorium"]
+
+
+def test_both_models_get_the_same_requests(request_, folder, engines_):
+    run(request_, folder, engines_)
+    asked = [(name, body) for name, body in engines_.calls if name.endswith("/v1/chat/completions")]
+    assert len(asked) == 8
+    assert asked[0][1]["messages"] == [{"role": "user", "content": "Write about rain"}]
+    for _, body in asked:
+        assert set(body) == {"model", "messages", "temperature", "max_tokens"}  # no seed, which kills vLLM on a CPU
+        assert body["temperature"] == 1.0
+        assert body["max_tokens"] == 50
+    assert {body["model"] for _, body in asked} == {"base", "tuned"}
+
+
+def test_requests_run_at_once(request_, folder, engines_):
+    engines_.slow = 0.02
+    run(request_, folder, engines_)
+    assert engines_.busiest == 8
+
+
+def test_samples_are_kept_in_order(request_, folder, engines_):
+    run(request_, folder, engines_)
+    samples = [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
+    assert [sample["index"] for sample in samples] == [0, 1, 2, 3]
+    assert samples[0]["brief"] == "Write about rain"
+    assert samples[0]["genuine"] == "It rained all night"
+    assert samples[0]["tuned"] == {"text": engines_.text, "finish_reason": "length"}
+
+
+def test_without_other_authors(request_, folder, engines_):
+    (request_.dataset / "reference.jsonl").unlink()
+    report = SilentReport()
+    result = run(request_, folder, engines_, report)
+    assert result.others is None
+    assert "other authors" not in report.messages[-2]
+    assert "No other authors’ pages" in (folder / "report.html").read_text()
+
+
+def test_nothing_held_out(request_, folder, engines_):
+    (request_.dataset / "test.jsonl").write_text("")
+    with pytest.raises(EvaluationFailed, match=r"test\.jsonl has no rows") as caught:
+        run(request_, folder, engines_)
+    assert caught.value.next_step
+    assert engines_.calls == []
+
+
+def test_both_endpoints_down_are_both_named(request_, folder, engines_):
+    engines_.broken = {
+        "base": [httpx.ConnectError("Connection refused")],
+        "tuned": [httpx.Response(503, text="still loading")],
+    }
+    with pytest.raises(EvaluationFailed) as caught:
+        run(request_, folder, engines_)
+    base, tuned = map(str, caught.value.problems)
+    assert "base model base at http://base.test" in base
+    assert "Connection refused (3 tries)" in base
+    assert "tuned model tuned" in tuned
+    assert "HTTP 503: still loading" in tuned
+    assert caught.value.next_step
+
+
+def test_an_engine_that_is_late_is_waited_for(request_, folder, engines_):
+    engines_.broken = {
+        "base/v1/models": [httpx.Response(503), httpx.ConnectError("no"), httpx.Response(200, json=CARD)]
+    }
+    assert run(request_, folder, engines_).samples == 4
+
+
+CARD = {"data": [{"id": "base", "max_model_len": 64}]}
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/completions"])
+def test_an_engine_that_dies_on_the_way(request_, folder, engines_, path):
+    engines_.broken = {f"tuned{path}": [httpx.Response(500, text="EngineDeadError")]}
+    with pytest.raises(EvaluationFailed) as caught:
+        run(request_, folder, engines_)
+    assert "tuned model" in str(caught.value)
+    assert "EngineDeadError" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (httpx.Response(400, text="prompt too long"), "HTTP 400: prompt too long"),
+        (httpx.Response(200, text="<html>"), "something unexpected"),
+        (httpx.Response(200, text='{"choices": [{"message": {"content": "lone \\ud800"}}]}'), "something unexpected"),
+        (httpx.Response(200, json={"choices": []}), "something unexpected"),
+        (httpx.Response(200, json={"choices": [{"prompt_logprobs": [None]}]}), "scored 1 tokens of"),
+        (httpx.Response(200, json={"choices": [{"prompt_logprobs": [None] * 11}]}), "no log-probability for token"),
+    ],
+)
+def test_answers_that_do_not_fit(request_, folder, engines_, answer, words):
+    (request_.dataset / "reference.jsonl").unlink()
+    engines_.broken = {"base/v1/completions": [answer]}
+    with pytest.raises(EvaluationFailed) as caught:
+        run(request_, folder, engines_)
+    assert words in str(caught.value)
+    assert len([name for name, _ in engines_.calls if name == "base/v1/completions"]) <= 6  # not tried again
+
+
+def test_another_model_is_served(request_, folder, engines_):
+    engines_.broken = {"tuned/v1/models": [httpx.Response(200, json={"data": [{"id": "elsewhere"}]})]}
+    with pytest.raises(EvaluationFailed) as caught:
+        run(request_, folder, engines_)
+    assert "serves elsewhere instead of tuned" in str(caught.value)
+
+
+class Impatient(SilentReport):
+    """Is cancelled after a moment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.checks = 0
+
+    def check(self) -> None:
+        self.checks += 1
+        if self.checks > 1:
+            raise Cancelled("Cancelled by the user.")
+
+
+def test_cancelled_at_once(request_: EvaluateRequest, folder, engines_):
+    engines_.slow = 60.0
+    started = time.monotonic()
+    with pytest.raises(Cancelled):
+        run(request_, folder, engines_, Impatient())
+    assert time.monotonic() - started < 5
+
+
+def test_whole_samples_survive_a_failure(request_, folder, engines_):
+    class Dying(SilentReport):
+        def message(self, text: str, level: Level = Level.INFO, **data: object) -> None:
+            if text.startswith("[VALIDATE] 8/8 passages written"):
+                raise Cancelled("at the last moment")
+
+    with pytest.raises(Cancelled):
+        run(request_, folder, engines_, Dying())
+    kept = [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
+    assert 1 <= len(kept) < 4
