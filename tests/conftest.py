@@ -26,7 +26,7 @@ def fresh_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     phase.shutdown.clear()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def project() -> Path:
     """The project's root."""
     return Path(__file__).resolve().parent.parent

@@ -22,6 +22,9 @@ from scriptorium.volume import disk_errors
 START = timedelta(minutes=2)
 LOOK = 0.2
 
+# The supervisor outlives the command that starts it. Its handle is kept: Python takes one that is dropped for a leak.
+_started: list[subprocess.Popen[bytes]] = []
+
 Tell = Callable[[str], None]
 
 
@@ -43,6 +46,7 @@ def up(settings: Settings, tell: Tell) -> stack.State:
                 env=given(settings),
                 start_new_session=True,
             )
+    _started.append(process)
     return wait_ready(settings, process.pid, tell)
 
 

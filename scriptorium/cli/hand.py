@@ -80,6 +80,7 @@ def evaluate(dataset: Path, output: Path, endpoints: dict[str, Any], training: P
         dataset=dataset.resolve(), tokenizer=endpoints["tokenizer"], metrics=training.resolve() / "metrics.jsonl",
         base=Endpoint(url=endpoints["base_url"], model=endpoints["base"]),
         tuned=Endpoint(url=endpoints["tuned_url"], model=endpoints["tuned"]),
-        title=output.name, prompts=settings.evaluation_prompts, passages=settings.evaluation_passages, max_tokens=settings.evaluation_max_tokens,
+        title=output.name, prompts=settings.evaluation_prompts, passages=settings.evaluation_passages,
+        max_tokens=settings.evaluation_max_tokens,
     )  # fmt: skip
     return run_into(output, lambda folder: evaluate_voice(request, folder, ConsoleReport()))

@@ -29,6 +29,7 @@ CAPITALISED = r"\b[A-ZÀ-ÖØ-Þ](?:[’'-]?\w)*[^\W\d_A-Z]"
 MIDDLE = re.compile(rf"(?<=[a-z,;] )({CAPITALISED})")
 NAME = re.compile(rf"{CAPITALISED}(?: {CAPITALISED})*")
 ADDRESSES = frozenset(["Mr", "Mrs", "Ms", "Dr", "St", "Hon", "Rev", "Prof"])  # no names by themselves
+PRONOUN = re.compile(r"I['’]")  # "I'll" is capitalised everywhere, too
 POSSESSIVE = re.compile(r"['’]s?$")
 SPEECH = re.compile(r"\"[^\"\n]*(?:\"|$)|“[^”\n]*(?:”|$)|«[^»\n]*(?:»|$)|(?<!\w)‘[^\n]*?’(?!\w)", re.MULTILINE)
 SPEAKER = frozenset(["i", "me", "my", "mine", "myself", "we", "us", "our", "ours", "ourselves"])
@@ -97,7 +98,8 @@ def read_lexicon(texts: Sequence[str]) -> Lexicon:
         capital.update(bare(word) for word in MIDDLE.findall(text))
         small.update({word: number for word, number in words.items() if word.islower()})
         passages.update({word.lower() for word in words})
-    names = frozenset(word for word, number in capital.items() if number > small[word.lower()])
+    often = (word for word, number in capital.items() if number > small[word.lower()])
+    names = frozenset(word for word in often if not PRONOUN.match(word))
     return Lexicon(names - ADDRESSES, passages, len(texts))
 
 

@@ -22,7 +22,7 @@ from scriptorium.errors import EvaluationFailed
 from scriptorium.report import Report
 from services.evaluator.engine import WAITS, Card, Engine, engines, meet
 from services.evaluator.findings import REPORT, Findings, Passages, Settings
-from services.evaluator.loss import DRAWS, LONGEST, PASSAGES, Scored, locate_all, measure_drop, score_passages
+from services.evaluator.loss import DRAWS, LONGEST, Scored, locate_all, measure_drop, score_passages
 from services.evaluator.metrics import read_losses
 from services.evaluator.page import PAGE, render_page
 from services.evaluator.parameters import count_parameters
@@ -98,7 +98,7 @@ async def _measure(
         cards = await meet(pair)
         longest = _longest(cards)
         tokenizer = chat_tokenizer(request.tokenizer)
-        author, others = spread(rows.test, PASSAGES), spread(rows.others, PASSAGES)
+        author, others = spread(rows.test, request.passages), spread(rows.others, request.passages)
         spans = locate_all([*author, *others], tokenizer, longest)
         scored = await score_passages([*author, *others], spans, pair, report)
         prompts = spread(rows.test, request.prompts)

@@ -19,12 +19,11 @@ from scriptorium.report import Report
 from services.evaluator.engine import Engine
 from services.evaluator.watch import together
 
-PASSAGES = 24  # per set: enough for an interval, seconds on a GPU, a minute or two on a CPU
 LONGEST = 1024  # tokens: log-probabilities over a large vocabulary take memory next to the engine's own
 DRAWS = 2000
 TAILS = (2.5, 97.5)
 TOO_LONG = "Serve the models with a longer --max-model-len, or prepare the data with shorter briefs."
-STEP = 12  # passages between two lines of progress
+STEP = 16  # passages between two lines of progress
 
 
 @dataclass(frozen=True)
@@ -77,13 +76,24 @@ def locate_all(rows: Sequence[Row], tokenizer: ChatTokenizer, longest: int) -> l
 async def score_passages(
     rows: Sequence[Row], spans: Sequence[Span], pair: tuple[Engine, Engine], report: Report
 ) -> list[Scored]:
-    """Score each row's passage under both models."""
-    progress = _Progress(len(rows), report)
-    return await together([_score(row, span, pair, progress) for row, span in zip(rows, spans, strict=True)])
+    """Score each row's passage under both models, one model after the other: two engines share the same cores."""
+    progress = _Progress(len(rows) * len(pair), report)
+    base, tuned = [await together([_loss(engine, span, progress) for span in spans]) for engine in pair]
+    return [
+        Scored(
+            author=row.author,
+            chapter=row.chapter,
+            tokens=len(span.ids) - span.start,
+            cut=span.cut,
+            base=base_loss,
+            tuned=tuned_loss,
+        )
+        for row, span, base_loss, tuned_loss in zip(rows, spans, base, tuned, strict=True)
+    ]
 
 
 class _Progress:
-    """Counts the passages that both models have read."""
+    """Counts the passages that a model has read."""
 
     def __init__(self, total: int, report: Report) -> None:
         self.total = total
@@ -93,21 +103,15 @@ class _Progress:
     def count(self) -> None:
         self.done += 1
         if self.done % STEP == 0 or self.done == self.total:
-            self.report.message(f"[VALIDATE] {self.done}/{self.total} held-out passages measured")
+            self.report.message(f"[VALIDATE] {self.done}/{self.total} losses of held-out passages measured")
 
 
-async def _score(row: Row, span: Span, pair: tuple[Engine, Engine], progress: _Progress) -> Scored:
-    base, tuned = await together([engine.log_probabilities(span.ids) for engine in pair])
+async def _loss(engine: Engine, span: Span, progress: _Progress) -> float:
+    """The summed loss of a passage under one model."""
+    log_probabilities = await engine.log_probabilities(span.ids)
     progress.count()
-    first = max(span.start - 1, 0)  # the first token of a text has no log-probability, so the lists are one shorter
-    return Scored(
-        author=row.author,
-        chapter=row.chapter,
-        tokens=len(span.ids) - span.start,
-        cut=span.cut,
-        base=-sum(base[first:]),
-        tuned=-sum(tuned[first:]),
-    )
+    first = max(span.start - 1, 0)  # the first token of a text has no log-probability, so the list is one shorter
+    return -sum(log_probabilities[first:])
 
 
 def measure_drop(passages: Sequence[Scored], seed: int) -> LossDrop:

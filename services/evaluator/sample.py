@@ -1,4 +1,4 @@
-"""Let base and tuned write from the same held-out briefs, with the same settings, at the same time."""
+"""Let base and tuned write from the same held-out briefs, with the same settings, one after the other."""
 
 from __future__ import annotations
 
@@ -63,27 +63,38 @@ class Desk:
 async def write_samples(
     rows: Sequence[Row], pair: tuple[Engine, Engine], max_tokens: int, folder: Path, report: Report
 ) -> list[Sample]:
-    """Write two passages per row; samples.jsonl grows as they come and ends in the order of `rows`."""
+    """Write two passages per row; samples.jsonl grows as they come and ends in the order of `rows`.
+
+    The base writes first, all its passages at once, then the tuned model: two engines share the same cores.
+    """
     desk = Desk(folder / SAMPLES, len(rows) * len(pair), report)
-    samples = await together([_sample(index, row, pair, max_tokens, desk) for index, row in enumerate(rows)])
+    base, tuned = pair
+    first = await together([_write(base, row, max_tokens, desk) for row in rows])
+    started = [_begin(index, row, first[index], max_tokens) for index, row in enumerate(rows)]
+    samples = await together([_finish(sample, row, tuned, desk) for sample, row in zip(started, rows, strict=True)])
     write_lines(folder / SAMPLES, (sample.model_dump() for sample in samples))
     return samples
 
 
-async def _sample(index: int, row: Row, pair: tuple[Engine, Engine], max_tokens: int, desk: Desk) -> Sample:
-    base, tuned = await together([_write(engine, row, max_tokens, desk) for engine in pair])
-    sample = Sample(
+def _begin(index: int, row: Row, base: Written, max_tokens: int) -> Sample:
+    """A sample that waits for the tuned model's passage."""
+    return Sample(
         index=index,
         chapter=row.chapter,
         author=row.author,
         brief=row.brief,
         genuine=row.passage,
         base=base,
-        tuned=tuned,
+        tuned=Written(text="", finish_reason=None),
         settings=Decoding(max_tokens=max_tokens),
     )
-    desk.keep(sample)
-    return sample
+
+
+async def _finish(sample: Sample, row: Row, tuned: Engine, desk: Desk) -> Sample:
+    written = await _write(tuned, row, sample.settings.max_tokens, desk)
+    whole = sample.model_copy(update={"tuned": written})
+    desk.keep(whole)
+    return whole
 
 
 async def _write(engine: Engine, row: Row, max_tokens: int, desk: Desk) -> Written:

@@ -70,7 +70,7 @@ def test_both_models_get_the_same_requests(request_, folder, engines_):
 def test_requests_run_at_once(request_, folder, engines_):
     engines_.slow = 0.02
     run(request_, folder, engines_)
-    assert engines_.busiest == 8
+    assert engines_.busiest == 4  # all passages of one model; the other model waits for its turn
 
 
 def test_samples_are_kept_in_order(request_, folder, engines_):
