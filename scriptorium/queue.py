@@ -5,6 +5,7 @@ Acknowledged early, one at a time, never prefetched: recovery is ours (leases an
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -12,7 +13,9 @@ from typing import Any
 from celery import Celery
 from celery.signals import worker_shutting_down
 from kombu import Queue
+from kombu.exceptions import OperationalError
 
+from scriptorium.errors import StoreUnavailable
 from scriptorium.settings import get_settings
 
 PREPARE = "scriptorium.prepare"
@@ -49,8 +52,11 @@ def app() -> Celery:
 
 
 def send(task: str, job_id: str) -> None:
-    """Send a task by name to its queue."""
-    app().send_task(task, args=[job_id], queue=QUEUES[task])
+    """Send a task by name to its queue; raises StoreUnavailable. The reaper sends what could not be sent."""
+    try:
+        app().send_task(task, args=[job_id], queue=QUEUES[task])
+    except OperationalError as error:
+        raise StoreUnavailable("The queue (Redis) does not answer; the job goes on when it does.") from error
 
 
 def waiting(task: str) -> int:
@@ -65,6 +71,7 @@ def waiting(task: str) -> int:
 
 def work(queue: str, celery: Celery, on_shutdown: Callable[[], None]) -> None:
     """Run a worker for one queue in this process until it is told to stop; `on_shutdown` is called when it is."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every health check of an engine
     worker_shutting_down.connect(lambda **_: on_shutdown(), weak=False)
     celery.worker_main(
         [

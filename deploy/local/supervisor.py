@@ -231,6 +231,7 @@ def free_port(host: str) -> int:
 def main() -> int:
     """Supervise the data folder of the settings, alone."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     settings = get_settings()
     if settings.api_port == 0:
         settings = settings.model_copy(update={"api_port": free_port(settings.api_host)})

@@ -38,7 +38,7 @@ def create_app(context: Context, *, reaping: bool = True, waiting: Waiting = que
         if reaper:
             reaper.cancel()
 
-    app = FastAPI(title="Scriptorium", version=__version__, lifespan=lifespan, docs_url="/docs", redoc_url=None)
+    app = FastAPI(title="Scriptorium", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.context = context
     app.state.telemetry = Telemetry(context, waiting)
     handle_errors(app)

@@ -36,6 +36,8 @@ from services.merger.tensors import (
 )
 from services.merger.verify import verify
 
+EVERY = 2.0  # seconds between two lines of progress
+
 
 def free_bytes(folder: Path) -> int:
     """Bytes that may still be written to the folder's disk."""
@@ -156,19 +158,20 @@ def merge_tensor(source: BinaryIO, sink: BinaryIO, tensor: Tensor, update: LowRa
 
 
 class Progress:
-    """Says how far the merge is, every ten percent, and stops it when asked to."""
+    """Says how far the merge is, every few seconds, and stops it when asked to."""
 
-    def __init__(self, report: Report, total: int) -> None:
+    def __init__(self, report: Report, total: int, every: float = EVERY) -> None:
         self.report = report
         self.total = total
+        self.every = every
         self.written = 0
-        self.said = 0
+        self.said = time.monotonic()
 
     def advance(self, count: int) -> None:
         """Count bytes that were written; raises Stopped."""
         self.report.check()
         self.written += count
-        tenths = 10 * self.written // self.total
-        if tenths > self.said:
-            self.said = tenths
-            self.report.message(f"[MERGE] {10 * tenths} % written", percent=10 * tenths)
+        if time.monotonic() - self.said >= self.every:
+            percent = 100 * self.written // self.total
+            self.report.message(f"[MERGE] {percent} % written", percent=percent)
+            self.said = time.monotonic()

@@ -340,7 +340,8 @@ def test_jobs_that_wait_for_the_gpu_know_their_place(client: openai.OpenAI, cont
     for job in jobs[:2]:
         assert claim(context, job, Phase.PREPARE) is not None
         context.pipeline.advance(job, Phase.PREPARE, 1)
-    places = [client.fine_tuning.jobs.retrieve(job).model_extra["scriptorium"]["queue_position"] for job in jobs]
+    shown = [client.fine_tuning.jobs.retrieve(job).to_dict() for job in jobs]
+    places = [extra["queue_position"] for job in shown if isinstance(extra := job["scriptorium"], dict)]
     assert places == [1, 2, None]
 
 
@@ -512,7 +513,8 @@ def test_a_model_that_nobody_serves_is_not_found(client: openai.OpenAI, http: ht
         with pytest.raises(openai.NotFoundError) as caught:
             ask(client, "x", model)
         assert caught.value.code == "model_not_found"
-    for body in ({"messages": []}, {"model": 5}, []):
+    wrong: list[Any] = [{"messages": []}, {"model": 5}, []]
+    for body in wrong:
         assert http.post("/v1/chat/completions", json=body).status_code == 400
     assert http.post("/v1/chat/completions", content=b"{").json()["error"]["code"] == "invalid_request"
 

@@ -37,7 +37,7 @@ def test_every_error_has_the_same_keys_and_never_asks_for_a_useless_repetition(k
     error = kind("x")
     response = render(error)
     assert response.status_code == kind.status
-    assert all(key in response.body.decode() for key in ("message", "type", "param", "code", "next_step"))
+    assert all(key in bytes(response.body).decode() for key in ("message", "type", "param", "code", "next_step"))
     if kind.status < 500:
         assert response.headers["x-should-retry"] == "false"
     assert ("Retry-After" in headers(error)) is (kind.status == 503)

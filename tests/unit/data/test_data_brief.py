@@ -72,3 +72,8 @@ def test_a_brief_that_would_quote_is_worded_with_less() -> None:
 def test_no_brief_quotes_its_passage(texts: list[str]) -> None:
     for text, brief in zip(texts, write_briefs(texts, "brief"), strict=True):
         assert brief is None or (not shares_run(brief, text) and re.match(r"Write a passage of about \d+ words", brief))
+
+
+def test_a_contracted_pronoun_is_nobodys_name() -> None:
+    text = "He said, if I'll go and I've gone, that Clara and I'll meet by the river where Clara waits. " * 4
+    assert find_names(text, read_lexicon([text])) == ["Clara"]

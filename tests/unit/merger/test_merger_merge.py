@@ -127,8 +127,16 @@ def test_what_a_person_reads(workshop: Workshop) -> None:
     said = workshop.report.messages
     assert said[0] == "[MERGE] Checkpoint 6 selected (dev loss 3.0000)"
     assert said[1] == "[MERGE] Merging adapter with base model..."
-    assert "[MERGE] 100 % written" in said
     assert said[-1] == "[MERGE] Model saved: 0.00 GB, 6 tensors merged, 4 copied"
+
+
+def test_progress_is_told_every_few_seconds() -> None:
+    report = SilentReport()
+    often, seldom = module.Progress(report, 200, every=0), module.Progress(report, 200, every=60)
+    for _ in range(2):
+        often.advance(100)
+        seldom.advance(100)
+    assert report.messages == ["[MERGE] 50 % written", "[MERGE] 100 % written"]
 
 
 def test_every_misfit_is_named_before_anything_is_written(workshop: Workshop) -> None:
