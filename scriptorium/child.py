@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -75,6 +75,20 @@ def tail(log: Path, lines: int = 20) -> list[str]:
         file.seek(max(0, log.stat().st_size - 65536))
         text = file.read().decode("utf-8", errors="replace")
     return [line.rpartition("\r")[2] for line in text.split("\n") if line.strip()][-lines:]
+
+
+def additions(log: Path, interval: float = 0.5) -> Iterator[str]:
+    """Each line that is added to a log from now on, for ever."""
+    with log.open("rb") as file:
+        file.seek(0, os.SEEK_END)
+        begun = b""
+        while True:
+            begun += file.readline()
+            if begun.endswith(b"\n"):
+                yield begun.decode("utf-8", errors="replace").rstrip("\n").rpartition("\r")[2]
+                begun = b""
+            else:
+                time.sleep(interval)
 
 
 def wait_until(condition: Callable[[], object], timeout: timedelta, interval: float = 0.1) -> bool:

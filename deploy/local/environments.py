@@ -124,11 +124,7 @@ def torch_backend(*, gpu: bool) -> list[str]:
 def variables() -> Mapping[str, str]:
     """Uv's environment: it does not read pip's folders of wheels by itself."""
     links = os.environ.get("UV_FIND_LINKS") or os.environ.get("PIP_FIND_LINKS")
-    return {
-        **os.environ,
-        "UV_LINK_MODE": "copy" if os.environ.get("CI") else "hardlink",
-        **({"UV_FIND_LINKS": links} if links else {}),
-    }
+    return {**os.environ, **({"UV_FIND_LINKS": links} if links else {})}
 
 
 def run(environment: Environment, line: list[str]) -> None:

@@ -145,7 +145,7 @@ class Supervisor:
         grace = self._settings.stop_grace + PATIENCE
         stop_all(first, grace)
         stop_all([service for service in self._services if service.command.name == REDIS], grace)
-        end_orphans(set())
+        wait_until(lambda: not end_orphans(set()), PATIENCE)  # the children of an orphan become orphans in turn
         if self._state.state != "failed":
             stack.path(self._settings).unlink(missing_ok=True)
         shutil.rmtree(self._settings.runtime_dir, ignore_errors=True)
@@ -172,11 +172,10 @@ def become_subreaper() -> None:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
-def end_orphans(known: set[int]) -> None:
-    """End children that nobody here started: their own parents are gone."""
-    for process in psutil.Process().children():
-        if process.pid in known:
-            continue
+def end_orphans(known: set[int]) -> int:
+    """End children that nobody here started: their own parents are gone. Returns how many there were."""
+    orphans = [process for process in psutil.Process().children() if process.pid not in known]
+    for process in orphans:
         try:
             if process.status() != psutil.STATUS_ZOMBIE:
                 log.warning("ending the orphan %s: %s", process.pid, " ".join(process.cmdline()[:4]))
@@ -184,6 +183,7 @@ def end_orphans(known: set[int]) -> None:
             os.waitpid(process.pid, os.WNOHANG)
         except (psutil.NoSuchProcess, ChildProcessError):
             continue
+    return len(orphans)
 
 
 def check_room(settings: Settings) -> None:

@@ -48,6 +48,11 @@ class Client:
         listed: list[Body] = self._call("GET", "/fine_tuning/jobs", params={"limit": limit})["data"]
         return listed
 
+    def models(self) -> list[Body]:
+        """Base models and served models, with the state of their engines."""
+        listed: list[Body] = self._call("GET", "/models")["data"]
+        return listed
+
     def cancel(self, job_id: str) -> Body:
         """Ask a job to stop."""
         return self._call("POST", f"/fine_tuning/jobs/{job_id}/cancel")

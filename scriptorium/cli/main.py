@@ -60,14 +60,18 @@ def status(as_json: Json = False) -> None:
     if state is None:
         show({"state": "down"}, as_json, "Nothing is running.")
         raise typer.Exit(3)
+    client = Client(state.api_url)
+    engines = [model for model in client.models() if model["state"] != "idle"]
+    active = [job for job in client.jobs(100) if job["finished_at"] is None]
     if as_json:
-        show(state.model_dump(), as_json, "")
+        show({**state.model_dump(), "engines": engines, "jobs": active}, as_json, "")
         return
-    table = Table("service", "pid", "restarts", box=None)
-    for service in state.services:
-        table.add_row(service.name, str(service.pid), str(service.restarts))
     out.print(f"{state.state}: {state.api_url}/v1")
-    out.print(table)
+    tabulate({"service": [entry.name for entry in state.services], "pid": [entry.pid for entry in state.services],
+              "restarts": [entry.restarts for entry in state.services]})  # fmt: skip
+    tabulate({"engine": [entry["id"] for entry in engines], "state": [entry["state"] for entry in engines]})
+    tabulate({"job": [job["id"] for job in active], "status": [job["status"] for job in active],
+              "phase": [job["scriptorium"]["phase"] for job in active]})  # fmt: skip
 
 
 @app.command()
@@ -76,15 +80,18 @@ def logs(
         str, typer.Argument(help="redis, api, data, trainer, merger, server, evaluator, supervisor, ...")
     ],
     lines: Annotated[int, typer.Option("--lines", "-n", help="How many lines from the end.")] = 50,
+    follow_on: Annotated[bool, typer.Option("--follow", "-f", help="Go on printing what is added.")] = False,
 ) -> None:
     """Print the end of a service's log."""
-    from scriptorium.child import tail
+    from scriptorium.child import additions, tail
 
     folder = get_settings().data_dir / "logs"
     known = {path.stem: path for path in sorted(folder.glob("*.log"))}
     if service not in known:
         raise Conflict(f"There is no log of {service!r}; there are: {', '.join(known) or 'none'}.", param="SERVICE")
     for line in tail(known[service], lines):
+        out.out(line)
+    for line in additions(known[service]) if follow_on else ():
         out.out(line)
 
 
@@ -153,13 +160,12 @@ def demo() -> None:
 def jobs(limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20, as_json: Json = False) -> None:
     """List jobs."""
     found = connect().jobs(limit)
-    table = Table("job", "status", "model", "tuned model", box=None)
-    for job in found:
-        table.add_row(job["id"], job["status"], job["model"], job["fine_tuned_model"] or "")
     if as_json:
         show(found, as_json, "")
-    else:
-        out.print(table)
+        return
+    tabulate({"job": [job["id"] for job in found], "status": [job["status"] for job in found],
+              "model": [job["model"] for job in found],
+              "tuned model": [job["fine_tuned_model"] or "" for job in found]})  # fmt: skip
 
 
 @app.command()
@@ -260,6 +266,16 @@ def api_url(settings: Settings) -> str:
 def show_result(result: Any, output: Path, as_json: bool) -> None:
     """Print the result of a phase run by hand."""
     show(result.model_dump(mode="json"), as_json, f"written: {output}")
+
+
+def tabulate(columns: dict[str, list[Any]]) -> None:
+    """Print columns under their names; nothing where there are no rows."""
+    if not next(iter(columns.values())):
+        return
+    table = Table(*columns, box=None)
+    for row in zip(*columns.values(), strict=True):
+        table.add_row(*map(str, row))
+    out.print(table)
 
 
 def show(body: Any, as_json: bool, text: str) -> None:

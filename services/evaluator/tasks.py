@@ -17,7 +17,9 @@ def learn(job: Job, result: EvaluateResult, volume: Volume) -> dict[str, object]
     training, report = volume.folder(job.id, Phase.TRAIN), volume.folder(job.id, Phase.EVALUATE)
     paths = (training / "metrics.csv", report / "report.json", report / "report.html")
     files = Files(volume.files)
-    offered = [files.add_path(path, f"{job.id}-{path.name}", "fine-tune-results").id for path in paths]
+    known = {file.filename: file.id for file in files.newest()}  # of an attempt that died right after publishing
+    names = {f"{job.id}-{path.name}": path for path in paths}
+    offered = [known.get(name) or files.add_path(path, name, "fine-tune-results").id for name, path in names.items()]
     return {"result_files": offered, "fine_tuned_model": job.tuned_name}
 
 

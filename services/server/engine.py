@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -15,6 +16,7 @@ from scriptorium.child import Child, tail
 from scriptorium.settings import Settings
 from scriptorium.store.serving import Engine, WantedModel
 
+GRACE = timedelta(seconds=3)
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 Plan = tuple[WantedModel, ...]  # models that one engine answers for: a base and its adapters
 
@@ -51,9 +53,9 @@ class VllmEngine:
         except httpx.HTTPError:
             self.ready = False
 
-    def stop(self, settings: Settings) -> None:
-        """End it and everything that it started."""
-        self._child.stop(settings.stop_grace)
+    def stop(self) -> None:
+        """End it and everything that it started; nothing of it needs saving, so it gets little time."""
+        self._child.stop(GRACE)
 
     def describe(self, state: str, reason: str = "") -> list[Engine]:
         """What the store should know: one entry a model name."""

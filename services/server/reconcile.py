@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,11 +124,12 @@ class Reconciler:
         failure.retry_at = time.monotonic() + 2.0**failure.count
 
     def _stop(self, plan: Plan) -> None:
-        self._engines.pop(plan).stop(self._settings)
+        self._engines.pop(plan).stop()
 
     def _stop_all(self) -> None:
-        for plan in list(self._engines):
-            self._stop(plan)
+        """Stop the engines side by side: one that still loads takes its whole grace."""
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(self._stop, list(self._engines)))
         self._publish([])
 
     def _describe(self, plan: Plan) -> list[Engine]:
@@ -151,11 +153,9 @@ class Reconciler:
         self._finish()
 
     def _finish(self) -> None:
-        for plan in list(self._engines):
-            self._stop(plan)
         try:
             with store_errors():
-                self._publish([])
+                self._stop_all()
                 if self._lease:
                     self._store.leases.release(self._lease)
         except StoreUnavailable:

@@ -43,7 +43,7 @@ class StandInEngine:
     def look(self) -> None:
         self.ready = True
 
-    def stop(self, settings: Settings) -> None:
+    def stop(self) -> None:
         self.stopped = True
 
     def describe(self, state: str, reason: str = "") -> list[Engine]:

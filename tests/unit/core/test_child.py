@@ -3,13 +3,14 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import psutil
 import pytest
 
-from scriptorium.child import Child, tail, wait_until
+from scriptorium.child import Child, additions, tail, wait_until
 from scriptorium.errors import EnvironmentMissing
 
 SOON = timedelta(seconds=10)
@@ -58,3 +59,21 @@ def test_a_program_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
 def test_the_tail_of_a_log_keeps_a_progress_bars_last_state(tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(b"one\n10%\r50%\r100%\n\xff\n")
     assert tail(tmp_path / "log") == ["one", "100%", "�"]
+
+
+def test_what_is_added_to_a_log_is_told_line_by_line(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("old\n")
+    added = additions(log, interval=0.01)
+
+    def write() -> None:
+        time.sleep(0.2)  # until somebody listens
+        with log.open("a") as file:
+            for part in ("ne", "w\nnext"):
+                file.write(part)
+                file.flush()
+                time.sleep(0.1)
+
+    with ThreadPoolExecutor() as pool:
+        pool.submit(write)
+        assert next(added) == "new"
