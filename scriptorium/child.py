@@ -13,7 +13,7 @@ from pathlib import Path
 
 from scriptorium.errors import EnvironmentMissing
 
-MORTAL = Path(__file__).with_name("mortal.py")
+MORTAL_LINE = (sys.executable, "-I", "-S", str(Path(__file__).with_name("mortal.py")))
 
 
 class Child:
@@ -29,7 +29,7 @@ class Child:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(MORTAL), *map(str, command)],
+                [*MORTAL_LINE, *map(str, command)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

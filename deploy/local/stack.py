@@ -14,7 +14,7 @@ import psutil
 from deploy.local import state as stack
 from deploy.local.services import log_path, variables
 from deploy.local.supervisor import PATIENCE
-from scriptorium.child import tail
+from scriptorium.child import MORTAL_LINE, tail
 from scriptorium.errors import StackFailed
 from scriptorium.settings import Settings
 from scriptorium.volume import disk_errors
@@ -28,8 +28,11 @@ _started: list[subprocess.Popen[bytes]] = []
 Tell = Callable[[str], None]
 
 
-def up(settings: Settings, tell: Tell) -> stack.State:
-    """Start the stack and wait until it is ready; one that runs already is left as it is. Raises StackFailed."""
+def up(settings: Settings, tell: Tell, *, attached: bool = False) -> stack.State:
+    """Start the stack and wait until it is ready; one that runs already is left as it is. Raises StackFailed.
+
+    It outlives the process that starts it, unless it is `attached`: then it dies with it, however that ends.
+    """
     found = stack.running(settings)
     if found and found.state != "stopping":
         return wait_ready(settings, found.pid, tell)
@@ -39,7 +42,7 @@ def up(settings: Settings, tell: Tell) -> stack.State:
         stack.path(settings).unlink(missing_ok=True)  # of a supervisor that was killed
         with log.open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "deploy.local.supervisor"],
+                [*(MORTAL_LINE if attached else ()), sys.executable, "-m", "deploy.local.supervisor"],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -67,6 +70,8 @@ def wait_ready(settings: Settings, pid: int, tell: Tell) -> stack.State:
         if state and state.state == "ready" and state.alive:
             return state
         if state and state.state == "failed":
+            if state.alive:
+                psutil.wait_procs([psutil.Process(state.pid)], timeout=PATIENCE.total_seconds())
             raise StackFailed(state.error or "The stack does not start.")
         if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
             raise StackFailed(" ".join(tail(log_path(settings, "supervisor"), 2)) or "The supervisor ended at once.")

@@ -35,7 +35,8 @@ class State(BaseModel):
     def alive(self) -> bool:
         """Whether the supervisor that wrote this still runs; a pid alone may be somebody else's by now."""
         try:
-            return abs(psutil.Process(self.pid).create_time() - self.created) < 1
+            process = psutil.Process(self.pid)
+            return abs(process.create_time() - self.created) < 1 and process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return False
 

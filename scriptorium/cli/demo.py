@@ -9,6 +9,7 @@ import os
 import shutil
 from pathlib import Path
 
+import psutil
 from rich.console import Console
 
 from deploy.local import stack
@@ -39,7 +40,7 @@ def spread_settings(settings: Settings) -> None:
 
 def run_demo(settings: Settings, assets: Assets) -> Path:
     """Send the book, follow the job, fetch the report; raises StackFailed where the job does not succeed."""
-    client = Client(stack.up(settings, tell=out.print).api_url)
+    client = Client(stack.up(settings, tell=out.print, attached=True).api_url)
     with open_manuscript(assets.book) as (name, content):
         file = client.upload(content, name)
     body = {"model": BASE, "training_file": file["id"], "recipe": "cpu", "suffix": assets.book.stem}
@@ -55,6 +56,9 @@ def demo() -> Path:
     """Run the demo once and return the report; the stack goes down whatever happens."""
     data_dir = DEMO / f"data-{os.getpid()}"
     assets = demo_assets()
+    for earlier in DEMO.glob("data-*"):
+        if not psutil.pid_exists(int(earlier.name.removeprefix("data-"))):
+            shutil.rmtree(earlier, ignore_errors=True)  # of a demo that did not come to its end
     data_dir.mkdir(parents=True)
     shutil.copytree(assets.references, data_dir / "references")
     settings = demo_settings(assets, data_dir)

@@ -1,6 +1,6 @@
 """Manuscript to checked training data: read, clean, cut, brief, split, check, write.
 
-By hand: `scriptorium phase prepare`; in a job: services/data/tasks.py.
+By hand: `scriptorium prepare`; in a job: services/data/tasks.py.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def running() -> Iterator[Stack]:
         for name, value in SMALL.items():
             patch.setenv(name, value)
         settings = Settings(data_dir=folder, models_dir=assets.models, api_port=0)
-        url = stack.up(settings, tell=print).api_url
+        url = stack.up(settings, tell=print, attached=True).api_url
         client = openai.OpenAI(base_url=f"{url}/v1", api_key="none")
         try:
             with client, httpx.Client(base_url=url, timeout=60) as http:

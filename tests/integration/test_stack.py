@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
@@ -27,6 +29,11 @@ def quiet(text: str) -> None:
     """Tell nobody."""
 
 
+def up(settings: Settings) -> state.State:
+    """A stack that ends with the tests, whatever becomes of them."""
+    return stack.up(settings, quiet, attached=True)
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Iterator[Settings]:
     """A data folder of its own; whatever runs on it is stopped."""
@@ -36,19 +43,19 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
 
 
 def test_it_starts_keeps_what_it_is_told_and_starts_again(settings: Settings) -> None:
-    first = stack.up(settings, quiet)
-    assert stack.up(settings, quiet).pid == first.pid  # a second `up` changes nothing
+    first = up(settings)
+    assert up(settings).pid == first.pid  # a second `up` changes nothing
     assert httpx.get(f"{first.api_url}/healthz").json()["status"] == "ok"
     assert {service.name for service in first.services} >= {"redis", "api", "data", "trainer", "merger", "server"}
     open_store(settings.store_url).client.set("kept", "yes")
     assert stack.down(settings, quiet)
     assert state.running(settings) is None
-    stack.up(settings, quiet)
+    up(settings)
     assert open_store(settings.store_url).client.get("kept") == "yes"
 
 
 def test_a_service_that_is_killed_is_started_again(settings: Settings) -> None:
-    before = {service.name: service.pid for service in stack.up(settings, quiet).services}
+    before = {service.name: service.pid for service in up(settings).services}
     os.kill(before["data"], signal.SIGKILL)
     os.kill(before["redis"], signal.SIGKILL)
 
@@ -62,14 +69,30 @@ def test_a_service_that_is_killed_is_started_again(settings: Settings) -> None:
 
 
 def test_a_killed_supervisor_takes_everything_along_and_its_stale_state_is_not_believed(settings: Settings) -> None:
-    first = stack.up(settings, quiet)
+    first = up(settings)
     family = psutil.Process(first.pid).children(recursive=True)
     os.kill(first.pid, signal.SIGKILL)
     _, alive = psutil.wait_procs(family, timeout=10)
     assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
     assert state.read(settings) is not None
     assert state.running(settings) is None
-    assert stack.up(settings, quiet).pid != first.pid
+    assert up(settings).pid != first.pid
+
+
+def test_an_attached_stack_ends_with_whoever_started_it_however_that_ends(settings: Settings) -> None:
+    script = (
+        "import time; from pathlib import Path\n"
+        "from deploy.local import stack; from scriptorium.settings import Settings\n"
+        f"settings = Settings(data_dir=Path({str(settings.data_dir)!r}), api_port=0)\n"
+        "print(stack.up(settings, lambda text: None, attached=True).pid, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout is not None
+        supervisor = psutil.Process(int(starter.stdout.readline()))
+        family = [supervisor, *supervisor.children(recursive=True)]
+        starter.kill()
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
 
 
 def test_a_port_in_use_is_a_clear_error(settings: Settings) -> None:
@@ -78,21 +101,19 @@ def test_a_port_in_use_is_a_clear_error(settings: Settings) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(StackFailed, match=f"cannot listen on 127.0.0.1:{port}"):
-            stack.up(settings.model_copy(update={"api_port": port}), quiet)
+            up(settings.model_copy(update={"api_port": port}))
     assert state.running(settings) is None
 
 
 def test_a_full_disk_is_a_clear_error() -> None:
     if os.getuid() != 0:
         pytest.skip("mounting a small file system needs root")
-    import subprocess
-
     with tempfile.TemporaryDirectory() as folder:
         mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], check=False)
         if mounted.returncode:
             pytest.skip("this machine does not allow mounting")
         try:
             with pytest.raises(ScriptoriumError, match="MiB are free"):
-                stack.up(Settings(data_dir=Path(folder), api_port=0), quiet)
+                up(Settings(data_dir=Path(folder), api_port=0))
         finally:
             subprocess.run(["umount", "--lazy", folder], check=True)
