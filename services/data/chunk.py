@@ -54,9 +54,8 @@ def measure_units(paragraphs: Sequence[str], maximum: int, count: Count) -> list
         for paragraph in paragraphs
         for first, sentence in ((index == 0, text) for index, text in enumerate(split_sentences(paragraph)))
     ]
-    sizes = count(
-        [" " + text.strip() for text in texts]
-    )  # as inside a line: a byte-level tokenizer joins space and word
+    # measured as inside a line: a byte-level tokenizer joins a word and the space before it
+    sizes = count([" " + text.strip() for text in texts])
     units: list[Unit] = []
     for text, size in zip(texts, sizes, strict=True):
         pieces = [text] if size <= maximum else cut_sentence(text, size, maximum)
