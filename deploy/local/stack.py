@@ -88,6 +88,7 @@ def down(settings: Settings, tell: Tell) -> bool:
     state = stack.running(settings)
     if state is None:
         stack.path(settings).unlink(missing_ok=True)
+        forget_ended()
         return False
     supervisor = psutil.Process(state.pid)
     family = [supervisor, *supervisor.children(recursive=True)]
@@ -99,4 +100,10 @@ def down(settings: Settings, tell: Tell) -> bool:
         process.kill()
     psutil.wait_procs(alive, timeout=5)
     stack.path(settings).unlink(missing_ok=True)
+    forget_ended()
     return True
+
+
+def forget_ended() -> None:
+    """Drop the handles of supervisors that have ended."""
+    _started[:] = [process for process in _started if process.poll() is None]

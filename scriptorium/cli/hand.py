@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,8 @@ def run_into(output: Path, work: Callable[[Path], BaseModel]) -> BaseModel:
     if output.exists():
         raise Conflict(f"{output} is there already.", param="--output", next_step="Name another folder.")
     temporary = output.with_name(f".{output.name}.tmp")
-    temporary.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(temporary, ignore_errors=True)  # of a run that failed
+    temporary.mkdir(parents=True)
     result = work(temporary)
     manifest.write(temporary, {"result": result.model_dump(mode="json")})
     temporary.rename(output)
