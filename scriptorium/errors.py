@@ -266,8 +266,8 @@ class LeaseLost(Stopped):
 
 
 def leaves(root: type[ScriptoriumError] = ScriptoriumError) -> Iterator[type[ScriptoriumError]]:
-    """Every error class below `root` that has no children."""
-    children = root.__subclasses__()
+    """Every error class of this module below `root` that has no children."""
+    children = [child for child in root.__subclasses__() if child.__module__ == __name__]
     if not children:
         yield root
     for child in children:
