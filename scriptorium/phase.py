@@ -52,10 +52,10 @@ class Context:
     pipeline: Pipeline
 
 
-def open_context(settings: Settings | None = None) -> Context:
-    """The context that the settings describe."""
+def open_context(settings: Settings | None = None, *, patient: bool = True) -> Context:
+    """The context that the settings describe; a worker's store is patient, for work must outlive a restart of Redis."""
     settings = settings or get_settings()
-    store = open_store(settings.store_url)
+    store = open_store(settings.store_url, patient=patient)
     volume = Volume(settings.data_dir, settings.models)
     return Context(settings, store, volume, Pipeline(store, volume))
 
@@ -118,11 +118,12 @@ class Attempt:
         self.context.store.leases.release(self.lease)
 
     def run(self, work: Work[Any, Any], hand_on: HandOn | None, learn: Learn[Any] | None, needs_gpu: bool) -> None:
-        """Work, publish and advance; every failure ends up in the job's record."""
+        """Work, publish and advance; every failure ends up in the job's record, but for the store's own."""
         try:
-            result = self._produce(work, hand_on, needs_gpu)
-            learned = learn(self._job(), result, self.context.volume) if learn else {}
-            self.context.pipeline.advance(self.job_id, self.phase, self.lease.token, **learned)
+            with store_errors():
+                result = self._produce(work, hand_on, needs_gpu)
+                learned = learn(self._job(), result, self.context.volume) if learn else {}
+                self.context.pipeline.advance(self.job_id, self.phase, self.lease.token, **learned)
             self.context.volume.discard_attempts(self.job_id, self.phase)
         except Cancelled:
             self.context.pipeline.cancelled(self.job_id)
@@ -132,7 +133,7 @@ class Attempt:
         except LeaseLost as stopped:
             log.warning("%s of %s stopped: %s", self.phase, self.job_id, stopped)
         except StoreUnavailable:
-            raise
+            raise  # the job is not to blame: the reaper takes the phase up again
         except ScriptoriumError as error:
             self._fail(error)
         except Exception as error:

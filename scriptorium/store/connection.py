@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
 
 from scriptorium.errors import StoreUnavailable
 from scriptorium.store.events import Events
@@ -32,9 +34,15 @@ class Store:
             return False
 
 
-def open_store(url: str) -> Store:
-    """Connect lazily: nothing is sent before the first call."""
-    return Store(redis.Redis.from_url(url, decode_responses=True, socket_timeout=10, health_check_interval=30))
+def open_store(url: str, *, patient: bool = False) -> Store:
+    """Connect lazily: nothing is sent before the first call.
+
+    A `patient` store outwaits a restart of Redis (about half a minute) before a call fails; a worker should have one,
+    an API that somebody waits for should not.
+    """
+    retry = Retry(ExponentialBackoff(cap=1, base=0.05), retries=30 if patient else 2)
+    client = redis.Redis.from_url(url, decode_responses=True, socket_timeout=10, health_check_interval=30, retry=retry)
+    return Store(client)
 
 
 @contextmanager

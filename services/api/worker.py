@@ -12,7 +12,7 @@ from services.api.application import create_app
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log every question to an engine
-    context = open_context()
+    context = open_context(patient=False)
     settings = context.settings
     uvicorn.run(
         create_app(context),

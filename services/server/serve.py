@@ -27,7 +27,7 @@ def serve_model(request: ServeRequest, folder: Path, report: Report) -> ServeRes
     engine. On a CPU an adapter answers about 20 times slower, so base and merged model stay side by side.
     """
     settings, started = get_settings(), time.monotonic()
-    serving = open_store(settings.store_url).serving
+    serving = open_store(settings.store_url, patient=True).serving
     merged = WantedModel(name=request.tuned_name, folder=str(request.merged))
     base = WantedModel(name=request.base_name, folder=str(request.base))
     report.message(f"[SERVE] Loading {request.tuned_name}")

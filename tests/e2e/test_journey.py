@@ -70,7 +70,7 @@ def has_message(running: Stack, job_id: str, part: str) -> Callable[[], bool]:
 
 @pytest.fixture(scope="module")
 def finished(running: Stack, project: Path) -> str:
-    """A job whose trainer was killed with SIGKILL after its first checkpoint, and that came through all the same."""
+    """A job that came through although its trainer was killed with SIGKILL after a checkpoint, and Redis after that."""
     job_id = create(running, project, "tarzan")
     wait_for("a first checkpoint", has_message(running, job_id, "Saved checkpoint-3"), 240)
     training = running.processes("axolotl")
@@ -78,6 +78,10 @@ def finished(running: Stack, project: Path) -> str:
     os.kill(running.pid("trainer"), signal.SIGKILL)
     _, alive = psutil.wait_procs(training, timeout=5)
     assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
+
+    wait_for("the training's return", has_message(running, job_id, "resuming at step"), 120)
+    os.kill(running.pid("redis"), signal.SIGKILL)
+    wait_for("the store's return", lambda: running.http.get("/healthz").status_code == 200, 30)
 
     def over() -> Any:
         job = running.client.fine_tuning.jobs.retrieve(job_id)
@@ -94,7 +98,7 @@ def run(running: Stack, finished: str) -> Path:
 
 
 @pytest.mark.timeout(900)
-def test_the_job_succeeds_although_its_trainer_was_killed(running: Stack, finished: str) -> None:
+def test_the_job_succeeds_although_its_trainer_and_its_store_were_killed(running: Stack, finished: str) -> None:
     job = running.client.fine_tuning.jobs.retrieve(finished)
     assert job.status == "succeeded", messages(running, finished)[-3:]
     assert job.fine_tuned_model == f"ft:{BASE}:scriptorium:tarzan:{finished.removeprefix('ftjob-')}"

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import redis
 from standins import BASE, Sent
 
 from scriptorium import phase as phases
@@ -25,7 +26,7 @@ from scriptorium.contracts import (
     PrepareResult,
     Status,
 )
-from scriptorium.errors import EnvironmentMissing, InvalidTrainingFile, JobMissing, LeaseLost, Problem
+from scriptorium.errors import EnvironmentMissing, InvalidTrainingFile, JobMissing, LeaseLost, Problem, StoreUnavailable
 from scriptorium.files import Files
 from scriptorium.phase import Context, claim, run_phase
 from scriptorium.queue import PREPARE, TRAIN
@@ -264,6 +265,18 @@ def test_an_unexpected_failure_is_an_internal_error_without_a_traceback(context:
     assert error is not None
     assert error.code == "internal_error"
     assert "secret" not in error.message
+
+
+def test_a_store_that_is_away_is_not_the_jobs_fault(context: Context, job: Job, sent: Sent) -> None:
+    def work(request: PrepareRequest, folder: Path, report: Report) -> PrepareResult:
+        raise redis.ConnectionError("connection refused")
+
+    with pytest.raises(StoreUnavailable):
+        run_phase(job.id, Phase.PREPARE, work, context=context)
+    assert context.store.jobs.get(job.id).status is Status.VALIDATING
+    assert reap(context, lambda task: 0) == [job.id]
+    run_phase(job.id, Phase.PREPARE, prepare, context=context)
+    assert context.store.jobs.get(job.id).phase is Phase.TRAIN
 
 
 def test_a_request_that_cannot_be_made_fails_the_job(context: Context, job: Job) -> None:
