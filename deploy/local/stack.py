@@ -14,7 +14,7 @@ import psutil
 from deploy.local import state as stack
 from deploy.local.services import log_path, variables
 from deploy.local.supervisor import PATIENCE
-from scriptorium.child import MORTAL_LINE, tail
+from scriptorium.child import MORTAL_LINE, tail, wait_until
 from scriptorium.errors import StackFailed
 from scriptorium.settings import Settings
 from scriptorium.volume import disk_errors
@@ -73,7 +73,7 @@ def wait_ready(settings: Settings, pid: int, tell: Tell) -> stack.State:
             if state.alive:
                 psutil.wait_procs([psutil.Process(state.pid)], timeout=PATIENCE.total_seconds())
             raise StackFailed(state.error or "The stack does not start.")
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+        if not psutil.pid_exists(pid) or not living(psutil.Process(pid)):
             raise StackFailed(" ".join(tail(log_path(settings, "supervisor"), 2)) or "The supervisor ended at once.")
         for service in state.services if state else []:
             if service.name not in told:
@@ -94,14 +94,21 @@ def down(settings: Settings, tell: Tell) -> bool:
     family = [supervisor, *supervisor.children(recursive=True)]
     tell("stopping (a training saves a checkpoint first)")
     supervisor.send_signal(signal.SIGTERM)
-    patience = (settings.stop_grace + 2 * PATIENCE).total_seconds() * 2
-    _, alive = psutil.wait_procs(family, timeout=patience)
-    for process in alive:
-        process.kill()
-    psutil.wait_procs(alive, timeout=5)
+    patience = (settings.stop_grace + 2 * PATIENCE) * 2
+    if not wait_until(lambda: not any(map(living, family)), patience):
+        for process in filter(living, family):
+            process.kill()
     stack.path(settings).unlink(missing_ok=True)
     forget_ended()
     return True
+
+
+def living(process: psutil.Process) -> bool:
+    """Whether a process still does anything; one that only waits for its parent to look at it does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def forget_ended() -> None:

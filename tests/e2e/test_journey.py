@@ -77,7 +77,7 @@ def finished(running: Stack, project: Path) -> str:
     assert training
     os.kill(running.pid("trainer"), signal.SIGKILL)
     _, alive = psutil.wait_procs(training, timeout=5)
-    assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
+    assert not any(map(stack.living, alive))
 
     wait_for("the training's return", has_message(running, job_id, "resuming at step"), 120)
     os.kill(running.pid("redis"), signal.SIGKILL)
@@ -218,7 +218,7 @@ def test_down_leaves_nothing_behind(running: Stack, finished: str) -> None:
     family = psutil.Process(found.pid).children(recursive=True)
     stopped = running.run("down")
     assert (stopped.returncode, stopped.stdout) == (0, "Stopped.\n")
-    assert [process for process in family if process.is_running()] == []
+    assert not any(map(stack.living, family))
     assert running.run("status").returncode == 3
     assert not running.settings.runtime_dir.exists()
     assert not stack.down(running.settings, tell=print)

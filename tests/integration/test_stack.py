@@ -75,7 +75,7 @@ def test_a_killed_supervisor_takes_everything_along_and_its_stale_state_is_not_b
     family = psutil.Process(first.pid).children(recursive=True)
     os.kill(first.pid, signal.SIGKILL)
     _, alive = psutil.wait_procs(family, timeout=10)
-    assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
+    assert not any(map(stack.living, alive))
     assert state.read(settings) is not None
     assert state.running(settings) is None
     assert up(settings).pid != first.pid
@@ -94,7 +94,7 @@ def test_an_attached_stack_ends_with_whoever_started_it_however_that_ends(settin
         family = [supervisor, *supervisor.children(recursive=True)]
         starter.kill()
     _, alive = psutil.wait_procs(family, timeout=10)
-    assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
+    assert not any(map(stack.living, alive))
 
 
 def test_a_port_in_use_is_a_clear_error(settings: Settings) -> None:
