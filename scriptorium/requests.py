@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scriptorium import contracts as c
+from scriptorium.checkpoints import checkpoint_folder
 from scriptorium.errors import InternalError
 from scriptorium.files import Files
 from scriptorium.models import locate
@@ -69,12 +70,12 @@ def merge(job: c.Job, rooms: Rooms) -> c.MergeRequest:
 
 def serve(job: c.Job, rooms: Rooms) -> c.ServeRequest:
     """The base and the merged model, and the adapter they differ by."""
-    step = rooms.result(job, c.Phase.MERGE)["step"]
+    step = c.MergeResult.model_validate(rooms.result(job, c.Phase.MERGE)).step
     return c.ServeRequest(
         base=rooms.base(job),
         base_name=job.model,
         merged=rooms.volume.folder(job.id, c.Phase.MERGE),
-        adapter=rooms.volume.folder(job.id, c.Phase.TRAIN) / "checkpoints" / f"checkpoint-{step}",
+        adapter=checkpoint_folder(rooms.volume.folder(job.id, c.Phase.TRAIN), step),
         tuned_name=job.tuned_name,
     )
 

@@ -50,15 +50,11 @@ def redis_line(settings: Settings) -> list[str]:
 
 
 def variables(settings: Settings) -> dict[str, str]:
-    """The supervisor's own environment, with the settings that it resolved spelled out."""
-    return {
-        **os.environ,
-        "SCRIPTORIUM_DATA_DIR": str(settings.data_dir),
-        "SCRIPTORIUM_MODELS_DIR": str(settings.models),
-        "SCRIPTORIUM_API_PORT": str(settings.api_port),
-        "SCRIPTORIUM_REDIS_URL": settings.store_url,
-        "PYTHONUNBUFFERED": "1",
-    }
+    """The environment of every service: the supervisor's own, with each setting spelled out as it was resolved."""
+    resolved = {"models_dir": settings.models, "redis_url": settings.store_url}
+    spelled = {**settings.model_dump(mode="json"), **resolved}
+    own = {f"SCRIPTORIUM_{name.upper()}": str(value) for name, value in spelled.items()}
+    return {**os.environ, **own, "PYTHONUNBUFFERED": "1"}
 
 
 def log_path(settings: Settings, name: str) -> Path:

@@ -54,11 +54,8 @@ def up(settings: Settings, tell: Tell, *, attached: bool = False) -> stack.State
 
 
 def given(settings: Settings) -> dict[str, str]:
-    """The supervisor's environment: the data folder and port that the command line resolved."""
-    env = variables(settings)
-    if not settings.redis_url:
-        del env["SCRIPTORIUM_REDIS_URL"]  # it starts its own
-    return env
+    """The supervisor's environment; without a Redis of the user's it starts one."""
+    return {**variables(settings), "SCRIPTORIUM_REDIS_URL": settings.redis_url}
 
 
 def wait_ready(settings: Settings, pid: int, tell: Tell) -> stack.State:

@@ -27,15 +27,10 @@ out = Console(highlight=False, soft_wrap=True)
 def demo_settings(assets: Assets, data_dir: Path) -> Settings:
     """A stack of its own: a free port, the small model, short evaluations."""
     return Settings(
-        data_dir=data_dir, models_dir=assets.models, api_port=0, engine_context=2048, evaluation_prompts=8,
+        data_dir=data_dir, models_dir=assets.models, api_port=0, redis_url="", engine_context=2048,
+        evaluation_prompts=8,
         evaluation_max_tokens=320, evaluation_passages=16,
     )  # fmt: skip
-
-
-def spread_settings(settings: Settings) -> None:
-    """Hand the settings on to the child processes, which read them from the environment."""
-    for name in ("engine_context", "evaluation_prompts", "evaluation_max_tokens", "evaluation_passages"):
-        os.environ[f"SCRIPTORIUM_{name.upper()}"] = str(getattr(settings, name))
 
 
 def run_demo(settings: Settings, assets: Assets) -> Path:
@@ -62,7 +57,6 @@ def demo() -> Path:
     data_dir.mkdir(parents=True)
     shutil.copytree(assets.references, data_dir / "references")
     settings = demo_settings(assets, data_dir)
-    spread_settings(settings)
     try:
         report = run_demo(settings, assets)
     finally:

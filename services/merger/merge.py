@@ -16,14 +16,15 @@ from typing import BinaryIO
 
 import numpy as np
 
-from scriptorium.contracts import MergeRequest, MergeResult
+from scriptorium.checkpoints import checkpoint_folder
+from scriptorium.contracts import Checkpoint, MergeRequest, MergeResult
 from scriptorium.errors import BaseModelUnusable, DiskFull, MergeFailed, Problem
 from scriptorium.report import Report
 from scriptorium.volume import disk_errors
 from services.merger.adapter import Adapter, LowRank, read_adapter
 from services.merger.base import Base, open_base
 from services.merger.companions import read_companions
-from services.merger.select import SavedCheckpoint, select_checkpoint
+from services.merger.select import select_checkpoint
 from services.merger.tensors import (
     FLOATS,
     BrokenTensorFile,
@@ -55,9 +56,10 @@ def merge_adapter(
     started = time.monotonic()
     checkpoint = select_checkpoint(request.training, request.checkpoint)
     report.message(f"[MERGE] Checkpoint {describe(checkpoint)}")
-    base, adapter = open_base(request.base), read_adapter(checkpoint.folder)
+    chosen = checkpoint_folder(request.training, checkpoint.step)
+    base, adapter = open_base(request.base), read_adapter(chosen)
     check_fit(base, adapter)
-    companions = read_companions(base, checkpoint.folder)
+    companions = read_companions(base, chosen)
     size = sum(shard.bytes for shard in base.shards) + sum(map(len, companions.values()))
     check_space(size, free(folder))
     report.message("[MERGE] Merging adapter with base model...")
@@ -76,7 +78,7 @@ def merge_adapter(
     )
 
 
-def describe(checkpoint: SavedCheckpoint) -> str:
+def describe(checkpoint: Checkpoint) -> str:
     """The checkpoint's step and loss for a person."""
     loss = "not measured" if checkpoint.dev_loss is None else f"{checkpoint.dev_loss:.4f}"
     return f"{checkpoint.step} selected (dev loss {loss})"

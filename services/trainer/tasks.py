@@ -6,7 +6,7 @@ from scriptorium import queue
 from scriptorium.contracts import Job, Phase, TrainResult
 from scriptorium.phase import run_phase
 from scriptorium.volume import Volume
-from services.trainer.checkpoints import hand_on
+from services.trainer.hand_on import hand_on
 from services.trainer.train import train_adapter
 
 app = queue.app()

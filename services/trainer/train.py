@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from scriptorium.chat import chat_tokenizer
+from scriptorium.checkpoints import best_checkpoint, whole_checkpoints
 from scriptorium.child import Child, tail
 from scriptorium.contracts import TrainRequest, TrainResult
 from scriptorium.dataset import Row, read_rows, write_rows
@@ -27,7 +28,6 @@ from scriptorium.recipe import Training
 from scriptorium.report import Report
 from scriptorium.settings import get_settings
 from services.trainer.axolotl import command, make_config, variables
-from services.trainer.checkpoints import best_checkpoint, whole_checkpoints
 from services.trainer.metrics import CSV, METRICS, read_metrics, write_csv
 from services.trainer.progress import Progress, Tail
 
@@ -89,7 +89,7 @@ def save_and_stop(child: Child, folder: Path) -> None:
 def conclude(folder: Path, progress: Progress, training: Training, report: Report, seconds: float) -> TrainResult:
     """Check that training came to its end with a whole checkpoint, and say what it left."""
     lines = read_metrics(folder / METRICS)
-    checkpoints = [checkpoint for checkpoint, _ in whole_checkpoints(folder)]
+    checkpoints = whole_checkpoints(folder)
     if not checkpoints or not lines or checkpoints[-1].step < lines[-1]["max_steps"]:
         raise explain(folder, training, progress)
     write_csv(lines, folder / CSV)

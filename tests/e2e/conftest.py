@@ -76,7 +76,7 @@ def running() -> Iterator[Stack]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in SMALL.items():
             patch.setenv(name, value)
-        settings = Settings(data_dir=folder, models_dir=assets.models, api_port=0)
+        settings = Settings(data_dir=folder, models_dir=assets.models, api_port=0, redis_url="")
         url = stack.up(settings, tell=print, attached=True).api_url
         client = openai.OpenAI(base_url=f"{url}/v1", api_key="none")
         try:

@@ -51,7 +51,7 @@ def merge(case: Path, target: Path) -> dict[str, NDArray[Any]]:
     (case / "adapter").rename(checkpoint)
     (checkpoint / "tokenizer.json").write_text(json.dumps({"model": {"vocab": {"a": 0}}}))
     (checkpoint / "tokenizer_config.json").write_text(json.dumps({"chat_template": "x"}))
-    manifest.write(checkpoint, {"step": 1, "train_loss": None, "dev_loss": None})
+    manifest.write(checkpoint, {"step": 1, "created_at": 0, "train_loss": None, "dev_loss": None})
     folder = target / "merged"
     folder.mkdir()
     result = merge_adapter(MergeRequest(base=case / "base", training=training), folder, SilentReport())

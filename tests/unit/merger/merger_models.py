@@ -86,7 +86,7 @@ def write_checkpoint(training: Path, step: int = 6, loss: float | None = 3.0, ar
     """Write a whole checkpoint: adapter, trained tokenizer, manifest."""
     folder = write_adapter(training / "checkpoints" / f"checkpoint-{step}", arrays)
     write_tokenizer(folder)
-    manifest.write(folder, {"step": step, "train_loss": None, "dev_loss": loss})
+    manifest.write(folder, {"step": step, "created_at": 0, "train_loss": None, "dev_loss": loss})
     return folder
 
 

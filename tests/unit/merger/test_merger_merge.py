@@ -86,7 +86,7 @@ def test_every_kind_of_scale(workshop: Workshop) -> None:
     arrays = adapter_arrays() | adapter_arrays({Q: (8, 8)}, rank=4)
     folder = write_checkpoint(workshop.training)
     write_adapter(folder, arrays, use_rslora=True, rank_pattern={"layers.0.self_attn.q_proj": 4})
-    manifest.write(folder, {"step": 6, "train_loss": None, "dev_loss": None})
+    manifest.write(folder, {"step": 6, "created_at": 0, "train_loss": None, "dev_loss": None})
     workshop.merge()
     plain = {name: array for name, array in arrays.items() if Q not in name}
     wide = {name: array for name, array in arrays.items() if Q in name}
@@ -236,7 +236,7 @@ def test_a_tokenizer_that_does_not_fit_stops_before_anything_is_written(workshop
     write_base(workshop.base)
     folder = write_checkpoint(workshop.training)
     write_json(folder / "tokenizer.json", {"model": {"vocab": {"far": 99}}})
-    manifest.write(folder, {"step": 6, "train_loss": None, "dev_loss": None})
+    manifest.write(folder, {"step": 6, "created_at": 0, "train_loss": None, "dev_loss": None})
     with pytest.raises(MergeFailed, match="no embedding for"):
         workshop.merge()
     assert not any(workshop.folder.iterdir())

@@ -13,7 +13,7 @@ def write(training: Path, step: int, loss: float | None) -> Path:
     folder = training / "checkpoints" / f"checkpoint-{step}"
     folder.mkdir(parents=True)
     (folder / "adapter_model.safetensors").write_bytes(b"1234")
-    manifest.write(folder, {"step": step, "train_loss": 1.0, "dev_loss": loss})
+    manifest.write(folder, {"step": step, "created_at": 0, "train_loss": 1.0, "dev_loss": loss})
     return folder
 
 
@@ -38,9 +38,9 @@ def test_lowest_dev_loss_then_earliest_then_last(tmp_path: Path, losses: dict[in
 
 def test_a_given_step_is_taken(tmp_path: Path) -> None:
     write(tmp_path, 5, 3.0)
-    folder = write(tmp_path, 10, 4.0)
+    write(tmp_path, 10, 4.0)
     chosen = select_checkpoint(tmp_path, 10)
-    assert (chosen.folder, chosen.dev_loss) == (folder, 4.0)
+    assert (chosen.step, chosen.dev_loss) == (10, 4.0)
 
 
 def test_an_absent_step_names_those_that_are_there(tmp_path: Path) -> None:

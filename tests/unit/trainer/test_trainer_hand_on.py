@@ -2,8 +2,8 @@ import json
 from pathlib import Path
 
 from scriptorium import manifest
-from scriptorium.contracts import Checkpoint
-from services.trainer.checkpoints import best_checkpoint, hand_on, whole_checkpoints
+from scriptorium.checkpoints import whole_checkpoints
+from services.trainer.hand_on import hand_on
 from services.trainer.metrics import read_metrics
 
 
@@ -28,7 +28,7 @@ def test_the_next_attempt_gets_whole_checkpoints_and_the_metrics_up_to_there(tmp
     save(first, 9, whole=False)
     write_metrics(first, 8)
     hand_on([first], second)
-    assert [checkpoint.step for checkpoint, _ in whole_checkpoints(second)] == [3, 6]
+    assert [checkpoint.step for checkpoint in whole_checkpoints(second)] == [3, 6]
     assert [line["step"] for line in read_metrics(second / "metrics.jsonl")] == [1, 2, 3, 4, 5, 6]
     assert not (second / "checkpoints" / "checkpoint-9").exists()
 
@@ -42,7 +42,7 @@ def test_of_several_attempts_the_one_that_got_furthest_is_taken_up(tmp_path: Pat
     target = tmp_path / "4"
     target.mkdir()
     hand_on([tmp_path / name for name in "123"], target)
-    assert [checkpoint.step for checkpoint, _ in whole_checkpoints(target)] == [3, 6]
+    assert [checkpoint.step for checkpoint in whole_checkpoints(target)] == [3, 6]
 
 
 def test_a_zombie_that_goes_on_writing_does_not_touch_what_was_handed_on(tmp_path: Path) -> None:
@@ -60,11 +60,3 @@ def test_nothing_is_handed_on_where_nothing_is_whole(tmp_path: Path) -> None:
     save(first, 3, whole=False)
     hand_on([first], second)
     assert list(second.iterdir()) == []
-
-
-def test_the_best_checkpoint_has_the_lowest_dev_loss() -> None:
-    def at(step: int, dev_loss: float | None) -> Checkpoint:
-        return Checkpoint(step=step, created_at=0, dev_loss=dev_loss)
-
-    assert best_checkpoint([at(1, 3.0), at(2, 2.5), at(3, 2.5), at(4, None)]).step == 2
-    assert best_checkpoint([at(1, None), at(2, None)]).step == 2
