@@ -15,11 +15,9 @@ from scriptorium.child import Child, tail
 from scriptorium.contracts import TrainRequest, TrainResult
 from scriptorium.dataset import Row, read_rows, write_rows
 from scriptorium.errors import (
-    Cancelled,
     EnvironmentMissing,
     Interrupted,
     InvalidRecipe,
-    LeaseLost,
     OutOfMemory,
     Problem,
     TrainingFailed,
@@ -67,8 +65,6 @@ def run(child: Child, folder: Path, report: Report) -> Progress:
             report.check()
     except Interrupted:
         save_and_stop(child, folder)
-        raise
-    except (Cancelled, LeaseLost):
         raise
     finally:
         child.stop(grace=timedelta(seconds=1))
