@@ -15,7 +15,8 @@ CHATML = (
 )
 LLAMA3 = (
     "<|begin|>{% for message in messages %}<|header|>{{ message.role }}<|end_header|>\n\n"
-    "{{ message.content }}<|eot_id|>{% endfor %}{% if add_generation_prompt %}<|header|>assistant<|end_header|>\n\n{% endif %}"
+    "{{ message.content }}<|eot_id|>{% endfor %}"
+    "{% if add_generation_prompt %}<|header|>assistant<|end_header|>\n\n{% endif %}"
 )
 TURNS: list[Message] = [{"role": "user", "content": "a lamp"}, {"role": "assistant", "content": "the lamp burned"}]
 
