@@ -1,0 +1,108 @@
+"""The serve phase on a real store, with stand-ins for the engines; the real vLLM serves in tests/e2e."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from standins import BASE
+from standins import Engine as AnsweringEngine
+from standins import serving as served_at
+
+from scriptorium.contracts import ServeRequest
+from scriptorium.errors import Cancelled, EngineFailed
+from scriptorium.phase import Context
+from scriptorium.report import SilentReport
+from scriptorium.store.serving import Engine, WantedModel
+from services.server.serve import CANARY, bring_up, serve_model
+
+TUNED = "ft:tiny-base:scriptorium:poe:1"
+Wish = list[WantedModel]
+
+
+@pytest.fixture
+def request_(context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ServeRequest:
+    """Both models of a job; the phase reads its settings from the environment, as it does in a worker."""
+    monkeypatch.setenv("SCRIPTORIUM_REDIS_URL", context.settings.redis_url)
+    paths = {name: tmp_path / name for name in ("base", "merged", "adapter")}
+    return ServeRequest(base_name=BASE, tuned_name=TUNED, **paths)
+
+
+@pytest.fixture
+def wishes(context: Context) -> Iterator[list[Wish]]:
+    """A reconciler's stand-in: whatever is wanted answers a moment later. Gives every wish that was made."""
+    made: list[Wish] = []
+    ended = threading.Event()
+
+    def reconcile(url: str) -> None:
+        token = 0
+        while not ended.wait(0.02):
+            wanted = context.store.serving.wanted()
+            if wanted.token > token:
+                token = wanted.token
+                made.append(wanted.models)
+                ready = [Engine(name=m.name, folder=m.folder, state="ready", url=url) for m in wanted.models]
+                context.store.serving.publish(ready)
+
+    with served_at(AnsweringEngine().app()) as url:
+        thread = threading.Thread(target=reconcile, args=(url,))
+        thread.start()
+        yield made
+        ended.set()
+        thread.join()
+
+
+def test_on_a_cpu_the_merged_model_answers_beside_its_base(
+    request_: ServeRequest, wishes: list[Wish], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCRIPTORIUM_DEVICE", "cpu")
+    result = serve_model(request_, tmp_path, SilentReport())
+    base, tuned = (
+        WantedModel(name=BASE, folder=str(request_.base)),
+        WantedModel(name=TUNED, folder=str(request_.merged)),
+    )
+    assert wishes == [[base, tuned]]
+    assert (result.base.model, result.tuned.model) == (BASE, TUNED)
+    assert result.canary == "Call me Ishmael."
+    assert CANARY in (tmp_path / "canary.json").read_text()
+
+
+def test_on_a_gpu_the_merged_model_answers_first_and_then_base_and_adapter_share_an_engine(
+    request_: ServeRequest, wishes: list[Wish], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCRIPTORIUM_DEVICE", "cuda")
+    serve_model(request_, tmp_path, SilentReport())
+    alone, both = wishes
+    assert alone == [WantedModel(name=TUNED, folder=str(request_.merged))]
+    assert both == [
+        WantedModel(name=BASE, folder=str(request_.base)),
+        WantedModel(name=TUNED, folder=str(request_.base), adapter=str(request_.adapter)),
+    ]
+
+
+def test_a_model_that_says_nothing_fails_the_phase(
+    request_: ServeRequest, wishes: list[Wish], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCRIPTORIUM_DEVICE", "cpu")
+    monkeypatch.setattr("standins.WORDS", (" ", "\n"))
+    with pytest.raises(EngineFailed, match="answered the canary prompt with nothing"):
+        serve_model(request_, tmp_path, SilentReport())
+
+
+def test_an_engine_that_does_not_come_up_in_time_is_a_clear_error(context: Context) -> None:
+    wanted = [WantedModel(name=BASE, folder="nowhere")]
+    with pytest.raises(EngineFailed, match="not ready in time") as caught:
+        bring_up(context.store.serving, wanted, SilentReport(), timedelta(0))
+    assert "SCRIPTORIUM_ENGINE_READY_TIMEOUT" in (caught.value.next_step or "")
+
+
+def test_waiting_for_an_engine_can_be_cancelled(context: Context) -> None:
+    class CancelledReport(SilentReport):
+        def check(self) -> None:
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        bring_up(context.store.serving, [WantedModel(name=BASE, folder="x")], CancelledReport(), timedelta(seconds=9))
