@@ -199,10 +199,24 @@ def test_an_engine_that_dies_comes_back(running: Stack, finished: str) -> None:
     wait_for("the engine's return", answers, 240)
 
 
-def test_a_running_training_is_cancelled_within_seconds(running: Stack, project: Path) -> None:
-    job_id = create(running, project, "cancelled")
-    wait_for("the first step", has_message(running, job_id, "Starting epoch"), 240)
+@pytest.fixture(scope="module")
+def second(running: Stack, project: Path) -> str:
+    """Another job, created while the first one's model is served."""
+    return create(running, project, "second")
+
+
+def test_a_shutdown_saves_a_checkpoint_and_the_training_goes_on_from_it(running: Stack, second: str) -> None:
+    wait_for("a second step", has_message(running, second, f"Step 2/{STEPS}"), 240)
     assert running.processes("vllm.entrypoints") == []  # the server gave the GPU up
+    assert running.run("down").returncode == 0
+    stack.up(running.settings, tell=print, attached=True)
+    wait_for("the training's return", has_message(running, second, "resuming at step"), 120)
+    resumed = next(message for message in messages(running, second) if "resuming at step" in message)
+    assert int(resumed.rpartition(" ")[2]) >= 2
+
+
+def test_a_running_training_is_cancelled_within_seconds(running: Stack, second: str) -> None:
+    job_id = second
     asked = time.monotonic()
     running.client.fine_tuning.jobs.cancel(job_id)
     wait_for("the cancelling", lambda: running.client.fine_tuning.jobs.retrieve(job_id).status == "cancelled", 15)
