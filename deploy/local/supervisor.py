@@ -27,6 +27,7 @@ from deploy.local import state as stack
 from deploy.local.services import REDIS, Command, commands, log_path
 from scriptorium.child import Child, tail, wait_until
 from scriptorium.errors import DiskFull, ScriptoriumError, StackFailed
+from scriptorium.port import free_port
 from scriptorium.settings import Settings, get_settings
 from scriptorium.store import open_store
 
@@ -219,13 +220,6 @@ def healthy(url: str) -> bool:
         return httpx.get(f"{url}/healthz", timeout=2).status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False
-
-
-def free_port(host: str) -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
 
 
 def main() -> int:

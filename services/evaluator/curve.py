@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scriptorium.spread import spread
 from services.evaluator.axis import Axis, axis_around
 from services.evaluator.metrics import Losses, Point
-from services.evaluator.spread import spread
 
 WIDTH, HEIGHT = 720, 330
 LEFT, RIGHT, TOP, BOTTOM = 52, 100, 34, 50  # room for the numbers, the names of the lines and the axis titles

@@ -20,6 +20,7 @@ from scriptorium.contracts import EvaluateRequest, EvaluateResult
 from scriptorium.dataset import REFERENCE, Row, read_rows
 from scriptorium.errors import EvaluationFailed
 from scriptorium.report import Report
+from scriptorium.spread import spread
 from services.evaluator.engine import WAITS, Card, Engine, engines, meet
 from services.evaluator.findings import REPORT, Findings, Passages, Settings
 from services.evaluator.loss import DRAWS, LONGEST, Scored, locate_all, measure_drop, score_passages
@@ -27,7 +28,6 @@ from services.evaluator.metrics import read_losses
 from services.evaluator.page import PAGE, render_page
 from services.evaluator.parameters import count_parameters
 from services.evaluator.sample import SAMPLES, Decoding, Sample, write_samples
-from services.evaluator.spread import spread
 from services.evaluator.verdict import judge, summarise
 from services.evaluator.watch import run_watched
 

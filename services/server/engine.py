@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -13,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from scriptorium.child import Child, tail
+from scriptorium.port import free_port
 from scriptorium.settings import Settings
 from scriptorium.store.serving import Engine, WantedModel
 
@@ -115,10 +115,3 @@ def variables(settings: Settings) -> dict[str, str]:
             "VLLM_CPU_OMP_THREADS_BIND": f"0-{cores - 1}",  # its default leaves one core idle
         }
     return own
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

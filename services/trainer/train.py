@@ -25,6 +25,7 @@ from scriptorium.errors import (
 from scriptorium.recipe import Training
 from scriptorium.report import Report
 from scriptorium.settings import get_settings
+from scriptorium.spread import spread
 from services.trainer.axolotl import command, make_config, variables
 from services.trainer.metrics import CSV, METRICS, read_metrics, write_csv
 from services.trainer.progress import Progress, Tail
@@ -140,10 +141,3 @@ def check_lengths(request: TrainRequest, rows: list[Row]) -> None:
             problems=problems[:20],
             next_step="Raise training.sequence_len or lower data.chunking.maximum in the recipe.",
         )
-
-
-def spread(rows: list[Row], count: int) -> list[Row]:
-    """At most `count` rows, evenly spread."""
-    if len(rows) <= count:
-        return rows
-    return [rows[index * len(rows) // count] for index in range(count)]

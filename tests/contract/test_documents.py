@@ -49,5 +49,5 @@ def test_the_readme_begins_with_the_two_commands(project: Path) -> None:
 @pytest.mark.parametrize("suffix", ["*.py", "*.md", "*.yaml", "*.txt", "*.toml", "Makefile"])
 def test_nothing_is_committed_that_only_one_machine_has(suffix: str, project: Path) -> None:
     ours = [path for path in project.rglob(suffix) if not {".venv", ".envs", "build", ".git"} & set(path.parts)]
-    hosts = re.compile("files[.]pythonhosted|pypi[.]" + "org|/ro" + "ot/|--find-" + "links /")
+    hosts = re.compile("files[.]python" + "hosted|py" + "pi[.]org|/ro" + "ot/|--find-" + "links /")
     assert [str(path) for path in ours if hosts.search(path.read_text("utf-8", errors="replace"))] == []

@@ -19,8 +19,8 @@ import pytest
 from deploy.local import stack, state
 from deploy.local.demo_assets import Assets, demo_assets
 from deploy.local.environments import environments
-from deploy.local.supervisor import free_port
 from scriptorium.device import has_nvidia_gpu
+from scriptorium.port import free_port
 from scriptorium.settings import Settings
 
 SMALL = {
@@ -77,7 +77,7 @@ def running() -> Iterator[Stack]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in SMALL.items():
             patch.setenv(name, value)
-        settings = Settings(data_dir=folder, models_dir=assets.models, api_port=free_port("127.0.0.1"), redis_url="")
+        settings = Settings(data_dir=folder, models_dir=assets.models, api_port=free_port(), redis_url="")
         url = stack.up(settings, tell=print, attached=True).api_url
         client = openai.OpenAI(base_url=f"{url}/v1", api_key="none")
         try:

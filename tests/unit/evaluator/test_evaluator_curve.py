@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scriptorium.contracts import LossDrop
+from scriptorium.spread import spread
 from services.evaluator.axis import axis_around
 from services.evaluator.curve import MOST, draw_curve
 from services.evaluator.drops import draw_drops
 from services.evaluator.metrics import Losses, Point
-from services.evaluator.spread import spread
 
 finite = st.floats(min_value=-1e6, max_value=1e6)
 

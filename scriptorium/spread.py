@@ -1,4 +1,4 @@
-"""Pick some of many, spread evenly: which held-out passages are asked for, which points of a curve are drawn."""
+"""Pick some of many, spread evenly: dev rows of a training, passages of an evaluation, points of a curve."""
 
 from __future__ import annotations
 
