@@ -13,7 +13,7 @@ import platform
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from scriptorium import __version__
 from scriptorium.contracts import Checkpoint, Event, EventType, Job, JobError, Level, Phase, Request, Result
 from scriptorium.errors import Cancelled, InternalError, Interrupted, LeaseLost, ScriptoriumError, StoreUnavailable
 from scriptorium.gpu import hold_gpu
+from scriptorium.measure import RESULTS, measure, measure_manifest
 from scriptorium.pipeline import TABLE, Pipeline, guard, waiting_status
 from scriptorium.report import Report
 from scriptorium.requests import MAKERS, Rooms
@@ -145,21 +146,27 @@ class Attempt:
         done = volume.published(self.job_id, self.phase)
         if done is not None:
             log.info("%s of %s was published before; nothing to do", self.phase, self.job_id)
-            return _result_type(work).model_validate(done["result"])
+            self._remember(measure_manifest(self.phase, done))
+            return RESULTS[self.phase].model_validate(done["result"])
         folder = volume.attempt(self.job_id, self.phase, self.lease.token)
         if hand_on:
             hand_on(volume.earlier_attempts(self.job_id, self.phase, self.lease.token), folder)
         request = MAKERS[self.phase](job, Rooms(self.context.settings, volume))
-        started = time.time()
         report = JobReport(self)
         report.check()
         volume.save_job(job)
         with self._gpu(report) if needs_gpu else nullcontext():
             self._begin()
+            started = time.monotonic()
             result = work(request, folder, report)
         report.check()
-        self._publish(folder, request, result, started)
+        seconds = round(time.monotonic() - started, 3)
+        self._publish(folder, request, result, seconds)
+        self._remember(measure(self.phase, result, seconds))
         return result
+
+    def _remember(self, numbers: Mapping[str, float]) -> None:
+        self.context.store.jobs.set_progress(self.job_id, numbers)
 
     def _gpu(self, report: Report) -> AbstractContextManager[Lease]:
         return hold_gpu(self.context.store, self.job_id, self.context.settings.lease_ttl, report)
@@ -173,14 +180,14 @@ class Attempt:
 
         self.context.store.jobs.update(self.job_id, change)
 
-    def _publish(self, folder: Path, request: Request, result: Result, started: float) -> None:
+    def _publish(self, folder: Path, request: Request, result: Result, seconds: float) -> None:
         if not self.context.store.leases.renew(self.lease, self.context.settings.lease_ttl):
             raise LeaseLost(f"another attempt holds {self.phase} of {self.job_id}")
         body = {
             "job": self.job_id,
             "phase": self.phase,
             "attempt": self.lease.token,
-            "seconds": round(time.time() - started, 3),
+            "seconds": seconds,
             "versions": {"scriptorium": __version__, "python": platform.python_version()},
             "request": request.model_dump(mode="json"),
             "result": result.model_dump(mode="json"),
@@ -241,6 +248,11 @@ class JobReport:
         if "eta_seconds" in known:
             self._expect(int(time.time() + known["eta_seconds"]))
 
+    def remember(self, numbers: Mapping[str, float]) -> None:
+        """Keep numbers as the job's progress, without an event."""
+        if numbers:
+            self._store.jobs.set_progress(self._job_id, numbers)
+
     def checkpoint(self, checkpoint: Checkpoint) -> None:
         """List a checkpoint."""
         self._store.jobs.add_checkpoint(self._job_id, checkpoint)
@@ -253,9 +265,3 @@ class JobReport:
     def _expect(self, finish: int) -> None:
         change = {"estimated_finish": finish}
         self._store.jobs.update(self._job_id, lambda job: job if job.status.final else job.model_copy(update=change))
-
-
-def _result_type(work: Work[Any, Any]) -> Any:
-    from typing import get_type_hints
-
-    return get_type_hints(work)["return"]

@@ -7,6 +7,7 @@ A plain function gets a `Report` and knows nothing of jobs, queues or stores. He
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from scriptorium.contracts import Checkpoint, Level
@@ -21,6 +22,9 @@ class Report(Protocol):
     def metrics(self, text: str, **data: float | int | None) -> None:
         """Report numbers of this moment: step, train_loss, learning_rate, tokens_per_second, eta_seconds, ..."""
 
+    def remember(self, numbers: Mapping[str, float]) -> None:
+        """Keep numbers for the metrics without a line in the story, by the keys of `scriptorium.metrics.OF_A_JOB`."""
+
     def checkpoint(self, checkpoint: Checkpoint) -> None:
         """List a checkpoint that is whole on disk."""
 
@@ -34,6 +38,7 @@ class SilentReport:
     def __init__(self) -> None:
         self.messages: list[str] = []
         self.numbers: list[dict[str, float | int | None]] = []
+        self.remembered: dict[str, float] = {}
         self.checkpoints: list[Checkpoint] = []
 
     def message(self, text: str, level: Level = Level.INFO, **data: Any) -> None:
@@ -43,6 +48,10 @@ class SilentReport:
     def metrics(self, text: str, **data: float | int | None) -> None:
         """Keep the numbers."""
         self.numbers.append(data)
+
+    def remember(self, numbers: Mapping[str, float]) -> None:
+        """Keep the latest of each."""
+        self.remembered |= numbers
 
     def checkpoint(self, checkpoint: Checkpoint) -> None:
         """Keep the checkpoint."""

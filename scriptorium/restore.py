@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from scriptorium.contracts import Level
+import logging
+
+from pydantic import ValidationError
+
+from scriptorium.contracts import Level, Phase
 from scriptorium.errors import JobMissing
+from scriptorium.measure import measure_manifest
 from scriptorium.phase import Context
+
+log = logging.getLogger(__name__)
 
 
 def restore_jobs(context: Context) -> list[str]:
@@ -15,6 +22,19 @@ def restore_jobs(context: Context) -> list[str]:
             context.store.jobs.get(job.id)
         except JobMissing:
             context.store.jobs.add(job)
+            restore_numbers(context, job.id)
             context.pipeline.say(job, "The job's record was restored from the volume.", Level.WARN)
             restored.append(job.id)
     return restored
+
+
+def restore_numbers(context: Context, job_id: str) -> None:
+    """Remember the numbers of every phase that was published; those that were true for a moment only are lost."""
+    for phase in Phase:
+        published = context.volume.published(job_id, phase)
+        if published is None:
+            continue
+        try:
+            context.store.jobs.set_progress(job_id, measure_manifest(phase, published))
+        except (KeyError, ValidationError):
+            log.warning("the numbers of %s of %s are left out: another version wrote them", phase, job_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import redis
@@ -41,3 +42,12 @@ class Events:
     def after(self, job_id: str, last: str, limit: int = 500) -> list[Event]:
         """Up to `limit` events, oldest first, newer than `last`."""
         return _read(self._client.xrange(_stream(job_id), min=f"({last.removeprefix(PREFIX)}", count=limit))
+
+    def last_times(self, job_ids: Sequence[str]) -> dict[str, float]:
+        """When each job's last event was appended, in Unix seconds, in one round trip; without events, no entry."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for job_id in job_ids:
+                pipe.xrevrange(_stream(job_id), count=1)
+            found: list[list[Entry]] = pipe.execute()
+        newest = {job_id: entries[0][0] for job_id, entries in zip(job_ids, found, strict=True) if entries}
+        return {job_id: int(entry.partition("-")[0]) / 1000 for job_id, entry in newest.items()}

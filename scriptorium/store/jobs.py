@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -73,19 +73,35 @@ class Jobs:
         ids: list[str] = self._client.zrevrange(INDEX, 0, -1)  # type: ignore[assignment]
         return ids
 
+    def all(self) -> list[Job]:
+        """Every record, newest first, in two round trips."""
+        ids = self.newest()
+        bodies: list[str | None] = self._client.mget([_job(job_id) for job_id in ids]) if ids else []  # type: ignore[assignment]
+        return [Job.model_validate_json(body) for body in bodies if body]
+
     def active(self) -> list[Job]:
         """Every job that has not ended, oldest first."""
         ids = [str(job_id) for job_id in self._client.smembers(ACTIVE)]
         return sorted((self.get(job_id) for job_id in ids), key=lambda job: (job.created_at, job.id))
 
     def set_progress(self, job_id: str, numbers: Mapping[str, float | int]) -> None:
-        """Remember the latest numbers of a job (loss, step, tokens per second, ...)."""
+        """Remember the latest numbers of a job (loss, step, ...) by the keys of `scriptorium.metrics.OF_A_JOB`."""
         self._client.hset(_progress(job_id), mapping={name: json.dumps(value) for name, value in numbers.items()})
 
     def progress(self, job_id: str) -> dict[str, float]:
         """The latest numbers of a job."""
-        stored: dict[str, str] = self._client.hgetall(_progress(job_id))  # type: ignore[assignment]
-        return {name: json.loads(value) for name, value in stored.items()}
+        return self.progress_of([job_id])[job_id]
+
+    def progress_of(self, job_ids: Sequence[str]) -> dict[str, dict[str, float]]:
+        """The latest numbers of many jobs, in one round trip."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for job_id in job_ids:
+                pipe.hgetall(_progress(job_id))
+            stored: list[dict[str, str]] = pipe.execute()
+        return {
+            job_id: {name: json.loads(value) for name, value in numbers.items()}
+            for job_id, numbers in zip(job_ids, stored, strict=True)
+        }
 
     def add_checkpoint(self, job_id: str, checkpoint: Checkpoint) -> None:
         """List a checkpoint; one of the same step, from an earlier attempt, is replaced."""

@@ -1,12 +1,14 @@
 """Leases with fencing tokens: at most one holder at a time, and a late one is told so.
 
 A lease is a key that expires. Its token comes from a counter that only grows, so whoever still writes with an old
-token can be refused.
+token can be refused. Beside it stands a record that does not expire, for those who watch: when the lease was granted
+and last renewed, and how long its holder had waited.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -28,6 +30,21 @@ class Lease:
     holder: str
 
 
+@dataclass(frozen=True)
+class LeaseState:
+    """What a watcher sees: the holder, how many grants there were, and times in Unix seconds.
+
+    `granted_at` and `waited` (in seconds) are of the last grant. `renewed_at` is None once the lease was given back; it
+    stays where the lease only expired.
+    """
+
+    holder: str | None = None
+    grants: int = 0
+    granted_at: float | None = None
+    renewed_at: float | None = None
+    waited: float = 0.0
+
+
 def phase_lease(job_id: str, phase: Phase) -> str:
     """The name of the lease on a job's phase."""
     return f"{job_id}:{phase}"
@@ -45,23 +62,35 @@ def _request(name: str) -> str:
     return f"scriptorium:lease-request:{name}"
 
 
+def _record(name: str) -> str:
+    return f"scriptorium:lease-record:{name}"
+
+
+def _wait(name: str, holder: str) -> str:
+    return f"scriptorium:lease-wait:{name}:{holder}"
+
+
 class Leases:
-    """Grant, renew and release."""
+    """Grant, renew, release and watch."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
 
     def acquire(self, name: str, holder: str, ttl: timedelta) -> Lease | None:
-        """Take a lease if nobody holds it."""
+        """Take a lease if nobody holds it. Whoever asks in vain counts as waiting, until `ttl` after the last try."""
+        wait = _wait(name, holder)
 
         def apply(pipe: Any) -> Lease | None:
             if pipe.exists(_lease(name)):
+                pipe.multi()
+                pipe.set(wait, time.time(), nx=True)
+                pipe.pexpire(wait, ttl)
                 return None
             token = int(pipe.get(_fence(name)) or 0) + 1
+            asked = pipe.get(wait)
             pipe.multi()
-            pipe.set(_fence(name), token)
-            pipe.set(_lease(name), f"{token} {holder}", px=ttl)
-            return Lease(name, token, holder)
+            pipe.delete(wait)
+            return _grant(pipe, Lease(name, token, holder), ttl, asked and float(asked))
 
         return compare_and_set(self._client, apply, _lease(name), _fence(name))
 
@@ -83,10 +112,8 @@ class Leases:
                 max(int(pipe.get(_fence(name)) or 0), job.attempts.get(phase, 0)) + 1
             )  # the store may have been lost
             pipe.multi()
-            pipe.set(_fence(name), token)
-            pipe.set(_lease(name), f"{token} {holder}", px=ttl)
             pipe.set(key, change(job, token).model_dump_json())
-            return Lease(name, token, holder)
+            return _grant(pipe, Lease(name, token, holder), ttl)
 
         return compare_and_set(self._client, apply, key, _lease(name), _fence(name))
 
@@ -98,7 +125,8 @@ class Leases:
             pipe.multi()
             if newest != lease.token:
                 return False
-            pipe.set(_lease(lease.name), f"{lease.token} {lease.holder}", px=ttl)
+            pipe.set(_lease(lease.name), _body(lease), px=ttl)
+            pipe.hset(_record(lease.name), "renewed_at", time.time())
             return True
 
         return compare_and_set(self._client, apply, _lease(lease.name), _fence(lease.name))
@@ -107,17 +135,29 @@ class Leases:
         """Give a lease back; does nothing if somebody else holds it by now."""
 
         def apply(pipe: Any) -> None:
-            mine = pipe.get(_lease(lease.name)) == f"{lease.token} {lease.holder}"
+            mine = pipe.get(_lease(lease.name)) == _body(lease)
             pipe.multi()
             if mine:
                 pipe.delete(_lease(lease.name))
+                pipe.hdel(_record(lease.name), "renewed_at")
 
         compare_and_set(self._client, apply, _lease(lease.name))
 
     def holder(self, name: str) -> str | None:
         """Who holds a lease now."""
-        body = self._client.get(_lease(name))
-        return str(body).partition(" ")[2] if body else None
+        return _holder(self._client.get(_lease(name)))
+
+    def look(self, names: Sequence[str]) -> dict[str, LeaseState]:
+        """The state of many leases, in one round trip."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.get(_lease(name))
+                pipe.get(_fence(name))
+                pipe.hgetall(_record(name))
+            answers = iter(pipe.execute())
+        return {
+            name: _state(*found) for name, found in zip(names, zip(answers, answers, answers, strict=True), strict=True)
+        }
 
     def request(self, name: str, holder: str, ttl: timedelta) -> None:
         """Ask the holder of a lease to let go; the request fades unless it is repeated."""
@@ -131,3 +171,27 @@ class Leases:
     def withdraw(self, name: str) -> None:
         """Take the request for a lease back."""
         self._client.delete(_request(name))
+
+
+def _body(lease: Lease) -> str:
+    return f"{lease.token} {lease.holder}"
+
+
+def _holder(body: Any) -> str | None:
+    return str(body).partition(" ")[2] if body else None
+
+
+def _grant(pipe: Any, lease: Lease, ttl: timedelta, asked: float | None = None) -> Lease:
+    """Queue the writes of a grant; `asked` is when its holder first asked, None where nobody stood in the way."""
+    now = time.time()
+    pipe.set(_fence(lease.name), lease.token)
+    pipe.set(_lease(lease.name), _body(lease), px=ttl)
+    times = {"granted_at": now, "renewed_at": now, "waited": now - (asked or now)}
+    pipe.hset(_record(lease.name), mapping=times)
+    return lease
+
+
+def _state(body: Any, grants: Any, record: dict[str, str]) -> LeaseState:
+    times = {name: float(value) for name, value in record.items()}
+    granted, renewed = times.get("granted_at"), times.get("renewed_at")
+    return LeaseState(_holder(body), int(grants or 0), granted, renewed, times.get("waited", 0.0))

@@ -1,8 +1,9 @@
-"""/healthz for whoever watches, /metrics for Prometheus."""
+"""/healthz for whoever watches, /metrics and its targets for Prometheus."""
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
@@ -25,3 +26,16 @@ def healthz(context: Context) -> JSONResponse:
 def metrics(request: Request) -> Response:
     """Every metric, read from the store at this moment."""
     return Response(request.app.state.telemetry.render(), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get("/metrics/engines")
+def engines(context: Context) -> list[dict[str, Any]]:
+    """The engines as targets of Prometheus' HTTP service discovery.
+
+    One that serves a base and its adapters is one target, under the base's name: a tuned model's begins with "ft:".
+    """
+    models: dict[str, str] = {}
+    for engine in sorted(context.store.serving.engines(), key=lambda each: (each.name.startswith("ft:"), each.name)):
+        if engine.url and engine.state in ("starting", "ready"):
+            models.setdefault(urlsplit(engine.url).netloc, engine.name)
+    return [{"targets": [target], "labels": {"model": model}} for target, model in models.items()]

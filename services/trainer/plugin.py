@@ -1,7 +1,8 @@
 """Our plugin inside Axolotl: writes one line of JSON per log step and obeys a control file.
 
-Runs in Axolotl's environment and needs nothing of ours but the manifest. Beside the output folder (`checkpoints/`) it
-keeps `metrics.jsonl` (append only) and reads `control`, whose text may be "pause" (save a checkpoint, then stop).
+Runs in Axolotl's environment and needs nothing of ours but what has the standard library only. Beside the output folder
+(`checkpoints/`) it keeps `metrics.jsonl` (append only) and reads `control`, whose text may be "pause" (save a
+checkpoint, then stop).
 """
 
 from __future__ import annotations
@@ -16,16 +17,22 @@ from axolotl.integrations.base import BasePlugin
 from transformers import TrainerCallback
 
 from scriptorium import manifest
+from services.trainer.machine import CpuUse, read_memory
+from services.trainer.utilisation import FROZEN, TRAINED, Utilisation
 
 KEEP = ("loss", "eval_loss", "learning_rate", "grad_norm", "epoch", "tokens/trainable")
+TOKENS = "tokens/total"  # padding included: the device works on it as well
+PEAK_SECONDS = 0.6
+PEAK_SIZES = (1024, 2048, 4096, 8192)
+TRIES = 3
 
 
 class ScriptoriumPlugin(BasePlugin):  # type: ignore[misc]
     """What Axolotl loads: `plugins: [services.trainer.plugin.ScriptoriumPlugin]`."""
 
     def get_training_args(self, cfg: Any) -> dict[str, Any]:
-        """Tell the trainer outright where there is no GPU; else bf16 is refused there."""
-        return {} if torch.cuda.is_available() else {"use_cpu": True}
+        """Have a loss that is no number told as it is, and no GPU where there is none: else bf16 is refused there."""
+        return {"logging_nan_inf_filter": False, **({} if torch.cuda.is_available() else {"use_cpu": True})}
 
     def add_callbacks_post_trainer(self, cfg: Any, trainer: Any) -> list[TrainerCallback]:
         """Watch and steer the training."""
@@ -39,20 +46,25 @@ class Steering(TrainerCallback):  # type: ignore[misc]
         self._metrics = folder / "metrics.jsonl"
         self._control = folder / "control"
         self._losses: dict[str, float | None] = {"train_loss": None, "dev_loss": None}
+        self._meter: Meter | None = None
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Say that the first step is about to begin."""
+    def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+        """Go on counting tokens, learn what the device can do, and say that the first step is about to begin."""
+        recall_tokens(state, Path(args.output_dir))
+        self._meter = Meter(model, args.device, precision(args))
         self._write(state, event="begin", epoch=state.epoch or 0.0, num_epochs=args.num_train_epochs)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         """Write the numbers of a step or of an evaluation."""
-        numbers = {name: float(value) for name, value in (logs or {}).items() if name in KEEP}
+        logs = logs or {}
+        numbers = {name: float(value) for name, value in logs.items() if name in KEEP}
         if "loss" in numbers:
             self._losses["train_loss"] = numbers["loss"]
-        if "eval_loss" in numbers:
+            self._write(state, **numbers, **(self._meter.step(logs.get(TOKENS)) if self._meter else {}))
+        elif "eval_loss" in numbers:
             self._losses["dev_loss"] = numbers["eval_loss"]
-        if "loss" in numbers or "eval_loss" in numbers:
             self._write(state, **numbers)
+            self._pause()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Obey the control file; evaluate after the last step, so that the last checkpoint has a dev loss."""
@@ -67,8 +79,126 @@ class Steering(TrainerCallback):  # type: ignore[misc]
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         manifest.write(folder, {"step": state.global_step, "created_at": int(time.time()), **self._losses})
         self._write(state, event="checkpoint", **self._losses)
+        self._pause()
+
+    def _pause(self) -> None:
+        if self._meter:
+            self._meter.pause()
 
     def _write(self, state: Any, **body: Any) -> None:
         line = {"time": time.time(), "step": state.global_step, "max_steps": state.max_steps, **body}
         with self._metrics.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(line) + "\n")
+
+
+def recall_tokens(state: Any, output: Path) -> None:
+    """Count on from the checkpoint that training resumes from.
+
+    Axolotl does so itself only where its configuration names the checkpoint, not where it finds the last one.
+    """
+    path = output / f"checkpoint-{state.global_step}" / "tokens_state.json"
+    if not hasattr(state, "tokens") and path.exists():
+        counted = json.loads(path.read_text("utf-8"))
+        state.tokens = {name: torch.tensor(counted[name]) for name in ("total", "trainable")}
+
+
+class Meter:
+    """Measures the device that trains; a number that cannot be had is left out."""
+
+    def __init__(self, model: Any, device: Any, dtype: Any) -> None:
+        self._device = device
+        self._cpu = None if device.type == "cuda" else CpuUse()
+        peak = measure_peak(device, dtype)
+        torch.cuda.empty_cache()  # give the matrices' memory back
+        self._utilisation = Utilisation(count_flops(model), peak) if peak else None
+
+    def pause(self) -> None:
+        """What was done up to here is no training."""
+        if self._utilisation:
+            self._utilisation.pause(time.monotonic())
+
+    def step(self, tokens: int | None) -> dict[str, float]:
+        """The numbers of the step that has just ended, after `tokens` in all."""
+        used, total = read_memory() if self._cpu else gpu_memory(self._device)
+        numbers = {
+            "mfu_ratio": self._utilisation.step(time.monotonic(), tokens) if self._utilisation and tokens else None,
+            "memory_used_bytes": used,
+            "memory_total_bytes": total,
+            "device_use_ratio": self._cpu.look() if self._cpu else gpu_use(self._device),
+        }
+        return {name: value for name, value in numbers.items() if value is not None}
+
+
+def count_flops(model: Any) -> float:
+    """FLOPs that one token costs in a training step; see `utilisation`.
+
+    Every linear layer counts, the head included even where it shares its values with the embeddings, which are looked
+    up and do not count. Sizes are those of the layer: a quantised weight is stored in fewer elements.
+    """
+    layers = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear)]
+    return float(
+        sum(
+            (TRAINED if layer.weight.requires_grad else FROZEN) * layer.in_features * layer.out_features
+            for layer in layers
+        )
+    )
+
+
+def measure_peak(device: Any, dtype: Any) -> float | None:
+    """The best FLOP/s of square matrix products; None where there is no memory even for small ones.
+
+    The sizes grow while there is time, for a small product does not fill a device.
+    """
+    best, ends = 0.0, time.monotonic() + PEAK_SECONDS
+    for size in PEAK_SIZES:
+        try:
+            seconds = min(time_products(size, device, dtype))
+        except RuntimeError:
+            break
+        best = max(best, 2 * size**3 / seconds)
+        if time.monotonic() + 8 * TRIES * seconds > ends:  # twice the size costs eight times as much
+            break
+    return best or None
+
+
+def time_products(size: int, device: Any, dtype: Any) -> list[float]:
+    """Seconds that a square matrix takes times itself, a few times."""
+    source = torch.Generator(device).manual_seed(0)  # one of its own: training's random numbers stay as they were
+    matrix = torch.randn(size, size, device=device, dtype=dtype, generator=source)
+    wait = torch.cuda.synchronize if matrix.is_cuda else lambda: None
+    times = []
+    for _ in range(TRIES):
+        wait()
+        began = time.perf_counter()
+        matrix @ matrix
+        wait()
+        times.append(time.perf_counter() - began)
+    return times
+
+
+def precision(args: Any) -> Any:
+    """The type in which a training multiplies."""
+    return torch.bfloat16 if args.bf16 else torch.float16 if args.fp16 else torch.float32
+
+
+def gpu_memory(device: Any) -> tuple[int, int]:
+    """Bytes in use on a GPU, by whomever, and bytes there are."""
+    free, total = torch.cuda.mem_get_info(device)
+    return total - free, total
+
+
+def gpu_use(device: Any) -> float | None:
+    """How busy a GPU is, 0-1; None where the driver does not tell."""
+    try:
+        return float(torch.cuda.utilization(device)) / 100
+    except _driver_errors():
+        return None
+
+
+def _driver_errors() -> tuple[type[Exception], ...]:
+    """What torch raises where the driver's library is missing, and what that library raises itself."""
+    try:
+        from pynvml import NVMLError  # type: ignore[import-not-found]
+    except ImportError:
+        return (ImportError, RuntimeError)
+    return (ImportError, RuntimeError, NVMLError)

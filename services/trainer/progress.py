@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from scriptorium.contracts import Checkpoint
 from scriptorium.report import Report
+from services.trainer.curve import Curve
 
 Line = dict[str, Any]
+DEVICE = ("mfu_ratio", "memory_used_bytes", "memory_total_bytes", "device_use_ratio")
 
 
 class Tail:
@@ -34,10 +36,16 @@ class Tail:
 
 
 class Progress:
-    """Turns lines into events: steps, dev losses, checkpoints and ends of epochs."""
+    """Turns lines into events and numbers: steps, dev losses, checkpoints and ends of epochs.
 
-    def __init__(self, report: Report) -> None:
+    `earlier` are the lines of the attempts before, up to the step that this one goes on from.
+    """
+
+    def __init__(self, report: Report, earlier: Iterable[Line] = ()) -> None:
         self._report = report
+        self._curve = Curve()
+        self._points: dict[str, float] = {}
+        self._checkpoints: set[int] = set()
         self._before: Line | None = None
         self._start: Line | None = None
         self._epoch_losses: list[float] = []
@@ -45,6 +53,13 @@ class Progress:
         self.last_loss: float | None = None
         self.step = 0
         self.tokens = 0
+        for line in earlier:
+            self._recall(line)
+
+    def take_all(self, lines: Tail) -> None:
+        """Tell what was appended since the last look."""
+        for line in lines.read():
+            self.take(line)
 
     def take(self, line: Line) -> None:
         """Tell what one line says."""
@@ -57,17 +72,28 @@ class Progress:
         else:
             self._step(line)
 
+    def _recall(self, line: Line) -> None:
+        """Know what happened before, without a line in the story."""
+        if line.get("event") == "checkpoint":
+            self._checkpoints.add(line["step"])
+        elif "loss" in line:
+            self.tokens = int(line.get("tokens/trainable", 0))
+            self._points |= self._curve.add(line["step"], line["max_steps"], line["loss"])
+
     def _begin(self, line: Line) -> None:
         self._start = self._before = line
         epochs = line["num_epochs"]
         at = f"resuming at step {line['step']}" if line["step"] else f"{line['max_steps']} steps"
         self._report.message(f"[TRAIN] Starting epoch {int(line['epoch']) + 1}/{epochs:g}, {at}", **line)
+        self._report.remember({**self._points, "checkpoints": len(self._checkpoints)})  # the last steps went untold
 
     def _checkpoint(self, line: Line) -> None:
         checkpoint = Checkpoint(
             step=line["step"], created_at=int(line["time"]), train_loss=line["train_loss"], dev_loss=line["dev_loss"]
         )
+        self._checkpoints.add(checkpoint.step)
         self._report.checkpoint(checkpoint)
+        self._report.remember({"checkpoints": len(self._checkpoints)})
         self._report.message(f"[TRAIN] Saved checkpoint-{checkpoint.step}", **checkpoint.model_dump())
 
     def _dev_loss(self, line: Line) -> None:
@@ -90,7 +116,9 @@ class Progress:
             trained_tokens=self.tokens,
             tokens_per_second=rate,
             eta_seconds=eta,
+            **{name: line.get(name) for name in DEVICE},
         )
+        self._report.remember(self._curve.add(line["step"], line["max_steps"], line["loss"]))
         self._epoch(line)
         self._before = {**line, "tokens": self.tokens}
 

@@ -58,19 +58,18 @@ def train_adapter(request: TrainRequest, folder: Path, report: Report) -> TrainR
 
 def run(child: Child, folder: Path, report: Report) -> Progress:
     """Tell what the child does until it ends; whatever happens, nothing of it is left behind."""
-    progress, lines = Progress(report), Tail(folder / METRICS)
+    progress, lines = Progress(report, read_metrics(folder / METRICS)), Tail(folder / METRICS)
     try:
         while child.wait(LOOK) is None:
-            for line in lines.read():
-                progress.take(line)
+            progress.take_all(lines)
             report.check()
     except Interrupted:
         save_and_stop(child, folder)
+        progress.take_all(lines)  # the checkpoint that was just saved
         raise
     finally:
         child.stop(grace=timedelta(seconds=1))
-    for line in lines.read():
-        progress.take(line)
+    progress.take_all(lines)
     return progress
 
 

@@ -33,7 +33,8 @@ from scriptorium.queue import PREPARE, TRAIN
 from scriptorium.reaper import reap
 from scriptorium.recipe import Recipe
 from scriptorium.report import Report
-from scriptorium.store.leases import phase_lease
+from scriptorium.restore import restore_jobs
+from scriptorium.store.leases import GPU, LeaseState, phase_lease
 
 SECOND = timedelta(seconds=1)
 SOON = timedelta(seconds=10)
@@ -153,7 +154,105 @@ def test_a_stale_attempt_does_not_advance_or_fail_a_job(context: Context, job: J
         context.pipeline.advance(job.id, Phase.PREPARE, newer.token)  # not twice either
 
 
+# What a watcher of leases sees
+
+
+def look(context: Context, name: str) -> LeaseState:
+    """The state of one lease."""
+    return context.store.leases.look([name])[name]
+
+
+def test_a_lease_that_was_never_granted_has_no_past(context: Context) -> None:
+    assert look(context, GPU) == LeaseState()
+
+
+def test_a_grant_and_its_renewals_are_remembered(context: Context, job: Job) -> None:
+    lease = claim(context, job.id, Phase.PREPARE)
+    assert lease is not None
+    granted = look(context, lease.name)
+    assert (granted.holder, granted.grants, granted.waited) == (lease.holder, 1, 0)
+    assert granted.granted_at == granted.renewed_at == pytest.approx(time.time(), abs=5)
+    time.sleep(0.02)
+    context.store.leases.renew(lease, SECOND)
+    renewed = look(context, lease.name)
+    assert renewed.granted_at == granted.granted_at
+    assert renewed.renewed_at is not None
+    assert renewed.renewed_at > (granted.renewed_at or 0)
+
+
+def test_the_last_heartbeat_outlives_an_expired_lease_but_not_a_returned_one(context: Context, job: Job) -> None:
+    lease = claim(context, job.id, Phase.PREPARE)
+    assert lease is not None
+    lose_lease(context, job, Phase.PREPARE)
+    expired = look(context, lease.name)
+    assert (expired.holder, expired.renewed_at) == (None, expired.granted_at)
+    newer = claim(context, job.id, Phase.PREPARE)
+    assert newer is not None
+    context.store.leases.release(lease)  # a late one: nothing of the newer one is forgotten
+    context.store.leases.renew(lease, SECOND)
+    assert look(context, lease.name).renewed_at == look(context, lease.name).granted_at
+    context.store.leases.release(newer)
+    returned = look(context, lease.name)
+    assert (returned.holder, returned.grants, returned.renewed_at) == (None, 2, None)
+    assert returned.granted_at is not None
+
+
+def test_whoever_asks_in_vain_waits_until_the_grant(context: Context) -> None:
+    leases = context.store.leases
+    first = leases.acquire(GPU, "the server", SOON)
+    assert first is not None
+    assert look(context, GPU).waited == 0
+    began = time.time()
+    assert leases.acquire(GPU, "ftjob-1", SOON) is None
+    time.sleep(0.1)
+    assert leases.acquire(GPU, "ftjob-1", SOON) is None  # asking again does not begin anew
+    time.sleep(0.1)
+    leases.release(first)
+    second = leases.acquire(GPU, "ftjob-1", SOON)
+    assert second is not None
+    state = look(context, GPU)
+    assert (state.holder, state.grants) == ("ftjob-1", 2)
+    assert 0.2 <= state.waited <= time.time() - began
+    leases.release(second)
+    assert look(context, GPU).waited == state.waited
+    assert leases.acquire(GPU, "ftjob-1", SOON) is not None
+    assert look(context, GPU).waited == 0  # that wait was over
+
+
+def test_a_wait_that_was_given_up_is_forgotten(context: Context) -> None:
+    short = timedelta(milliseconds=50)
+    first = context.store.leases.acquire(GPU, "the server", SOON)
+    assert first is not None
+    assert context.store.leases.acquire(GPU, "ftjob-1", short) is None
+    time.sleep(0.15)
+    context.store.leases.release(first)
+    assert context.store.leases.acquire(GPU, "ftjob-1", SOON) is not None
+    assert look(context, GPU).waited == 0
+
+
 # Jobs and events
+
+
+def test_many_jobs_are_read_at_once_newest_first(context: Context) -> None:
+    assert (context.store.jobs.all(), context.store.jobs.progress_of([])) == ([], {})
+    ids = [submit(context, f"ftjob-{number}").id for number in range(3)]
+    context.store.client.zadd("scriptorium:jobs", {job_id: place for place, job_id in enumerate(ids)})
+    assert [job.id for job in context.store.jobs.all()] == ids[::-1]
+    context.store.client.delete("scriptorium:job:ftjob-1")
+    assert [job.id for job in context.store.jobs.all()] == ["ftjob-2", "ftjob-0"]
+    context.store.jobs.set_progress("ftjob-0", {"step": 3, "train_loss": 2.5})
+    assert context.store.jobs.progress_of(["ftjob-0", "ftjob-2"]) == {
+        "ftjob-0": {"step": 3, "train_loss": 2.5},
+        "ftjob-2": {},
+    }
+
+
+def test_the_time_of_the_last_event_is_known(context: Context) -> None:
+    for message in ("one", "two"):
+        context.store.events.append("ftjob-1", Event(created_at=1, message=message))
+    found = context.store.events.last_times(["ftjob-1", "ftjob-none"])
+    assert list(found) == ["ftjob-1"]
+    assert found["ftjob-1"] == pytest.approx(time.time(), abs=5)
 
 
 def test_concurrent_changes_of_a_record_are_all_kept(context: Context, job: Job) -> None:
@@ -234,9 +333,54 @@ def test_a_phase_that_was_published_before_its_worker_died_is_only_advanced(
     context: Context, job: Job, sent: Sent
 ) -> None:
     folder = context.volume.attempt(job.id, Phase.PREPARE, 1)
-    context.volume.publish(job.id, Phase.PREPARE, folder, {"result": DONE.model_dump(mode="json")})
+    body = {"seconds": 2.5, "result": DONE.model_dump(mode="json")}
+    context.volume.publish(job.id, Phase.PREPARE, folder, body)
     run_phase(job.id, Phase.PREPARE, never, context=context)
     assert context.store.jobs.get(job.id).phase is Phase.TRAIN
+    assert context.store.jobs.progress(job.id)["phase_seconds/prepare"] == 2.5
+
+
+def test_the_numbers_of_a_phase_are_remembered_and_come_back_with_a_restored_job(context: Context, job: Job) -> None:
+    run_phase(job.id, Phase.PREPARE, prepare, context=context)
+    numbers = context.store.jobs.progress(job.id)
+    assert (numbers["data_words"], numbers["data_findings"]) == (1, 0)
+    assert 0 <= numbers["phase_seconds/prepare"] < 10
+    context.store.client.flushdb()
+    assert restore_jobs(context) == [job.id]
+    assert context.store.jobs.progress(job.id) == numbers
+
+
+def test_a_manifest_of_another_version_does_not_keep_a_job_from_being_restored(context: Context, job: Job) -> None:
+    folder = context.volume.attempt(job.id, Phase.PREPARE, 1)
+    context.volume.publish(job.id, Phase.PREPARE, folder, {"seconds": 2.5, "result": {"pages": 7}})
+    context.store.client.flushdb()
+    assert restore_jobs(context) == [job.id]
+    assert context.store.jobs.progress(job.id) == {}
+
+
+def test_numbers_can_be_remembered_without_a_line_in_the_story(context: Context, job: Job) -> None:
+    def work(request: PrepareRequest, folder: Path, report: Report) -> PrepareResult:
+        report.remember({"curve_loss/35": 2.5})
+        report.remember({})
+        return DONE
+
+    before = story(context, job.id)
+    run_phase(job.id, Phase.PREPARE, work, context=context)
+    assert context.store.jobs.progress(job.id)["curve_loss/35"] == 2.5
+    assert story(context, job.id) == before
+
+
+def test_the_time_of_a_phase_has_no_wait_for_the_gpu_in_it(context: Context, job: Job) -> None:
+    lease = context.store.leases.acquire(GPU, "somebody", SOON)
+    assert lease is not None
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run_phase, job.id, Phase.PREPARE, prepare, context=context, needs_gpu=True)
+        assert wait_until(lambda: context.store.leases.requested(GPU), SOON)
+        time.sleep(0.3)
+        context.store.leases.release(lease)
+        running.result(10)
+    assert context.store.jobs.progress(job.id)["phase_seconds/prepare"] < 0.25
+    assert 0.3 <= look(context, GPU).waited < 5
 
 
 def test_a_failure_ends_the_job_with_code_place_and_next_step(context: Context, job: Job) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from scriptorium import metrics
+from scriptorium import __version__, metrics
 from scriptorium.phase import Context
 from scriptorium.pipeline import Pipeline
 from scriptorium.settings import Settings
 from scriptorium.store import open_store
 from scriptorium.volume import Volume
-from services.api.telemetry import Telemetry, _holders
+from services.api.telemetry import Telemetry, make_family
 
 
 @pytest.fixture
@@ -27,16 +27,9 @@ def test_without_a_store_only_the_apis_own_numbers_are_there(telemetry: Telemetr
     families = {family.name: family for family in text_string_to_metric_families(telemetry.render().decode())}
     assert families["scriptorium_store_up"].samples[0].value == 0
     assert set(families) >= {"scriptorium_api_requests", "scriptorium_api_request_seconds"}
+    assert families["scriptorium_volume_free_bytes"].samples[0].value > 0
+    assert families["scriptorium_build_info"].samples[0].labels == {"version": __version__}
     assert "scriptorium_jobs" not in families
-
-
-@pytest.mark.parametrize(
-    ("name", "kind"), [(None, "nobody"), ("ftjob-1", "training"), ("the server", "server"), ("somebody", "server")]
-)
-def test_exactly_one_holds_the_gpu(name: str | None, kind: str) -> None:
-    held = _holders(name)
-    assert {holder[0] for holder, value in held.items() if value} == {kind}
-    assert sum(held.values()) == 1
 
 
 def test_names_are_unique_and_say_what_they_are() -> None:
@@ -46,3 +39,16 @@ def test_names_are_unique_and_say_what_they_are() -> None:
         assert metric.name.startswith("scriptorium_")
         assert metric.name.endswith("_total") is (metric.kind == "counter")
         assert "job" not in metric.labels  # Prometheus has a label of that name already
+
+
+def test_a_counter_is_exported_under_its_own_name() -> None:
+    family = make_family(metrics.GPU_GRANTS, {(): 3})
+    assert (family.type, [(sample.name, sample.value) for sample in family.samples]) == (
+        "counter",
+        [("scriptorium_gpu_handovers_total", 3)],
+    )
+
+
+def test_what_workers_report_is_of_a_job() -> None:
+    assert all(metric.labels[0] == "job_id" for metric in metrics.OF_A_JOB.values())
+    assert all("/" not in key for key in metrics.OF_A_JOB)

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from scriptorium import metrics
 from scriptorium.report import SilentReport
 from services.trainer.progress import Progress, Tail
 
@@ -80,3 +81,46 @@ def test_lines_that_were_handed_on_are_not_told_again(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_text(json.dumps({"step": 1}) + "\n")
     assert list(Tail(path).read()) == []
+
+
+def test_the_devices_numbers_are_reported_with_their_step() -> None:
+    report = SilentReport()
+    Progress(report).take({**step(1, 3.0), "mfu_ratio": 0.4, "memory_used_bytes": 7})
+    assert (report.numbers[-1]["mfu_ratio"], report.numbers[-1]["memory_used_bytes"]) == (0.4, 7)
+    assert report.numbers[-1]["device_use_ratio"] is None
+
+
+def test_every_number_that_training_reports_is_a_metric() -> None:
+    report = SilentReport()
+    progress = Progress(report)
+    for line in (begin(), step(1, 3.0), {**step(2, 2.0), "mfu_ratio": 0.4}, checkpoint(2)):
+        progress.take(line)
+    keys = {key for numbers in report.numbers for key in numbers} | set(report.remembered)
+    assert keys > {"curve_loss/10", "curve_loss/20", "checkpoints", "mfu_ratio", "step"}
+    assert [key for key in keys if metrics.find(key) is None] == []
+
+
+def test_a_resumed_run_goes_on_with_its_curve_its_tokens_and_its_checkpoints() -> None:
+    """The attempt before died in the middle of a twentieth of 40 steps: step 3 is its first, step 4 its last."""
+    report = SilentReport()
+    lines = [{**step(number, float(number)), "max_steps": 40} for number in range(1, 5)]
+    progress = Progress(report, [*lines[:2], checkpoint(2), lines[2], checkpoint(3)])
+    assert (report.messages, report.numbers, report.checkpoints) == ([], [], [])  # nothing is told twice
+    progress.take(begin(3))
+    assert report.remembered == {"curve_loss/5": 1.5, "checkpoints": 2}  # a stop may have left them untold
+    progress.take(lines[3])
+    assert report.remembered["curve_loss/10"] == 3.5
+    assert report.numbers[-1]["tokens_per_second"] == 250.0
+    progress.take(checkpoint(4))
+    assert report.remembered["checkpoints"] == 3
+
+
+def checkpoint(number: int) -> dict[str, Any]:
+    return {
+        "time": 101.0 + 2 * number,
+        "step": number,
+        "max_steps": 10,
+        "event": "checkpoint",
+        "train_loss": 3.0,
+        "dev_loss": None,
+    }

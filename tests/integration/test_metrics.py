@@ -1,0 +1,153 @@
+"""What Prometheus reads: a job's numbers, from the workers through a real store to the text of /metrics."""
+
+from __future__ import annotations
+
+import io
+import socket
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from standins import BASE, Sent, serving
+
+from scriptorium import metrics
+from scriptorium.contracts import Hyperparameters, Job, JobError, Phase, Status
+from scriptorium.files import Files
+from scriptorium.phase import Context, claim
+from scriptorium.recipe import Recipe
+from scriptorium.store.leases import GPU, phase_lease
+from scriptorium.store.serving import Engine
+from services.api.application import create_app
+
+
+@pytest.fixture
+def http(context: Context, sent: Sent) -> Iterator[httpx.Client]:
+    """A client of the real application, without the reaper."""
+    app = create_app(context, reaping=False, waiting=sent.waiting)
+    with serving(app) as address, httpx.Client(base_url=address) as client:
+        yield client
+
+
+@pytest.fixture
+def job(context: Context) -> Job:
+    """A submitted job."""
+    file = Files(context.volume.files).add(io.BytesIO(b"Once."), "book.txt", "fine-tune")
+    return context.pipeline.submit(
+        Job(
+            id="ftjob-1",
+            created_at=int(time.time()),
+            model=BASE,
+            training_file=file.id,
+            recipe=Recipe(name="r"),
+            hyperparameters=Hyperparameters(),
+        )
+    )
+
+
+class Scrape:
+    """Every sample of one look at /metrics."""
+
+    def __init__(self, http: httpx.Client) -> None:
+        self.families = list(text_string_to_metric_families(http.get("/metrics").text))
+
+    def find(self, name: str, **labels: str) -> list[float]:
+        """The values of the series that have these labels, among others."""
+        samples = [sample for family in self.families for sample in family.samples]
+        return [s.value for s in samples if s.name == f"scriptorium_{name}" and labels.items() <= s.labels.items()]
+
+    def one(self, name: str, **labels: str) -> float:
+        """The value of the only such series."""
+        (value,) = self.find(name, **labels)
+        return value
+
+
+def change(context: Context, job: Job, **changes: Any) -> None:
+    """Change a job's record."""
+    context.store.jobs.update(job.id, lambda now: now.model_copy(update=changes))
+
+
+def test_every_metric_of_the_table_is_exported(context: Context, http: httpx.Client, job: Job) -> None:
+    numbers = {"/".join([key, *("x" for _ in metric.labels[1:])]): 1.0 for key, metric in metrics.OF_A_JOB.items()}
+    context.store.jobs.set_progress(job.id, numbers)
+    http.get("/healthz")
+    seen = Scrape(http)
+    exported = {
+        f"{family.name}_total" if family.type == "counter" else family.name: set(sample.labels) - {"le"}
+        for family in seen.families
+        for sample in family.samples
+        if not sample.name.endswith("_created")
+    }
+    expected = {metric.name: set(metric.labels) for metric in metrics.ALL}
+    only_then = {metrics.ATTEMPTS.name, metrics.RUNNING.name, metrics.HEARTBEAT_AGE.name, metrics.SILENCE.name}
+    assert {name: labels for name, labels in expected.items() if name not in only_then} == exported
+
+
+def test_a_job_on_its_way_through_a_worker(context: Context, http: httpx.Client, job: Job) -> None:
+    change(context, job, sent_at=time.time() - 40)
+    waiting = Scrape(http)
+    assert waiting.one("queue_wait_seconds", queue="data") == pytest.approx(40, abs=5)
+    assert waiting.find("phase_running") == waiting.find("job_silence_seconds") == []
+
+    lease = claim(context, job.id, Phase.PREPARE)
+    assert lease is not None
+    running = Scrape(http)
+    assert running.one("queue_wait_seconds", queue="data") == 0
+    assert running.one("phase_running", job_id=job.id, phase="prepare", host=socket.gethostname()) == 1
+    assert running.one("phase_attempts", job_id=job.id, phase="prepare") == 1
+    assert 0 <= running.one("phase_heartbeat_age_seconds", job_id=job.id, phase="prepare") < 5
+    assert 0 <= running.one("job_silence_seconds", job_id=job.id) < 5
+
+    context.store.client.delete(f"scriptorium:lease:{phase_lease(job.id, Phase.PREPARE)}")  # what time does
+    context.store.client.hset(f"scriptorium:lease-record:{lease.name}", "renewed_at", time.time() - 60)
+    dead = Scrape(http)
+    assert dead.find("phase_running") == []
+    assert dead.one("phase_heartbeat_age_seconds", job_id=job.id) == pytest.approx(60, abs=5)
+
+    error = JobError(code="out_of_memory", message="x")
+    change(context, job, status=Status.FAILED, error=error)
+    ended = Scrape(http)
+    assert ended.find("phase_heartbeat_age_seconds") == ended.find("job_silence_seconds") == []
+    assert ended.one("phase_attempts", job_id=job.id, phase="prepare") == 1
+    assert ended.one("job_failures", code="out_of_memory") == 1
+    assert ended.one("job_failures", code="disk_full") == 0
+
+
+def test_the_gpu_lease_is_handed_over(context: Context, http: httpx.Client) -> None:
+    free = Scrape(http)
+    assert (free.one("gpu_handovers_total"), free.one("gpu_lease_age_seconds")) == (0, 0)
+    ttl = timedelta(seconds=5)
+    lease = context.store.leases.acquire(GPU, "the server", ttl)
+    assert lease is not None
+    assert context.store.leases.acquire(GPU, "ftjob-1", ttl) is None
+    time.sleep(0.1)
+    context.store.leases.release(lease)
+    assert context.store.leases.acquire(GPU, "ftjob-1", ttl) is not None
+    held = Scrape(http)
+    assert held.one("gpu_lease_held", holder="training") == 1
+    assert held.one("gpu_handovers_total") == 2
+    assert 0.1 <= held.one("gpu_handover_seconds") < 5
+    assert 0 < held.one("gpu_lease_age_seconds") < 5
+
+
+def test_engines_are_targets_for_prometheus(context: Context, http: httpx.Client) -> None:
+    assert http.get("/metrics/engines").json() == []
+    shared, alone = "http://server:9001", "http://server:9002"
+    context.store.serving.publish(
+        [
+            Engine(name="ft:meta-llama/base:scriptorium:voice:1", folder="a", state="ready", url=shared),
+            Engine(name="meta-llama/base", folder="a", state="ready", url=shared),
+            Engine(name="ft:tiny:scriptorium::2", folder="b", state="starting", url=alone),
+            Engine(name="broken", folder="c", state="failed", url="http://server:9003"),
+            Engine(name="to come", folder="d", state="starting"),
+        ]
+    )
+    answer = http.get("/metrics/engines")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == [
+        {"targets": ["server:9001"], "labels": {"model": "meta-llama/base"}},
+        {"targets": ["server:9002"], "labels": {"model": "ft:tiny:scriptorium::2"}},
+    ]

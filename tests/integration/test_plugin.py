@@ -1,0 +1,68 @@
+"""What our plugin measures inside Axolotl's environment; a whole training is run in tests/e2e."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.trainer.metrics import METRICS, read_metrics
+from services.trainer.progress import DEVICE
+
+HERE = Path(__file__).parent
+PYTHON = Path(os.environ.get("SCRIPTORIUM_AXOLOTL_PYTHON", HERE.parents[1] / ".envs/axolotl/bin/python"))
+
+pytestmark = [
+    pytest.mark.environments,
+    pytest.mark.slow,
+    pytest.mark.skipif(not PYTHON.exists(), reason=f"the Axolotl environment is not there: {PYTHON}"),
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("plugin")
+
+
+@pytest.fixture(scope="module")
+def measured(folder: Path) -> dict[str, Any]:
+    """What the script wrote."""
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(HERE.parents[1])}
+    environment |= {"AXOLOTL_DO_NOT_TRACK": "1"}
+    script = [str(PYTHON), str(HERE / "plugin_measures.py"), str(folder)]
+    done = subprocess.run(script, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, Any] = json.loads((folder / "measured.json").read_text())
+    return answer
+
+
+def test_flops_are_four_a_frozen_and_six_a_trained_weight_of_the_linear_layers(measured: dict[str, Any]) -> None:
+    attention, mlp, head = 64 * (64 + 32 + 32 + 64), 3 * 64 * 96, 64 * 320
+    adapters = 2 * 4 * ((64 + 64) + (64 + 32))
+    assert measured["trained"] == adapters
+    assert measured["flops"] == 4 * (2 * (attention + mlp) + head) + 6 * adapters
+
+
+def test_the_peak_is_a_plausible_speed_and_measuring_it_changes_nothing(measured: dict[str, Any]) -> None:
+    assert all(1e8 < peak < 1e15 for peak in measured["peaks"])
+    assert measured["random_numbers_kept"]
+
+
+def test_what_cannot_be_measured_is_left_out(measured: dict[str, Any]) -> None:
+    assert (measured["use_of_no_gpu"], measured["peak_of_no_gpu"]) == (None, None)
+
+
+def test_a_resumed_training_counts_its_tokens_on(measured: dict[str, Any]) -> None:
+    assert measured["tokens"] == [None, {"total": 700, "trainable": 500}]
+
+
+def test_every_step_has_the_devices_numbers_and_the_first_no_mfu(measured: dict[str, Any], folder: Path) -> None:
+    steps = [line for line in read_metrics(folder / METRICS) if "loss" in line]
+    assert [set(DEVICE) - set(line) for line in steps] == [{"mfu_ratio"}, set(), set()]
+    for line in steps:
+        assert 0 < line["memory_used_bytes"] < line["memory_total_bytes"]
+        assert 0 <= line["device_use_ratio"] <= 1
+    ratio = 400 * measured["flops"] / 0.05 / max(measured["peaks"])
+    assert all(ratio / 50 < line["mfu_ratio"] < ratio * 50 for line in steps[1:])
