@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -183,6 +184,24 @@ def restore(as_json: Json = False) -> None:
 
     restored = restore_jobs(open_context())
     show({"restored": restored}, as_json, f"{len(restored)} job(s) restored.")
+
+
+@app.command()
+def doctor(
+    service: Annotated[str | None, typer.Option(help="What it is for: host, trainer, server, ...")] = None,
+    as_json: Json = False,
+) -> None:
+    """Look at this machine, or this container, and say what to mend. The exit status is 1 where something fails."""
+    from scriptorium.cli.doctor import find_subject, print_findings
+    from scriptorium.doctor import Status, examine
+
+    findings = examine(find_subject(get_settings(), service))
+    if as_json:
+        show([asdict(finding) for finding in findings], as_json, "")
+    else:
+        print_findings(findings, out)
+    if any(finding.status is Status.FAIL for finding in findings):
+        raise typer.Exit(1)
 
 
 @app.command()

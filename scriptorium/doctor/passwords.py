@@ -1,0 +1,50 @@
+"""The values without which the compose files do not start: passwords, and on a second machine its addresses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from scriptorium.doctor.check import Finding, Subject, ok, skipped, warn
+from scriptorium.doctor.dotenv import value
+from scriptorium.doctor.probe import Probe
+
+LABEL = "compose values"
+BASE = "deploy/compose/base.yaml"  # what the others extend
+REQUIRED = re.compile(r"\$\{(\w+):?\?")
+
+
+def check_passwords(subject: Subject) -> Iterator[Finding]:
+    """Whether everything that the compose files require has a value."""
+    texts = compose_files(subject.probe)
+    if subject.container or not texts:
+        yield skipped(LABEL, "are the host's" if subject.container else "no compose.yaml in this folder")
+        return
+    names = required("\n".join(texts))
+    missing = [name for name in names if not value(subject.probe, name)]
+    if missing:
+        yield warn(LABEL, f"`docker compose up` needs {', '.join(missing)} in .env", make(subject.probe, missing))
+    else:
+        yield ok(LABEL, f"{', '.join(names) or 'none'} set")
+
+
+def compose_files(probe: Probe) -> list[str]:
+    """The texts of the files that COMPOSE_FILE names, and of what they extend."""
+    names = (value(probe, "COMPOSE_FILE") or "compose.yaml").split(":")
+    texts = [text for name in names if (text := probe.read(name)) is not None]
+    return [*texts, probe.read(BASE) or ""] if texts else []
+
+
+def required(compose: str) -> list[str]:
+    """The names that a compose file refuses to do without, each once, in order; comments do not count."""
+    lines = [line.partition(" #")[0] for line in compose.splitlines() if not line.lstrip().startswith("#")]
+    return list(dict.fromkeys(REQUIRED.findall("\n".join(lines))))
+
+
+def make(probe: Probe, missing: list[str]) -> str:
+    """Commands that set them; a whole .env where there is none."""
+    if not probe.exists(".env"):
+        return "sh deploy/env.sh   # writes .env with fresh passwords"
+    made = [f"echo {name}=$(openssl rand -hex 24) >> .env" for name in missing if name.endswith("PASSWORD")]
+    asked = [f"echo {name}=... >> .env   # see docs/operations.md" for name in missing if not name.endswith("PASSWORD")]
+    return "\n".join([*made, *asked])
