@@ -1,0 +1,365 @@
+"""Panels in the house's style: one function per kind. Widths and heights are in Grafana's grid of 24 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, Self, TypeVar
+
+from deploy.monitoring.sdk import (
+    Builder,
+    PromQueryFormat,
+    barchart,
+    bargauge,
+    common,
+    common_models,
+    dashboard,
+    models,
+    prometheus,
+    stat,
+    statetimeline,
+    table,
+    timeseries,
+    trend,
+)
+
+SOURCE = common_models.DataSourceRef(type_val="prometheus", uid="prometheus")
+Panel = Builder[models.Panel]
+Step = tuple[float | None, str]  # from this value on, this colour; None is the beginning
+PLAIN: tuple[Step, ...] = ((None, "blue"),)
+GOOD: tuple[Step, ...] = ((None, "green"),)
+
+
+@dataclass(frozen=True)
+class Query:
+    """PromQL with its legend. `every` asks for coarser steps, so that a rate is taken over four times as long."""
+
+    expr: str
+    legend: str = ""
+    every: str = ""
+
+
+class _Builder(Protocol):
+    """What the builders of all panel kinds have in common."""
+
+    def title(self, title: str) -> Self: ...
+    def description(self, description: str) -> Self: ...
+    def unit(self, unit: str) -> Self: ...
+    def span(self, w: int) -> Self: ...
+    def height(self, h: int) -> Self: ...
+    def datasource(self, datasource: common_models.DataSourceRef) -> Self: ...
+    def thresholds(self, thresholds: Builder[models.ThresholdsConfig]) -> Self: ...
+    def color_scheme(self, color: Builder[models.FieldColor]) -> Self: ...
+    def mappings(self, mappings: list[models.ValueMapping]) -> Self: ...
+    def with_target(self, target: prometheus.Dataquery) -> Self: ...
+
+
+_B = TypeVar("_B", bound=_Builder)
+
+
+def number(
+    title: str,
+    about: str,
+    unit: str,
+    *queries: Query,
+    width: int,
+    steps: Sequence[Step] = PLAIN,
+    names: Mapping[int, tuple[str, str]] | None = None,
+    decimals: int | None = None,
+    show: common_models.BigValueTextMode = common_models.BigValueTextMode.AUTO,
+    none: str = "none yet",
+) -> Panel:
+    """Show one big number, or the name of the series."""
+    panel = _begin(stat.Panel(), title, about, unit, width=width, height=4, steps=steps)
+    panel = panel.mappings(_names(names or {})).no_value(none).text_mode(show).reduce_options(_last_value())
+    panel = panel.graph_mode(common_models.BigValueGraphMode.NONE).color_mode(common_models.BigValueColorMode.VALUE)
+    panel = panel.justify_mode(common_models.BigValueJustifyMode.AUTO).show_percent_change(False).wide_layout(True)
+    panel = panel.orientation(common_models.VizOrientation.AUTO)
+    panel = panel.percent_change_color_mode(common_models.PercentChangeColorMode.STANDARD)
+    return _ask(panel if decimals is None else panel.decimals(decimals), queries, instant=True)
+
+
+def name(title: str, about: str, query: Query, *, width: int, none: str) -> Panel:
+    """Show which one it is: the legend of the only series."""
+    return number(title, about, "none", query, width=width, show=common_models.BigValueTextMode.NAME, none=none)
+
+
+def chart(
+    title: str,
+    about: str,
+    unit: str,
+    *queries: Query,
+    width: int,
+    height: int = 8,
+    low: float | None = None,
+    high: float | None = None,
+    limits: Sequence[Step] = (),
+    stacked: bool = False,
+    stepped: bool = False,
+    dashed: str = "",
+    colours: Mapping[str, str] | None = None,
+    decimals: int | None = None,
+) -> Panel:
+    """Draw numbers over time.
+
+    `limits` are drawn as dashed lines; `dashed` matches a series that is itself a limit; `colours` gives the series
+    that match a pattern a colour of their own.
+    """
+    panel = _begin(timeseries.Panel(), title, about, unit, width=width, height=height, steps=limits or PLAIN)
+    panel = panel.color_scheme(_palette()).legend(_legend()).tooltip(_tooltip()).line_width(2)
+    panel = panel.transformations([_short_names()])
+    panel = (
+        panel.fill_opacity(40 if stacked else 8 if low is not None else 0)
+        .span_nulls(False)
+        .show_points(common_models.VisibilityMode.AUTO)
+    )
+    panel = panel.point_size(5)
+    if low is not None:
+        panel = panel.min(low)
+    if high is not None:
+        panel = panel.max(high)
+    if decimals is not None:
+        panel = panel.decimals(decimals)
+    if limits:
+        style = common.GraphThresholdsStyleConfig().mode(common_models.GraphThresholdsStyleMode.DASHED)
+        panel = panel.thresholds_style(style)
+    if stacked:
+        panel = panel.stacking(common.StackingConfig().mode(common_models.StackingMode.NORMAL).group("A"))
+    if stepped:
+        panel = panel.line_interpolation(common_models.LineInterpolation.STEP_AFTER)
+    if dashed:
+        panel = panel.override_by_regexp(f"/{dashed}/", _limit_line())
+    for pattern, colour in (colours or {}).items():
+        panel = panel.override_by_regexp(f"/{pattern}/", [_fixed(colour)])
+    return _ask(panel, queries, instant=False)
+
+
+def curves(title: str, about: str, unit: str, query: Query, *, series: str, along: str, label: str, width: int,
+           height: int) -> Panel:  # fmt: skip
+    """Draw one line per `series` along a label that holds a number: everything on one axis, whenever it happened."""
+    panel = _begin(trend.Panel(), title, about, unit, width=width, height=height).color_scheme(_palette())
+    panel = panel.legend(_legend()).tooltip(_tooltip()).line_width(3).fill_opacity(0).span_nulls(True)
+    panel = panel.line_interpolation(common_models.LineInterpolation.SMOOTH).decimals(2)
+    panel = panel.show_points(common_models.VisibilityMode.ALWAYS).point_size(5)
+    axis = f"{along}\\{series}"
+    panel = panel.override_by_name(
+        axis,
+        [
+            models.DynamicConfigValue("unit", "percent"),
+            models.DynamicConfigValue("decimals", 0),
+            models.DynamicConfigValue("custom.axisLabel", label),
+            models.DynamicConfigValue("max", 100),
+        ],
+    )
+    changes = [*_matrix(column=series, row=along), *_ascending(axis), _short_names()]
+    return _ask(panel.transformations(changes), [query], instant=True, as_table=True)
+
+
+def timeline(
+    title: str, about: str, *queries: Query, names: Mapping[int, tuple[str, str]], width: int, height: int
+) -> Panel:
+    """Draw which state each series was in, as coloured bars over time."""
+    panel = _begin(statetimeline.Panel(), title, about, "none", width=width, height=height).mappings(_names(names))
+    panel = panel.legend(_legend()).tooltip(_tooltip()).merge_values(True).row_height(0.8).line_width(0)
+    panel = panel.show_value(common_models.VisibilityMode.AUTO).fill_opacity(85)
+    panel = panel.align_value(common_models.TimelineValueAlignment.CENTER).transformations([_short_names()])
+    return _ask(panel, queries, instant=False)
+
+
+def bars(
+    title: str,
+    about: str,
+    unit: str,
+    *queries: Query,
+    width: int,
+    height: int = 8,
+    steps: Sequence[Step] = PLAIN,
+    decimals: int | None = None,
+) -> Panel:
+    """Draw one horizontal bar per series, its number beside it."""
+    panel = (
+        _begin(bargauge.Panel(), title, about, unit, width=width, height=height, steps=steps)
+        .min(0)
+        .reduce_options(_last_value())
+    )
+    panel = panel.display_mode(common_models.BarGaugeDisplayMode.BASIC).show_unfilled(True)
+    panel = panel.value_mode(common_models.BarGaugeValueMode.COLOR).orientation(common_models.VizOrientation.HORIZONTAL)
+    panel = panel.name_placement(common_models.BarGaugeNamePlacement.LEFT).sizing(common_models.BarGaugeSizing.AUTO)
+    panel = panel.min_viz_height(16).min_viz_width(8).max_viz_height(36).legend(_no_legend())
+    panel = panel.transformations([_short_names()])
+    return _ask(panel if decimals is None else panel.decimals(decimals), queries, instant=True)
+
+
+def groups(
+    title: str,
+    about: str,
+    unit: str,
+    query: Query,
+    *,
+    column: str,
+    row: str,
+    colours: Mapping[str, str],
+    width: int,
+    height: int = 8,
+    stacked: bool = False,
+) -> Panel:
+    """Draw a group of bars per `row`: one bar, or one part of the bar, per `column`, in the order of the colours."""
+    panel = (
+        _begin(barchart.Panel(), title, about, unit, width=width, height=height).legend(_legend()).tooltip(_tooltip())
+    )
+    across = common_models.VizOrientation.HORIZONTAL if stacked else common_models.VizOrientation.VERTICAL
+    panel = panel.orientation(across).group_width(0.75).bar_width(0.92).fill_opacity(85).line_width(0)
+    panel = panel.stacking(common_models.StackingMode.NORMAL if stacked else common_models.StackingMode.NONE)
+    panel = panel.show_value(common_models.VisibilityMode.NEVER if stacked else common_models.VisibilityMode.AUTO)
+    panel = panel.x_tick_label_rotation(0).x_tick_label_max_length(12).full_highlight(False).decimals(1)
+    for series, colour in colours.items():
+        panel = panel.override_by_name(series, [_fixed(colour)])
+    order = {f"{row}\\{column}": 0, **{series: place for place, series in enumerate(colours, start=1)}}
+    changes = [*_matrix(column=column, row=row), _organize(order, {f"{row}\\{column}": "run"})]
+    return _ask(panel.transformations(changes), [query], instant=True, as_table=True)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: what it is called, where its numbers come from, and how they are written."""
+
+    title: str
+    expr: str
+    unit: str = "none"
+    decimals: int | None = None
+
+
+def rows(title: str, about: str, *columns: Column, key: str, called: str, width: int, height: int) -> Panel:
+    """Write a table with one row per value of the label `key`."""
+    panel = _begin(table.Panel(), title, about, "none", width=width, height=height).show_header(True)
+    panel = panel.cell_height(common_models.TableCellHeight.SM).min_width(64)
+    letters = [chr(ord("A") + place) for place in range(len(columns))]
+    values = ["Value"] if len(columns) == 1 else [f"Value #{letter}" for letter in letters]
+    order = {key: 0, **{value: place for place, value in enumerate(values, start=1)}}
+    names = {key: called, **{value: column.title for value, column in zip(values, columns, strict=True)}}
+    panel = panel.override_by_name(called, [models.DynamicConfigValue("custom.minWidth", 240)])
+    for column in columns:
+        written = [models.DynamicConfigValue("unit", column.unit)]
+        if column.decimals is not None:
+            written.append(models.DynamicConfigValue("decimals", column.decimals))
+        panel = panel.override_by_name(column.title, written)
+    changes = [models.DataTransformerConfig("merge", options={}), _organize(order, names, hidden=("Time",))]
+    queries = [Query(column.expr) for column in columns]
+    return _ask(panel.transformations(changes), queries, instant=True, as_table=True)
+
+
+def matrix(
+    title: str,
+    about: str,
+    unit: str,
+    query: Query,
+    *,
+    column: str,
+    row: str,
+    order: Sequence[str],
+    steps: Sequence[Step],
+    width: int,
+    height: int = 8,
+) -> Panel:
+    """Write a table with a coloured cell for each pair of two labels."""
+    panel = _begin(table.Panel(), title, about, unit, width=width, height=height, steps=steps).show_header(True)
+    panel = (
+        panel.cell_height(common_models.TableCellHeight.SM)
+        .min_width(64)
+        .cell_options(common_models.TableColorTextCellOptions())
+    )
+    places = {f"{row}\\{column}": 0, **{name: place for place, name in enumerate(order, start=1)}}
+    panel = panel.override_by_name("run", [models.DynamicConfigValue("custom.minWidth", 240)])
+    changes = [*_matrix(column=column, row=row), _organize(places, {f"{row}\\{column}": "run"})]
+    return _ask(panel.transformations(changes), [query], instant=True, as_table=True)
+
+
+def _begin(
+    panel: _B, title: str, about: str, unit: str, *, width: int, height: int, steps: Sequence[Step] = PLAIN
+) -> _B:
+    panel = panel.title(title).description(about).unit(unit).span(width).height(height).datasource(SOURCE)
+    coloured = [models.Threshold(value=value, color=colour) for value, colour in steps]
+    thresholds = dashboard.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(coloured)
+    return panel.thresholds(thresholds).color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.THRESHOLDS))
+
+
+def _ask(panel: _B, queries: Sequence[Query], *, instant: bool, as_table: bool = False) -> _B:
+    for place, query in enumerate(queries):
+        target = prometheus.Dataquery().expr(query.expr).ref_id(chr(ord("A") + place)).datasource(SOURCE)
+        target = target.instant() if instant else target.range()
+        target = target.legend_format(query.legend or "__auto")
+        if as_table:
+            target = target.format(PromQueryFormat.TABLE)
+        panel = panel.with_target(target.interval(query.every) if query.every else target)
+    return panel
+
+
+def _names(names: Mapping[int, tuple[str, str]]) -> list[models.ValueMapping]:
+    results = {
+        str(value): models.ValueMappingResult(text=text, color=colour, index=place)
+        for place, (value, (text, colour)) in enumerate(names.items())
+    }
+    return [models.ValueMap(options=results)] if results else []
+
+
+def _matrix(column: str, row: str) -> list[models.DataTransformerConfig]:
+    options = {"columnField": column, "rowField": row, "valueField": "Value", "emptyValue": "null"}
+    return [models.DataTransformerConfig("groupingToMatrix", options=options)]
+
+
+def _ascending(field: str) -> list[models.DataTransformerConfig]:
+    """Labels are text: make a field of them numbers, in ascending order."""
+    convert = {"conversions": [{"targetField": field, "destinationType": "number"}], "fields": {}}
+    order = {"fields": {}, "sort": [{"field": field, "desc": False}]}
+    return [
+        models.DataTransformerConfig("convertFieldType", options=convert),
+        models.DataTransformerConfig("sortBy", options=order),
+    ]
+
+
+def _organize(
+    order: Mapping[str, int], names: Mapping[str, str], hidden: Sequence[str] = ()
+) -> models.DataTransformerConfig:
+    options = {"indexByName": order, "renameByName": names, "excludeByName": dict.fromkeys(hidden, True)}
+    return models.DataTransformerConfig("organize", options=options)
+
+
+def _short_names() -> models.DataTransformerConfig:
+    """In a legend six letters of a job's id are enough; tables have all of it."""
+    return models.DataTransformerConfig(
+        "renameByRegex", options={"regex": r"ftjob-(\w{6})\w*(.*)", "renamePattern": "$1$2"}
+    )
+
+
+def _limit_line() -> list[models.DynamicConfigValue]:
+    return [
+        models.DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [8, 6]}),
+        models.DynamicConfigValue("custom.fillOpacity", 0),
+        _fixed("red"),
+    ]
+
+
+def _fixed(colour: str) -> models.DynamicConfigValue:
+    return models.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": colour})
+
+
+def _palette() -> dashboard.FieldColor:
+    return dashboard.FieldColor().mode(models.FieldColorModeId.PALETTE_CLASSIC)
+
+
+def _last_value() -> common.ReduceDataOptions:
+    return common.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False)
+
+
+def _legend() -> common.VizLegendOptions:
+    legend = common.VizLegendOptions().display_mode(common_models.LegendDisplayMode.LIST).calcs([])
+    return legend.placement(common_models.LegendPlacement.BOTTOM).show_legend(True)
+
+
+def _no_legend() -> common.VizLegendOptions:
+    return _legend().show_legend(False)
+
+
+def _tooltip() -> common.VizTooltipOptions:
+    tooltip = common.VizTooltipOptions().mode(common_models.TooltipDisplayMode.MULTI)
+    return tooltip.sort(common_models.SortOrder.DESCENDING)

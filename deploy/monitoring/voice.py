@@ -1,0 +1,84 @@
+"""The board Voice: how much of the author's voice each run has learned, from which text, and its merge."""
+
+from __future__ import annotations
+
+from deploy.monitoring.board import HOST, JOB, Board, Row
+from deploy.monitoring.panels import Column, Query, Step, bars, chart, groups, name, number, rows
+from deploy.monitoring.queries import RUNS, last, newest, while_training
+
+DROP = "scriptorium_evaluation_loss_drop_percent"
+LEARNED: tuple[Step, ...] = ((None, "red"), (0, "yellow"), (5, "green"))
+COLOURS = {
+    "author low": "#37872D",
+    "author mean": "#73BF69",
+    "author high": "#C8F2C2",
+    "others low": "#56606e",
+    "others mean": "#8e99a8",
+    "others high": "#c7d0d9",
+}
+
+
+def _drop(text: str, bound: str) -> str:
+    return last(DROP, where=f'text="{text}", bound="{bound}", {RUNS}')
+
+
+def _examples(split: str) -> str:
+    return last("scriptorium_data_examples", where=f'split="{split}", {RUNS}')
+
+
+def _clear() -> str:
+    """How far the author's lower bound is above the mean of other authors' text."""
+    return f"{_drop('author', 'low')} - on (job_id) {_drop('others', 'mean')}"
+
+
+NOW = (
+    name("Newest run", "The newest of the runs chosen above that was evaluated.",
+         Query(newest(_drop("author", "mean")), "{{job_id}}"), width=6, none="not evaluated yet"),
+    number("Voice learned", "How much better the tuned model predicts held-out chapters of the author than the base "
+           "model does.", "percent", Query(newest(_drop("author", "mean")), "drop in loss"),
+           width=4, decimals=1, steps=LEARNED),
+    number("95 % interval", "The voice learned is very likely between these bounds.", "percent",
+           Query(newest(_drop("author", "low")), "low"), Query(newest(_drop("author", "high")), "high"),
+           width=5, decimals=1, steps=LEARNED),
+    number("Other authors", "The same drop on other authors' text: what is not this author's voice.", "percent",
+           Query(newest(_drop("others", "mean")), "drop in loss"), width=3, decimals=1, none="no other authors"),
+    number("The author's own", "How far the author's lower bound is above other authors' drop: above zero the model "
+           "has learned this author and not just prose.", "suffix: points", Query(newest(_clear()), "ahead"),
+           width=3, decimals=1, steps=((None, "red"), (0, "green")), none="no other authors"),
+    number("Answers", "How many held-out briefs both models answered.", "none",
+           Query(newest(last("scriptorium_evaluation_samples")), "answers"), width=3, decimals=0),
+)  # fmt: skip
+
+SCORES = (
+    groups("Drop in held-out loss, run by run", "How much the loss on held-out text falls from base to tuned model, "
+           "with both bounds: green should stand clear above grey.", "percent",
+           Query("label_join(" + last(DROP, "job_id", "text", "bound") + ', "series", " ", "text", "bound")'),
+           column="series", row="job_id", colours=COLOURS, width=14, height=11),
+    rows("Numbers of each run", "The drop in loss with its bounds, and the same for other authors' text.",
+         Column("low", _drop("author", "low"), "percent", 1), Column("author", _drop("author", "mean"), "percent", 1),
+         Column("high", _drop("author", "high"), "percent", 1),
+         Column("others", _drop("others", "mean"), "percent", 1),
+         Column("answers", last("scriptorium_evaluation_samples"), decimals=0),
+         key="job_id", called="run", width=10, height=11),
+)  # fmt: skip
+
+TEXT = (
+    rows("What each run read", "Size of the book, how it was split by chapter, and what the checks found.",
+         Column("words", last("scriptorium_data_words"), "locale"),
+         Column("chapters", last("scriptorium_data_chapters")),
+         Column("train", _examples("train")), Column("dev", _examples("dev")), Column("test", _examples("test")),
+         Column("findings", last("scriptorium_data_findings")), key="job_id", called="run", width=12, height=8),
+    bars("Merge speed", "Bytes of merged weights written per second.", "Bps",
+         Query(last("scriptorium_merge_bytes_per_second"), "{{job_id}}"), width=6),
+    chart("Dev loss while training", "Loss on the dev chapters: when it turns up again, the run learns by heart.",
+          "none", Query(while_training("scriptorium_training_dev_loss"), "{{job_id}}"),
+          width=6, decimals=2),
+)  # fmt: skip
+
+BOARD = Board(
+    uid="scriptorium-voice",
+    title="Voice",
+    about="How much of the author's voice each run has learned, from which text.",
+    variables=(JOB, HOST),
+    rows=(Row("", NOW), Row("Did it learn the author?", SCORES), Row("From which text", TEXT)),
+)

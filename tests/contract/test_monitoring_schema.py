@@ -1,0 +1,80 @@
+"""The boards fit the types that Grafana publishes: dashboard, panel options and field settings, none unknown."""
+
+import copy
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft7Validator
+
+from deploy.monitoring.live import boards
+
+SOURCES = Path(__file__).parent / "grafana_schema"
+BOARDS = {board["title"]: board for board in boards(gpu=True)}
+
+
+@pytest.fixture(scope="module")
+def validator(project: Path) -> Draft7Validator:
+    """A JSON schema, made of the TypeScript types in Grafana's own npm package. The package is fetched once."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        pytest.skip("NOT CHECKED: node and npm are not installed, so Grafana's published types cannot be read")
+    folder = project / "build" / "grafana_schema"
+    folder.mkdir(parents=True, exist_ok=True)
+    fetched = folder / "fetched.json"
+    for source in SOURCES.iterdir():
+        shutil.copy(source, folder)
+    wanted = (SOURCES / "package.json").read_text("utf-8")
+    if not fetched.exists() or fetched.read_text("utf-8") != wanted:
+        done = run(["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"], folder)
+        if done.returncode:
+            pytest.skip(f"NOT CHECKED: npm could not fetch Grafana's published types: {done.stderr.strip()[-300:]}")
+        fetched.write_text(wanted, "utf-8")
+    generator = ["node", "node_modules/ts-json-schema-generator/bin/ts-json-schema-generator.js"]
+    options = ["--path=board.ts", "--tsconfig=tsconfig.json", "--type=Board", "--expose=none", "--out=schema.json"]
+    done = run([*generator, *options], folder)
+    assert done.returncode == 0, done.stderr
+    return Draft7Validator(json.loads((folder / "schema.json").read_text("utf-8")))
+
+
+def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder."""
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
+
+
+def problems(validator: Draft7Validator, board: dict) -> list[str]:
+    """What does not fit, each with its place; of the kinds of panel only the one that it says it is."""
+    found = []
+    for error in validator.iter_errors(board):
+        causes = [cause for cause in error.context or [] if list(cause.path) != ["type"]]
+        named = {cause.schema_path[0] for cause in error.context or [] if list(cause.path) == ["type"]}
+        causes = [cause for cause in causes if cause.schema_path[0] not in named] or [error]
+        found += [f"{list(cause.absolute_path)}: {cause.message[:300]}" for cause in causes]
+    return found
+
+
+@pytest.mark.parametrize("title", BOARDS)
+def test_the_board_fits_grafanas_types(title: str, validator: Draft7Validator) -> None:
+    assert problems(validator, BOARDS[title]) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (["refresh"], 10),
+        (["panels", 0, "options", "textMode"], "loud"),
+        (["panels", 7, "options", "colour"], "red"),
+        (["panels", 7, "fieldConfig", "defaults", "custom", "lineInterpolation"], "wobbly"),
+        (["panels", 7, "type"], "graph"),
+    ],
+)
+def test_a_board_that_does_not_fit_is_found_out(
+    path: list[str | int], value: object, validator: Draft7Validator
+) -> None:
+    board = copy.deepcopy(BOARDS["Training"])
+    part = board
+    for step in path[:-1]:
+        part = part[step]
+    part[path[-1]] = value
+    assert problems(validator, board)
