@@ -6,10 +6,10 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 
-.PHONY: help setup demo test check format lock clean up down
+.PHONY: help setup light demo test test-compose check format lock clean up down
 
 help: ## show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -22,7 +22,7 @@ $(BIN)/uv:
 setup: $(BIN)/uv ## build every environment (nothing to do the second time)
 	@PYTHONPATH=. $(BIN)/python -m deploy.local.environments
 
-light: $(BIN)/uv
+light: $(BIN)/uv ## build only the environment of our own code
 	@PYTHONPATH=. $(BIN)/python -m deploy.local.environments light
 
 demo: setup ## a real book becomes a served model and a report, on this machine, in a few minutes
@@ -42,16 +42,23 @@ check: light ## format, lint, types, import rules and unit tests, in under a min
 format: light ## format the code and mend what the linter can
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
-up: setup ## start the local stack
-	@$(BIN)/scriptorium up
+COMPOSE ?= docker compose
+up: ## build and start every container, as `docker compose up` does, and wait until they are healthy
+	@sh deploy/env.sh
+	@$(COMPOSE) up --build --detach --wait
 
-down: ## stop the local stack
-	@$(BIN)/scriptorium down
+down: ## stop every container; a training saves a checkpoint first, and nothing is lost
+	@$(COMPOSE) down
+
+test-compose: light ## build the images, run the demo's job through the containers, ask for every panel and alert
+	@PYTHONPATH=. $(BIN)/python -m deploy.local.environments demo
+	@PYTHONPATH=. $(BIN)/python -m tests.compose
 
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --no-header --no-annotate --no-emit-find-links --no-emit-index-url --python-version 3.11
 lock: $(BIN)/uv ## compile the pinned requirement files anew
 	@$(COMPILE) pyproject.toml -o requirements.txt
 	@$(COMPILE) -c requirements.txt --group dev pyproject.toml -o requirements-dev.txt
+	@$(COMPILE) -c requirements.txt deploy/celery-exporter/requirements.in -o deploy/celery-exporter/requirements.txt
 	@$(COMPILE) services/trainer/requirements.in -o services/trainer/requirements.txt
 	@sed -i 's/^\(torch==[0-9.]*\)+cpu$$/\1/' services/trainer/requirements.txt
 	@$(COMPILE) services/server/requirements-cpu.in -o services/server/requirements-cpu.txt \

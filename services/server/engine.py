@@ -33,10 +33,10 @@ class VllmEngine:
     """A running vLLM for one plan."""
 
     def __init__(self, plan: Plan, settings: Settings, log: Path, port: int | None = None) -> None:
-        """Start it on a free loopback port; raises EnvironmentMissing."""
+        """Start it on a free port; raises EnvironmentMissing."""
         self.plan = plan
-        self.port = port or free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.port = port or free_port(settings.engine_host)
+        self.url = f"http://{settings.engine_host}:{self.port}"
         self.started = time.monotonic()
         self.ready = False
         self._child = Child(command(plan, settings, self.port), log, variables(settings))
@@ -49,7 +49,7 @@ class VllmEngine:
     def look(self) -> None:
         """Ask for its health."""
         try:
-            self.ready = httpx.get(f"{self.url}/health", timeout=5).status_code == httpx.codes.OK
+            self.ready = httpx.get(f"{self.url}/health", timeout=5, trust_env=False).status_code == httpx.codes.OK
         except httpx.HTTPError:
             self.ready = False
 
@@ -77,7 +77,7 @@ def command(plan: Plan, settings: Settings, port: int) -> list[str | Path]:
     base, adapters = plan[0], [model for model in plan if model.adapter]
     line: list[str | Path] = [settings.vllm_env / "bin" / "python", "-m", "vllm.entrypoints.openai.api_server"]
     line += ["--model", base.folder, "--served-model-name", base.name if not base.adapter else "base"]
-    line += ["--host", "127.0.0.1", "--port", str(port), "--max-model-len", str(settings.engine_context)]
+    line += ["--host", settings.engine_host, "--port", str(port), "--max-model-len", str(settings.engine_context)]
     if adapters:
         line += [
             "--enable-lora",

@@ -74,7 +74,7 @@ def try_canary(endpoint: Endpoint) -> str:
     """The model's answer to the canary prompt; raises EngineFailed where there is none."""
     body = {"model": endpoint.model, "messages": [{"role": "user", "content": CANARY}], "max_tokens": 64}
     try:
-        answer = httpx.post(f"{endpoint.url}/v1/chat/completions", json=body, timeout=300)
+        answer = httpx.post(f"{endpoint.url}/v1/chat/completions", json=body, timeout=300, trust_env=False)
         answer.raise_for_status()
     except httpx.HTTPError as error:
         raise EngineFailed(f"{endpoint.model} did not answer the canary prompt: {error}") from error

@@ -1,0 +1,1 @@
+"""The containers, tested for real: `make test-compose`, which is `python -m tests.compose`."""

@@ -1,0 +1,101 @@
+"""The stack of compose.yaml and compose.cpu.yaml in a project of its own: ports, passwords and volumes included."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from scriptorium.port import free_port
+from tests.compose.shell import PROJECT, run, wait
+
+ABSENT = "grafana"  # no package registry has it; its boards' queries are put to Prometheus instead
+SHORT = {"SCRIPTORIUM_EVALUATION_PROMPTS": "8", "SCRIPTORIUM_EVALUATION_PASSAGES": "16"}
+
+
+class Stack:
+    """Compose's commands for this project."""
+
+    def __init__(self, docker: str, compose: list[str], images: Mapping[str, str]) -> None:
+        self._docker = docker
+        self._compose = compose
+        self.api_port, self.prometheus_port = free_port(), free_port()
+        self.env = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("SCRIPTORIUM_", "COMPOSE_"))},
+            **images,
+            **SHORT,
+            "COMPOSE_FILE": f"{PROJECT / 'compose.yaml'}:{PROJECT / 'compose.cpu.yaml'}",
+            "COMPOSE_PROFILES": "monitoring",
+            "COMPOSE_PROJECT_NAME": "scriptorium-test",
+            "REDIS_PASSWORD": secrets.token_hex(16),
+            "GRAFANA_PASSWORD": secrets.token_hex(16),
+            "API_PORT": str(self.api_port),
+            "PROMETHEUS_PORT": str(self.prometheus_port),
+        }
+
+    def compose(self, *words: str) -> str:
+        """The output of one Compose command."""
+        return run([*self._compose, *words], env=self.env)
+
+    def docker(self, *words: str) -> str:
+        """The output of one Docker command."""
+        return run([self._docker, *words])
+
+    def services(self) -> list[str]:
+        """Every service that is started here."""
+        return [name for name in self.compose("config", "--services").split() if name != ABSENT]
+
+    def build(self) -> None:
+        """Every image; those of a GPU host only on top of stand-ins, for the official ones are 20 GB."""
+        self.compose("build", *self.services())
+        if "AXOLOTL_IMAGE" in self.env:
+            self.compose("--profile", "gpu", "build", "trainer", "server")
+            for name in ("trainer", "server"):
+                self.docker(
+                    "run", "--rm", "--read-only", f"scriptorium/{name}", "python", "-m", "scriptorium", "--help"
+                )
+
+    def up(self) -> None:
+        """Start everything and wait until it is healthy."""
+        self.compose("up", "--detach", "--no-build", *self.services())
+        wait("every service healthy", lambda: not self.unhealthy(), seconds=180)
+
+    def down(self) -> None:
+        """Stop everything and remove it, volumes included."""
+        self.compose("down", "--volumes", "--remove-orphans", "--timeout", "20")
+
+    def container(self, service: str) -> str:
+        """The id of a service's container, running or not."""
+        return self.compose("ps", "--all", "--quiet", service).strip()
+
+    def inspect(self, service: str) -> dict[str, Any]:
+        """What Docker knows of a service's container."""
+        found: list[dict[str, Any]] = json.loads(self.docker("inspect", self.container(service)))
+        return found[0]
+
+    def healthy(self, service: str) -> bool:
+        """Whether a service is up, and well where it has a health check; the one that ends must have ended well."""
+        state = self.inspect(service)["State"]
+        if service == "demo-assets":
+            return not state["Running"] and state["ExitCode"] == 0
+        return bool(state["Running"]) and state.get("Health", {}).get("Status", "healthy") == "healthy"
+
+    def unhealthy(self) -> list[str]:
+        """The services that are not well."""
+        return [name for name in self.services() if not self.healthy(name)]
+
+    def crash(self, service: str) -> None:
+        """Kill every process of a service at once, as a crash would; Docker starts it again."""
+        before = self.inspect(service)["State"]["StartedAt"]
+        self.docker("exec", "--user", self.user(service), self.container(service), "sh", "-c", "kill -9 -1")
+        wait(f"{service} started again", lambda: self.inspect(service)["State"]["StartedAt"] != before, seconds=60)
+
+    def user(self, service: str) -> str:
+        """Who a service runs as; root where nothing was said."""
+        return str(self.inspect(service)["Config"]["User"]) or "root"
+
+    def execute(self, service: str, *words: str) -> str:
+        """The output of a command inside a service's container."""
+        return self.docker("exec", self.container(service), *words)

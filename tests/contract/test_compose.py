@@ -1,0 +1,139 @@
+"""The compose files fit the compose specification and each other, and pass every setting on."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from scriptorium.settings import Settings
+
+FILES = ("compose.yaml", "compose.cpu.yaml", "compose.worker.yaml", "deploy/compose/base.yaml")
+LIGHT = ("api", "data", "merger", "evaluator")
+ENGINES = ("trainer", "server")
+PUBLISHED = {"api", "grafana", "prometheus"}
+# What the containers fix themselves, and what only the command line or the processes of one machine read.
+FIXED = {"DATA_DIR", "REDIS_URL", "API_HOST", "DEVICE", "STOP_GRACE", "ALIVE_FILE", "ENGINE_HOST", "SERVICE"}
+LOCAL = {"MODELS_DIR", "RECIPES_DIR", "API_PORT", "API_URL", "AXOLOTL_ENV", "VLLM_ENV"}
+
+
+def load(project: Path, name: str) -> dict[str, Any]:
+    body: dict[str, Any] = yaml.safe_load((project / name).read_text())
+    return body
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_compose_file_fits_the_specification(name: str, project: Path) -> None:
+    schema = files("check_jsonschema") / "builtin_schemas" / "vendor" / "compose-spec.json"
+    jsonschema.validate(load(project, name), json.loads(schema.read_text("utf-8")))
+
+
+@pytest.mark.parametrize("name", FILES[:3])
+def test_every_container_is_hardened_by_the_same_base(name: str, project: Path) -> None:
+    base = load(project, FILES[3])["services"]
+    container = base["container"]
+    assert container["read_only"]
+    assert container["init"]
+    assert container["cap_drop"] == ["ALL"]
+    assert container["security_opt"] == ["no-new-privileges:true"]
+    assert {"max-size", "max-file"} == set(container["logging"]["options"])
+    known = set(load(project, FILES[0])["services"]) if name == FILES[1] else set()
+    for service, body in load(project, name)["services"].items():
+        if service not in known:
+            assert body["extends"]["file"] == FILES[3]
+            assert body["extends"]["service"] in base
+        assert not {"privileged", "network_mode", "cap_add", "user"} & set(body) - {"user"}
+
+
+def test_only_three_services_publish_a_port_and_on_loopback_unless_told_otherwise(project: Path) -> None:
+    services = load(project, FILES[0])["services"]
+    assert {name for name, body in services.items() if "ports" in body} == PUBLISHED
+    ports = [port for body in services.values() for port in body.get("ports", [])]
+    assert all(port.startswith("${BIND_ADDRESS:-127.0.0.1}:") for port in ports)
+
+
+def test_every_setting_reaches_the_containers_or_is_fixed_by_them(project: Path) -> None:
+    passed = {
+        name.removeprefix("SCRIPTORIUM_") for name in load(project, FILES[3])["services"]["service"]["environment"]
+    }
+    assert passed | FIXED | LOCAL == {name.upper() for name in Settings.model_fields} | (FIXED & {"SERVICE"})
+    assert not passed & LOCAL
+
+
+def test_every_variable_is_in_the_table_and_in_the_example(project: Path) -> None:
+    text = "".join((project / name).read_text() for name in FILES)
+    used = set(re.findall(r"\$\{([A-Z_]+)", text)) | {"HF_TOKEN"}
+    used = {name for name in used if not name.startswith("SCRIPTORIUM_")}
+    table = (project / "docs" / "settings.md").read_text()
+    assert [name for name in sorted(used) if f"`{name}`" not in table] == []
+    example = (project / ".env.example").read_text()
+    of_a_worker = {"REDIS_ADDRESS", "WORKER_NAME", "NFS_ADDRESS", "NFS_PATH"}
+    missing = [name for name in used - of_a_worker if not re.search(rf"^(# )?{name}=", example, re.MULTILINE)]
+    assert missing == []
+
+
+def test_the_defaults_of_the_table_are_those_of_the_files(project: Path) -> None:
+    text = "".join((project / name).read_text() for name in FILES)
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| `([^`]+)` \|", (project / "docs" / "settings.md").read_text(), re.M))
+    for name, default in re.findall(r"\$\{([A-Z_]+):-([^}]+)\}", text):
+        if not name.startswith("SCRIPTORIUM_"):
+            assert rows[name] == default, name
+
+
+def test_images_are_pinned(project: Path) -> None:
+    images = re.findall(r"_IMAGE:-([^}]+)\}", "".join((project / name).read_text() for name in FILES))
+    assert images
+    assert [image for image in images if ":" not in image or image.endswith(":latest")] == []
+
+
+def test_every_service_has_a_dockerfile_with_the_same_beginning(project: Path) -> None:
+    texts = {name: (project / "services" / name / "Dockerfile").read_text() for name in LIGHT + ENGINES}
+    heads = {texts[name].split("\n", 1)[1].split("ENV PATH")[0] for name in LIGHT}
+    assert len(heads) == 1, "the light images share their layers only while these lines are the same"
+    for name, text in texts.items():
+        assert "USER scriptorium" in text
+        assert "HEALTHCHECK" in text
+        assert f'"services.{name}.worker"' in text
+
+
+def test_one_version_of_uv_builds_everything(project: Path) -> None:
+    wanted = re.search(r"UV_VERSION := (\S+)", (project / "Makefile").read_text())
+    assert wanted
+    for path in [*project.glob("services/*/Dockerfile"), *project.glob("deploy/*/Dockerfile")]:
+        assert re.findall(r"uv==(\S+)", path.read_text()) == [wanted[1]], path
+
+
+@pytest.mark.parametrize("gpu", [True, False])
+def test_the_environment_file_has_fresh_passwords_and_the_parts_for_this_machine(
+    gpu: bool, project: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "bin").mkdir()
+    shutil.copy(project / "deploy" / "env.sh", tmp_path / "deploy")
+    shutil.copy(project / ".env.example", tmp_path)
+    smi = tmp_path / "bin" / "nvidia-smi"
+    smi.write_text(f"#!/bin/sh\nexit {0 if gpu else 9}\n")
+    smi.chmod(0o755)
+
+    def write() -> dict[str, str]:
+        env = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+        subprocess.run(["sh", tmp_path / "deploy" / "env.sh"], check=True, env=env, capture_output=True)
+        lines = (tmp_path / ".env").read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+    first = write()
+    assert first["COMPOSE_PROFILES"] == ("gpu,monitoring" if gpu else "monitoring")
+    assert first["COMPOSE_FILE"] == ("compose.yaml" if gpu else "compose.yaml:compose.cpu.yaml")
+    assert len(first["REDIS_PASSWORD"]) == len(first["GRAFANA_PASSWORD"]) == 32
+    assert first["REDIS_PASSWORD"] != first["GRAFANA_PASSWORD"]
+    assert (tmp_path / ".env").stat().st_mode & 0o077 == 0
+    assert write() == first, "an .env that is there is kept"
+    (tmp_path / ".env").unlink()
+    assert write()["REDIS_PASSWORD"] != first["REDIS_PASSWORD"]
