@@ -98,7 +98,7 @@ def lora_rank(adapter: Path) -> int:
 
 def variables(settings: Settings) -> dict[str, str]:
     """What vLLM's process finds in its environment."""
-    kept = ("HOME", "LANG", "TMPDIR", "HF_HOME", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
+    kept = ("HOME", "LANG", "TMPDIR", "HF_HOME", "CUDA_HOME", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
     own = {name: os.environ[name] for name in kept if name in os.environ}
     own |= {
         "PATH": f"{settings.vllm_env / 'bin'}:{os.environ.get('PATH', '/usr/bin:/bin')}",
@@ -111,6 +111,7 @@ def variables(settings: Settings) -> dict[str, str]:
         cores = os.cpu_count() or 1
         own |= {
             "VLLM_CPU_KVCACHE_SPACE": str(settings.engine_kv_cache_gib),
+            "TORCHDYNAMO_DISABLE": "1",  # eager throughout: no C++ compiler is needed, nor the minute that it takes
             "OMP_WAIT_POLICY": "PASSIVE",  # an engine that waits must not take the cores of one that works
             "VLLM_CPU_OMP_THREADS_BIND": f"0-{cores - 1}",  # its default leaves one core idle
         }

@@ -93,7 +93,7 @@ def command(environment: Path, config: Path) -> list[str | Path]:
 
 def variables(environment: Path) -> dict[str, str]:
     """What Axolotl's process finds in its environment: nothing of ours but what it needs."""
-    kept = ("HOME", "LANG", "TMPDIR", "HF_HOME", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
+    kept = ("HOME", "LANG", "TMPDIR", "HF_HOME", "CUDA_HOME", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
     path = f"{environment / 'bin'}:{os.environ.get('PATH', '/usr/bin:/bin')}"
     return {
         **{name: os.environ[name] for name in kept if name in os.environ},

@@ -80,7 +80,7 @@ def verdict(stack: Stack, options: argparse.Namespace) -> int:
     counts = check(Prometheus(url))
     for line in counts.missing:
         say(f"  {line}")
-    if options.pictures:
+    if options.pictures and counts.complete:
         run([sys.executable, "-m", "deploy.monitoring.picture", url, options.pictures])
     services = stack.services()
     healthy = len(services) - len(stack.unhealthy())

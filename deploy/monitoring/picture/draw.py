@@ -170,7 +170,7 @@ class Painter:
 
     def _groups(self, panel: Json, box: Box) -> None:
         columns = table(self._prometheus, self._board, panel, self._window)
-        if not columns:
+        if len(columns) < 2:  # a key without values
             return self._nothing(panel, box)
         key, *names = columns
         longest = panel["options"]["xTickLabelMaxLength"]
