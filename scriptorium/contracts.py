@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from scriptorium.recipe import Chunking, Prompt, Recipe, Split, Training
 
@@ -64,6 +64,39 @@ class Hyperparameters(Contract):
     learning_rate_multiplier: Annotated[float, Field(gt=0, le=10)] | Literal["auto"] = "auto"
 
 
+class DecisionKind(StrEnum):
+    """What a person may be asked; a recipe's `decisions` says for each whether to ask."""
+
+    DATA_QUALITY = "data_quality"
+
+
+class Option(Contract):
+    """One answer to a question, and what it leads to."""
+
+    name: str
+    meaning: str
+
+
+class Decision(Contract):
+    """A question that a phase may not answer by itself, the answers there are, the recommended one, and why."""
+
+    kind: DecisionKind
+    question: str
+    reason: str
+    options: list[Option]
+    recommended: str
+    answer: str | None = None
+    answered_by: Literal["person", "policy"] | None = None
+
+    @model_validator(mode="after")
+    def known(self) -> Self:
+        """What is recommended or answered must be among the options."""
+        names = [option.name for option in self.options]
+        if self.recommended not in names or self.answer not in (None, *names):
+            raise ValueError(f"{self.answer or self.recommended!r} is not among the options: {', '.join(names)}")
+        return self
+
+
 class Job(Contract):
     """Everything that is known of one fine-tuning job.
 
@@ -93,6 +126,7 @@ class Job(Contract):
     fine_tuned_model: str | None = None
     result_files: list[str] = []
     error: JobError | None = None
+    decisions: dict[DecisionKind, Decision] = {}
 
     @property
     def tuned_name(self) -> str:
@@ -169,12 +203,22 @@ class TokenStatistics(Contract):
     total: int
 
 
+class Severity(StrEnum):
+    """What a finding does to a job: fails it, asks a person, or is only told."""
+
+    SERIOUS = "serious"
+    DEBATABLE = "debatable"
+    NOTE = "note"
+
+
 class Finding(Contract):
-    """Something a person should know about the data: a code, where it is, and what was seen."""
+    """Something a person should know about the data: a code, where it is, what was seen, and what to do."""
 
     code: str
     place: str
     message: str
+    severity: Severity = Severity.NOTE
+    next_step: str = ""
 
 
 class PrepareResult(Contract):

@@ -29,6 +29,7 @@ ScriptoriumError
 └── Stopped                         not a failure: somebody or something asked the phase to stop
     ├── Cancelled                   by the user
     ├── Interrupted                 by a shutdown; the phase is taken up again later
+    ├── DecisionNeeded              by a question that a person has to answer first
     └── LeaseLost                   by another attempt that took over
 """
 
@@ -259,6 +260,10 @@ class Cancelled(Stopped):
 
 class Interrupted(Stopped):
     """The worker is shutting down; the phase will be taken up again."""
+
+
+class DecisionNeeded(Stopped):
+    """A person has to answer a question first; the phase is taken up again then."""
 
 
 class LeaseLost(Stopped):

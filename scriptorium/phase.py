@@ -20,8 +20,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from scriptorium import __version__
-from scriptorium.contracts import Checkpoint, Event, EventType, Job, JobError, Level, Phase, Request, Result
-from scriptorium.errors import Cancelled, InternalError, Interrupted, LeaseLost, ScriptoriumError, StoreUnavailable
+from scriptorium.contracts import Checkpoint, Decision, Event, EventType, Job, JobError, Level, Phase, Request, Result
+from scriptorium.errors import (
+    Cancelled,
+    DecisionNeeded,
+    InternalError,
+    Interrupted,
+    LeaseLost,
+    ScriptoriumError,
+    StoreUnavailable,
+)
 from scriptorium.gpu import hold_gpu
 from scriptorium.measure import RESULTS, measure, measure_manifest
 from scriptorium.pipeline import TABLE, Pipeline, guard, waiting_status
@@ -105,6 +113,7 @@ class Attempt:
         self.job_id = job_id
         self.phase = phase
         self.lease = lease
+        self.question: Decision | None = None
         self._stop: ScriptoriumError | None = None
         self._ended = threading.Event()
         self._heart = threading.Thread(target=self._beat, name=f"lease-{phase}", daemon=True)
@@ -128,6 +137,8 @@ class Attempt:
             self.context.volume.discard_attempts(self.job_id, self.phase)
         except Cancelled:
             self.context.pipeline.cancelled(self.job_id)
+        except DecisionNeeded:
+            self._pause()
         except Interrupted as stopped:
             log.warning("%s of %s stopped: %s", self.phase, self.job_id, stopped)
             self.context.pipeline.excuse(self.job_id, self.phase)
@@ -194,6 +205,13 @@ class Attempt:
         }
         self.context.volume.publish(self.job_id, self.phase, folder, body)
 
+    def _pause(self) -> None:
+        assert self.question  # noqa: S101  JobReport.ask has set it
+        try:
+            self.context.pipeline.ask(self.job_id, self.phase, self.lease.token, self.question)
+        except LeaseLost as lost:
+            log.warning("a late question is not asked: %s", lost)
+
     def _fail(self, error: ScriptoriumError) -> None:
         body = JobError(code=error.code, message=str(error), param=error.param, next_step=error.next_step)
         try:
@@ -256,6 +274,18 @@ class JobReport:
     def checkpoint(self, checkpoint: Checkpoint) -> None:
         """List a checkpoint."""
         self._store.jobs.add_checkpoint(self._job_id, checkpoint)
+
+    def ask(self, decision: Decision) -> str:
+        """The answer that was given, or the recommended one where the recipe says so; else the job pauses."""
+        job = self._store.jobs.get(self._job_id)
+        known = job.decisions.get(decision.kind)
+        if known and known.answer:
+            return known.answer
+        if getattr(job.recipe.decisions, decision.kind) == "auto":
+            self.message(f"[DECISION] {decision.question} Taken as recommended: {decision.recommended}", Level.WARN)
+            return decision.recommended
+        self._attempt.question = decision
+        raise DecisionNeeded(decision.question)
 
     def check(self) -> None:
         """Raise what stops the work, if anything does."""

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from scriptorium import queue
-from scriptorium.contracts import Event, Job, JobError, Level, Phase, Status
-from scriptorium.errors import Conflict, LeaseLost
+from scriptorium.contracts import Decision, DecisionKind, Event, Job, JobError, Level, Phase, Status
+from scriptorium.errors import Conflict, InvalidRequest, LeaseLost
 from scriptorium.store import Store
 from scriptorium.volume import Volume
 
@@ -100,14 +100,36 @@ class Pipeline:
         self.say(job, "The job was cancelled.", Level.WARN)
         return job
 
-    def excuse(self, job_id: str, phase: Phase) -> None:
-        """Note that an attempt ended by a shutdown: it does not count against the limit of attempts."""
+    def ask(self, job_id: str, phase: Phase, attempt: int, decision: Decision) -> Job:
+        """Pause a job until its question is answered; raises LeaseLost for a stale attempt."""
 
         def change(job: Job) -> Job:
-            excused = {**job.excused, phase: job.excused.get(phase, 0) + 1}
-            return job.model_copy(update={"excused": excused})
+            guard(job, phase, attempt)
+            decisions = {**job.decisions, decision.kind: decision}
+            return _excused(job, phase).model_copy(update={"decisions": decisions, "status": Status.PAUSED})
 
-        self.store.jobs.update(job_id, change)
+        job = self._record(job_id, change)
+        told = decision.model_dump(mode="json")
+        self.say(job, f"[DECISION] {decision.question} {decision.reason}", Level.WARN, **told)
+        for option in decision.options:
+            hint = " (recommended)" if option.name == decision.recommended else ""
+            self.say(job, f"[DECISION] scriptorium decide {job_id} {option.name}: {option.meaning}{hint}", Level.WARN)
+        return job
+
+    def answer(self, job_id: str, kind: DecisionKind, answer: str) -> Job:
+        """Record a person's answer and take the phase up again; raises Conflict or InvalidRequest."""
+
+        def change(job: Job) -> Job:
+            decided = _answered(job, kind, answer)
+            return job.model_copy(update={"decisions": decided, "status": waiting_status(job.phase)})
+
+        job = self._record(job_id, change)
+        self.say(job, f"[DECISION] {kind}: {answer}")
+        return self.dispatch(job)
+
+    def excuse(self, job_id: str, phase: Phase) -> None:
+        """Note that an attempt ended by a shutdown: it does not count against the limit of attempts."""
+        self.store.jobs.update(job_id, lambda job: _excused(job, phase))
 
     def say(self, job: Job, text: str, level: Level = Level.INFO, **data: object) -> None:
         """Add a line to the job's story."""
@@ -133,3 +155,21 @@ def waiting_status(phase: Phase) -> Status:
 def _ended(job: Job, status: Status, error: JobError | None) -> Job:
     ended = {"status": status, "error": error, "finished_at": int(time.time()), "estimated_finish": None}
     return job.model_copy(update=ended)
+
+
+def _excused(job: Job, phase: Phase) -> Job:
+    """An attempt that does not count against the limit of attempts."""
+    return job.model_copy(update={"excused": {**job.excused, phase: job.excused.get(phase, 0) + 1}})
+
+
+def _answered(job: Job, kind: DecisionKind, answer: str) -> dict[DecisionKind, Decision]:
+    """A job's decisions with one answered by a person."""
+    asked = job.decisions.get(kind)
+    if asked is None or asked.answer or job.status is not Status.PAUSED:
+        raise Conflict(f"{job.id} does not wait for an answer to {kind}.", param="kind")
+    names = [option.name for option in asked.options]
+    if answer not in names:
+        raise InvalidRequest(
+            f"{answer!r} is no answer to {kind}.", param="answer", next_step=f"One of: {', '.join(names)}."
+        )
+    return {**job.decisions, kind: asked.model_copy(update={"answer": answer, "answered_by": "person"})}

@@ -76,6 +76,12 @@ class Training(Section):
     dev_rows: int = Field(default=64, ge=1)
 
 
+class Decisions(Section):
+    """Who decides what is debatable: a person is asked, or the recommended answer is taken."""
+
+    data_quality: Literal["ask", "auto"] = "ask"
+
+
 class Recipe(Section):
     """A whole recipe."""
 
@@ -83,6 +89,7 @@ class Recipe(Section):
     description: str = ""
     data: Data = Data()
     training: Training = Training()
+    decisions: Decisions = Decisions()
 
 
 def parse_recipe(body: Any, source: str) -> Recipe:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from scriptorium.contracts import Checkpoint, Level
+from scriptorium.contracts import Checkpoint, Decision, Level
 
 
 class Report(Protocol):
@@ -27,6 +27,12 @@ class Report(Protocol):
 
     def checkpoint(self, checkpoint: Checkpoint) -> None:
         """List a checkpoint that is whole on disk."""
+
+    def ask(self, decision: Decision) -> str:
+        """The answer to a question; raises DecisionNeeded where a person has to give it first.
+
+        A phase is then run again from its beginning, so ask before what takes long.
+        """
 
     def check(self) -> None:
         """Raise Stopped (Cancelled, Interrupted or LeaseLost) if the phase should stop; cheap, call it often."""
@@ -57,6 +63,11 @@ class SilentReport:
         """Keep the checkpoint."""
         self.checkpoints.append(checkpoint)
 
+    def ask(self, decision: Decision) -> str:
+        """Take the recommended answer."""
+        self.messages.append(decision.question)
+        return decision.recommended
+
     def check(self) -> None:
         """Never stop."""
 
@@ -71,3 +82,9 @@ class ConsoleReport(SilentReport):
     def metrics(self, text: str, **data: float | int | None) -> None:
         """Print the line that goes with the numbers."""
         print(text, file=sys.stderr, flush=True)
+
+    def ask(self, decision: Decision) -> str:
+        """Print the question and take the recommended answer: by hand there is nobody to wait for."""
+        print(f"{decision.question} {decision.reason}\nGoing on as recommended: {decision.recommended}",
+              file=sys.stderr, flush=True)  # fmt: skip
+        return decision.recommended

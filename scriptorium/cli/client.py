@@ -57,6 +57,22 @@ class Client:
         """Ask a job to stop."""
         return self._call("POST", f"/fine_tuning/jobs/{job_id}/cancel")
 
+    def decisions(self, job_id: str) -> list[Body]:
+        """What a job asks or has asked."""
+        listed: list[Body] = self._call("GET", f"/x/jobs/{job_id}/decisions")["data"]
+        return listed
+
+    def decide(self, job_id: str, kind: str, answer: str) -> Body:
+        """Answer a question."""
+        return self._call("POST", f"/x/jobs/{job_id}/decisions/{kind}", json={"answer": answer})
+
+    def answers(self) -> bool:
+        """Whether an API of ours is there."""
+        try:
+            return "store" in self._http.get(f"{self.url}/healthz", timeout=2).json()
+        except (httpx.HTTPError, ValueError):
+            return False
+
     def download(self, file_id: str, target: Path) -> None:
         """Fetch a file's content."""
         with self._http.stream("GET", f"/files/{file_id}/content", timeout=600) as answer:

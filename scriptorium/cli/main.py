@@ -177,6 +177,30 @@ def cancel(job_id: JobId, as_json: Json = False) -> None:
 
 
 @app.command()
+def decide(
+    job_id: JobId,
+    answer: Annotated[
+        str | None, typer.Argument(help="The name of an option; without one the question is shown.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Answer what a job asks, so that it goes on."""
+    client = connect()
+    asked = next((decision for decision in client.decisions(job_id) if not decision["answer"]), None)
+    if asked is None:
+        raise Conflict(f"{job_id} asks nothing.", next_step=f"Look at it with `scriptorium follow {job_id}`.")
+    if answer:
+        job = client.decide(job_id, asked["kind"], answer)
+        show(job, as_json, f"{job_id}: {job['status']}")
+        return
+    show(asked, as_json, f"{asked['question']} {asked['reason']}")
+    if not as_json:
+        tabulate({"option": [option["name"] for option in asked["options"]],
+                  "meaning": [option["meaning"] for option in asked["options"]]})  # fmt: skip
+        out.print(f"recommended: {asked['recommended']}")
+
+
+@app.command()
 def restore(as_json: Json = False) -> None:
     """Rebuild lost job records from what lies on the volume."""
     from scriptorium.phase import open_context
@@ -277,6 +301,9 @@ def api_url(settings: Settings) -> str:
     if settings.api_url:
         return settings.api_url.rstrip("/").removesuffix("/v1")
     state = running(settings)
+    usual = f"http://127.0.0.1:{settings.api_port}"  # where compose.yaml publishes it
+    if state is None and Client(usual).answers():
+        return usual
     if state is None:
         raise Conflict("No stack is running.", next_step="Start one with `scriptorium up`, or set SCRIPTORIUM_API_URL.")
     return state.api_url

@@ -59,6 +59,7 @@ def render_job(job: Job, progress: dict[str, float], position: int | None) -> Bo
             "attempts": job.attempts,
             "progress": progress,
             "queue_position": position,
+            "decision": next((asked.kind for asked in job.decisions.values() if not asked.answer), None),
         },
     }
 
