@@ -10,11 +10,14 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
+
+from openai.types.fine_tuning import FineTuningJob
 
 from deploy.local.demo_assets import BOOK, make_book
 from deploy.local.environments import DEMO
-from deploy.monitoring.check import check
+from deploy.monitoring.check import Outcome, check
 from deploy.monitoring.live import Prometheus
 from tests.compose.engine import current_compose, engine, old_compose
 from tests.compose.journey import disturb, finish, hardened, send_book, use
@@ -27,18 +30,39 @@ def main() -> int:
     """Run the test; 0 where all is well or the machine cannot run it."""
     parser = argparse.ArgumentParser(prog="python -m tests.compose", description=__doc__)
     parser.add_argument("--pictures", type=Path, help="draw every board from the finished job's data into this folder")
-    parser.add_argument("--keep", action="store_true", help="leave the stack and the engine running")
+    parser.add_argument(
+        "--keep", action="store_true", help="leave the stack running, where the engine was running before"
+    )
     options = parser.parse_args()
     try:
         with engine() as docker:
-            stack = Stack(docker, current_compose(docker), base_images(docker))
-            return journey(stack, options)
+            verdict = journey(Stack(docker, current_compose(docker), base_images(docker)), options)
     except Skip as reason:
         say(f"compose: SKIPPED, NOTHING WAS TESTED: {reason}")
         return 0
+    sys.stdout.write(f"{verdict}\n")
+    return 0 if verdict.good else 1
 
 
-def journey(stack: Stack, options: argparse.Namespace) -> int:
+@dataclass(frozen=True)
+class Verdict:
+    """What was seen; as text it is the test's last line."""
+
+    services: int
+    healthy: int
+    status: str
+    asked: Outcome
+
+    @property
+    def good(self) -> bool:
+        """Whether all is as it should be."""
+        return self.healthy == self.services and self.status == "succeeded" and self.asked.complete
+
+    def __str__(self) -> str:
+        return f"compose: services={self.healthy}/{self.services} job={self.status} {self.asked}"
+
+
+def journey(stack: Stack, options: argparse.Namespace) -> Verdict:
     """Everything that needs the engine."""
     read_by_old_compose(stack)
     say("building the images")
@@ -47,7 +71,8 @@ def journey(stack: Stack, options: argparse.Namespace) -> int:
         say("starting the stack")
         stack.up()
         hardened(stack)
-        return verdict(stack, options)
+        job = travel(stack)
+        return look(stack, job.status, options.pictures)
     except BaseException:
         sys.stdout.write(stack.compose("logs", "--tail", "60"))
         raise
@@ -64,8 +89,8 @@ def read_by_old_compose(stack: Stack) -> None:
         say("docker-compose 1.29 reads the files, too")
 
 
-def verdict(stack: Stack, options: argparse.Namespace) -> int:
-    """The job's way through the containers, and what Prometheus then knows."""
+def travel(stack: Stack) -> FineTuningJob:
+    """The demo's book on its way through the containers, with accidents."""
     book = DEMO / BOOK
     make_book(book)
     say(f"sending {book.name}")
@@ -74,19 +99,21 @@ def verdict(stack: Stack, options: argparse.Namespace) -> int:
     job = finish(stack, job_id)
     if job.status == "succeeded":
         use(stack, job)
+    return job
+
+
+def look(stack: Stack, status: str, pictures: Path | None) -> Verdict:
+    """Whether every service is well again, and every panel and alert has data."""
     wait("every service healthy again", lambda: not stack.unhealthy(), seconds=180)
     time.sleep(20)  # four scrapes
     url = f"http://127.0.0.1:{stack.prometheus_port}"
-    counts = check(Prometheus(url))
-    for line in counts.missing:
+    asked = check(Prometheus(url))
+    for line in asked.missing:
         say(f"  {line}")
-    if options.pictures and counts.complete:
-        run([sys.executable, "-m", "deploy.monitoring.picture", url, options.pictures])
+    if pictures and asked.complete:
+        run([sys.executable, "-m", "deploy.monitoring.picture", url, pictures])
     services = stack.services()
-    healthy = len(services) - len(stack.unhealthy())
-    good = healthy == len(services) and job.status == "succeeded" and counts.complete
-    sys.stdout.write(f"compose: services={healthy}/{len(services)} job={job.status} {counts}\n")
-    return 0 if good else 1
+    return Verdict(len(services), len(services) - len(stack.unhealthy()), status, asked)
 
 
 if __name__ == "__main__":

@@ -82,27 +82,13 @@ def fetch(package: str, folder: Path, suite: str = "sid") -> None:
     """Unpack a package of another Debian release beside this one's."""
     origin = next(line for line in indexes().splitlines() if "security" not in line)
     apt = FOLDER / "apt"
-    for part in ("lists/partial", "cache/archives/partial"):
-        (apt / part).mkdir(parents=True, exist_ok=True)
+    (apt / "lists" / "partial").mkdir(parents=True, exist_ok=True)
     (apt / "sources.list").write_text(f"deb {origin} {suite} main\n")
-    places = {"Dir::Etc::sourcelist": "sources.list", "Dir::State::lists": "lists", "Dir::Cache": "cache"}
-    options = [f"-o{name}={apt / path}" for name, path in places.items()]
-    options += ["-oDir::Etc::sourceparts=/dev/null", "-oAPT::Sandbox::User=root"]
+    options = [f"-oDir::Etc::sourcelist={apt / 'sources.list'}", "-oDir::Etc::sourceparts=/dev/null"]
+    options += [f"-oDir::State::lists={apt / 'lists'}", f"-oDir::Cache={apt}", "-oAPT::Sandbox::User=root"]
     run(["apt-get", *options, "-q", "update"])
-    run(
-        [
-            "apt-get",
-            *options,
-            "-q",
-            "install",
-            "--download-only",
-            "--no-install-recommends",
-            "--yes",
-            f"{package}/{suite}",
-        ]
-    )
-    archive = next((apt / "cache" / "archives").glob(f"{package}_*.deb"))
-    run(["dpkg-deb", "-x", archive, folder])
+    run(["apt-get", *options, "-q", "download", f"{package}/{suite}"], cwd=apt)
+    run(["dpkg-deb", "-x", next(apt.glob(f"{package}_*.deb")), folder])
 
 
 def indexes() -> str:

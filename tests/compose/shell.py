@@ -23,9 +23,17 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def run(line: Sequence[str | Path], *, env: Mapping[str, str] | None = None, stdin: bytes | None = None) -> str:
+def run(
+    line: Sequence[str | Path],
+    *,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes | None = None,
+    cwd: Path | None = None,
+) -> str:
     """The output of a command; raises RuntimeError with the end of what it said where it fails."""
-    done = subprocess.run(list(map(str, line)), input=stdin, capture_output=True, env=env or os.environ, check=False)
+    done = subprocess.run(
+        list(map(str, line)), input=stdin, cwd=cwd, capture_output=True, env=env or os.environ, check=False
+    )
     if done.returncode:
         words = (done.stdout + done.stderr).decode(errors="replace").strip()[-3000:]
         raise RuntimeError(f"{' '.join(map(str, line))} ended with status {done.returncode}:\n{words}")
