@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scriptorium.port import free_port
-from tests.compose.shell import PROJECT, run, wait
+from tests.compose.shell import PROJECT, run, succeeds, wait
 
 ABSENT = "grafana"  # no package registry has it; its boards' queries are put to Prometheus instead
 SHORT = {"SCRIPTORIUM_EVALUATION_PROMPTS": "8", "SCRIPTORIUM_EVALUATION_PASSAGES": "16"}
@@ -89,7 +89,8 @@ class Stack:
     def crash(self, service: str) -> None:
         """Kill every process of a service at once, as a crash would; Docker starts it again."""
         before = self.inspect(service)["State"]["StartedAt"]
-        self.docker("exec", "--user", self.user(service), self.container(service), "sh", "-c", "kill -9 -1")
+        line = [self._docker, "exec", "--user", self.user(service), self.container(service), "sh", "-c", "kill -9 -1"]
+        succeeds(line)  # or not: the shell that kills may die with the container
         wait(f"{service} started again", lambda: self.inspect(service)["State"]["StartedAt"] != before, seconds=60)
 
     def user(self, service: str) -> str:
