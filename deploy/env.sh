@@ -1,14 +1,19 @@
 #!/bin/sh
-# Write .env for `docker compose up`: fresh passwords, and which parts run on this machine. An .env that is there is kept.
+# Write .env for `docker compose up`: fresh passwords, and which parts run on this machine.
+# In an .env that is there nothing is changed; what it lacks is added.
 set -eu
 cd "$(dirname "$0")/.."
 
-if [ -e .env ]; then
-  echo ".env is there and stays as it is."
-  exit 0
-fi
-
 password() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
+
+# add NAME VALUE: unless .env gives NAME a value already
+add() {
+  if ! grep -Eq "^$1=." .env; then
+    [ -z "$(tail -c 1 .env)" ] || echo >> .env # its last line has no end
+    echo "$1=$2" >> .env
+    echo "added to .env: $1"
+  fi
+}
 
 if command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi >/dev/null 2>&1; then
   files=compose.yaml profiles=gpu,monitoring model=meta-llama/Llama-3.1-8B-Instruct
@@ -19,11 +24,10 @@ else
 fi
 
 umask 077
-sed -e "s|^# COMPOSE_FILE=.*|COMPOSE_FILE=$files|" \
-    -e "s|^# COMPOSE_PROFILES=.*|COMPOSE_PROFILES=$profiles|" \
-    -e "s|^REDIS_PASSWORD=$|REDIS_PASSWORD=$(password)|" \
-    -e "s|^GRAFANA_PASSWORD=$|GRAFANA_PASSWORD=$(password)|" \
-    -e "s|^# SCRIPTORIUM_DEFAULT_MODEL=.*|SCRIPTORIUM_DEFAULT_MODEL=$model|" \
-    .env.example > .env.tmp
-mv .env.tmp .env
-echo ".env is written. Grafana's password is in it (user admin)."
+[ -e .env ] || grep -Ev '^(REDIS|GRAFANA)_PASSWORD=' .env.example > .env
+add COMPOSE_FILE "$files"
+add COMPOSE_PROFILES "$profiles"
+add REDIS_PASSWORD "$(password)"
+add GRAFANA_PASSWORD "$(password)"
+add SCRIPTORIUM_DEFAULT_MODEL "$model"
+echo "Grafana's user is admin, its password is in .env."

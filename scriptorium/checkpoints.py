@@ -33,8 +33,8 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     return Checkpoint(
         step=body["step"],
         created_at=body["created_at"],
-        train_loss=_finite(body.get("train_loss")),
-        dev_loss=_finite(body.get("dev_loss")),
+        train_loss=finite(body.get("train_loss")),
+        dev_loss=finite(body.get("dev_loss")),
     )
 
 
@@ -45,5 +45,6 @@ def best_checkpoint(checkpoints: Sequence[Checkpoint]) -> Checkpoint:
     return next(checkpoint for checkpoint in checkpoints if checkpoint.step == step)
 
 
-def _finite(loss: Any) -> float | None:
+def finite(loss: Any) -> float | None:
+    """A loss, or None where it is no number: NaN and infinity are no measurement."""
     return float(loss) if loss is not None and math.isfinite(loss) else None

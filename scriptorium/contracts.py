@@ -78,7 +78,10 @@ class Option(Contract):
 
 
 class Decision(Contract):
-    """A question that a phase may not answer by itself, the answers there are, the recommended one, and why."""
+    """A question that a phase may not answer by itself, the answers there are, the recommended one, and why.
+
+    The first option goes on as if nothing had been asked.
+    """
 
     kind: DecisionKind
     question: str

@@ -8,6 +8,7 @@ is all that a service's task does. `work` is a plain function (request, folder, 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import platform
 import socket
@@ -113,7 +114,6 @@ class Attempt:
         self.job_id = job_id
         self.phase = phase
         self.lease = lease
-        self.question: Decision | None = None
         self._stop: ScriptoriumError | None = None
         self._ended = threading.Event()
         self._heart = threading.Thread(target=self._beat, name=f"lease-{phase}", daemon=True)
@@ -137,8 +137,8 @@ class Attempt:
             self.context.volume.discard_attempts(self.job_id, self.phase)
         except Cancelled:
             self.context.pipeline.cancelled(self.job_id)
-        except DecisionNeeded:
-            self._pause()
+        except DecisionNeeded as stopped:
+            log.info("%s of %s waits for an answer: %s", self.phase, self.job_id, stopped)
         except Interrupted as stopped:
             log.warning("%s of %s stopped: %s", self.phase, self.job_id, stopped)
             self.context.pipeline.excuse(self.job_id, self.phase)
@@ -205,13 +205,6 @@ class Attempt:
         }
         self.context.volume.publish(self.job_id, self.phase, folder, body)
 
-    def _pause(self) -> None:
-        assert self.question  # noqa: S101  JobReport.ask has set it
-        try:
-            self.context.pipeline.ask(self.job_id, self.phase, self.lease.token, self.question)
-        except LeaseLost as lost:
-            log.warning("a late question is not asked: %s", lost)
-
     def _fail(self, error: ScriptoriumError) -> None:
         body = JobError(code=error.code, message=str(error), param=error.param, next_step=error.next_step)
         try:
@@ -261,7 +254,8 @@ class JobReport:
         """Add numbers to the job's story and remember them as its progress."""
         known = {name: value for name, value in data.items() if value is not None}
         self._store.jobs.set_progress(self._job_id, known)
-        event = Event(created_at=int(time.time()), type=EventType.METRICS, message=text, data=dict(known))
+        finite = {name: value for name, value in known.items() if math.isfinite(value)}  # JSON has no NaN
+        event = Event(created_at=int(time.time()), type=EventType.METRICS, message=text, data=dict(finite))
         self._store.events.append(self._job_id, event)
         if "eta_seconds" in known:
             self._expect(int(time.time() + known["eta_seconds"]))
@@ -277,14 +271,15 @@ class JobReport:
 
     def ask(self, decision: Decision) -> str:
         """The answer that was given, or the recommended one where the recipe says so; else the job pauses."""
-        job = self._store.jobs.get(self._job_id)
+        job, attempt = self._store.jobs.get(self._job_id), self._attempt
         known = job.decisions.get(decision.kind)
         if known and known.answer:
             return known.answer
+        pipeline, claim = attempt.context.pipeline, (self._job_id, attempt.phase, attempt.lease.token)
         if getattr(job.recipe.decisions, decision.kind) == "auto":
-            self.message(f"[DECISION] {decision.question} Taken as recommended: {decision.recommended}", Level.WARN)
+            pipeline.decide(*claim, decision)
             return decision.recommended
-        self._attempt.question = decision
+        pipeline.ask(*claim, decision)
         raise DecisionNeeded(decision.question)
 
     def check(self) -> None:

@@ -105,8 +105,7 @@ class Pipeline:
 
         def change(job: Job) -> Job:
             guard(job, phase, attempt)
-            decisions = {**job.decisions, decision.kind: decision}
-            return _excused(job, phase).model_copy(update={"decisions": decisions, "status": Status.PAUSED})
+            return _decided(_excused(job, phase), decision).model_copy(update={"status": Status.PAUSED})
 
         job = self._record(job_id, change)
         told = decision.model_dump(mode="json")
@@ -116,12 +115,25 @@ class Pipeline:
             self.say(job, f"[DECISION] scriptorium decide {job_id} {option.name}: {option.meaning}{hint}", Level.WARN)
         return job
 
+    def decide(self, job_id: str, phase: Phase, attempt: int, decision: Decision) -> Job:
+        """Take the recommended answer, as the recipe wants; raises LeaseLost for a stale attempt."""
+        taken = decision.model_copy(update={"answer": decision.recommended, "answered_by": "policy"})
+
+        def change(job: Job) -> Job:
+            guard(job, phase, attempt)
+            return _decided(job, taken)
+
+        job = self._record(job_id, change)
+        text = f"[DECISION] {taken.question} {taken.reason} Taken as recommended: {taken.answer}"
+        self.say(job, text, Level.WARN, **taken.model_dump(mode="json"))
+        return job
+
     def answer(self, job_id: str, kind: DecisionKind, answer: str) -> Job:
         """Record a person's answer and take the phase up again; raises Conflict or InvalidRequest."""
 
         def change(job: Job) -> Job:
-            decided = _answered(job, kind, answer)
-            return job.model_copy(update={"decisions": decided, "status": waiting_status(job.phase)})
+            decided = _decided(job, _answered(job, kind, answer))
+            return decided.model_copy(update={"status": waiting_status(job.phase)})
 
         job = self._record(job_id, change)
         self.say(job, f"[DECISION] {kind}: {answer}")
@@ -162,14 +174,18 @@ def _excused(job: Job, phase: Phase) -> Job:
     return job.model_copy(update={"excused": {**job.excused, phase: job.excused.get(phase, 0) + 1}})
 
 
-def _answered(job: Job, kind: DecisionKind, answer: str) -> dict[DecisionKind, Decision]:
-    """A job's decisions with one answered by a person."""
+def _decided(job: Job, decision: Decision) -> Job:
+    """The job with a decision, asked or answered."""
+    return job.model_copy(update={"decisions": {**job.decisions, decision.kind: decision}})
+
+
+def _answered(job: Job, kind: DecisionKind, answer: str) -> Decision:
+    """A job's open question with a person's answer; raises Conflict or InvalidRequest."""
     asked = job.decisions.get(kind)
     if asked is None or asked.answer or job.status is not Status.PAUSED:
         raise Conflict(f"{job.id} does not wait for an answer to {kind}.", param="kind")
     names = [option.name for option in asked.options]
     if answer not in names:
-        raise InvalidRequest(
-            f"{answer!r} is no answer to {kind}.", param="answer", next_step=f"One of: {', '.join(names)}."
-        )
-    return {**job.decisions, kind: asked.model_copy(update={"answer": answer, "answered_by": "person"})}
+        step = f"One of: {', '.join(names)}."
+        raise InvalidRequest(f"{answer!r} is no answer to {kind}.", param="answer", next_step=step)
+    return asked.model_copy(update={"answer": answer, "answered_by": "person"})

@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--gpu", action="store_true", help="the board of GPU hosts, too")
     parser.add_argument("--hours", type=float, default=HOURS, help="how far to look back")
     asked = parser.parse_args()
-    outcome = check(Prometheus(asked.address), gpu=asked.gpu, hours=asked.hours)
+    outcome = check(Prometheus.reach(asked.address), gpu=asked.gpu, hours=asked.hours)
     sys.stdout.writelines(f"{line}\n" for line in [*outcome.missing, str(outcome)])
     sys.exit(0 if outcome.complete else 1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -49,6 +50,18 @@ class Prometheus:
 
     def __init__(self, address: str, transport: httpx.BaseTransport | None = None) -> None:
         self._client = httpx.Client(base_url=address.rstrip("/"), timeout=30, trust_env=False, transport=transport)
+
+    @classmethod
+    def reach(cls, address: str) -> Prometheus:
+        """The one at an address; ends the program with a sentence where none answers there."""
+        try:
+            made = cls(address)
+            made._client.get("/-/ready").raise_for_status()
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            sys.exit(
+                f"No Prometheus answers at {address} ({error}). Is the profile monitoring up? See docs/monitoring.md."
+            )
+        return made
 
     def instant(self, expr: str, window: Window) -> list[Series]:
         """The value at the window's end; raises ValueError where Prometheus refuses the query."""

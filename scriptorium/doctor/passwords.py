@@ -11,6 +11,8 @@ from scriptorium.doctor.probe import Probe
 
 LABEL = "compose values"
 BASE = "deploy/compose/base.yaml"  # what the others extend
+MADE = ("REDIS_PASSWORD", "GRAFANA_PASSWORD")  # by deploy/env.sh
+WORKER = "WORKER_NAME"  # only compose.worker.yaml requires it
 REQUIRED = re.compile(r"\$\{(\w+):?\?")
 
 
@@ -23,7 +25,7 @@ def check_passwords(subject: Subject) -> Iterator[Finding]:
     names = required("\n".join(texts))
     missing = [name for name in names if not value(subject.probe, name)]
     if missing:
-        yield warn(LABEL, f"`docker compose up` needs {', '.join(missing)} in .env", make(subject.probe, missing))
+        yield warn(LABEL, f"`docker compose up` needs {', '.join(missing)} in .env", make(names, missing))
     else:
         yield ok(LABEL, f"{', '.join(names) or 'none'} set")
 
@@ -41,10 +43,8 @@ def required(compose: str) -> list[str]:
     return list(dict.fromkeys(REQUIRED.findall("\n".join(lines))))
 
 
-def make(probe: Probe, missing: list[str]) -> str:
-    """Commands that set them; a whole .env where there is none."""
-    if not probe.exists(".env"):
-        return "sh deploy/env.sh   # writes .env with fresh passwords"
-    made = [f"echo {name}=$(openssl rand -hex 24) >> .env" for name in missing if name.endswith("PASSWORD")]
-    asked = [f"echo {name}=... >> .env   # see docs/operations.md" for name in missing if not name.endswith("PASSWORD")]
-    return "\n".join([*made, *asked])
+def make(names: list[str], missing: list[str]) -> str:
+    """Commands that set what is missing of the required names; a second machine's are all given by the first."""
+    made = [] if WORKER in names else [name for name in missing if name in MADE]
+    asked = [f"echo {name}=... >> .env   # see docs/operations.md" for name in missing if name not in made]
+    return "\n".join([*(["sh deploy/env.sh   # adds what is missing to .env"] if made else []), *asked])

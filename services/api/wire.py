@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from scriptorium.contracts import Checkpoint, Event, EventType, Job, StoredFile
@@ -57,7 +58,7 @@ def render_job(job: Job, progress: dict[str, float], position: int | None) -> Bo
             "phase": job.phase,
             "recipe": job.recipe.name,
             "attempts": job.attempts,
-            "progress": progress,
+            "progress": {name: value for name, value in progress.items() if math.isfinite(value)},  # JSON has no NaN
             "queue_position": position,
             "decision": next((asked.kind for asked in job.decisions.values() if not asked.answer), None),
         },

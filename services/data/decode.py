@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import ftfy
 from charset_normalizer import from_bytes
 
-from scriptorium.contracts import Finding
+from scriptorium.contracts import Finding, Severity
 
 WESTERN = "cp1252"
 WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -59,5 +59,10 @@ def note_replacements(text: str, place: str) -> Iterator[Finding]:
     first = text.find(REPLACEMENT)
     if first >= 0:
         lost, line = text.count(REPLACEMENT), text.count("\n", 0, first) + 1
-        seen = f"{lost} character(s) were lost in an earlier conversion (U+FFFD); put them back by hand"
-        yield Finding(code="replacement_character", place=f"{place}:{line}", message=seen)
+        yield Finding(
+            code="replacement_character",
+            place=f"{place}:{line}",
+            message=f"{lost} character(s) were lost in an earlier conversion (U+FFFD)",
+            severity=Severity.DEBATABLE,
+            next_step="Convert the original again as UTF-8, or put the characters back by hand.",
+        )

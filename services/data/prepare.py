@@ -19,6 +19,7 @@ from services.data import check
 from services.data.chapters import Chapter, make_unique
 from services.data.chunk import Count
 from services.data.clean import clean_book, clean_passage
+from services.data.doubts import settle
 from services.data.passage import Passage, add_briefs, cut_chapter, measure
 from services.data.read import Manuscript, read_manuscript
 from services.data.reference import collect_references
@@ -49,11 +50,13 @@ def prepare_manuscript(request: PrepareRequest, folder: Path, report: Report) ->
     paragraphs = [paragraph for passage in passages for paragraph in passage.text.split("\n\n")]
     splits[REFERENCE], left_out = collect_references(request, paragraphs, count, report)
     misfits = check.find_misfits(passages, request.chunking, manuscript.curated)
+    found = [*manuscript.findings, *findings, *uneven, *left_out, *misfits]
+    settle(found, len(passages), report)
     result = PrepareResult(
         words=cut.words,
         chapters=cut.chapters,
         splits={name: check.token_statistics(chosen) for name, chosen in {"all": passages, **splits}.items() if chosen},
-        findings=[*manuscript.findings, *findings, *uneven, *left_out, *misfits],
+        findings=found,
     )
     check.check_written(folder, write_dataset(folder, {name: rows for name, rows in splits.items() if rows}, result))
     tell_result(result, report)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import yaml
 
 from scriptorium.chat import chat_tokenizer
-from scriptorium.checkpoints import best_checkpoint, whole_checkpoints
+from scriptorium.checkpoints import best_checkpoint, finite, whole_checkpoints
 from scriptorium.child import Child, tail
-from scriptorium.contracts import TrainRequest, TrainResult
+from scriptorium.contracts import Checkpoint, Level, TrainRequest, TrainResult
 from scriptorium.dataset import Row, read_rows, write_rows
 from scriptorium.errors import (
     EnvironmentMissing,
@@ -92,16 +93,28 @@ def conclude(folder: Path, progress: Progress, training: Training, report: Repor
     shutil.rmtree(folder / "prepared", ignore_errors=True)  # Axolotl's cache of the tokenised rows
     best = best_checkpoint(checkpoints)
     losses = [line["loss"] for line in lines if "loss" in line]
+    check_diverged(losses, best, training, report)
     tokens = max((int(line.get("tokens/trainable", 0)) for line in lines), default=0)
     report.message(f"[TRAIN] Training complete, best checkpoint: checkpoint-{best.step}", **best.model_dump())
     return TrainResult(
         checkpoints=checkpoints,
-        first_loss=losses[0] if losses else None,
-        last_loss=losses[-1] if losses else None,
+        first_loss=finite(losses[0]) if losses else None,
+        last_loss=finite(losses[-1]) if losses else None,
         steps=checkpoints[-1].step,
         trained_tokens=tokens,
         seconds=round(seconds, 1),
     )
+
+
+def check_diverged(losses: Sequence[float], best: Checkpoint, training: Training, report: Report) -> None:
+    """Raise TrainingFailed where the loss became NaN and no checkpoint from before is known to be good."""
+    if not losses or finite(losses[-1]) is not None:
+        return
+    step = next(step for step, loss in enumerate(losses, start=1) if finite(loss) is None)
+    told = f"The loss is no number from step {step} on ({describe(training)}, learning rate {training.learning_rate:g})"
+    if best.dev_loss is None:
+        raise TrainingFailed(f"{told}.", next_step="Halve learning_rate in the recipe, then create the job again.")
+    report.message(f"[TRAIN] {told}; checkpoint-{best.step} is from before.", Level.WARN)
 
 
 def explain(folder: Path, training: Training, progress: Progress) -> TrainingFailed | OutOfMemory:

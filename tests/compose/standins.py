@@ -53,8 +53,8 @@ def python_image(docker: str) -> None:
     settings = {"SSL_CERT_FILE": f"/{CERTIFICATES}", "PIP_CERT": f"/{CERTIFICATES}"}
     wheels = os.environ.get("UV_FIND_LINKS") or os.environ.get("PIP_FIND_LINKS")
     if wheels and Path(wheels).is_dir():
-        shutil.copytree(wheels, root / "opt/wheels")
-        settings["UV_FIND_LINKS"] = "/opt/wheels"
+        shutil.copytree(wheels, root / "wheels")
+        settings["UV_FIND_LINKS"] = "/wheels"
     load(docker, root, "standin/python", f"ENV {' '.join(f'{name}={value}' for name, value in settings.items())}")
 
 

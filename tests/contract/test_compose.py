@@ -137,3 +137,11 @@ def test_the_environment_file_has_fresh_passwords_and_the_parts_for_this_machine
     assert write() == first, "an .env that is there is kept"
     (tmp_path / ".env").unlink()
     assert write()["REDIS_PASSWORD"] != first["REDIS_PASSWORD"]
+    (tmp_path / ".env").write_text("GRAFANA_PASSWORD=mine\nREDIS_PASSWORD=\nOTHER=1")
+    completed = write()
+    assert (completed["GRAFANA_PASSWORD"], completed["OTHER"], completed["COMPOSE_FILE"]) == (
+        "mine",
+        "1",
+        first["COMPOSE_FILE"],
+    )
+    assert len(completed["REDIS_PASSWORD"]) == 32, "what an .env lacks is added to it"

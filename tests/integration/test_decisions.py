@@ -97,7 +97,11 @@ def test_a_recipe_may_take_the_recommended_answer_by_itself(context: Context) ->
     answers: list[str] = []
     ask(context, answers)
     assert answers == ["go_on"]
-    assert context.store.jobs.get("ftjob-1").phase is Phase.TRAIN
+    job = context.store.jobs.get("ftjob-1")
+    assert job.phase is Phase.TRAIN
+    taken = job.decisions[DecisionKind.DATA_QUALITY]
+    assert (taken.answer, taken.answered_by) == ("go_on", "policy")
+    assert "excused" not in job.model_dump(exclude_defaults=True)
 
 
 def test_a_question_survives_the_loss_of_redis(context: Context) -> None:
@@ -164,9 +168,10 @@ def test_every_kind_of_question_has_a_policy() -> None:
     assert set(Decisions.model_fields) == set(DecisionKind)
 
 
-def test_by_hand_the_recommended_answer_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
-    assert SilentReport().ask(QUESTION) == ConsoleReport().ask(QUESTION) == "go_on"
-    assert "Going on as recommended: go_on" in capsys.readouterr().err
+def test_by_hand_the_work_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = QUESTION.model_copy(update={"recommended": "stop"})
+    assert SilentReport().ask(asked) == ConsoleReport().ask(asked) == "go_on"
+    assert "Recommended: stop. Going on: train on it." in capsys.readouterr().err
 
 
 def test_a_decision_recommends_one_of_its_options() -> None:

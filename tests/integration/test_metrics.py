@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import math
 import socket
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,10 +17,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from standins import BASE, Sent, serving
 
 from scriptorium import metrics
-from scriptorium.contracts import Hyperparameters, Job, JobError, Phase, Status
+from scriptorium.contracts import Hyperparameters, Job, JobError, Phase, PrepareRequest, PrepareResult, Status
 from scriptorium.files import Files
-from scriptorium.phase import Context, claim
+from scriptorium.phase import Context, claim, run_phase
 from scriptorium.recipe import Recipe
+from scriptorium.report import Report
 from scriptorium.store.leases import GPU, phase_lease
 from scriptorium.store.serving import Engine
 from services.api.application import create_app
@@ -151,3 +154,20 @@ def test_engines_are_targets_for_prometheus(context: Context, http: httpx.Client
         {"targets": ["server:9001"], "labels": {"model": "meta-llama/base"}},
         {"targets": ["server:9002"], "labels": {"model": "ft:tiny:scriptorium::2"}},
     ]
+
+
+def test_a_loss_that_is_no_number_reaches_prometheus_and_breaks_no_json(
+    context: Context, job: Job, http: httpx.Client
+) -> None:
+    def work(request: PrepareRequest, folder: Path, report: Report) -> PrepareResult:
+        report.metrics("[TRAIN] Step 3/9: training loss=nan", step=3, train_loss=math.nan, gradient_norm=math.inf)
+        return PrepareResult(words=1, chapters=1, splits={})
+
+    run_phase(job.id, Phase.PREPARE, work, context=context)
+    (loss,) = Scrape(http).find("training_loss", job_id=job.id)
+    assert math.isnan(loss)
+    progress = http.get(f"/v1/fine_tuning/jobs/{job.id}").json()["scriptorium"]["progress"]
+    assert progress["step"] == 3
+    assert {"train_loss", "gradient_norm"} & set(progress) == set()
+    told = http.get(f"/v1/fine_tuning/jobs/{job.id}/events").json()["data"]
+    assert {"step": 3} in [event["data"] for event in told]

@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--gpu", action="store_true", help="the board of GPU hosts, too")
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
-    prometheus, window = Prometheus(asked.address), Window.until_now(asked.minutes * 60, points=720)
+    prometheus, window = Prometheus.reach(asked.address), Window.until_now(asked.minutes * 60, points=720)
     for board in boards(gpu=asked.gpu):
         path = asked.folder / f"{board['title'].lower()}.png"
         draw(prometheus, board, window).figure.savefig(path, metadata={"Software": None})

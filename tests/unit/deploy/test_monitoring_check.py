@@ -131,3 +131,9 @@ def test_the_exported_boards_are_read_from_their_folders() -> None:
     assert [board["title"] for board in live.boards()] == ["Serving", "System", "Training", "Voice"]
     assert [board["title"] for board in live.boards(gpu=True)][-1] == "GPU"
     assert all(json.dumps(board) for board in live.boards())
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1", "http://[bad"])
+def test_an_address_without_a_prometheus_ends_with_a_sentence(address: str) -> None:
+    with pytest.raises(SystemExit, match="No Prometheus answers at"):
+        Prometheus.reach(address)

@@ -11,7 +11,7 @@ import pytest
 
 from scriptorium import manifest
 from scriptorium.child import Child
-from scriptorium.contracts import TrainRequest
+from scriptorium.contracts import Checkpoint, TrainRequest
 from scriptorium.dataset import Row, write_rows
 from scriptorium.errors import Cancelled, EnvironmentMissing, Interrupted, InvalidRecipe, OutOfMemory, TrainingFailed
 from scriptorium.recipe import Training
@@ -154,3 +154,29 @@ def test_a_shutdown_waits_for_a_checkpoint(tmp_path: Path) -> None:
         saved.result(timeout=5)
     assert time.monotonic() - began < 8
     assert child.wait(timedelta(seconds=1)) is not None
+
+
+NAN = float("nan")
+
+
+def checkpoint(dev_loss: float | None) -> Checkpoint:
+    return Checkpoint(step=2, created_at=0, dev_loss=dev_loss)
+
+
+def test_a_loss_that_is_no_number_fails_with_the_step_and_what_to_change() -> None:
+    with pytest.raises(TrainingFailed, match=r"no number from step 3 on .*learning rate 0\.0002") as failed:
+        train.check_diverged([3.1, 3.0, NAN, NAN], checkpoint(None), Training(), SilentReport())
+    assert failed.value.next_step == "Halve learning_rate in the recipe, then create the job again."
+
+
+def test_a_good_checkpoint_from_before_is_kept() -> None:
+    report = SilentReport()
+    train.check_diverged([3.1, 3.0, float("inf")], checkpoint(2.9), Training(), report)
+    assert report.messages[0].endswith("checkpoint-2 is from before.")
+
+
+@pytest.mark.parametrize("losses", [[], [3.1], [NAN, 3.0]])
+def test_a_training_that_ends_with_a_number_has_not_diverged(losses: list[float]) -> None:
+    report = SilentReport()
+    train.check_diverged(losses, checkpoint(None), Training(), report)
+    assert report.messages == []
