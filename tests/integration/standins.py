@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from scriptorium.child import wait_until
 
 BASE = "tiny-base"
+TUNED = f"ft:{BASE}:scriptorium:poe:0123"
 WORDS = ("Call ", "me ", "Ishmael.")
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import math
 import socket
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,41 +12,13 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from standins import BASE, Sent, serving
 
 from scriptorium import metrics
-from scriptorium.contracts import Hyperparameters, Job, JobError, Phase, PrepareRequest, PrepareResult, Status
-from scriptorium.files import Files
+from scriptorium.contracts import Job, JobError, Phase, PrepareRequest, PrepareResult, Status
 from scriptorium.phase import Context, claim, run_phase
-from scriptorium.recipe import Recipe
 from scriptorium.report import Report
 from scriptorium.store.leases import GPU, phase_lease
 from scriptorium.store.serving import Engine
-from services.api.application import create_app
-
-
-@pytest.fixture
-def http(context: Context, sent: Sent) -> Iterator[httpx.Client]:
-    """A client of the real application, without the reaper."""
-    app = create_app(context, reaping=False, waiting=sent.waiting)
-    with serving(app) as address, httpx.Client(base_url=address) as client:
-        yield client
-
-
-@pytest.fixture
-def job(context: Context) -> Job:
-    """A submitted job."""
-    file = Files(context.volume.files).add(io.BytesIO(b"Once."), "book.txt", "fine-tune")
-    return context.pipeline.submit(
-        Job(
-            id="ftjob-1",
-            created_at=int(time.time()),
-            model=BASE,
-            training_file=file.id,
-            recipe=Recipe(name="r"),
-            hyperparameters=Hyperparameters(),
-        )
-    )
 
 
 class Scrape:

@@ -1,0 +1,145 @@
+"""Leases on a real Redis-compatible server: one holder at a time, fencing tokens, and what a watcher sees."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from work import SECOND, SOON, look, lose_lease
+
+from scriptorium.child import wait_until
+from scriptorium.contracts import (
+    Job,
+    Phase,
+)
+from scriptorium.errors import LeaseLost
+from scriptorium.phase import Context, claim
+from scriptorium.store.leases import GPU, LeaseState
+
+
+def test_of_many_claimers_one_wins(context: Context, job: Job) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        leases = list(pool.map(lambda _: claim(context, job.id, Phase.PREPARE), range(8)))
+    won = [lease for lease in leases if lease]
+    assert [lease.token for lease in won] == [1]
+    assert context.store.jobs.get(job.id).attempts == {Phase.PREPARE: 1}
+
+
+def test_an_expired_lease_is_claimed_with_a_higher_token(context: Context, job: Job) -> None:
+    quick = Context(
+        context.settings.model_copy(update={"lease_ttl": timedelta(milliseconds=50)}),
+        context.store,
+        context.volume,
+        context.pipeline,
+    )
+    first = claim(quick, job.id, Phase.PREPARE)
+    assert first is not None
+    assert wait_until(lambda: context.store.leases.holder(first.name) is None, SOON)
+    second = claim(context, job.id, Phase.PREPARE)
+    assert second is not None
+    assert second.token == first.token + 1
+    assert context.store.leases.renew(first, SECOND) is False
+    context.store.leases.release(first)
+    assert context.store.leases.holder(second.name) == second.holder
+
+
+def test_a_lease_that_only_expired_is_taken_up_again(context: Context) -> None:
+    lease = context.store.leases.acquire("gpu", "somebody", SECOND)
+    assert lease is not None
+    context.store.client.delete("scriptorium:lease:gpu")
+    assert context.store.leases.renew(lease, SECOND) is True
+    assert context.store.leases.acquire("gpu", "another", SECOND) is None
+
+
+@pytest.mark.parametrize("other", [Phase.TRAIN, Phase.EVALUATE])
+def test_only_the_phase_that_a_job_is_at_can_be_claimed(context: Context, job: Job, other: Phase) -> None:
+    assert claim(context, job.id, other) is None
+    assert claim(context, "ftjob-none", Phase.PREPARE) is None
+
+
+def test_a_stale_attempt_does_not_advance_or_fail_a_job(context: Context, job: Job) -> None:
+    stale = claim(context, job.id, Phase.PREPARE)
+    lose_lease(context, job, Phase.PREPARE)
+    newer = claim(context, job.id, Phase.PREPARE)
+    assert stale is not None
+    assert newer is not None
+    with pytest.raises(LeaseLost):
+        context.pipeline.advance(job.id, Phase.PREPARE, stale.token)
+    assert context.store.jobs.get(job.id).phase is Phase.PREPARE
+    context.pipeline.advance(job.id, Phase.PREPARE, newer.token)
+    assert context.store.jobs.get(job.id).phase is Phase.TRAIN
+    with pytest.raises(LeaseLost):
+        context.pipeline.advance(job.id, Phase.PREPARE, newer.token)  # not twice either
+
+
+# What a watcher sees
+
+
+def test_a_lease_that_was_never_granted_has_no_past(context: Context) -> None:
+    assert look(context, GPU) == LeaseState()
+
+
+def test_a_grant_and_its_renewals_are_remembered(context: Context, job: Job) -> None:
+    lease = claim(context, job.id, Phase.PREPARE)
+    assert lease is not None
+    granted = look(context, lease.name)
+    assert (granted.holder, granted.grants, granted.waited) == (lease.holder, 1, 0)
+    assert granted.granted_at == granted.renewed_at == pytest.approx(time.time(), abs=5)
+    time.sleep(0.02)
+    context.store.leases.renew(lease, SECOND)
+    renewed = look(context, lease.name)
+    assert renewed.granted_at == granted.granted_at
+    assert renewed.renewed_at is not None
+    assert renewed.renewed_at > (granted.renewed_at or 0)
+
+
+def test_the_last_heartbeat_outlives_an_expired_lease_but_not_a_returned_one(context: Context, job: Job) -> None:
+    lease = claim(context, job.id, Phase.PREPARE)
+    assert lease is not None
+    lose_lease(context, job, Phase.PREPARE)
+    expired = look(context, lease.name)
+    assert (expired.holder, expired.renewed_at) == (None, expired.granted_at)
+    newer = claim(context, job.id, Phase.PREPARE)
+    assert newer is not None
+    context.store.leases.release(lease)  # a late one: nothing of the newer one is forgotten
+    context.store.leases.renew(lease, SECOND)
+    assert look(context, lease.name).renewed_at == look(context, lease.name).granted_at
+    context.store.leases.release(newer)
+    returned = look(context, lease.name)
+    assert (returned.holder, returned.grants, returned.renewed_at) == (None, 2, None)
+    assert returned.granted_at is not None
+
+
+def test_whoever_asks_in_vain_waits_until_the_grant(context: Context) -> None:
+    leases = context.store.leases
+    first = leases.acquire(GPU, "the server", SOON)
+    assert first is not None
+    assert look(context, GPU).waited == 0
+    began = time.time()
+    assert leases.acquire(GPU, "ftjob-1", SOON) is None
+    time.sleep(0.1)
+    assert leases.acquire(GPU, "ftjob-1", SOON) is None  # asking again does not begin anew
+    time.sleep(0.1)
+    leases.release(first)
+    second = leases.acquire(GPU, "ftjob-1", SOON)
+    assert second is not None
+    state = look(context, GPU)
+    assert (state.holder, state.grants) == ("ftjob-1", 2)
+    assert 0.2 <= state.waited <= time.time() - began
+    leases.release(second)
+    assert look(context, GPU).waited == state.waited
+    assert leases.acquire(GPU, "ftjob-1", SOON) is not None
+    assert look(context, GPU).waited == 0  # that wait was over
+
+
+def test_a_wait_that_was_given_up_is_forgotten(context: Context) -> None:
+    short = timedelta(milliseconds=50)
+    first = context.store.leases.acquire(GPU, "the server", SOON)
+    assert first is not None
+    assert context.store.leases.acquire(GPU, "ftjob-1", short) is None
+    time.sleep(0.15)
+    context.store.leases.release(first)
+    assert context.store.leases.acquire(GPU, "ftjob-1", SOON) is not None
+    assert look(context, GPU).waited == 0

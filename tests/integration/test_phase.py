@@ -1,0 +1,230 @@
+"""How any phase runs, on a real Redis-compatible server: publish, advance, fail, stop."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import redis
+from standins import Sent
+from work import DONE, SOON, look, lose_lease, never, prepare, story, until_stopped
+
+from scriptorium import phase as phases
+from scriptorium.child import wait_until
+from scriptorium.contracts import (
+    Job,
+    Phase,
+    PrepareRequest,
+    PrepareResult,
+    Status,
+)
+from scriptorium.errors import EnvironmentMissing, InvalidTrainingFile, Problem, StoreUnavailable
+from scriptorium.files import Files
+from scriptorium.phase import Context, claim, run_phase
+from scriptorium.queue import PREPARE, TRAIN
+from scriptorium.reaper import reap
+from scriptorium.report import Report
+from scriptorium.restore import restore_jobs
+from scriptorium.store.leases import GPU, phase_lease
+
+
+def test_a_phase_publishes_and_advances(context: Context, job: Job, sent: Sent) -> None:
+    run_phase(job.id, Phase.PREPARE, prepare, context=context)
+    body = context.volume.published(job.id, Phase.PREPARE)
+    assert body is not None
+    assert body["attempt"] == 1
+    assert set(body["files"]) == {"train.jsonl"}
+    now = context.store.jobs.get(job.id)
+    assert (now.phase, now.status) == (Phase.TRAIN, Status.QUEUED)
+    assert sent.messages == [(PREPARE, job.id), (TRAIN, job.id)]
+    assert "[DATA] 1 example" in story(context, job.id)
+    assert context.store.leases.holder(phase_lease(job.id, Phase.PREPARE)) is None
+    assert list(context.volume.run(job.id).glob("*.tmp")) == []
+
+
+def test_what_was_learned_is_kept_in_the_record(context: Context, job: Job) -> None:
+    run_phase(job.id, Phase.PREPARE, prepare, context=context, learn=lambda job, result, volume: {"trained_tokens": 7})
+    assert context.store.jobs.get(job.id).trained_tokens == 7
+
+
+def test_a_second_delivery_does_nothing(context: Context, job: Job, sent: Sent) -> None:
+    run_phase(job.id, Phase.PREPARE, prepare, context=context)
+    run_phase(job.id, Phase.PREPARE, never, context=context)
+    assert sent.messages == [(PREPARE, job.id), (TRAIN, job.id)]
+
+
+def test_a_phase_that_was_published_before_its_worker_died_is_only_advanced(
+    context: Context, job: Job, sent: Sent
+) -> None:
+    folder = context.volume.attempt(job.id, Phase.PREPARE, 1)
+    body = {"seconds": 2.5, "result": DONE.model_dump(mode="json")}
+    context.volume.publish(job.id, Phase.PREPARE, folder, body)
+    run_phase(job.id, Phase.PREPARE, never, context=context)
+    assert context.store.jobs.get(job.id).phase is Phase.TRAIN
+    assert context.store.jobs.progress(job.id)["phase_seconds/prepare"] == 2.5
+
+
+def test_the_numbers_of_a_phase_are_remembered_and_come_back_with_a_restored_job(context: Context, job: Job) -> None:
+    run_phase(job.id, Phase.PREPARE, prepare, context=context)
+    numbers = context.store.jobs.progress(job.id)
+    assert (numbers["data_words"], numbers["data_findings"]) == (1, 0)
+    assert 0 <= numbers["phase_seconds/prepare"] < 10
+    context.store.client.flushdb()
+    assert restore_jobs(context) == [job.id]
+    assert context.store.jobs.progress(job.id) == numbers
+
+
+def test_a_manifest_of_another_version_does_not_keep_a_job_from_being_restored(context: Context, job: Job) -> None:
+    folder = context.volume.attempt(job.id, Phase.PREPARE, 1)
+    context.volume.publish(job.id, Phase.PREPARE, folder, {"seconds": 2.5, "result": {"pages": 7}})
+    context.store.client.flushdb()
+    assert restore_jobs(context) == [job.id]
+    assert context.store.jobs.progress(job.id) == {}
+
+
+def test_numbers_can_be_remembered_without_a_line_in_the_story(context: Context, job: Job) -> None:
+    def work(request: PrepareRequest, folder: Path, report: Report) -> PrepareResult:
+        report.remember({"curve_loss/35": 2.5})
+        report.remember({})
+        return DONE
+
+    before = story(context, job.id)
+    run_phase(job.id, Phase.PREPARE, work, context=context)
+    assert context.store.jobs.progress(job.id)["curve_loss/35"] == 2.5
+    assert story(context, job.id) == before
+
+
+def test_the_time_of_a_phase_has_no_wait_for_the_gpu_in_it(context: Context, job: Job) -> None:
+    lease = context.store.leases.acquire(GPU, "somebody", SOON)
+    assert lease is not None
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run_phase, job.id, Phase.PREPARE, prepare, context=context, needs_gpu=True)
+        assert wait_until(lambda: context.store.leases.requested(GPU), SOON)
+        time.sleep(0.3)
+        context.store.leases.release(lease)
+        running.result(10)
+    assert context.store.jobs.progress(job.id)["phase_seconds/prepare"] < 0.25
+    assert 0.3 <= look(context, GPU).waited < 5
+
+
+def test_a_failure_ends_the_job_with_code_place_and_next_step(context: Context, job: Job) -> None:
+    def work(request: PrepareRequest, folder: Path, report: Report) -> PrepareResult:
+        problems = [Problem("book.txt, line 3", "is not UTF-8"), Problem("book.txt", "has no chapters")]
+        raise InvalidTrainingFile("The manuscript cannot be read.", problems=problems)
+
+    run_phase(job.id, Phase.PREPARE, work, context=context)
+    now = context.store.jobs.get(job.id)
+    assert now.status is Status.FAILED
+    assert now.finished_at is not None
+    assert now.error is not None
+    assert (now.error.code, now.error.param) == ("invalid_training_file", "book.txt, line 3")
+    assert "has no chapters" in now.error.message
+    assert now.error.next_step is not None
+    assert any(line.startswith("[ERROR] [DATA]") for line in story(context, job.id))
+    assert context.store.jobs.active() == []
+
+
+def test_an_unexpected_failure_is_an_internal_error_without_a_traceback(context: Context, job: Job) -> None:
+    def work(request: PrepareRequest, folder: Path, report: Report) -> PrepareResult:
+        raise ZeroDivisionError("secret")
+
+    run_phase(job.id, Phase.PREPARE, work, context=context)
+    error = context.store.jobs.get(job.id).error
+    assert error is not None
+    assert error.code == "internal_error"
+    assert "secret" not in error.message
+
+
+def test_a_store_that_is_away_is_not_the_jobs_fault(context: Context, job: Job, sent: Sent) -> None:
+    def work(request: PrepareRequest, folder: Path, report: Report) -> PrepareResult:
+        raise redis.ConnectionError("connection refused")
+
+    with pytest.raises(StoreUnavailable):
+        run_phase(job.id, Phase.PREPARE, work, context=context)
+    assert context.store.jobs.get(job.id).status is Status.VALIDATING
+    assert reap(context, lambda task: 0) == [job.id]
+    run_phase(job.id, Phase.PREPARE, prepare, context=context)
+    assert context.store.jobs.get(job.id).phase is Phase.TRAIN
+
+
+def test_a_request_that_cannot_be_made_fails_the_job(context: Context, job: Job) -> None:
+    Files(context.volume.files).delete(job.training_file)
+    run_phase(job.id, Phase.PREPARE, never, context=context)
+    error = context.store.jobs.get(job.id).error
+    assert error is not None
+    assert error.code == "file_not_found"
+
+
+def test_a_cancelled_job_stops_within_heartbeats(context: Context, job: Job) -> None:
+    begun = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run_phase, job.id, Phase.PREPARE, until_stopped(begun), context=context)
+        assert begun.wait(10)
+        context.store.jobs.update(job.id, lambda now: now.model_copy(update={"cancel_requested": True}))
+        running.result(10)
+    assert context.store.jobs.get(job.id).status is Status.CANCELLED
+    assert story(context, job.id)[-1] == "The job was cancelled."
+    assert context.volume.published(job.id, Phase.PREPARE) is None
+
+
+def test_a_job_cancelled_between_claim_and_beginning_stays_cancelled(
+    context: Context, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def claimed_then_cancelled(context: Context, job_id: str, phase: Phase) -> object:
+        lease = claim(context, job_id, phase)
+        context.pipeline.cancelled(job_id)
+        return lease
+
+    monkeypatch.setattr(phases, "claim", claimed_then_cancelled)
+    run_phase(job.id, Phase.PREPARE, never, context=context)
+    assert context.store.jobs.get(job.id).status is Status.CANCELLED
+
+
+def test_a_job_that_has_ended_is_not_cancelled_again(context: Context, job: Job) -> None:
+    context.pipeline.cancelled(job.id)
+    ended = context.pipeline.cancelled(job.id)
+    assert ended.status is Status.CANCELLED
+    assert story(context, job.id).count("The job was cancelled.") == 1
+
+
+def test_a_shutdown_leaves_the_job_for_the_reaper_and_costs_no_attempt(context: Context, job: Job, sent: Sent) -> None:
+    for _ in range(context.settings.max_attempts + 1):
+        begun = threading.Event()
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(run_phase, job.id, Phase.PREPARE, until_stopped(begun), context=context)
+            assert begun.wait(10)
+            phases.shutdown.set()
+            running.result(10)
+        phases.shutdown.clear()
+        assert not context.store.jobs.get(job.id).status.final
+        assert reap(context, sent.waiting) == [job.id]
+    run_phase(job.id, Phase.PREPARE, prepare, context=context)
+    assert context.store.jobs.get(job.id).phase is Phase.TRAIN
+
+
+def test_a_stale_attempt_does_not_publish(context: Context, job: Job) -> None:
+    def work(request: PrepareRequest, folder: Path, report: Report) -> PrepareResult:
+        lose_lease(context, job, Phase.PREPARE)
+        assert claim(context, job.id, Phase.PREPARE) is not None
+        return DONE
+
+    slow = Context(
+        context.settings.model_copy(update={"heartbeat": SOON}), context.store, context.volume, context.pipeline
+    )
+    run_phase(job.id, Phase.PREPARE, work, context=slow)
+    assert context.volume.published(job.id, Phase.PREPARE) is None
+    now = context.store.jobs.get(job.id)
+    assert (now.phase, now.attempts[Phase.PREPARE], now.error) == (Phase.PREPARE, 2, None)
+
+
+def test_a_failure_of_a_stale_attempt_is_not_the_jobs(context: Context, job: Job) -> None:
+    def work(request: PrepareRequest, folder: Path, report: Report) -> PrepareResult:
+        lose_lease(context, job, Phase.PREPARE)
+        assert claim(context, job.id, Phase.PREPARE) is not None
+        raise EnvironmentMissing("too late")
+
+    run_phase(job.id, Phase.PREPARE, work, context=context)
+    assert context.store.jobs.get(job.id).error is None
