@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self, TypeVar
 
+from deploy.monitoring import parts
 from deploy.monitoring.sdk import (
     Builder,
     PromQueryFormat,
@@ -71,7 +72,7 @@ def number(
 ) -> Panel:
     """Show one big number, or the name of the series."""
     panel = _begin(stat.Panel(), title, about, unit, width=width, height=4, steps=steps)
-    panel = panel.mappings(_names(names or {})).no_value(none).text_mode(show).reduce_options(_last_value())
+    panel = panel.mappings(parts.names(names or {})).no_value(none).text_mode(show).reduce_options(parts.last_value())
     panel = panel.graph_mode(common_models.BigValueGraphMode.NONE).color_mode(common_models.BigValueColorMode.VALUE)
     panel = panel.justify_mode(common_models.BigValueJustifyMode.AUTO).show_percent_change(False).wide_layout(True)
     panel = panel.orientation(common_models.VizOrientation.AUTO)
@@ -106,8 +107,8 @@ def chart(
     that match a pattern a colour of their own.
     """
     panel = _begin(timeseries.Panel(), title, about, unit, width=width, height=height, steps=limits or PLAIN)
-    panel = panel.color_scheme(_palette()).legend(_legend()).tooltip(_tooltip()).line_width(2)
-    panel = panel.transformations([_short_names()])
+    panel = panel.color_scheme(parts.palette()).legend(parts.legend()).tooltip(parts.tooltip()).line_width(2)
+    panel = panel.transformations([parts.short_names()])
     panel = (
         panel.fill_opacity(40 if stacked else 8 if low is not None else 0)
         .span_nulls(False)
@@ -128,17 +129,17 @@ def chart(
     if stepped:
         panel = panel.line_interpolation(common_models.LineInterpolation.STEP_AFTER)
     if dashed:
-        panel = panel.override_by_regexp(f"/{dashed}/", _limit_line())
+        panel = panel.override_by_regexp(f"/{dashed}/", parts.limit_line())
     for pattern, colour in (colours or {}).items():
-        panel = panel.override_by_regexp(f"/{pattern}/", [_fixed(colour)])
+        panel = panel.override_by_regexp(f"/{pattern}/", [parts.fixed(colour)])
     return _ask(panel, queries, instant=False)
 
 
 def curves(title: str, about: str, unit: str, query: Query, *, series: str, along: str, label: str, width: int,
            height: int) -> Panel:  # fmt: skip
     """Draw one line per `series` along a label that holds a number: everything on one axis, whenever it happened."""
-    panel = _begin(trend.Panel(), title, about, unit, width=width, height=height).color_scheme(_palette())
-    panel = panel.legend(_legend()).tooltip(_tooltip()).line_width(3).fill_opacity(0).span_nulls(True)
+    panel = _begin(trend.Panel(), title, about, unit, width=width, height=height).color_scheme(parts.palette())
+    panel = panel.legend(parts.legend()).tooltip(parts.tooltip()).line_width(3).fill_opacity(0).span_nulls(True)
     panel = panel.line_interpolation(common_models.LineInterpolation.SMOOTH).decimals(2)
     panel = panel.show_points(common_models.VisibilityMode.ALWAYS).point_size(5)
     axis = f"{along}\\{series}"
@@ -151,7 +152,7 @@ def curves(title: str, about: str, unit: str, query: Query, *, series: str, alon
             models.DynamicConfigValue("max", 100),
         ],
     )
-    changes = [*_matrix(column=series, row=along), *_ascending(axis), _short_names()]
+    changes = [*parts.matrix(column=series, row=along), *parts.ascending(axis), parts.short_names()]
     return _ask(panel.transformations(changes), [query], instant=True, as_table=True)
 
 
@@ -159,10 +160,10 @@ def timeline(
     title: str, about: str, *queries: Query, names: Mapping[int, tuple[str, str]], width: int, height: int
 ) -> Panel:
     """Draw which state each series was in, as coloured bars over time."""
-    panel = _begin(statetimeline.Panel(), title, about, "none", width=width, height=height).mappings(_names(names))
-    panel = panel.legend(_legend()).tooltip(_tooltip()).merge_values(True).row_height(0.8).line_width(0)
+    panel = _begin(statetimeline.Panel(), title, about, "none", width=width, height=height).mappings(parts.names(names))
+    panel = panel.legend(parts.legend()).tooltip(parts.tooltip()).merge_values(True).row_height(0.8).line_width(0)
     panel = panel.show_value(common_models.VisibilityMode.AUTO).fill_opacity(85)
-    panel = panel.align_value(common_models.TimelineValueAlignment.CENTER).transformations([_short_names()])
+    panel = panel.align_value(common_models.TimelineValueAlignment.CENTER).transformations([parts.short_names()])
     return _ask(panel, queries, instant=False)
 
 
@@ -180,13 +181,13 @@ def bars(
     panel = (
         _begin(bargauge.Panel(), title, about, unit, width=width, height=height, steps=steps)
         .min(0)
-        .reduce_options(_last_value())
+        .reduce_options(parts.last_value())
     )
     panel = panel.display_mode(common_models.BarGaugeDisplayMode.BASIC).show_unfilled(True)
     panel = panel.value_mode(common_models.BarGaugeValueMode.COLOR).orientation(common_models.VizOrientation.HORIZONTAL)
     panel = panel.name_placement(common_models.BarGaugeNamePlacement.LEFT).sizing(common_models.BarGaugeSizing.AUTO)
-    panel = panel.min_viz_height(16).min_viz_width(8).max_viz_height(36).legend(_no_legend())
-    panel = panel.transformations([_short_names()])
+    panel = panel.min_viz_height(16).min_viz_width(8).max_viz_height(36).legend(parts.no_legend())
+    panel = panel.transformations([parts.short_names()])
     return _ask(panel if decimals is None else panel.decimals(decimals), queries, instant=True)
 
 
@@ -205,7 +206,9 @@ def groups(
 ) -> Panel:
     """Draw a group of bars per `row`: one bar, or one part of the bar, per `column`, in the order of the colours."""
     panel = (
-        _begin(barchart.Panel(), title, about, unit, width=width, height=height).legend(_legend()).tooltip(_tooltip())
+        _begin(barchart.Panel(), title, about, unit, width=width, height=height)
+        .legend(parts.legend())
+        .tooltip(parts.tooltip())
     )
     across = common_models.VizOrientation.HORIZONTAL if stacked else common_models.VizOrientation.VERTICAL
     panel = panel.orientation(across).group_width(0.75).bar_width(0.92).fill_opacity(85).line_width(0)
@@ -213,9 +216,9 @@ def groups(
     panel = panel.show_value(common_models.VisibilityMode.NEVER if stacked else common_models.VisibilityMode.AUTO)
     panel = panel.x_tick_label_rotation(0).x_tick_label_max_length(12).full_highlight(False).decimals(1)
     for series, colour in colours.items():
-        panel = panel.override_by_name(series, [_fixed(colour)])
+        panel = panel.override_by_name(series, [parts.fixed(colour)])
     order = {f"{row}\\{column}": 0, **{series: place for place, series in enumerate(colours, start=1)}}
-    changes = [*_matrix(column=column, row=row), _organize(order, {f"{row}\\{column}": "run"})]
+    changes = [*parts.matrix(column=column, row=row), parts.organize(order, {f"{row}\\{column}": "run"})]
     return _ask(panel.transformations(changes), [query], instant=True, as_table=True)
 
 
@@ -243,7 +246,7 @@ def rows(title: str, about: str, *columns: Column, key: str, called: str, width:
         if column.decimals is not None:
             written.append(models.DynamicConfigValue("decimals", column.decimals))
         panel = panel.override_by_name(column.title, written)
-    changes = [models.DataTransformerConfig("merge", options={}), _organize(order, names, hidden=("Time",))]
+    changes = [models.DataTransformerConfig("merge", options={}), parts.organize(order, names, hidden=("Time",))]
     queries = [Query(column.expr) for column in columns]
     return _ask(panel.transformations(changes), queries, instant=True, as_table=True)
 
@@ -270,7 +273,7 @@ def matrix(
     )
     places = {f"{row}\\{column}": 0, **{name: place for place, name in enumerate(order, start=1)}}
     panel = panel.override_by_name("run", [models.DynamicConfigValue("custom.minWidth", 240)])
-    changes = [*_matrix(column=column, row=row), _organize(places, {f"{row}\\{column}": "run"})]
+    changes = [*parts.matrix(column=column, row=row), parts.organize(places, {f"{row}\\{column}": "run"})]
     return _ask(panel.transformations(changes), [query], instant=True, as_table=True)
 
 
@@ -292,74 +295,3 @@ def _ask(panel: _B, queries: Sequence[Query], *, instant: bool, as_table: bool =
             target = target.format(PromQueryFormat.TABLE)
         panel = panel.with_target(target.interval(query.every) if query.every else target)
     return panel
-
-
-def _names(names: Mapping[int, tuple[str, str]]) -> list[models.ValueMapping]:
-    results = {
-        str(value): models.ValueMappingResult(text=text, color=colour, index=place)
-        for place, (value, (text, colour)) in enumerate(names.items())
-    }
-    return [models.ValueMap(options=results)] if results else []
-
-
-def _matrix(column: str, row: str) -> list[models.DataTransformerConfig]:
-    options = {"columnField": column, "rowField": row, "valueField": "Value", "emptyValue": "null"}
-    return [models.DataTransformerConfig("groupingToMatrix", options=options)]
-
-
-def _ascending(field: str) -> list[models.DataTransformerConfig]:
-    """Labels are text: make a field of them numbers, in ascending order."""
-    convert = {"conversions": [{"targetField": field, "destinationType": "number"}], "fields": {}}
-    order = {"fields": {}, "sort": [{"field": field, "desc": False}]}
-    return [
-        models.DataTransformerConfig("convertFieldType", options=convert),
-        models.DataTransformerConfig("sortBy", options=order),
-    ]
-
-
-def _organize(
-    order: Mapping[str, int], names: Mapping[str, str], hidden: Sequence[str] = ()
-) -> models.DataTransformerConfig:
-    options = {"indexByName": order, "renameByName": names, "excludeByName": dict.fromkeys(hidden, True)}
-    return models.DataTransformerConfig("organize", options=options)
-
-
-def _short_names() -> models.DataTransformerConfig:
-    """In a legend six letters of a job's id are enough; tables have all of it."""
-    return models.DataTransformerConfig(
-        "renameByRegex", options={"regex": r"ftjob-(\w{6})\w*(.*)", "renamePattern": "$1$2"}
-    )
-
-
-def _limit_line() -> list[models.DynamicConfigValue]:
-    return [
-        models.DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [8, 6]}),
-        models.DynamicConfigValue("custom.fillOpacity", 0),
-        _fixed("red"),
-    ]
-
-
-def _fixed(colour: str) -> models.DynamicConfigValue:
-    return models.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": colour})
-
-
-def _palette() -> dashboard.FieldColor:
-    return dashboard.FieldColor().mode(models.FieldColorModeId.PALETTE_CLASSIC)
-
-
-def _last_value() -> common.ReduceDataOptions:
-    return common.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False)
-
-
-def _legend() -> common.VizLegendOptions:
-    legend = common.VizLegendOptions().display_mode(common_models.LegendDisplayMode.LIST).calcs([])
-    return legend.placement(common_models.LegendPlacement.BOTTOM).show_legend(True)
-
-
-def _no_legend() -> common.VizLegendOptions:
-    return _legend().show_legend(False)
-
-
-def _tooltip() -> common.VizTooltipOptions:
-    tooltip = common.VizTooltipOptions().mode(common_models.TooltipDisplayMode.MULTI)
-    return tooltip.sort(common_models.SortOrder.DESCENDING)
