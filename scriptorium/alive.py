@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 EVERY = 5.0  # seconds; the health checks allow four of them
 
 
-def show_life(path: Path, able: Callable[[], bool]) -> None:
+def show_life(path: Path, able: Callable[[], bool], every: float = EVERY) -> None:
     """Touch `path` in a thread for as long as the process lives, whenever it is `able` to work."""
 
     def beat() -> None:
-        pause = threading.Event()
         while True:
             if able():
                 path.touch()
-            pause.wait(EVERY)
+            time.sleep(every)
 
     threading.Thread(target=beat, name="alive", daemon=True).start()

@@ -76,7 +76,7 @@ def answers() -> bool:
         with app().connection_for_read() as connection:
             connection.ensure_connection(max_retries=1, timeout=5)
             return True
-    except OperationalError:
+    except OperationalError:  # all that kombu makes of a Redis that is away, loads or refuses
         return False
 
 
