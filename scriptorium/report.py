@@ -64,9 +64,9 @@ class SilentReport:
         self.checkpoints.append(checkpoint)
 
     def ask(self, decision: Decision) -> str:
-        """Take the recommended answer."""
+        """Go on."""
         self.messages.append(decision.question)
-        return decision.recommended
+        return decision.options[0].name
 
     def check(self) -> None:
         """Never stop."""
@@ -84,7 +84,8 @@ class ConsoleReport(SilentReport):
         print(text, file=sys.stderr, flush=True)
 
     def ask(self, decision: Decision) -> str:
-        """Print the question and take the recommended answer: by hand there is nobody to wait for."""
-        print(f"{decision.question} {decision.reason}\nGoing on as recommended: {decision.recommended}",
+        """Print the question and go on: by hand nothing is lost by it, and there is nobody to wait for."""
+        going = decision.options[0]
+        print(f"{decision.question} {decision.reason}\nRecommended: {decision.recommended}. Going on: {going.meaning}.",
               file=sys.stderr, flush=True)  # fmt: skip
-        return decision.recommended
+        return going.name

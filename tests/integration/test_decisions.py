@@ -164,9 +164,10 @@ def test_every_kind_of_question_has_a_policy() -> None:
     assert set(Decisions.model_fields) == set(DecisionKind)
 
 
-def test_by_hand_the_recommended_answer_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
-    assert SilentReport().ask(QUESTION) == ConsoleReport().ask(QUESTION) == "go_on"
-    assert "Going on as recommended: go_on" in capsys.readouterr().err
+def test_by_hand_the_work_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = QUESTION.model_copy(update={"recommended": "stop"})
+    assert SilentReport().ask(asked) == ConsoleReport().ask(asked) == "go_on"
+    assert "Recommended: stop. Going on: train on it." in capsys.readouterr().err
 
 
 def test_a_decision_recommends_one_of_its_options() -> None:

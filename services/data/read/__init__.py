@@ -1,0 +1,10 @@
+"""A manuscript as it arrives: books, curated passages or ready rows; one file, a folder or a .zip.
+
+Nothing is ever extracted to disk; a name inside an archive is only a label. A reader takes one file and tells its
+parts; what it cannot read is a problem with a place, and everything is charged to one budget.
+"""
+
+from services.data.read.gather import read_manuscript
+from services.data.read.manuscript import Example, Manuscript, Part, Section
+
+__all__ = ["Example", "Manuscript", "Part", "Section", "read_manuscript"]
