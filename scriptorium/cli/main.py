@@ -99,7 +99,9 @@ def logs(
 
 @app.command()
 def run(
-    book: Annotated[Path, typer.Argument(help="A .txt book, a .zip, or a folder of chunk_*.txt files.")],
+    book: Annotated[
+        Path, typer.Argument(help="A book (.txt, .md, .docx, .epub, .html), rows (.jsonl), or a .zip or folder.")
+    ],
     model: Model = None,
     recipe: RecipeName = None,
     suffix: Annotated[str | None, typer.Option("--suffix", "-s", help="Part of the tuned model's name.")] = None,
@@ -231,7 +233,12 @@ def doctor(
 
 @app.command()
 def prepare(
-    book: Annotated[Path, typer.Argument(help="A .txt book, a .zip, or a folder of chunk_*.txt files.", exists=True)],
+    book: Annotated[
+        Path,
+        typer.Argument(
+            help="A book (.txt, .md, .docx, .epub, .html), rows (.jsonl), or a .zip or folder.", exists=True
+        ),
+    ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A new folder; or a new .jsonl file, for the rows alone.")
     ] = None,

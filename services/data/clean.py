@@ -11,11 +11,10 @@ from dataclasses import replace
 from typing import Protocol
 
 from services.data.chapters import FEWEST_WORDS, Chapter, find_chapters
-from services.data.decode import REPAIR
 from services.data.headings import Kind, classify
 from services.data.layout import Layout, join_blocks, read_layout, split_lines
 from services.data.markup import Source, drop_markup
-from services.data.mojibake import SUSPECT, find_mended
+from services.data.mojibake import REPAIR, SUSPECT, find_mended
 from services.data.pages import find_furniture
 from services.data.steps import Cleaning, Step
 from services.data.vocabulary import read_vocabulary

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-import ftfy
 from charset_normalizer import from_bytes
 
 from scriptorium.contracts import Finding
@@ -21,7 +20,6 @@ from scriptorium.contracts import Finding
 WESTERN = "cp1252"
 WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 REPLACEMENT = "\ufffd"
-REPAIR = ftfy.TextFixerConfig(uncurl_quotes=False, unescape_html=True)
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 OTHER_ENDS = re.compile("\r\n?|[\u2028\u2029\x85]")
 SLICE = 1 << 18  # characters that are decoded at once

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import ftfy
 
+REPAIR = ftfy.TextFixerConfig(uncurl_quotes=False, unescape_html=True)  # quotes and dashes stay as they are
 # Whatever ftfy mends has a character that is not one of these: mojibake has a letter or sign besides quotes and dashes.
 SUSPECT = re.compile(r"[^\t\n\f -%'-~‘’“”–—…]")
 

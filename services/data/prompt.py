@@ -38,7 +38,8 @@ def deal_kinds(able: Sequence[bool], weights: Mix, seed: int) -> list[PromptKind
     share = {kind: weight / sum(weights.values()) for kind, weight in weights.items()}
     wanted = {kind: round(share.get(kind, 0.0) * len(order)) for kind in ("context", "continue")}
     context = [index for index in order if able[index]][: wanted["context"]]
-    rest = [index for index in order if index not in set(context)]
+    taken = set(context)
+    rest = [index for index in order if index not in taken]
     kinds: list[PromptKind] = ["brief"] * len(order)
     for index in context:
         kinds[index] = "context"

@@ -32,6 +32,13 @@ PASSAGES = [
     "assistant\nuser\nassistant",
     "word " * 600 + "end.",
 ]
+CONVERSATION = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "One?"},
+    {"role": "assistant", "content": "Uno.", "training": False},
+    {"role": "user", "content": "Two?"},
+    {"role": "assistant", "content": "Dos."},
+]
 
 
 def rows() -> list[Row]:
@@ -50,7 +57,7 @@ def rows() -> list[Row]:
         )
         for passage in PASSAGES
         for kind, prompt in asked.items()
-    ]
+    ] + [Row.model_validate({"messages": CONVERSATION, "chapter": "I"})]
 
 
 def test_what_is_shown_as_trained_is_what_axolotl_trains(tmp_path: Path) -> None:

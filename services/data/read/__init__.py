@@ -4,7 +4,10 @@ Nothing is ever extracted to disk; a name inside an archive is only a label. A r
 parts; what it cannot read is a problem with a place, and everything is charged to one budget.
 """
 
-from services.data.read.gather import read_manuscript
+from services.data.read.files import visible
+from services.data.read.gather import READERS, read_manuscript
 from services.data.read.manuscript import Example, Manuscript, Part, Section
 
-__all__ = ["Example", "Manuscript", "Part", "Section", "read_manuscript"]
+KINDS = tuple(READERS)
+
+__all__ = ["KINDS", "Example", "Manuscript", "Part", "Section", "read_manuscript", "visible"]

@@ -20,6 +20,7 @@ from services.data.read.manuscript import Part
 from services.data.read.structure import SCENE_BREAK, Structure
 
 METADATA = re.compile(r"\A---[ \t]*\n(?:[^\n]*\n){0,200}?(?:---|\.\.\.)[ \t]*(?:\n|\Z)")
+FOOTNOTE = re.compile(r"^\[\^[^\]\s]{1,40}\]:[^\n]*(?:\n[ \t]+\S[^\n]*)*", re.MULTILINE)
 NOTE = re.compile(r"\[\^[^\]\s]{1,40}\]")
 BREAK = re.compile(r"<br\b", re.IGNORECASE)
 LONGEST_TITLE = 200  # characters: a paragraph with a rule right under it is no heading
@@ -35,9 +36,9 @@ def read_markdown(entry: Entry, findings: list[Finding]) -> Iterator[Part]:
     """Read a file; raises Unreadable or FileTooLarge."""
     text, seen = decode(entry.read(), entry.name)
     structure = Structure(entry.name)
-    if metadata := METADATA.match(text):
-        structure.left_out["metadata blocks"] += 1
-        text = text[metadata.end() :]
+    for what, pattern in (("metadata blocks", METADATA), ("footnotes", FOOTNOTE), ("footnote marks", NOTE)):
+        text, found = pattern.subn("", text)  # before parsing, or a footnote would count as the target of a link
+        structure.left_out.update({what: found} if found else {})
     add_tokens(parser().parse(text), structure)
     findings += [*seen, *structure.findings()]
     yield structure.part()
@@ -65,11 +66,9 @@ def add_tokens(tokens: Sequence[Token], structure: Structure) -> None:
 
 
 def add_text(text: str, heading: Token | None, structure: Structure) -> None:
-    """Add a paragraph or a heading; the text of a footnote is left out."""
+    """Add a paragraph or a heading."""
     if heading and (heading.markup.startswith("#") or len(text) <= LONGEST_TITLE):
         structure.heading(int(heading.tag[1]), text)
-    elif text.startswith("[^"):
-        structure.left_out["footnotes"] += 1
     elif text.strip():
         structure.paragraph(text)
 
@@ -96,9 +95,4 @@ def flatten(children: Sequence[Token], structure: Structure) -> str:
             pieces.append(" ")
         elif child.type == "image":
             structure.left_out["images"] += 1
-    text = "".join(pieces)
-    if text.startswith("[^"):
-        return text
-    kept, marks = NOTE.subn("", text)
-    structure.left_out.update({"footnote marks": marks} if marks else {})
-    return kept
+    return "".join(pieces)

@@ -97,9 +97,10 @@ def test_a_bomb_is_refused_before_it_is_unpacked(
     tmp_path: Path, pack: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "MAX_BYTES", 1000)
-    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: pytest.fail("unpacked"))
-    with pytest.raises(FileTooLarge, match="MiB"):
-        read_manuscript(pack({"chunk_1.txt": b"a" * 1001}), "book.zip")
+    path = pack({"chunk_1.txt": b"a" * 1001})
+    with monkeypatch.context() as patch, pytest.raises(FileTooLarge, match="MiB"):
+        patch.setattr(zipfile.ZipFile, "open", lambda *_: pytest.fail("unpacked"))
+        read_manuscript(path, "book.zip")
     monkeypatch.setattr(limits, "MAX_ENTRIES", 2)
     with pytest.raises(FileTooLarge, match="3 files"):
         read_manuscript(pack({f"chunk_{number}.txt": b"a" for number in range(3)}), "book.zip")
@@ -118,9 +119,8 @@ def test_cyrillic_is_not_taken_for_western() -> None:
     assert decode(text.encode("cp1251"), "book.txt")[0] == text
 
 
-def test_mojibake_is_repaired_and_lost_characters_are_counted() -> None:
-    text, findings = decode("Fine.\nIt wasnâ€™t.\nLost \ufffd\ufffd here.".encode(), "book.txt")
-    assert "wasn’t" in text
+def test_lost_characters_are_counted() -> None:
+    _, findings = decode("Fine.\nIt was.\nLost \ufffd\ufffd here.".encode(), "book.txt")
     assert [(finding.code, finding.place) for finding in findings] == [("replacement_character", "book.txt:3")]
     assert "2 character(s)" in findings[0].message
 
