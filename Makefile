@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 
-.PHONY: help setup light demo test test-compose check format lock clean up down
+.PHONY: bench-merge help setup light demo test test-compose faults-data bench-data check format lock clean up down
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ demo: setup ## a real book becomes a served model and a report, on this machine,
 
 test: setup ## every test that this machine can run
 	@$(BIN)/lint-imports --no-logo >/dev/null || $(BIN)/lint-imports
-	@$(BIN)/python -m pytest tests/unit tests/contract tests/integration tests/e2e
+	@$(BIN)/python -m pytest tests/unit tests/contract tests/faults tests/integration tests/e2e
 
 check: light ## format, lint, types, import rules and unit tests, in under a minute
 	@$(BIN)/ruff format --check --quiet .
@@ -41,6 +41,10 @@ check: light ## format, lint, types, import rules and unit tests, in under a min
 
 format: light ## format the code and mend what the linter can
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
+
+bench-merge: light ## our merge beside peft's, Axolotl's and a plain copy; SIZE=8b merges the full 16 GB shape
+	@PYTHONPATH=. $(BIN)/python -m deploy.local.environments axolotl
+	@PYTHONPATH=. $(BIN)/python -m bench.merge
 
 COMPOSE ?= docker compose
 up: ## build and start every container, as `docker compose up` does, and wait until they are healthy
@@ -53,6 +57,14 @@ down: ## stop every container; a training saves a checkpoint first, and nothing 
 test-compose: light ## build the images, run the demo's job through the containers, ask for every panel and alert
 	@PYTHONPATH=. $(BIN)/python -m deploy.local.environments demo
 	@PYTHONPATH=. $(BIN)/python -m tests.compose
+
+faults-data: light ## faults of eighty kinds in real novels: how many the data gates find, and how many false alarms
+	@PYTHONPATH=. $(BIN)/python -m deploy.local.environments demo
+	@PYTHONPATH=. $(BIN)/python -m tests.faults.data.run
+
+bench-data: light ## ten novels through the data service, against Axolotl's preprocessing and the tokenizer alone
+	@PYTHONPATH=. $(BIN)/python -m deploy.local.environments axolotl demo
+	@PYTHONPATH=. $(BIN)/python -m bench.data
 
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --no-header --no-annotate --no-emit-find-links --no-emit-index-url --python-version 3.11
 lock: $(BIN)/uv ## compile the pinned requirement files anew

@@ -6,23 +6,30 @@ Needs no torch. `transformers` brings the template's exact semantics, so what tr
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 
+import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from scriptorium.errors import BaseModelUnusable
+
+BATCH = 500_000  # characters encoded at once: enough for every core, and little beside the text itself
+
+Offsets = NDArray[np.int64]
 
 os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it would say on every import that there is no torch
 
 
 class Message(TypedDict):
-    """One turn of a chat."""
+    """One turn of a chat; `training` False on an answer that is there to be read and not to be learned."""
 
     role: Literal["system", "user", "assistant"]
     content: str
+    training: NotRequired[bool]
 
 
 class ChatTokenizer:
@@ -43,10 +50,21 @@ class ChatTokenizer:
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, special tokens left out."""
-        if not texts:
-            return []
-        batch = self._tokenizer(list(texts), add_special_tokens=False, return_attention_mask=False)
-        return [len(ids) for ids in batch["input_ids"]]
+        settings = {"add_special_tokens": False, "return_attention_mask": False, "verbose": False}
+        return [len(ids) for batch in batches(texts) for ids in self._tokenizer(batch, **settings)["input_ids"]]
+
+    def locate(self, texts: Iterable[str]) -> Iterator[tuple[str, Offsets]]:
+        """Each text, as they come, with where its tokens begin and end in characters: an array of (tokens, 2)."""
+        for batch in batches(texts):
+            found = self._tokenizer(
+                batch,
+                add_special_tokens=False,
+                return_attention_mask=False,
+                return_offsets_mapping=True,
+                verbose=False,  # a chapter is longer than any context, and is not meant for one
+            )
+            for text, offsets in zip(batch, found["offset_mapping"], strict=True):
+                yield text, np.array(offsets, np.int64).reshape(-1, 2)
 
     def render(self, messages: Sequence[Message], *, ask: bool = False) -> str:
         """The text that the model sees; with `ask` it ends where the assistant is about to write."""
@@ -55,6 +73,15 @@ class ChatTokenizer:
     def encode(self, rendered: str) -> list[int]:
         """Token ids of rendered text; the template has put the special tokens there already."""
         return list(self._tokenizer(rendered, add_special_tokens=False)["input_ids"])
+
+    def encode_with_offsets(self, rendered: str) -> tuple[list[int], Offsets]:
+        """Token ids of rendered text, and where each begins and ends in it."""
+        found = self._tokenizer(rendered, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        return list(found["input_ids"]), np.array(found["offset_mapping"], np.int64).reshape(-1, 2)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of token ids, special tokens included."""
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False))
 
     @cached_property
     def end_of_turn(self) -> str:
@@ -71,6 +98,20 @@ class ChatTokenizer:
             if token in special:
                 return str(self._tokenizer.convert_ids_to_tokens(token))
         return str(self._tokenizer.eos_token)
+
+
+def batches(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Texts in lists of about BATCH characters."""
+    held: list[str] = []
+    size = 0
+    for text in texts:
+        held.append(text)
+        size += len(text)
+        if size >= BATCH:
+            yield held
+            held, size = [], 0
+    if held:
+        yield held
 
 
 @lru_cache(maxsize=4)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from scriptorium.recipe import Chunking, Prompt, Recipe, Split, Training
+from scriptorium.recipe import Chunking, Mix, Prompt, Recipe, Split, Training
 
 
 class Contract(BaseModel):
@@ -184,12 +184,18 @@ class StoredFile(Contract):
 
 
 class PrepareRequest(Contract):
-    """A manuscript and how to cut it; lengths are in the unit of `chunking`."""
+    """A manuscript and how to cut it; lengths are in the unit of `chunking`.
+
+    `prompt` and `mix` say what asks for the training passages; held-out ones always have briefs. A training row of
+    more than `sequence_len` tokens would be cut or left out, so no prompt is made that long.
+    """
 
     manuscript: Path
     filename: str
     base: Path
     prompt: Prompt
+    mix: Mix = {"brief": 1.0}
+    sequence_len: int = 4096
     chunking: Chunking
     split: Split
     references: Path | None = None
@@ -224,12 +230,30 @@ class Finding(Contract):
     next_step: str = ""
 
 
+class Change(Contract):
+    """One thing that cleaning changed: where ("book.txt:12" is a file and its line), and the text before and after."""
+
+    place: str
+    before: str
+    after: str = ""
+
+
+class CleaningStep(Contract):
+    """One kind of change that cleaning makes, how often it made it, and the first few examples."""
+
+    name: str
+    meaning: str
+    count: int
+    examples: list[Change] = []
+
+
 class PrepareResult(Contract):
     """What the dataset folder holds, split by split ("all", "train", "dev", "test", "reference")."""
 
     words: int
     chapters: int
     splits: dict[str, TokenStatistics]
+    steps: list[CleaningStep] = []
     findings: list[Finding] = []
 
 
@@ -254,22 +278,49 @@ class TrainResult(Contract):
 
 
 class MergeRequest(Contract):
-    """The folder of a finished training and the base it started from; `checkpoint` None means the best one."""
+    """The folder of a finished training and the base it started from; `checkpoint` None means the best one.
+
+    `base_hashes` holds the SHA-256 of the base's files by name, where training has recorded them.
+    """
 
     base: Path
     training: Path
     checkpoint: int | None = None
+    base_hashes: dict[str, str] = {}
+
+
+class MergeProof(Contract):
+    """What was read back and compared before publishing; a model that differs anywhere is not published.
+
+    Merged values were computed once more, sampled ones in fp64, too; identical bytes are those of untouched tensors.
+    `size_ratio` is the merged model's size over the base's.
+    """
+
+    merged_values: int
+    sampled_values: int
+    identical_bytes: int
+    size_ratio: float
 
 
 class MergeResult(Contract):
-    """What was merged: the checkpoint's step, tensors changed and copied, bytes written, seconds."""
+    """What was merged: the checkpoint's step; tensors updated, copied and replaced whole; bytes written, seconds.
+
+    `resumed_shards` were taken over from an earlier attempt, `hashed_shards` of the base had a known hash. `vocabulary`
+    is the number of rows of the embeddings, `tokens` how many of them the tokenizer uses.
+    """
 
     step: int
     dev_loss: float | None
     merged_tensors: int
     copied_tensors: int
+    saved_tensors: int = 0
     bytes: int
     seconds: float
+    resumed_shards: int = 0
+    hashed_shards: int = 0
+    vocabulary: int | None = None
+    tokens: int | None = None
+    proof: MergeProof | None = None
 
 
 class ServeRequest(Contract):

@@ -1,9 +1,12 @@
 """The dataset folder: what data writes and what trainer and evaluator read.
 
-train.jsonl dev.jsonl test.jsonl   chat rows: {"messages": [user, assistant], "chapter": "...", "author": "..."}
-reference.jsonl                    the same of other authors, where there are any
+train.jsonl dev.jsonl test.jsonl   chat rows: {"messages": [user, assistant], "chapter": "...", "author": "...",
+                                   "kind": "brief" | "context" | "continue"}; dev and test have briefs only
+reference.jsonl                    the same of other authors, where there are any; briefs only
 alpaca/{train,dev,test}.jsonl      the same passages with the seed workflow's constant instruction
+examples.json                      some training rows as the model sees them, piece by piece, trained or not
 quality.json                       the PrepareResult
+quality.html                       the same for people, with pictures
 """
 
 from __future__ import annotations
@@ -15,26 +18,33 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from scriptorium.chat import Message
+from scriptorium.recipe import PromptKind
 
 SPLITS = ("train", "dev", "test")
 REFERENCE = "reference"
 QUALITY = "quality.json"
+QUALITY_PAGE = "quality.html"
+EXAMPLES = "examples.json"
 CONTINUE = "Continue this narrative in the author's style:"
 
 
 class Row(BaseModel):
-    """One example: the user's brief and the assistant's passage."""
+    """One example: what the user asks last, in one of three ways, and the assistant's passage.
+
+    Rows that came ready may have a system message and earlier turns; only the last answer trains.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     messages: list[Message]
     chapter: str
     author: str = ""
+    kind: PromptKind = "brief"
 
     @property
     def brief(self) -> str:
         """What the user asks."""
-        return self.messages[0]["content"]
+        return self.messages[-2]["content"]
 
     @property
     def passage(self) -> str:

@@ -98,7 +98,9 @@ class InvalidTrainingFile(UserError):
     """A manuscript is empty, unreadable or of a kind we do not read."""
 
     code = "invalid_training_file"
-    default_next_step = "Send a .txt book, or a folder or .zip of chunk_*.txt files, as UTF-8."
+    default_next_step = (
+        "Send a .txt, .md, .docx, .epub, .html or .jsonl file, or a .zip of these, as docs/data.md says."
+    )
 
 
 class TooFewExamples(UserError):

@@ -7,6 +7,7 @@ import re
 import secrets
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +18,7 @@ from scriptorium.volume import disk_errors
 
 ID = re.compile(r"file-[0-9a-f]{24}")
 BLOCK = 1 << 20
+RESULT = "fine-tune-results"  # the purpose of files that a job leaves
 
 
 class Files:
@@ -43,6 +45,11 @@ class Files:
         folder = self._room()
         os.link(path, folder / "content")
         return self._record(folder, filename, purpose, path.stat().st_size)
+
+    def offer(self, paths: Mapping[str, Path]) -> list[str]:
+        """Store results under their names, once each, and return their ids; an attempt may have died after storing."""
+        known = {file.filename: file.id for file in self.newest()}
+        return [known.get(name) or self.add_path(path, name, RESULT).id for name, path in paths.items()]
 
     def get(self, file_id: str) -> StoredFile:
         """The record of a file; raises FileMissing."""

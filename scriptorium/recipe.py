@@ -6,14 +6,16 @@ The keys under `training` are Axolotl's own names, so that its documentation exp
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from scriptorium.errors import InvalidRecipe, Problem
 
-Prompt = Literal["continue", "brief"]
+PromptKind = Literal["brief", "context", "continue"]
+Prompt = Literal["brief", "context", "continue", "mixed"]
+Mix = dict[PromptKind, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
 
 
 class Section(BaseModel):
@@ -45,11 +47,19 @@ class Split(Section):
 
 
 class Data(Section):
-    """How a manuscript becomes examples."""
+    """How a manuscript becomes examples; `mix` weighs the kinds of prompt where `prompt` is "mixed"."""
 
-    prompt: Prompt = "brief"
+    prompt: Prompt = "mixed"
+    mix: Mix = {"brief": 0.7, "context": 0.2, "continue": 0.1}
     chunking: Chunking = Chunking()
     split: Split = Split()
+
+    @model_validator(mode="after")
+    def weighed(self) -> Self:
+        """Weights are shares of their sum, so there must be one."""
+        if not sum(self.mix.values()):
+            raise ValueError("mix must give at least one kind of prompt a weight above 0")
+        return self
 
 
 class Training(Section):

@@ -45,6 +45,8 @@ def prepare(job: c.Job, rooms: Rooms) -> c.PrepareRequest:
         filename=file.filename,
         base=rooms.base(job, fetch=True),
         prompt=data.prompt,
+        mix=data.mix,
+        sequence_len=job.recipe.training.sequence_len,
         chunking=data.chunking,
         split=data.split,
         references=rooms.volume.references if rooms.volume.references.is_dir() else None,

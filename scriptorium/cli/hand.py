@@ -5,17 +5,22 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
 from scriptorium import manifest
 from scriptorium.contracts import Endpoint, EvaluateRequest, MergeRequest, PrepareRequest, TrainRequest
+from scriptorium.dataset import SPLITS
 from scriptorium.errors import Conflict
 from scriptorium.models import check_model, locate
 from scriptorium.recipe import Recipe, find_recipe, load_recipe
-from scriptorium.report import ConsoleReport
+from scriptorium.report import ConsoleReport, SilentReport
 from scriptorium.settings import Settings
+
+if TYPE_CHECKING:
+    from services.data.preview import Preview
 
 
 def recipe_of(name: str, settings: Settings) -> Recipe:
@@ -34,8 +39,7 @@ def base_of(model: str, settings: Settings) -> Path:
 
 def run_into(output: Path, work: Callable[[Path], BaseModel]) -> BaseModel:
     """Run a phase into a folder that appears whole or not at all; raises Conflict where it is there already."""
-    if output.exists():
-        raise Conflict(f"{output} is there already.", param="--output", next_step="Name another folder.")
+    check_free(output, "Name another folder.")
     temporary = output.with_name(f".{output.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)  # of a run that failed
     temporary.mkdir(parents=True)
@@ -45,17 +49,51 @@ def run_into(output: Path, work: Callable[[Path], BaseModel]) -> BaseModel:
     return result
 
 
+def check_free(output: Path, next_step: str) -> None:
+    """Raise Conflict where something is there already."""
+    if output.exists():
+        raise Conflict(f"{output} is there already.", param="--output", next_step=next_step)
+
+
+def existing(folder: Path) -> Path:
+    """A folder, made where it was not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def prepare(book: Path, output: Path, model: str, recipe: Recipe, settings: Settings) -> BaseModel:
-    """Manuscript -> dataset folder."""
+    """Manuscript -> dataset folder; or, where the name ends in .jsonl, one file of Alpaca rows with all of it."""
     from services.data.prepare import prepare_manuscript
 
     data = recipe.data
     request = PrepareRequest(
         manuscript=book.resolve(), filename=book.name, base=base_of(model, settings), prompt=data.prompt,
-        chunking=data.chunking, split=data.split,
+        mix=data.mix, sequence_len=recipe.training.sequence_len, chunking=data.chunking, split=data.split,
         references=settings.data_dir / "references" if (settings.data_dir / "references").is_dir() else None,
     )  # fmt: skip
-    return run_into(output, lambda folder: prepare_manuscript(request, folder, ConsoleReport()))
+    run = run_to_rows if output.suffix == ".jsonl" else run_into
+    return run(output, lambda folder: prepare_manuscript(request, folder, ConsoleReport()))
+
+
+def run_to_rows(output: Path, work: Callable[[Path], BaseModel]) -> BaseModel:
+    """Prepare a dataset and keep nothing but its Alpaca rows, held-out ones too; raises Conflict."""
+    check_free(output, "Name another file.")
+    with TemporaryDirectory(prefix=f".{output.name}.", dir=existing(output.parent)) as temporary:
+        result = work(Path(temporary))
+        rows = Path(temporary) / output.name
+        with rows.open("wb") as lines:
+            for name in SPLITS:
+                part = Path(temporary) / "alpaca" / f"{name}.jsonl"
+                lines.write(part.read_bytes() if part.exists() else b"")
+        rows.rename(output)
+    return result
+
+
+def preview(book: Path, examples: int) -> Preview:
+    """What cleaning would do to a manuscript; nothing is written."""
+    from services.data.preview import preview_manuscript
+
+    return preview_manuscript(book.resolve(), book.name, SilentReport(), examples)
 
 
 def train(dataset: Path, output: Path, model: str, recipe: Recipe, settings: Settings) -> BaseModel:

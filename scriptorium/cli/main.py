@@ -17,6 +17,7 @@ from scriptorium.cli import hand
 from scriptorium.cli.client import Client
 from scriptorium.cli.follow import fetch_results, follow
 from scriptorium.cli.manuscript import open_manuscript
+from scriptorium.cli.preview import print_preview
 from scriptorium.errors import Conflict, ScriptoriumError
 from scriptorium.settings import Settings, get_settings
 
@@ -98,7 +99,9 @@ def logs(
 
 @app.command()
 def run(
-    book: Annotated[Path, typer.Argument(help="A .txt book, a .zip, or a folder of chunk_*.txt files.")],
+    book: Annotated[
+        Path, typer.Argument(help="A book (.txt, .md, .docx, .epub, .html), rows (.jsonl), or a .zip or folder.")
+    ],
     model: Model = None,
     recipe: RecipeName = None,
     suffix: Annotated[str | None, typer.Option("--suffix", "-s", help="Part of the tuned model's name.")] = None,
@@ -143,7 +146,7 @@ def conclude(client: Client, job_id: str, output: Path | None, *, as_json: bool)
     paths = fetch_results(client, job, output or Path("reports") / job_id)
     if not as_json:
         out.print(f"model: {job['fine_tuned_model']}")
-        out.print(f"report: {next(path for path in paths if path.suffix == '.html')}")
+        out.print(f"report: {next(path for path in paths if path.name == 'report.html')}")
 
 
 @app.command()
@@ -230,14 +233,29 @@ def doctor(
 
 @app.command()
 def prepare(
-    book: Annotated[Path, typer.Argument(help="A .txt book, a .zip, or a folder of chunk_*.txt files.")],
-    output: Output,
+    book: Annotated[
+        Path,
+        typer.Argument(
+            help="A book (.txt, .md, .docx, .epub, .html), rows (.jsonl), or a .zip or folder.", exists=True
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A new folder; or a new .jsonl file, for the rows alone.")
+    ] = None,
     model: Model = None,
     recipe: RecipeName = None,
+    preview: Annotated[bool, typer.Option("--preview", help="Show what cleaning changes; write nothing.")] = False,
+    changes: Annotated[int, typer.Option(min=0, help="With --preview: how many changes of each step to show.")] = 5,
     as_json: Json = False,
 ) -> None:
-    """By hand: a manuscript becomes a dataset folder."""
+    """By hand: a manuscript becomes a dataset folder, or one .jsonl file in Alpaca form."""
     settings = get_settings()
+    if preview:
+        seen = hand.preview(book, changes)
+        show(seen.model_dump(mode="json"), as_json, "") if as_json else print_preview(seen, out)
+        return
+    if output is None:
+        raise typer.BadParameter("name what to write, or ask for --preview", param_hint="--output")
     chosen = hand.recipe_of(recipe or settings.default_recipe, settings)
     show_result(hand.prepare(book, output, model or settings.default_model, chosen, settings), output, as_json)
 

@@ -1,4 +1,4 @@
-"""A manuscript as one upload: a file as it is, a folder as a zip of its texts."""
+"""A manuscript as one upload: a file as it is, a folder as a zip of the files that we read."""
 
 from __future__ import annotations
 
@@ -29,10 +29,13 @@ def open_manuscript(path: Path) -> Iterator[tuple[str, BinaryIO]]:
 
 
 def pack(folder: Path, target: BinaryIO) -> None:
-    """Zip the .txt files that lie in a folder."""
-    texts = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".txt" and path.is_file())
-    if not texts:
-        raise InvalidTrainingFile(f"{folder} has no .txt files.", param="BOOK")
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in texts:
-            archive.write(path, path.name)
+    """Zip the files of a kind that we read, which lie in a folder or below it."""
+    from services.data.read import KINDS, visible  # here, not above: importing the readers takes a while
+
+    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    names = sorted(name for name, path in found.items() if path.suffix.lower() in KINDS and visible(name))
+    if not names:
+        raise InvalidTrainingFile(f"{folder} has no files of a kind that we read ({', '.join(KINDS)}).", param="BOOK")
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
+        for name in names:
+            archive.write(found[name], name)

@@ -8,11 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
-from services.data.headings import BARE, QUOTES, SENTENCE_END, WIDE_GAP, Kind, classify, numbered, split_heading
-from services.data.layout import Block, Layout, join_lines
+from services.data.backmatter import drop_back_matter
+from services.data.headings import AROUND, QUOTES, SENTENCE_END, WIDE_GAP, Kind, classify, numbered, split_heading
+from services.data.layout import Block, Layout, join_blocks
+from services.data.openings import lower_openings
+from services.data.steps import Cleaning, Step
 
 FEWEST_WORDS = 1000  # of a chapter on average, or page breaks and gaps are only the look of the page
-FEWEST_WORDS_A_NUMBER = 400  # on average, or bare numbers are those of pages
 LONGEST_NOTICE = 80  # words
 OPENING = 60  # words before the first heading that make it a chapter and no title page
 MATTER = re.compile(
@@ -43,38 +45,45 @@ class Stretch:
     blocks: list[Block] = field(default_factory=list)
 
 
-def find_chapters(layout: Layout) -> list[Chapter]:
-    """Every chapter with its paragraphs, front matter and headings left out; at least one where there is text."""
-    layout = replace(layout, blocks=choose_breaks(layout))
-    stretches = drop_front_matter(find_stretches(layout))
+def find_chapters(layout: Layout, cleaning: Cleaning, *, opens: bool = True) -> list[Chapter]:
+    """Every chapter with its paragraphs, front matter and headings left out; at least one where there is text.
+
+    A text that `opens` no book has no front matter.
+    """
+    layout = replace(layout, blocks=drop_back_matter(choose_breaks(layout), layout, cleaning))
+    stretches = find_stretches(layout, cleaning)
+    stretches = drop_front_matter(stretches, cleaning) if opens else stretches
+    texts = [join_blocks(stretch.blocks, layout, cleaning) for stretch in stretches]
+    openings = [(text[0], stretch.blocks[0].line) for text, stretch in zip(texts, stretches, strict=True)]
     return [
-        Chapter(name_chapter(stretch.headings, number), [join_lines(block, layout) for block in stretch.blocks])
-        for number, stretch in enumerate(stretches, start=1)
+        Chapter(name_chapter(stretch.headings, number), [opening, *text[1:]])
+        for number, (stretch, opening, text) in enumerate(
+            zip(stretches, lower_openings(openings, layout.vocabulary, cleaning), texts, strict=True), start=1
+        )
     ]
 
 
 def choose_breaks(layout: Layout) -> list[Block]:
     """The blocks, page breaks kept, and wide gaps made page breaks, only where they can be those of chapters."""
-    blocks = drop_page_numbers([part for block in layout.blocks for part in split_heading(block, layout)])
-    words = sum(block.words for block in blocks)
+    if layout.told:
+        return layout.blocks
+    blocks = [part for block in layout.blocks for part in split_heading(block, layout)]
+    words = layout.vocabulary.words
     pages = [block.page for block in blocks]
     wide = [block.page or block.gap >= layout.gap + WIDE_GAP for block in blocks]
-    headed = any(classify(replace(block, page=False), layout, after_heading=False) is Kind.HEADING for block in blocks)
+    headed = any(classify(with_page(block, False), layout, after_heading=False) is Kind.HEADING for block in blocks)
     for marks in [pages] if headed else [wide, pages]:
         if words >= FEWEST_WORDS * sum(marks):
-            return [replace(block, page=mark) for block, mark in zip(blocks, marks, strict=True)]
-    return [replace(block, page=False) for block in blocks]
+            return list(map(with_page, blocks, marks))
+    return [replace(block, page=False, seam=block.seam or block.page) for block in blocks]
 
 
-def drop_page_numbers(blocks: list[Block]) -> list[Block]:
-    """Leave out bare numbers where there are too many for chapters."""
-    bare = [len(block.lines) == 1 and bool(BARE.match(block.lines[0])) for block in blocks]
-    if sum(bare) < 3 or sum(block.words for block in blocks) / sum(bare) >= FEWEST_WORDS_A_NUMBER:
-        return blocks
-    return [block for block, number in zip(blocks, bare, strict=True) if not number]
+def with_page(block: Block, page: bool) -> Block:
+    """A block with a page break before it or none."""
+    return block if block.page == page else replace(block, page=page)
 
 
-def find_stretches(layout: Layout) -> list[Stretch]:
+def find_stretches(layout: Layout, cleaning: Cleaning) -> list[Stretch]:
     """Text between headings; what a table of contents lists is passed over."""
     stretches = [Stretch()]
     listing = False
@@ -84,25 +93,39 @@ def find_stretches(layout: Layout) -> list[Stretch]:
         if held.blocks and (block.page or kind in (Kind.HEADING, Kind.CONTENTS)):
             held = Stretch()
             stretches.append(held)
-        if kind is Kind.CONTENTS:
+        if kind is Kind.CONTENTS or (listing and kind is Kind.TEXT and not prose(block)):
             listing = True
-        elif kind in (Kind.HEADING, Kind.SUBTITLE):
-            held.headings.append(block.text)
-        elif kind is Kind.TEXT and not (listing and not prose(block)):
+            cleaning.note(Step.CONTENTS, block.line, block.text)
+        elif kind is Kind.NOTHING:
+            cleaning.note(Step.SCENE_BREAKS, block.line, block.text)
+        elif kind is Kind.TEXT:
             listing = False
             held.blocks.append(block)
+        else:
+            held.headings += [] if held.blocks else [block.text]  # a scene's own heading names no chapter
+            cleaning.note(Step.HEADINGS, block.line, block.text)
     return [stretch for stretch in stretches if stretch.blocks]
 
 
-def drop_front_matter(stretches: list[Stretch]) -> list[Stretch]:
+def drop_front_matter(stretches: list[Stretch], cleaning: Cleaning) -> list[Stretch]:
     """Begin at the first numbered heading, or before it where enough is told there once title and imprint are off."""
     for index, stretch in enumerate(stretches):
         if any(map(numbered, stretch.headings)):
             return stretches[index:]
         blocks = drop_imprint(stretch.blocks)
-        if sum(block.words for block in blocks) >= OPENING or index == len(stretches) - 1:
-            return [Stretch(stretch.headings, blocks or stretch.blocks), *stretches[index + 1 :]]
+        told = not any(map(AROUND.match, stretch.headings)) and sum(block.words for block in blocks) >= OPENING
+        if told or index == len(stretches) - 1:
+            blocks = blocks or stretch.blocks
+            note_front(stretch.blocks[: len(stretch.blocks) - len(blocks)], cleaning)
+            return [Stretch(stretch.headings, blocks), *stretches[index + 1 :]]
+        note_front(stretch.blocks, cleaning)
     return []
+
+
+def note_front(blocks: Iterable[Block], cleaning: Cleaning) -> None:
+    """Count blocks that come before the story."""
+    for block in blocks:
+        cleaning.note(Step.FRONT_MATTER, block.line, block.text)
 
 
 def drop_imprint(blocks: list[Block]) -> list[Block]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from enum import Enum, auto
 
 from services.data.layout import ROOMY, Block, Layout
@@ -22,12 +23,23 @@ MARKDOWN = re.compile(r"^#{1,6}\s+\S")
 BARE = re.compile(rf"^[\s\[(_*–—-]*(?:{ROMAN}|\d{{1,3}})[\s\])_*–—.:-]*$")
 BARE_SPELLED = re.compile(rf"^{SPELLED}$", re.IGNORECASE)
 NUMBERED_TITLE = re.compile(rf"^(?:{ROMAN}|\d{{1,3}})(?:[.:)]\s+|\s+[-–—]+\s*|\s{{2,}})[A-Z\"“'‘].*[^.,;:]$")
-CONTENTS = re.compile(r"^\W*(?:table of )?contents\W*$", re.IGNORECASE)
+CONTENTS = re.compile(
+    r"^\W*(?:(?:table of )?contents|(?:list of )?(?:illustrations|maps|plates|figures))\W*$", re.IGNORECASE
+)
+AROUND = re.compile(  # headings of what is no story, before or after it
+    r"^\W*(?:acknowledge?ments?|dedication|copyright|about (?:the author|this (?:book|edition))|a note on the text"
+    r"|(?:also|(?:other )?(?:books|works|novels)|praise) (?:by|for)\b.*|by the same author|(?:general )?index|errata"
+    r"|advertisements?|bibliography|colophon|footnotes|endnotes"
+    r"|(?:editor|publisher|printer|translator|transcriber)[’']?s?[’']? notes?)\W*$",
+    re.IGNORECASE,
+)
 END = re.compile(r"^\W*(?:the )?(?:end|finis|fin)\W*$", re.IGNORECASE)
 SENTENCE_END = re.compile(r"[.!?…:;,—-][\"'”’)\]_*]*$")
 
 QUOTES = "\"'“‘«"
+LETTER = re.compile(r"[^\W_]")
 LONGEST_TITLE = 80  # characters
+LONGEST_HEADING = 2  # lines
 WIDE_GAP = 2  # blank lines more than usual; where a conversion dropped the headings, this much is left of them
 
 
@@ -43,23 +55,33 @@ class Kind(Enum):
 
 def split_heading(block: Block, layout: Layout) -> list[Block]:
     """A heading that sits on top of its chapter's first paragraph becomes a block of its own."""
+    if len(block.lines) == 1:
+        return [block]
     first, rest = block.lines[0].strip(), block.lines[1:]
-    if rest and len(first) < ROOMY * layout.width and (labelled(first) or BARE.match(first)) and first[-1:] not in ",;":
-        return [Block((first,), block.gap, block.page), Block(rest, 0)]
+    if len(first) < ROOMY * layout.width and (labelled(first) or BARE.match(first)) and first[-1:] not in ",;":
+        return [replace(block, lines=(first,)), Block(rest, 0, line=block.line + 1)]
     return [block]
 
 
 def classify(block: Block, layout: Layout, after_heading: bool) -> Kind:
     """What a block is for; `after_heading` says that nothing but headings came since the last text."""
+    if len(block.lines) > LONGEST_HEADING and any(map(LETTER.search, block.lines)):
+        return Kind.TEXT
     text = block.text
-    if not any(character.isalnum() for character in text) or END.match(text):
+    if not LETTER.search(text) or END.match(text):
         return Kind.NOTHING
     if CONTENTS.match(text):
         return Kind.CONTENTS
-    short = len(text) <= LONGEST_TITLE and len(block.lines) <= 2
-    if short and headed(text, apart=block.page or block.gap > layout.gap):
+    if layout.told:
+        return (Kind.SUBTITLE if block.level > layout.chapter_level else Kind.HEADING) if block.level else Kind.TEXT
+    return judge_short(block, text, layout, after_heading) if len(text) <= LONGEST_TITLE else Kind.TEXT
+
+
+def judge_short(block: Block, text: str, layout: Layout, after_heading: bool) -> Kind:
+    """Whether a block that is short enough is a heading or a title under one."""
+    if headed(text, apart=block.page or block.gap > layout.gap):
         return Kind.HEADING
-    if not short or not (shouted(text) or titled(text)):
+    if not (shouted(text) or titled(text)):
         return Kind.TEXT
     if after_heading:
         return Kind.SUBTITLE

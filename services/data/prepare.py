@@ -10,20 +10,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scriptorium.chat import chat_tokenizer
-from scriptorium.contracts import Finding, Level, PrepareRequest, PrepareResult, TokenStatistics
+from scriptorium.chat import ChatTokenizer, chat_tokenizer
+from scriptorium.contracts import CleaningStep, Finding, Level, PrepareRequest, PrepareResult, TokenStatistics
 from scriptorium.dataset import REFERENCE, SPLITS
 from scriptorium.errors import InvalidTrainingFile, Problem
 from scriptorium.report import Report
 from services.data import check
 from services.data.chapters import Chapter, make_unique
-from services.data.chunk import Count
-from services.data.clean import clean_book, clean_passage
+from services.data.clean import clean_book, clean_passage, clean_sections
 from services.data.doubts import settle
-from services.data.passage import Passage, add_briefs, cut_chapter, measure
-from services.data.read import Manuscript, read_manuscript
+from services.data.examples import show_examples
+from services.data.gates import lengths
+from services.data.gates.examine import examine, refuse
+from services.data.gates.table import judge
+from services.data.page import write_page
+from services.data.passage import Passage, add_briefs, cut_chapters, take_rows, take_whole
+from services.data.prompt import ask_training
+from services.data.read import Manuscript, Part, read_manuscript
 from services.data.reference import collect_references
-from services.data.split import split_passages
+from services.data.split import divide_passages
+from services.data.steps import Cleaning
 from services.data.write import write_dataset
 
 SHOWN = 5  # findings of a kind that are told one by one
@@ -36,72 +42,105 @@ class Cut:
     passages: list[Passage]
     words: int
     chapters: int
+    steps: list[CleaningStep]
 
 
 def prepare_manuscript(request: PrepareRequest, folder: Path, report: Report) -> PrepareResult:
     """Write the dataset of a manuscript to `folder`; raises InvalidTrainingFile, FileTooLarge or TooFewExamples."""
     manuscript = read_manuscript(request.manuscript, request.filename)
-    count = chat_tokenizer(request.base).count
-    cut = cut_manuscript(manuscript, request, count, report)
+    tokenizer = chat_tokenizer(request.base)
+    cut = cut_manuscript(manuscript, request, tokenizer, report)
     report.message(f"[DATA] Processing {len(cut.passages)} chunks -> JSONL")
-    passages, findings = choose_passages(cut.passages, request, manuscript.curated)
-    splits, uneven = split_passages(passages, request.split, request.seed)
-    check.check_count(len(splits["train"]))
+    passages, findings = choose_passages(cut.passages, request, manuscript.curated, tokenizer)
+    divided = divide_passages(passages, request.split, request.seed)
+    splits = divided.splits
+    everything = [passage for name in SPLITS for passage in splits[name]]
+    lengths.check_count(len(splits["train"]))
+    splits["train"] = ask_training(splits["train"], request.prompt, request.mix, request.seed, request.sequence_len)
     paragraphs = [paragraph for passage in passages for paragraph in passage.text.split("\n\n")]
-    splits[REFERENCE], left_out = collect_references(request, paragraphs, count, report)
-    misfits = check.find_misfits(passages, request.chunking, manuscript.curated)
-    found = [*manuscript.findings, *findings, *uneven, *left_out, *misfits]
-    settle(found, len(passages), report)
+    splits[REFERENCE], left_out = collect_references(request, paragraphs, tokenizer, report)
+    seen = examine(
+        passages,
+        divided.near_duplicates,
+        request.chunking,
+        curated=manuscript.curated,
+        place=request.filename,
+        report=report,
+    )
+    findings = judge([*manuscript.findings, *findings, *divided.findings, *left_out, *seen], len(passages))
+    refuse(findings)
+    settle(findings, len(passages), report)
     result = PrepareResult(
         words=cut.words,
         chapters=cut.chapters,
-        splits={name: check.token_statistics(chosen) for name, chosen in {"all": passages, **splits}.items() if chosen},
-        findings=found,
+        splits={
+            name: check.token_statistics(chosen) for name, chosen in {"all": everything, **splits}.items() if chosen
+        },
+        steps=cut.steps,
+        findings=findings,
     )
-    check.check_written(folder, write_dataset(folder, {name: rows for name, rows in splits.items() if rows}, result))
+    rows = write_dataset(folder, {name: held for name, held in splits.items() if held}, result)
+    check.check_written(folder, rows)
     tell_result(result, report)
+    report.message(f"[DATA] Leak check: {divided.comparison}")
+    show_examples(rows["train"], tokenizer, folder, report)
+    write_page(folder, request, result, order=passages, splits=splits, leaks=str(divided.comparison))
     return result
 
 
-def cut_manuscript(manuscript: Manuscript, request: PrepareRequest, count: Count, report: Report) -> Cut:
+def cut_manuscript(manuscript: Manuscript, request: PrepareRequest, tokenizer: ChatTokenizer, report: Report) -> Cut:
     """Passages in reading order; a curated file is one passage and one chapter. Raises InvalidTrainingFile."""
-    chapters = gather_chapters(manuscript, report)
+    cleaning = Cleaning()
+    chapters = gather_chapters(manuscript, cleaning, report)
     if manuscript.curated:
-        texts = ["\n\n".join(chapter.paragraphs) for chapter in chapters]
-        names = [chapter.title for chapter in chapters]
-        passages = measure(texts, names, names, count)
+        passages = take_whole(chapters, tokenizer)
     else:
         passages = []
-        for chapter in chapters:
+        for found in cut_chapters(chapters, request.chunking, tokenizer):
             report.check()
-            passages += cut_chapter(chapter, request.chunking, count)
-    return Cut(passages, sum(chapter.words for chapter in chapters), len(chapters))
+            passages += found
+    rows = take_rows(manuscript.examples, tokenizer)
+    words = sum(chapter.words for chapter in chapters) + sum(row.words for row in rows)
+    count = len(chapters) + len({row.chapter for row in rows})
+    return Cut([*passages, *rows], words, count, cleaning.steps())
 
 
-def gather_chapters(manuscript: Manuscript, report: Report) -> list[Chapter]:
+def gather_chapters(manuscript: Manuscript, cleaning: Cleaning, report: Report) -> list[Chapter]:
     """The chapters of every part, titled apart; raises InvalidTrainingFile where a part has no text."""
     chapters: list[Chapter] = []
     problems = []
+    several = not manuscript.curated and len({part.name for part in manuscript.parts}) > 1
     for part in manuscript.parts:
         report.check()
-        found = [Chapter(part.name, [clean_passage(part.text)])] if manuscript.curated else clean_book(part.text)
-        if not any(chapter.words for chapter in found):
+        opens = cleaning.source != part.name
+        cleaning.source = part.name
+        found = clean_part(part, manuscript.curated, cleaning, opens=opens)
+        if opens and not any(chapter.words for chapter in found):
             problems.append(Problem(part.name, "holds no text once headings and licence are left out"))
-        several = len(manuscript.parts) > 1 and not manuscript.curated
         chapters += [Chapter(f"{part.name}: {each.title}", each.paragraphs) if several else each for each in found]
     if problems:
         raise InvalidTrainingFile(f"{len(problems)} text(s) are empty.", problems=problems)
     return make_unique(chapters)
 
 
+def clean_part(part: Part, curated: bool, cleaning: Cleaning, *, opens: bool) -> list[Chapter]:
+    """The chapters of a part, by the headings of its format where it has them; a curated one is its own chapter."""
+    if curated:
+        return [Chapter(part.name, [clean_passage(part.text, cleaning, part.line)])]
+    if part.sections:
+        return clean_sections(part.sections, cleaning)
+    return clean_book(part.text, cleaning, part.line, opens=opens)
+
+
 def choose_passages(
-    passages: Sequence[Passage], request: PrepareRequest, curated: bool
+    passages: Sequence[Passage], request: PrepareRequest, curated: bool, tokenizer: ChatTokenizer
 ) -> tuple[list[Passage], list[Finding]]:
     """The passages that are worth training on, with their briefs; a curated one is, whatever its length."""
-    kept, tiny = (list(passages), []) if curated else check.drop_tiny(passages, request.chunking)
-    kept, repeated = check.drop_repeated(kept)
-    kept, quoting = add_briefs(kept, request.prompt)
-    return kept, [*tiny, *repeated, *quoting]
+    kept, tiny = (list(passages), []) if curated else lengths.drop_tiny(passages, request.chunking)
+    kept, repeated = lengths.drop_repeated(kept)
+    kept, overlong = lengths.drop_overlong(kept, tokenizer, request.sequence_len)
+    kept, quoting = add_briefs(kept)
+    return kept, [*tiny, *repeated, *overlong, *quoting]
 
 
 def tell_result(result: PrepareResult, report: Report) -> None:
@@ -110,6 +149,9 @@ def tell_result(result: PrepareResult, report: Report) -> None:
     for name in (*SPLITS, REFERENCE):
         if name in result.splits:
             report.message(f"[DATA] {name}: {describe(result.splits[name])}")
+    if result.steps:
+        steps = ", ".join(f"{step.name.replace('_', ' ')} {step.count:,}" for step in result.steps)
+        report.message(f"[DATA] Cleaned: {steps}")
     by_code: dict[str, list[Finding]] = defaultdict(list)
     for finding in result.findings:
         by_code[finding.code].append(finding)

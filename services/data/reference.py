@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from scriptorium.chat import ChatTokenizer
 from scriptorium.contracts import Finding, PrepareRequest
 from scriptorium.errors import UserError
 from scriptorium.recipe import Chunking
 from scriptorium.report import Report
 from services.data.chapters import Chapter, make_unique
-from services.data.chunk import Count
 from services.data.clean import clean_book
-from services.data.passage import Passage, add_briefs, cut_chapter
+from services.data.passage import Passage, add_briefs, cut_chapters
 from services.data.read import read_manuscript
 
 PER_BOOK = 4
@@ -24,7 +24,7 @@ SAME = 0.5  # share of long paragraphs, of the shorter book's, that makes two bo
 
 
 def collect_references(
-    request: PrepareRequest, manuscript: Iterable[str], count: Count, report: Report
+    request: PrepareRequest, manuscript: Iterable[str], tokenizer: ChatTokenizer, report: Report
 ) -> tuple[list[Passage], list[Finding]]:
     """Passages with briefs from the middle of other authors' books; `manuscript` is the author's paragraphs."""
     books = sorted(request.references.glob("*.txt")) if request.references else []
@@ -34,7 +34,7 @@ def collect_references(
     for path in books[:IN_ALL]:
         report.check()
         chapters, seen = read_reference(path, known)
-        held, dropped = add_briefs(cut_middle(chapters, request, count), request.prompt)
+        held, dropped = add_briefs(cut_middle(chapters, request.chunking, tokenizer))
         chosen = take_middle(within_range(held, request.chunking), IN_ALL // len(books))
         passages += [replace(passage, author=path.stem) for passage in chosen]
         findings += [*seen, *dropped]
@@ -54,7 +54,7 @@ def read_reference(path: Path, known: frozenset[str]) -> tuple[list[Chapter], li
     return chapters, []
 
 
-def cut_middle(chapters: list[Chapter], request: PrepareRequest, count: Count) -> list[Passage]:
+def cut_middle(chapters: list[Chapter], chunking: Chunking, tokenizer: ChatTokenizer) -> list[Passage]:
     """The passages of the chapters around the middle of a book."""
     middle = (len(chapters) - 1) / 2
     chosen, words = [], 0
@@ -62,7 +62,8 @@ def cut_middle(chapters: list[Chapter], request: PrepareRequest, count: Count) -
         if words < ENOUGH:
             chosen.append(index)
             words += chapters[index].words
-    return [passage for index in sorted(chosen) for passage in cut_chapter(chapters[index], request.chunking, count)]
+    cut = cut_chapters([chapters[index] for index in sorted(chosen)], chunking, tokenizer)
+    return [passage for passages in cut for passage in passages]
 
 
 def within_range(passages: list[Passage], chunking: Chunking) -> list[Passage]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-ENDING = re.compile(r"(?<![.!?…])[.!?…]+[\"'”’»)\]]*\s+")
+ENDING = re.compile(r"(?<![.!?…])[.!?…]+[\"'”’»)\]]*\s+|[。！？]+[」』”’）]*\s*")  # the latter need no space after them
 ABBREVIATION = re.compile(
     r"(?:^|[\s(\"'“‘])(?:[A-Z]|Mr|Mrs|Ms|Messrs|Mme|Mlle|Dr|St|Sr|Jr|Prof|Rev|Hon|Gen|Col|Capt|Lt|Lieut|Sgt|Maj|Gov|Pres|vs|viz"
     r"|etc|cf|e\.g|i\.e)\.\s+$"

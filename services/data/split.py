@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 from scriptorium.contracts import Finding
 from scriptorium.dataset import SPLITS
 from scriptorium.recipe import Split
+from services.data.duplicates import ALIKE, Pair, find_pairs, read_runs
+from services.data.leaks import LEAKED, Comparison, compare_splits, mend_leaks, part_twins
 from services.data.passage import Passage
 
 FEWEST_CHAPTERS = len(SPLITS)
@@ -16,6 +19,30 @@ TRIES = 64  # shuffles, of which the one nearest to the wanted shares is kept
 FAR_OFF = 2.0  # times too much or too little before a person is told
 
 Passages = Sequence[Passage]
+
+
+@dataclass(frozen=True)
+class Division:
+    """Passages by split, what the two sides still have in common, the near-duplicates among all, and what to know."""
+
+    splits: dict[str, list[Passage]]
+    comparison: Comparison
+    near_duplicates: list[Pair]
+    findings: list[Finding]
+
+
+def divide_passages(passages: Passages, split: Split, seed: int) -> Division:
+    """Passages by split, without near-duplicates across; every run of eight words is read once for all of this."""
+    splits, uneven = split_passages(passages, split, seed)
+    runs = read_runs([passage.text for passage in passages])
+    pairs = find_pairs(runs, LEAKED)
+    splits, twins = part_twins(splits, pairs, passages)
+    comparison, leaked = compare_splits(splits, runs, passages)
+    if leaked:
+        splits, leaked = mend_leaks(splits, leaked)
+        comparison, _ = compare_splits(splits, runs, passages)
+    near = [pair for pair in pairs if pair.shared >= ALIKE]
+    return Division(splits, comparison, near, [*uneven, *twins, *leaked])
 
 
 def split_passages(passages: Passages, split: Split, seed: int) -> tuple[dict[str, list[Passage]], list[Finding]]:

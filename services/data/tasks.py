@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from scriptorium import queue
-from scriptorium.contracts import Phase
+from scriptorium.contracts import Job, Phase, PrepareResult
+from scriptorium.dataset import QUALITY_PAGE
+from scriptorium.files import Files
 from scriptorium.phase import run_phase
+from scriptorium.volume import Volume
 from services.data.prepare import prepare_manuscript
 
 app = queue.app()
 
 
+def learn(job: Job, result: PrepareResult, volume: Volume) -> dict[str, object]:
+    """Offer the page about the data as a result file, while the model still trains."""
+    page = volume.folder(job.id, Phase.PREPARE) / QUALITY_PAGE
+    return {"result_files": Files(volume.files).offer({f"{job.id}-{page.name}": page})}
+
+
 @app.task(name=queue.PREPARE)
 def prepare(job_id: str) -> None:
     """Prepare one job's manuscript."""
-    run_phase(job_id, Phase.PREPARE, prepare_manuscript)
+    run_phase(job_id, Phase.PREPARE, prepare_manuscript, learn=learn)

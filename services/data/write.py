@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from scriptorium.contracts import PrepareResult
 from scriptorium.dataset import CONTINUE, QUALITY, SPLITS, Row, write_lines, write_rows
-from services.data.passage import Passage
+from services.data.passage import Passage, make_messages
 
 
 def write_dataset(folder: Path, splits: dict[str, list[Passage]], result: PrepareResult) -> dict[str, list[Row]]:
@@ -23,13 +22,9 @@ def write_dataset(folder: Path, splits: dict[str, list[Passage]], result: Prepar
 
 def make_row(passage: Passage) -> Row:
     """The chat row of a passage."""
-    messages: Iterable[dict[str, str]] = [
-        {"role": "user", "content": passage.brief},
-        {"role": "assistant", "content": passage.text},
-    ]
-    return Row.model_validate({"messages": messages, "chapter": passage.chapter, "author": passage.author})
+    return Row(messages=make_messages(passage), chapter=passage.chapter, author=passage.author, kind=passage.kind)
 
 
 def make_alpaca(passage: Passage) -> dict[str, object]:
-    """The same in the seed workflow's form, whose instruction is constant."""
-    return {"instruction": CONTINUE, "input": "", "output": passage.text}
+    """The same in the seed workflow's form, whose instruction is constant but for rows that came ready."""
+    return {"instruction": passage.prompt if passage.ready else CONTINUE, "input": "", "output": passage.text}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scriptorium.axis import Axis, axis_around
 from scriptorium.spread import spread
-from services.evaluator.axis import Axis, axis_around
 from services.evaluator.metrics import Losses, Point
 
 WIDTH, HEIGHT = 720, 330

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scriptorium.axis import axis_around
 from scriptorium.contracts import LossDrop
-from services.evaluator.axis import axis_around
 from services.evaluator.curve import Tick
 
 WIDTH, LEFT, RIGHT, ROW, TOP, BOTTOM = 720, 150, 90, 46, 8, 50

@@ -16,11 +16,9 @@ def learn(job: Job, result: EvaluateResult, volume: Volume) -> dict[str, object]
     """Offer the report and the loss curve as result files; the model's name counts only now."""
     training, report = volume.folder(job.id, Phase.TRAIN), volume.folder(job.id, Phase.EVALUATE)
     paths = (training / "metrics.csv", report / "report.json", report / "report.html")
-    files = Files(volume.files)
-    known = {file.filename: file.id for file in files.newest()}  # of an attempt that died right after publishing
-    names = {f"{job.id}-{path.name}": path for path in paths}
-    offered = [known.get(name) or files.add_path(path, name, "fine-tune-results").id for name, path in names.items()]
-    return {"result_files": offered, "fine_tuned_model": job.tuned_name}
+    offered = Files(volume.files).offer({f"{job.id}-{path.name}": path for path in paths})
+    earlier = [file for file in job.result_files if file not in offered]
+    return {"result_files": [*offered, *earlier], "fine_tuned_model": job.tuned_name}
 
 
 @app.task(name=queue.EVALUATE)

@@ -1,7 +1,9 @@
 """A PEFT LoRA adapter: adapter_config.json and adapter_model.safetensors, checked whole before any work starts.
 
-Only plain LoRA is merged. Whatever would change the result in another way (DoRA, modules_to_save, trainable tokens,
-fan_in_fan_out, initialisations that rewrite the base, other kinds of adapter) is refused by its name.
+LoRA of linear layers and embeddings is read in all its forms: patterns of rank and alpha, rank-stabilised, with
+magnitudes (DoRA, arXiv:2402.09353), weights stored the other way round (fan_in_fan_out), and whole modules that were
+trained beside it (modules_to_save) or saved because the vocabulary was resized. Whatever else would change the result
+(trained biases, trainable tokens, initialisations that rewrite the base, other kinds of adapter) is refused by name.
 """
 
 from __future__ import annotations
@@ -13,20 +15,34 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from scriptorium.errors import MergeFailed, Problem
-from services.merger.tensors import FLOATS, BrokenTensorFile, Float32, Tensor, TensorFile, read_layout, read_tensor
+from services.merger.base import EMBEDDINGS, HEADS
+from services.merger.tensors import (
+    FLOATS,
+    BrokenTensorFile,
+    Tensor,
+    TensorFile,
+    all_finite,
+    opened,
+    read_layout,
+    read_rows,
+    row_blocks,
+)
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
-MATRIX = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight")
+PREFIX = "base_model.model."
+MATRIX = re.compile(
+    r"base_model\.model\.(?P<module>.+)\.lora_"
+    r"((?P<side>[AB])\.weight|embedding_(?P<lookup>[AB])|(?P<magnitude>magnitude_vector)(\.weight)?)"
+)
 
 HARMLESS = {  # they say how the adapter was trained or found, not what it adds to the base
     "auto_mapping", "base_model_name_or_path", "corda_config", "eva_config", "exclude_modules", "inference_mode",
-    "layers_pattern", "layers_to_transform", "loftq_config", "lora_dropout", "megatron_core", "peft_version",
-    "qalora_group_size", "revision", "runtime_config", "target_modules", "task_type",
+    "ensure_weight_tying", "layers_pattern", "layers_to_transform", "loftq_config", "lora_dropout", "megatron_core",
+    "peft_version", "qalora_group_size", "revision", "runtime_config", "target_modules", "task_type",
 }  # fmt: skip
 INITIALISATIONS = (True, False, None, "gaussian", "eva", "orthogonal")  # these leave the base as it is
 
@@ -42,6 +58,9 @@ class LoraConfig(BaseModel):
     rank_pattern: dict[str, int] | None = None
     alpha_pattern: dict[str, float] | None = None
     use_rslora: bool = False
+    use_dora: bool = False
+    fan_in_fan_out: bool | None = False
+    modules_to_save: list[str] | None = None
     bias: str = "none"
     init_lora_weights: bool | str | None = True
 
@@ -67,46 +86,32 @@ class LoraConfig(BaseModel):
 
 
 @dataclass(frozen=True)
-class LowRank:
-    """An update of one weight, in memory: B (outputs x rank) and A (rank x inputs) in fp32."""
-
-    a: Float32
-    b: Float32
-    scale: float
-
-    def added_to(self, weights: Float32, rows: slice) -> Float32:
-        """W + scale * (B @ A) for some rows, in fp32 and in the order in which PEFT computes it."""
-        update: Float32 = self.b[rows] @ self.a
-        update *= np.float32(self.scale)
-        update += weights
-        return update
-
-
-@dataclass(frozen=True)
 class Update:
-    """An update of one weight, on disk."""
+    """An update of one weight, on disk: A (rank x inputs), B (outputs x rank) and, for DoRA, a magnitude per output.
+
+    The weight of a lookup table is stored the other way round: inputs x outputs.
+    """
 
     a: Tensor
     b: Tensor
     scale: float
+    magnitude: Tensor | None = None
+    lookup: bool = False
 
     @property
     def shape(self) -> tuple[int, int]:
-        """The shape of the weight that it fits."""
+        """The shape of the weight that it fits, outputs x inputs."""
         return self.b.shape[0], self.a.shape[1]
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """A checked adapter; `updates` by the name of the weight they belong to. Matrices are read one target at a time."""
+    """A checked adapter: updates, and tensors that replace the base's, by the name of the weight they belong to."""
 
     path: Path
     updates: dict[str, Update]
-
-    def load(self, target: str) -> LowRank:
-        """Read the two matrices of a target."""
-        update = self.updates[target]
-        return LowRank(read_tensor(self.path, update.a), read_tensor(self.path, update.b), update.scale)
+    saved: dict[str, Tensor]
+    transposed: bool = False
 
 
 def read_adapter(folder: Path) -> Adapter:
@@ -117,17 +122,26 @@ def read_adapter(folder: Path) -> Adapter:
         file = read_layout(folder / WEIGHTS)
     except BrokenTensorFile as error:
         raise MergeFailed(f"The adapter cannot be read: {error}", param=WEIGHTS) from error
-    pairs, strangers = pair_matrices(file)
-    refuse("The adapter is not whole", [*strangers, *mismatches(pairs, config)])
+    groups, others = group_matrices(file)
+    saved, strangers = saved_tensors(others, config)
+    if not file.tensors:
+        strangers.append(Problem(WEIGHTS, "it holds no tensors"))
+    refuse("The adapter is not whole", [*strangers, *mismatches(groups, config), *unsaved(saved, config)])
     refuse("The adapter has values that are not finite", [*not_finite(file)])
-    updates = {f"{module}.weight": Update(p["A"], p["B"], config.scale(module)) for module, p in pairs.items()}
-    return Adapter(file.path, updates)
+    updates = {f"{module}.weight": make_update(module, parts, config) for module, parts in groups.items()}
+    return Adapter(file.path, updates, saved, bool(config.fan_in_fan_out))
+
+
+def make_update(module: str, parts: dict[str, Tensor], config: LoraConfig) -> Update:
+    """The update of one module from its checked tensors."""
+    lookup = not parts["A"].name.endswith(".weight")
+    return Update(parts["A"], parts["B"], config.scale(module), parts.get("magnitude"), lookup)
 
 
 def refuse(message: str, problems: list[Problem]) -> None:
     """Raise MergeFailed if there is any problem."""
     if problems:
-        next_step = "Train again with plain LoRA on linear layers, or choose another checkpoint."
+        next_step = "Train again with LoRA on linear layers, or choose another checkpoint."
         raise MergeFailed(f"{message}: {len(problems)} problem(s).", problems=problems, next_step=next_step)
 
 
@@ -145,7 +159,7 @@ def read_config(path: Path) -> LoraConfig:
 
 
 def unsupported(config: LoraConfig) -> Iterator[Problem]:
-    """Everything in the configuration that asks for more than plain LoRA."""
+    """Everything in the configuration that asks for more than is merged here."""
     if config.peft_type != "LORA":
         yield Problem(f"{CONFIG}.peft_type", f"{config.peft_type} is not LORA")
     if config.bias != "none":
@@ -158,38 +172,86 @@ def unsupported(config: LoraConfig) -> Iterator[Problem]:
                 yield Problem(f"{CONFIG}.{key}", f"{json.dumps(value)} is not supported")
 
 
-def pair_matrices(file: TensorFile) -> tuple[dict[str, dict[str, Tensor]], list[Problem]]:
-    """Group tensors by module and side; tensors that are no LoRA matrices become problems."""
-    pairs: dict[str, dict[str, Tensor]] = {}
-    strangers = [] if file.tensors else [Problem(WEIGHTS, "it holds no tensors")]
+def group_matrices(file: TensorFile) -> tuple[dict[str, dict[str, Tensor]], dict[str, Tensor]]:
+    """LoRA's tensors by module and part ("A", "B", "magnitude"), and all other tensors."""
+    groups: dict[str, dict[str, Tensor]] = {}
+    others: dict[str, Tensor] = {}
     for name, tensor in file.tensors.items():
         match = MATRIX.fullmatch(name)
         if match is None:
-            strangers.append(Problem(name, "is no LoRA matrix of a linear layer (lora_A.weight or lora_B.weight)"))
+            others[name] = tensor
         else:
-            pairs.setdefault(match["module"], {})[match["side"]] = tensor
-    return pairs, strangers
+            part = match["side"] or match["lookup"] or "magnitude"
+            groups.setdefault(match["module"], {})[part] = tensor
+    return groups, others
 
 
-def mismatches(pairs: dict[str, dict[str, Tensor]], config: LoraConfig) -> Iterator[Problem]:
-    """Matrices without a partner, of a type that cannot be computed with, or of another rank than configured."""
-    for module, sides in pairs.items():
-        rank = config.rank(module)
-        for side in "AB":
-            tensor = sides.get(side)
+def saved_tensors(others: dict[str, Tensor], config: LoraConfig) -> tuple[dict[str, Tensor], list[Problem]]:
+    """Tensors that were saved whole, by the base's name; those that nothing explains become problems.
+
+    PEFT saves what modules_to_save names, and input and output embeddings where they are targets or were resized; some
+    of them twice, under the wrapper's names, beside the frozen original.
+    """
+    saved, strangers = {}, []
+    for name, tensor in sorted(others.items(), key=lambda item: -len(item[0])):  # a plain name counts most
+        target = re.sub(r"\.(modules_to_save|base_layer)(?=\.)", "", name.removeprefix(PREFIX))
+        if ".original_module." in name:
+            continue
+        if name.startswith(PREFIX) and explained(target, config):
+            saved[target] = tensor
+        else:
+            strangers.append(Problem(name, "is no LoRA matrix of a linear layer or embedding, nor in modules_to_save"))
+    return saved, strangers
+
+
+def explained(target: str, config: LoraConfig) -> bool:
+    """Whether a tensor was meant to be saved whole; modules match by the end of their name, as PEFT does it."""
+    module = target.rpartition(".")[0]
+    return target.endswith((*EMBEDDINGS, *HEADS)) or module.endswith(tuple(config.modules_to_save or ()))
+
+
+def unsaved(saved: dict[str, Tensor], config: LoraConfig) -> Iterator[Problem]:
+    """Modules that should have been saved whole, but are not in the file."""
+    modules = [target.rpartition(".")[0] for target in saved]
+    for name in config.modules_to_save or ():
+        if not any(module.endswith(name) for module in modules):
+            yield Problem(name, f"is in modules_to_save, but {WEIGHTS} has no tensor of it")
+
+
+def mismatches(groups: dict[str, dict[str, Tensor]], config: LoraConfig) -> Iterator[Problem]:
+    """Parts that are missing or too many, of a type that cannot be computed with, or of another shape than expected."""
+    for module, parts in groups.items():
+        shapes = {"A": (config.rank(module), None), "B": (None, config.rank(module))}
+        for part, shape in shapes.items():
+            tensor = parts.get(part)
             if tensor is None:
-                yield Problem(module, f"lora_{side} is missing")
+                yield Problem(module, f"lora_{part} is missing")
             elif tensor.dtype not in FLOATS or len(tensor.shape) != 2:
                 yield Problem(tensor.name, f"is {tensor}; expected a matrix of {', '.join(FLOATS)}")
-            elif tensor.shape[0 if side == "A" else 1] != rank:
-                yield Problem(tensor.name, f"has the shape {list(tensor.shape)}; expected rank {rank}")
+            elif config.rank(module) not in (side for side, rank in zip(tensor.shape, shape, strict=True) if rank):
+                yield Problem(tensor.name, f"has the shape {list(tensor.shape)}; expected rank {config.rank(module)}")
+        yield from magnitude_mismatches(module, parts, config)
+
+
+def magnitude_mismatches(module: str, parts: dict[str, Tensor], config: LoraConfig) -> Iterator[Problem]:
+    """DoRA has one magnitude for each output of each module; plain LoRA has none."""
+    magnitude, b = parts.get("magnitude"), parts.get("B")
+    if magnitude is None:
+        if config.use_dora:
+            yield Problem(module, "lora_magnitude_vector is missing")
+    elif not config.use_dora:
+        yield Problem(magnitude.name, f"belongs to DoRA, but {CONFIG} says that it was not used")
+    elif magnitude.dtype not in FLOATS or (b is not None and magnitude.shape != b.shape[:1]):
+        yield Problem(magnitude.name, f"is {magnitude}; expected one value for each output of lora_B")
 
 
 def not_finite(file: TensorFile) -> Iterator[Problem]:
-    """Matrices with NaN or infinite values: training diverged there."""
-    for tensor in file.tensors.values():
-        if not np.isfinite(read_tensor(file.path, tensor)).all():
-            yield Problem(tensor.name, "has NaN or infinite values; the training diverged")
+    """Tensors with NaN or infinite values: training diverged there."""
+    with opened(file.path) as descriptor:
+        for tensor in file.tensors.values():
+            blocks = (read_rows(descriptor, tensor, rows) for rows in row_blocks(tensor) if tensor.dtype in FLOATS)
+            if not all(all_finite(block, tensor.dtype) for block in blocks):
+                yield Problem(tensor.name, "has NaN or infinite values; the training diverged")
 
 
 def matching(patterns: Mapping[str, float] | None, module: str, default: float) -> float:

@@ -16,6 +16,7 @@ CONFIG = "config.json"
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "word_embeddings.weight", "embed_in.weight")
+HEADS = ("lm_head.weight", "embed_out.weight")  # the output layer, which turns states into scores of tokens
 
 
 @dataclass(frozen=True)
@@ -38,16 +39,23 @@ class Base:
 
     @property
     def tied(self) -> bool:
-        """Whether the output layer shares the embeddings' values."""
-        return bool(self.config.get("tie_word_embeddings"))
+        """Whether the output layer shares the embeddings' values; where no config says so, whether it is missing."""
+        for config in (self.config, self.config.get("text_config") or {}):
+            if "tie_word_embeddings" in config:
+                return bool(config["tie_word_embeddings"])
+        return not any(name.endswith(HEADS) for name in self.tensors)
 
     @property
-    def vocabulary(self) -> int:
-        """How many token ids the embeddings have a row for; raises BaseModelUnusable where none are found."""
+    def embeddings(self) -> Tensor:
+        """The tensor with a row for each token id; raises BaseModelUnusable where none is found."""
         for name, tensor in self.tensors.items():
             if name.endswith(EMBEDDINGS):
-                return tensor.shape[0]
+                return tensor
         raise BaseModelUnusable(f"{self.folder.name} has no embeddings (looked for {', '.join(EMBEDDINGS)}).")
+
+    def path_of(self, name: str) -> Path:
+        """The shard that a tensor is in."""
+        return next(shard.path for shard in self.shards if name in shard.tensors)
 
 
 def open_base(folder: Path) -> Base:

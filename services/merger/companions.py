@@ -6,11 +6,13 @@ They are read and checked before the merge starts, and written after it.
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from scriptorium.errors import MergeFailed, Problem
 from services.merger.base import CONFIG, INDEX, Base
+from services.merger.plan import Plan
 
 GENERATION = "generation_config.json"
 TEMPLATE = "chat_template.jinja"
@@ -22,24 +24,52 @@ TOKENIZER_FILES = (
 )  # fmt: skip
 
 
-def read_companions(base: Base, checkpoint: Path) -> dict[str, bytes]:
+def read_companions(plan: Plan, checkpoint: Path) -> dict[str, bytes]:
     """Every file besides the shards, by name; raises MergeFailed with all that is missing or does not fit."""
-    files = base_files(base) | tokenizer_files(base.folder, checkpoint)
+    files = base_files(plan.base) | tokenizer_files(plan.base.folder, checkpoint) | changed_files(plan)
     missing = absences(files)
     if missing:
         raise MergeFailed(
             "The model would not be whole.", problems=missing, next_step="Choose another base, or train again."
         )
     ids = token_ids(read_object(files, TOKENIZER))
-    check_vocabulary(ids, base.vocabulary)
+    check_vocabulary(ids, plan.rows)
     end = ids.get(content(read_object(files, TOKENIZER_CONFIG).get("eos_token")))
     return files if end is None else files | stop_at(end, files)
+
+
+def count_tokens(companions: dict[str, bytes]) -> int:
+    """How many ids the tokenizer uses, up to the highest one."""
+    return max(token_ids(read_object(companions, TOKENIZER)).values(), default=-1) + 1
 
 
 def base_files(base: Base) -> dict[str, bytes]:
     """Config, generation config and, where shards need it, the index: the merged model has the same layout."""
     names = [CONFIG, GENERATION] if base.single else [CONFIG, GENERATION, INDEX]
     return read_files(base.folder, names)
+
+
+def changed_files(plan: Plan) -> dict[str, bytes]:
+    """Config and index where the embeddings were resized, or the output layer came apart from them."""
+    if not (plan.resized or plan.untied):
+        return {}
+    config = deepcopy(plan.base.config)
+    news = {"vocab_size": plan.rows} | ({"tie_word_embeddings": False} if plan.untied else {})
+    for part in (config, config.get("text_config") or {}):
+        part.update({key: value for key, value in news.items() if key in part})
+    if plan.untied:
+        config["tie_word_embeddings"] = False  # transformers takes it as true where it is not said
+    files = {CONFIG: encode(config)}
+    if not plan.base.single:
+        places = {part.tensor.name: shard.name for shard in plan.shards for part in shard.parts}
+        total = sum(part.tensor.bytes for part in plan.parts)
+        files[INDEX] = encode({"metadata": {"total_size": total}, "weight_map": dict(sorted(places.items()))})
+    return files
+
+
+def encode(body: dict[str, Any]) -> bytes:
+    """A JSON file as transformers writes it."""
+    return (json.dumps(body, indent=2) + "\n").encode()
 
 
 def tokenizer_files(base: Path, checkpoint: Path) -> dict[str, bytes]:
@@ -94,8 +124,10 @@ def check_vocabulary(ids: dict[str, int], rows: int) -> None:
     beyond = sorted((number, token) for token, number in ids.items() if number >= rows)
     if beyond:
         raise MergeFailed(
-            f"The trained tokenizer has {len(beyond)} token(s) that the base has no embedding for.",
-            problems=[Problem(TOKENIZER, f"{token!r} has the id {n}; the base has {rows} rows") for n, token in beyond],
+            f"The trained tokenizer has {len(beyond)} token(s) that the model has no embedding for.",
+            problems=[
+                Problem(TOKENIZER, f"{token!r} has the id {n}; the embeddings have {rows} rows") for n, token in beyond
+            ],
             next_step="Train without adding tokens.",
         )
 
@@ -116,4 +148,4 @@ def stop_at(end: int, files: dict[str, bytes]) -> dict[str, bytes]:
     if end in stops:
         return {}
     body["eos_token_id"] = [*stops, end] if stops else end
-    return {GENERATION: (json.dumps(body, indent=2) + "\n").encode()}
+    return {GENERATION: encode(body)}

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -24,7 +26,13 @@ FLOATS: dict[str, np.dtype[Any]] = {
     "F16": np.dtype(np.float16),
     "BF16": np.dtype(ml_dtypes.bfloat16),
 }
+BITS: dict[str, tuple[type[np.unsignedinteger[Any]], int]] = {  # the same as whole numbers, and the bits of infinity
+    "F32": (np.uint32, 0x7F800000),
+    "F16": (np.uint16, 0x7C00),
+    "BF16": (np.uint16, 0x7F80),
+}
 BLOCK_VALUES = 1 << 20  # 4 MB in fp32: a block and its temporaries stay near the processor's cache
+LINE = 4096  # bytes
 PIECE_BYTES = 4 << 20  # copying gets no faster with larger pieces
 
 
@@ -47,22 +55,26 @@ class Tensor:
         """How many bytes it takes."""
         return self.stop - self.start
 
+    def at(self, start: int) -> Tensor:
+        """The same tensor at another place."""
+        return replace(self, start=start, stop=start + self.bytes)
+
     def __str__(self) -> str:
         return f"{self.dtype} {list(self.shape)}"
 
 
 @dataclass(frozen=True)
 class TensorFile:
-    """A safetensors file's layout: the first byte after the header, and the tensors in the order of their bytes."""
+    """A safetensors file's layout: its header, as it is, and the tensors in the order of their bytes."""
 
     path: Path
-    header_bytes: int
+    header: bytes
     tensors: dict[str, Tensor]
 
     @property
     def bytes(self) -> int:
         """How many bytes the whole file takes."""
-        return self.header_bytes + sum(tensor.bytes for tensor in self.tensors.values())
+        return len(self.header) + sum(tensor.bytes for tensor in self.tensors.values())
 
 
 def read_layout(path: Path) -> TensorFile:
@@ -78,11 +90,12 @@ def read_layout(path: Path) -> TensorFile:
     except (SafetensorError, OSError, ValueError) as error:
         raise BrokenTensorFile(f"{path.name} is not a whole safetensors file: {error}") from error
     with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header: dict[str, Any] = json.loads(file.read(length))
-    header.pop("__metadata__", None)
-    tensors = [locate(name, entry, 8 + length) for name, entry in header.items()]
-    return TensorFile(path, 8 + length, {t.name: t for t in sorted(tensors, key=lambda t: (t.start, t.stop))})
+        length = file.read(8)
+        header = length + file.read(int.from_bytes(length, "little"))
+    entries: dict[str, Any] = json.loads(header[8:])
+    entries.pop("__metadata__", None)
+    tensors = [locate(name, entry, len(header)) for name, entry in entries.items()]
+    return TensorFile(path, header, {t.name: t for t in sorted(tensors, key=lambda t: (t.start, t.stop))})
 
 
 def locate(name: str, entry: dict[str, Any], header_bytes: int) -> Tensor:
@@ -91,39 +104,114 @@ def locate(name: str, entry: dict[str, Any], header_bytes: int) -> Tensor:
     return Tensor(name, entry["dtype"], tuple(entry["shape"]), header_bytes + start, header_bytes + stop)
 
 
-def pieces(file: BinaryIO, start: int, count: int) -> Iterator[bytes]:
-    """Yield `count` bytes from position `start`, piece by piece; raises BrokenTensorFile where the file ends early."""
-    file.seek(start)
-    while count:
-        piece = file.read(min(count, PIECE_BYTES))
-        if not piece:
-            raise BrokenTensorFile(f"{Path(file.name).name} ended early.")
-        count -= len(piece)
-        yield piece
+def make_header(old: bytes, tensors: list[Tensor]) -> bytes:
+    """A header for these tensors, one after the other, with the metadata of an old one; padded to 8 bytes as usual."""
+    entries: dict[str, Any] = {}
+    if "__metadata__" in (known := json.loads(old[8:])):
+        entries["__metadata__"] = known["__metadata__"]
+    place = 0
+    for tensor in tensors:
+        offsets = [place, place + tensor.bytes]
+        entries[tensor.name] = {"dtype": tensor.dtype, "shape": list(tensor.shape), "data_offsets": offsets}
+        place += tensor.bytes
+    body = json.dumps(entries, separators=(",", ":")).encode()
+    body += b" " * (-len(body) % 8)
+    return len(body).to_bytes(8, "little") + body
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[int]:
+    """A file's descriptor, for reading at positions."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def read_into(file: int, buffer: memoryview, start: int) -> None:
+    """Fill a buffer from position `start`; raises BrokenTensorFile where the file ends early."""
+    while buffer:
+        count = os.preadv(file, [buffer], start)
+        if not count:
+            raise BrokenTensorFile("A file ended early.")
+        buffer, start = buffer[count:], start + count
+
+
+def write_from(file: int, buffer: memoryview, start: int) -> None:
+    """Write a buffer to position `start`."""
+    while buffer:
+        count = os.pwrite(file, buffer, start)
+        buffer, start = buffer[count:], start + count
 
 
 def row_blocks(tensor: Tensor, values: int = BLOCK_VALUES) -> Iterator[slice]:
     """Cut a tensor's first axis so that each block has about `values` values, and one row at least."""
-    rows = tensor.shape[0]
+    rows = tensor.shape[0] if tensor.shape else 1
     step = max(1, values // max(1, math.prod(tensor.shape[1:])))
     for start in range(0, rows, step):
         yield slice(start, min(rows, start + step))
 
 
-def read_rows(file: BinaryIO, tensor: Tensor, rows: slice) -> NDArray[Any]:
-    """Read some rows of a floating-point tensor in its stored type; raises BrokenTensorFile like `pieces`."""
-    row_bytes = tensor.bytes // tensor.shape[0]
-    data = b"".join(pieces(file, tensor.start + rows.start * row_bytes, (rows.stop - rows.start) * row_bytes))
-    return np.frombuffer(data, dtype=FLOATS[tensor.dtype]).reshape(-1, *tensor.shape[1:])
+def byte_range(tensor: Tensor, rows: slice) -> tuple[int, int]:
+    """Where some rows of a tensor begin in its file, and how many bytes they take."""
+    row_bytes = tensor.bytes // (tensor.shape[0] if tensor.shape else 1)
+    return tensor.start + rows.start * row_bytes, (rows.stop - rows.start) * row_bytes
 
 
-def read_tensor(path: Path, tensor: Tensor) -> Float32:
-    """Read one floating-point tensor as fp32."""
-    with path.open("rb") as file:
-        return read_rows(file, tensor, slice(0, tensor.shape[0])).astype(np.float32)
+def read_rows(file: int, tensor: Tensor, rows: slice, buffer: NDArray[np.uint8] | None = None) -> NDArray[Any]:
+    """Some rows of a floating-point tensor in its stored type, read into `buffer` where one is given."""
+    start, count = byte_range(tensor, rows)
+    data = np.empty(count, np.uint8) if buffer is None else buffer[:count]
+    read_into(file, data.data, start)
+    return data.view(FLOATS[tensor.dtype]).reshape(-1, *tensor.shape[1:])
 
 
-def round_to(values: Float32, dtype: str) -> NDArray[Any]:
+def read_columns(file: int, tensor: Tensor, columns: slice) -> Float32:
+    """Some columns of a matrix, as fp32; one read per row, so meant for matrices of few rows."""
+    kind = FLOATS[tensor.dtype]
+    found = np.empty((tensor.shape[0], columns.stop - columns.start), kind)
+    for number, row in enumerate(found):
+        place = tensor.start + (number * tensor.shape[1] + columns.start) * kind.itemsize
+        read_into(file, row.view(np.uint8).data, place)
+    return found.astype(np.float32)
+
+
+def read_tensor(file: int, tensor: Tensor) -> Float32:
+    """One floating-point tensor as fp32."""
+    return read_rows(file, tensor, slice(0, tensor.shape[0])).astype(np.float32)
+
+
+def round_to(values: NDArray[np.floating[Any]], dtype: str, out: NDArray[Any] | None = None) -> NDArray[Any]:
     """Round fp32 values to a stored type, to nearest and ties to even; too large ones become infinite."""
+    rounded = np.empty(values.shape, FLOATS[dtype]) if out is None else out
     with np.errstate(over="ignore"):  # verify names the tensor in which it happened
-        return values.astype(FLOATS[dtype])
+        np.copyto(rounded, values, casting="unsafe")
+    return rounded
+
+
+def all_finite(values: NDArray[Any], dtype: str) -> bool:
+    """Whether no stored value is NaN or infinite; types that are no floats have none."""
+    if dtype not in BITS or not values.size:
+        return True
+    kind, infinity = BITS[dtype]
+    return bool(np.bitwise_and(values.view(kind), kind(np.iinfo(kind).max >> 1)).max() < infinity)
+
+
+def same_bits(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    """Whether two arrays of equal size hold the same bytes."""
+    first, second = one.reshape(-1).view(np.uint8), other.reshape(-1).view(np.uint8)
+    words = np.uint64 if first.size % 8 == 0 else np.uint8
+    return np.array_equal(first.view(words), second.view(words))
+
+
+def checksum(values: NDArray[Any]) -> int:
+    """The parities of an array's rows and columns when its bytes lie in lines of 4 KB, as one number.
+
+    Bytes that change, or change places, change it; and it costs a twentieth of what computing the array does.
+    """
+    data = values.reshape(-1).view(np.uint8)
+    whole = data.size // LINE * LINE
+    lines = data[:whole].view(np.uint64).reshape(-1, LINE // 8)
+    across, down = (np.bitwise_xor.reduce(lines, axis=axis).tobytes() for axis in (0, 1))
+    return hash((across, down, data[whole:].tobytes()))

@@ -69,12 +69,13 @@ def make_config(request: TrainRequest, folder: Path, train: list[Row], dev: list
 
 
 def _rows(path: Path) -> dict[str, Any]:
-    """A dataset entry: chat rows of which the assistant's turn, its end included, is trained."""
+    """A dataset entry: chat rows of which the assistant's turn, its end included, is trained, unless it says not."""
     return {
         "path": str(path),
         "ds_type": "json",
         "type": "chat_template",
         "field_messages": "messages",
+        "message_field_training": "training",
         "roles_to_train": ["assistant"],
         "train_on_eos": "turn",
     }

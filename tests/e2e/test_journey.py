@@ -157,7 +157,7 @@ def test_the_report_and_the_numbers_can_be_downloaded(running: Stack, finished: 
     job = running.client.fine_tuning.jobs.retrieve(finished)
     files = {running.client.files.retrieve(file_id).filename: file_id for file_id in job.result_files}
     contents = {name.rpartition("-")[2]: running.client.files.content(file_id).text for name, file_id in files.items()}
-    assert set(contents) == {"metrics.csv", "report.json", "report.html"}
+    assert set(contents) == {"metrics.csv", "report.json", "report.html", "quality.html"}
     assert contents["metrics.csv"].startswith("step,train_loss,train_accuracy,valid_loss")
     assert "<html" in contents["report.html"]
     result = json.loads((running.settings.data_dir / "runs" / finished / "report" / "manifest.json").read_text())[

@@ -13,16 +13,17 @@ def test_a_book_goes_as_it_is(tmp_path: Path) -> None:
         assert (name, file.read()) == ("book.txt", b"text")
 
 
-def test_a_folder_goes_as_a_zip_of_its_texts(tmp_path: Path) -> None:
-    for name in ("chunk_1.txt", "chunk_2.txt", "notes.md"):
+def test_a_folder_goes_as_a_zip_of_what_we_read(tmp_path: Path) -> None:
+    (tmp_path / "part").mkdir()
+    for name in ("book.docx", "part/rows.jsonl", "notes.MD", "cover.jpg", ".hidden.txt"):
         (tmp_path / name).write_text(name)
     with open_manuscript(tmp_path) as (name, file), zipfile.ZipFile(file) as archive:
         assert name == f"{tmp_path.name}.zip"
-        assert archive.namelist() == ["chunk_1.txt", "chunk_2.txt"]
+        assert archive.namelist() == ["book.docx", "notes.MD", "part/rows.jsonl"]
 
 
 def test_an_empty_folder_and_a_missing_file_are_clear_errors(tmp_path: Path) -> None:
-    with pytest.raises(InvalidTrainingFile, match=r"no \.txt files"), open_manuscript(tmp_path):
+    with pytest.raises(InvalidTrainingFile, match="no files of a kind"), open_manuscript(tmp_path):
         pass
     with pytest.raises(InvalidTrainingFile, match="cannot be read"), open_manuscript(tmp_path / "none.txt"):
         pass

@@ -6,7 +6,8 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from scriptorium.chat import ChatTokenizer, Message
+from scriptorium import chat
+from scriptorium.chat import ChatTokenizer, Message, batches
 from scriptorium.errors import BaseModelUnusable
 
 CHATML = (
@@ -69,3 +70,31 @@ def test_a_base_model_without_a_chat_template_is_refused(tmp_path: Path) -> None
 def test_a_folder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BaseModelUnusable, match="no readable tokenizer"):
         ChatTokenizer(tmp_path)
+
+
+def test_tokens_are_located_in_texts_of_any_number_and_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer = ChatTokenizer(write_tokenizer(tmp_path, CHATML, ["<|im_start|>", "<|im_end|>"], "<|im_end|>"))
+    monkeypatch.setattr(chat, "BATCH", 10)
+    texts = ["the lamp burned", "", " a  lamp ", "a", "b"]
+    located = list(tokenizer.locate(iter(texts)))
+    assert [text for text, _ in located] == texts
+    assert [[text[start:end] for start, end in offsets] for text, offsets in located] == [
+        text.split() for text in texts
+    ]
+    assert list(tokenizer.locate([])) == []
+
+
+def test_batches_are_filled_in_order_and_lazily(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat, "BATCH", 10)
+    assert list(batches(["12345", "67890", "a", "b" * 20, "c"])) == [["12345", "67890"], ["a", "b" * 20], ["c"]]
+    endless = batches("x" for _ in iter(int, 1))
+    assert next(endless) == ["x"] * 10
+
+
+def test_what_is_encoded_with_offsets_decodes_to_itself(tmp_path: Path) -> None:
+    tokenizer = ChatTokenizer(write_tokenizer(tmp_path, CHATML, ["<|im_start|>", "<|im_end|>"], "<|im_end|>"))
+    rendered = "<|im_start|>the lamp<|im_end|>"
+    ids, offsets = tokenizer.encode_with_offsets(rendered)
+    assert ids == tokenizer.encode(rendered)
+    assert [rendered[start:end] for start, end in offsets] == ["<|im_start|>", "the", "lamp", "<|im_end|>"]
+    assert tokenizer.decode(ids).replace(" ", "") == rendered.replace(" ", "")

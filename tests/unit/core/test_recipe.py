@@ -45,6 +45,21 @@ def test_a_chunk_range_must_not_be_upside_down() -> None:
         parse_recipe({"name": "x", "data": {"chunking": {"minimum": 500, "maximum": 100}}}, "x")
 
 
+def test_prompts_are_mixed_mostly_briefs_where_a_recipe_does_not_say(project: Path) -> None:
+    data = parse_recipe({"name": "x"}, "x").data
+    assert data.prompt == "mixed"
+    assert data.mix == {"brief": 0.7, "context": 0.2, "continue": 0.1}
+    shipped = {name: find_recipe(name, project / "recipes").data for name in ("cpu", "lora", "qlora")}
+    assert {name: held.prompt for name, held in shipped.items()} == {"cpu": "brief", "lora": "mixed", "qlora": "mixed"}
+    assert all(held.mix == data.mix for held in shipped.values())
+
+
+@pytest.mark.parametrize("mix", [{}, {"brief": 0}, {"brief": -1}, {"poem": 1}, {"brief": float("inf")}, {"brief": "x"}])
+def test_weights_that_are_no_shares_are_refused(mix: object) -> None:
+    with pytest.raises(InvalidRecipe, match="problem"):
+        parse_recipe({"name": "x", "data": {"prompt": "mixed", "mix": mix}}, "x")
+
+
 @pytest.mark.parametrize("name", ["../secrets", "/etc/passwd", "qlora.yaml", ""])
 def test_a_recipes_name_is_never_a_path(name: str, project: Path) -> None:
     with pytest.raises(InvalidRecipe, match="no recipe"):

@@ -14,32 +14,25 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from scriptorium.contracts import PrepareRequest
 from scriptorium.recipe import Chunking, Split
 
-NOUNS = [
-    "cabin",
-    "ocean",
-    "lion",
-    "forest",
-    "rope",
-    "boat",
-    "lamp",
-    "river",
-    "letter",
-    "sword",
-    "horse",
-    "garden",
-    "tower",
-]
+NOUNS = (
+    "cabin ocean lion forest rope boat lamp river letter sword horse garden tower bridge candle window kitchen valley"
+    " harbour basket mirror blanket ladder hammer saddle meadow barrel curtain feather lantern market orchard pebble"
+    " pillow ribbon shovel stable thread tunnel village wagon whistle anchor button castle chimney corner desert"
+)
+QUALITIES = "old small dark broken heavy silent golden narrow distant empty wooden crooked gentle hollow pale"
+OPENINGS = "He saw|She found|They met|We heard of|Nobody knew|You had left|I forgot|Then he lost|At noon she sought"
 NAMES = ["Clara", "Tom Bell", "Rome"]
 
 
 def write_prose(paragraphs: int, seed: int = 0, sentences: int = 4) -> str:
-    """Paragraphs of sentences of twelve words, no two alike."""
+    """Paragraphs of sentences of about fifteen words, no two alike and no eight words in a row the same."""
     generator = random.Random(seed)  # noqa: S311  # no secret
 
     def sentence() -> str:
-        nouns = generator.sample(NOUNS, 4)
-        name = generator.choice(NAMES)
-        return f"He saw {name} near the {nouns[0]} and the {nouns[1]}, with {nouns[2]} and {nouns[3]}."
+        one, two, three, four = generator.sample(NOUNS.split(), 4)
+        first, second, third = generator.sample(QUALITIES.split(), 3)
+        start = f"{generator.choice(OPENINGS.split('|'))} {generator.choice(NAMES)}"
+        return f"{start} near the {first} {one} and the {two}, with {second} {three} and a {third} {four}."
 
     return "\n\n".join(" ".join(sentence() for _ in range(sentences)) for _ in range(paragraphs))
 
@@ -51,7 +44,7 @@ def prose() -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def book() -> str:
-    """Eight chapters of about 500 words."""
+    """Eight chapters of about 700 words."""
     return "\n\n".join(f"CHAPTER {number}\n\n{write_prose(10, seed=number)}" for number in range(1, 9))
 
 

@@ -1,11 +1,20 @@
 import re
+from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scriptorium.dataset import CONTINUE
-from services.data.brief import find_names, point_of_view, read_lexicon, share_of_dialogue, shares_run, write_briefs
+from services.data.brief import (
+    WORD,
+    describe,
+    find_names,
+    find_topics,
+    read_lexicon,
+    shares_run,
+    spoken,
+    write_briefs,
+)
 
 THIRD = (
     "She went with Clara to the cabin, and Clara looked at her and at the ocean while they waited for him there. " * 3
@@ -13,8 +22,12 @@ THIRD = (
 FIRST = "I went with Clara to the tower, and she gave me a lamp so that we might find our way down to the river. " * 3
 
 
+def count(text: str) -> Counter[str]:
+    return Counter(WORD.findall(text))
+
+
 def test_a_brief_reads_like_an_order() -> None:
-    (brief, other) = write_briefs([THIRD, FIRST], "brief")
+    (brief, other) = write_briefs([THIRD, FIRST])
     assert brief is not None
     assert other is not None
     assert brief.startswith("Write a passage of about 70 words from a novel, in the third person, with no dialogue.")
@@ -24,14 +37,10 @@ def test_a_brief_reads_like_an_order() -> None:
     assert "in the first person" in other
 
 
-def test_the_other_prompt_is_constant() -> None:
-    assert write_briefs([THIRD, FIRST], "continue") == [CONTINUE, CONTINUE]
-
-
 def test_what_people_say_is_not_who_tells() -> None:
-    spoken = '"I think that I shall go, and I shall take my horse," he said to her. ' * 3
-    assert point_of_view(spoken + THIRD) == ", in the third person"
-    assert point_of_view(spoken) == ""
+    said = '"I think that I shall go, and I shall take my horse," he said to her. ' * 3
+    assert "in the third person" in describe(said + THIRD, count(said + THIRD))
+    assert "person" not in describe(said, count(said))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +54,7 @@ def test_what_people_say_is_not_who_tells() -> None:
     ],
 )
 def test_dialogue_is_what_is_quoted(text: str, share: str) -> None:
-    assert share_of_dialogue(text).startswith(share)
+    assert f"with {share} dialogue" in describe(text, count(text))
 
 
 def test_names_are_capitals_inside_sentences() -> None:
@@ -59,19 +68,40 @@ def test_names_are_capitals_inside_sentences() -> None:
 
 def test_a_brief_that_would_quote_is_worded_with_less() -> None:
     passage = "A passage of about words, from a novel. " * 10
-    assert write_briefs([passage], "brief") == [None]
+    assert write_briefs([passage]) == [None]
     listed = "People and places: Rome, Ada, Bell, Clara, it has to do with Rome, Ada, Bell, Clara. " * 5
-    (brief,) = write_briefs([listed], "brief")
+    (brief,) = write_briefs([listed])
     assert brief is not None
     assert "People" not in brief
-    assert shares_run("one two three, four: five six", "zero One two. Three four five six!")
-    assert not shares_run("one two three four five", "one two three four five")
+
+
+@pytest.mark.parametrize(
+    ("brief", "text", "shared"),
+    [
+        ("one two three, four: five six", "zero One two. Three four five six!", True),
+        ("one two three four five", "one two three four five", False),
+        ("one two three four five six", "one two three four five sixty", False),
+        ("one two three four five six", "twenty-one two three four five six", False),
+    ],
+)
+def test_six_words_in_a_row_are_a_quotation(brief: str, text: str, shared: bool) -> None:
+    assert shares_run(brief, spoken(WORD.findall(text))) is shared
+
+
+def test_topics_are_things_that_several_passages_know() -> None:
+    texts = ["She wandered to the cabin, past a lantern and the zymurgy.", "The cabin and a lantern."]
+    texts += ["He wandered about the garden.", *["Nobody came."] * 20]
+    topics = find_topics(count(texts[0]), read_lexicon(texts))
+    assert set(topics[:2]) == {"cabin", "lantern"}
+    assert topics.index("wandered") < topics.index("zymurgy")
 
 
 @given(st.lists(st.text(alphabet=st.sampled_from("abC ,.\"I'\n"), min_size=1, max_size=300), min_size=1, max_size=4))
 def test_no_brief_quotes_its_passage(texts: list[str]) -> None:
-    for text, brief in zip(texts, write_briefs(texts, "brief"), strict=True):
-        assert brief is None or (not shares_run(brief, text) and re.match(r"Write a passage of about \d+ words", brief))
+    for text, brief in zip(texts, write_briefs(texts), strict=True):
+        assert brief is None or (
+            not shares_run(brief, spoken(WORD.findall(text))) and re.match(r"Write a passage of about \d+ words", brief)
+        )
 
 
 def test_a_contracted_pronoun_is_nobodys_name() -> None:

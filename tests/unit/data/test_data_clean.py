@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.data.clean import clean_book, clean_passage
+from services.data.clean import clean_book, clean_passage, lay_out
 from services.data.headings import labelled, titled
-from services.data.layout import read_layout
+from services.data.markup import Source
+from services.data.steps import Cleaning
 
 LINE = "The old man went down to the river with his lamp and looked at the water."
 STORY = f"{LINE} He said nothing. {LINE} Nobody answered him. {LINE}"
@@ -187,6 +188,6 @@ def test_no_text_breaks_cleaning_or_gains_words(text: str) -> None:
 
 
 def test_an_empty_layout_has_no_blocks() -> None:
-    assert read_layout("\n \n").blocks == []
+    assert lay_out(Source("\n \n", [1, 2, 3]), Cleaning()).blocks == []
     assert titled("The Stage-coach")
     assert not titled("He said no.")

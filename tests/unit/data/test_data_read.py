@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scriptorium.errors import FileTooLarge, InvalidTrainingFile
-from services.data import read
-from services.data.decode import Undecodable, decode
-from services.data.read import read_manuscript
+from services.data.decode import Unreadable, decode
+from services.data.read import limits, read_manuscript
 
 
 @pytest.fixture
@@ -60,10 +59,10 @@ def test_every_bad_chunk_is_named_at_once(pack: Callable[..., Path]) -> None:
 @pytest.mark.parametrize(
     ("raw", "filename", "message"),
     [
-        (b"text", "book.docx", r"\.docx"),
+        (b"text", "book.odt", r"\.odt"),
         (b"text", "book", "no extension"),
         (b"not a zip", "book.zip", "not a readable"),
-        (b"", "book.txt", "unreadable"),
+        (b"", "book.txt", "is empty"),
         (b"\xef\xbb\xbf", "book.txt", "is empty"),
     ],
 )
@@ -77,7 +76,7 @@ def test_what_cannot_be_read_is_said_clearly(tmp_path: Path, raw: bytes, filenam
 
 def test_a_zip_without_texts_and_a_cut_zip_are_clear_errors(pack: Callable[..., Path]) -> None:
     path = pack({"book.pdf": b"%PDF"})
-    with pytest.raises(InvalidTrainingFile, match=r"no \.txt file"):
+    with pytest.raises(InvalidTrainingFile, match="no file of a kind"):
         read_manuscript(path, "book.zip")
     path.write_bytes(pack({"chunk_1.txt": b"text" * 100}).read_bytes()[:-30])
     with pytest.raises(InvalidTrainingFile, match="not a readable"):
@@ -97,11 +96,12 @@ def test_a_damaged_entry_is_a_clear_error(tmp_path: Path) -> None:
 def test_a_bomb_is_refused_before_it_is_unpacked(
     tmp_path: Path, pack: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(read, "MAX_BYTES", 1000)
-    monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("unpacked"))
-    with pytest.raises(FileTooLarge, match="MiB"):
-        read_manuscript(pack({"chunk_1.txt": b"a" * 1001}), "book.zip")
-    monkeypatch.setattr(read, "MAX_ENTRIES", 2)
+    monkeypatch.setattr(limits, "MAX_BYTES", 1000)
+    path = pack({"chunk_1.txt": b"a" * 1001})
+    with monkeypatch.context() as patch, pytest.raises(FileTooLarge, match="MiB"):
+        patch.setattr(zipfile.ZipFile, "open", lambda *_: pytest.fail("unpacked"))
+        read_manuscript(path, "book.zip")
+    monkeypatch.setattr(limits, "MAX_ENTRIES", 2)
     with pytest.raises(FileTooLarge, match="3 files"):
         read_manuscript(pack({f"chunk_{number}.txt": b"a" for number in range(3)}), "book.zip")
 
@@ -119,18 +119,17 @@ def test_cyrillic_is_not_taken_for_western() -> None:
     assert decode(text.encode("cp1251"), "book.txt")[0] == text
 
 
-def test_mojibake_is_repaired_and_lost_characters_are_counted() -> None:
-    text, findings = decode("Fine.\nIt wasnâ€™t.\nLost \ufffd\ufffd here.".encode(), "book.txt")
-    assert "wasn’t" in text
+def test_lost_characters_are_counted() -> None:
+    _, findings = decode("Fine.\nIt was.\nLost \ufffd\ufffd here.".encode(), "book.txt")
     assert [(finding.code, finding.place) for finding in findings] == [("replacement_character", "book.txt:3")]
     assert "2 character(s)" in findings[0].message
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_are_text_or_undecodable(raw: bytes) -> None:
+def test_any_bytes_are_text_or_unreadable(raw: bytes) -> None:
     try:
         text, _ = decode(raw, "book.txt")
-    except Undecodable as error:
+    except Unreadable as error:
         assert str(error)
     else:
         assert "\r" not in text

@@ -3,9 +3,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scriptorium.axis import axis_around
 from scriptorium.contracts import LossDrop
 from scriptorium.spread import spread
-from services.evaluator.axis import axis_around
 from services.evaluator.curve import MOST, draw_curve
 from services.evaluator.drops import draw_drops
 from services.evaluator.metrics import Losses, Point

@@ -82,9 +82,11 @@ def write_adapter(folder: Path, arrays: Arrays | None = None, **config: Any) -> 
     return folder
 
 
-def write_checkpoint(training: Path, step: int = 6, loss: float | None = 3.0, arrays: Arrays | None = None) -> Path:
+def write_checkpoint(
+    training: Path, step: int = 6, loss: float | None = 3.0, arrays: Arrays | None = None, **config: Any
+) -> Path:
     """Write a whole checkpoint: adapter, trained tokenizer, manifest."""
-    folder = write_adapter(training / "checkpoints" / f"checkpoint-{step}", arrays)
+    folder = write_adapter(training / "checkpoints" / f"checkpoint-{step}", arrays, **config)
     write_tokenizer(folder)
     manifest.write(folder, {"step": step, "created_at": 0, "train_loss": None, "dev_loss": loss})
     return folder

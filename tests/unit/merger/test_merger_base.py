@@ -17,7 +17,7 @@ def test_every_tensor_is_found(tmp_path: Path, shards: int) -> None:
     assert base.tensors.keys() == base_arrays().keys()
     assert len(base.shards) == shards
     assert base.single == (shards == 1)
-    assert base.vocabulary == 12
+    assert base.embeddings.shape == (12, 8)
 
 
 def test_an_index_with_one_shard_is_not_a_single_file(tmp_path: Path) -> None:
@@ -91,4 +91,4 @@ def test_a_base_without_known_embeddings(tmp_path: Path) -> None:
     arrays = base_arrays()
     del arrays["model.embed_tokens.weight"]
     with pytest.raises(BaseModelUnusable, match="no embeddings"):
-        _ = open_base(write_base(tmp_path / "base", arrays)).vocabulary
+        _ = open_base(write_base(tmp_path / "base", arrays)).embeddings

@@ -8,8 +8,12 @@ import pytest
 from merger_models import END, TOKENS, write_base, write_json, write_tokenizer
 
 from scriptorium.errors import MergeFailed
+from services.merger.adapter import Adapter
 from services.merger.base import open_base
 from services.merger.companions import read_companions, token_ids
+from services.merger.plan import Plan
+
+NOTHING = Adapter(Path(), {}, {})
 
 
 @pytest.fixture
@@ -26,7 +30,8 @@ def checkpoint(tmp_path: Path) -> Path:
 
 
 def companions(base: Path, checkpoint: Path) -> dict[str, bytes]:
-    return read_companions(open_base(base), checkpoint)
+    opened = open_base(base)
+    return read_companions(Plan(opened, NOTHING, [], opened.embeddings.shape[0], None), checkpoint)
 
 
 def stops(base: Path, checkpoint: Path) -> Any:
@@ -99,8 +104,8 @@ def test_a_vocabulary_beyond_the_embeddings_names_every_token(base: Path, checkp
     with pytest.raises(MergeFailed, match="2 token") as caught:
         companions(base, checkpoint)
     assert [str(problem) for problem in caught.value.problems] == [
-        "tokenizer.json: 'new' has the id 12; the base has 12 rows",
-        "tokenizer.json: 'newer' has the id 13; the base has 12 rows",
+        "tokenizer.json: 'new' has the id 12; the embeddings have 12 rows",
+        "tokenizer.json: 'newer' has the id 13; the embeddings have 12 rows",
     ]
 
 

@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from services.merger.tensors import (
-    PIECE_BYTES,
     BrokenTensorFile,
     Tensor,
-    pieces,
+    all_finite,
+    make_header,
+    opened,
+    read_columns,
+    read_into,
     read_layout,
     read_rows,
     read_tensor,
@@ -83,14 +86,34 @@ def test_the_layout_is_in_the_order_of_the_bytes(tmp_path: Path) -> None:
     layout = read_layout(tmp_path / "x.safetensors")
     assert layout.bytes == (tmp_path / "x.safetensors").stat().st_size
     tensors = list(layout.tensors.values())
-    assert tensors[0].start == layout.header_bytes
+    assert tensors[0].start == len(layout.header)
     assert all(first.stop == second.start for first, second in itertools.pairwise(tensors))
     assert str(layout.tensors["z.matrix"]) == "BF16 [2, 3]"
-    np.testing.assert_array_equal(read_tensor(layout.path, layout.tensors["z.matrix"]), [[0, 1, 2], [3, 4, 5]])
-    with layout.path.open("rb") as file:
-        np.testing.assert_array_equal(
-            read_rows(file, layout.tensors["z.matrix"], slice(1, 2)).astype(np.float32), [[3, 4, 5]]
-        )
+    matrix = layout.tensors["z.matrix"]
+    with opened(layout.path) as file:
+        np.testing.assert_array_equal(read_tensor(file, matrix), [[0, 1, 2], [3, 4, 5]])
+        np.testing.assert_array_equal(read_rows(file, matrix, slice(1, 2)).astype(np.float32), [[3, 4, 5]])
+        np.testing.assert_array_equal(read_columns(file, matrix, slice(1, 3)), [[1, 2], [4, 5]])
+
+
+def test_a_header_of_our_own_is_read_like_any_other(tmp_path: Path) -> None:
+    arrays = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.zeros(5, np.uint8)}
+    save_file(arrays, tmp_path / "x.safetensors", metadata={"format": "pt"})
+    layout = read_layout(tmp_path / "x.safetensors")
+    again = make_header(layout.header, list(layout.tensors.values()))
+    assert len(again) % 8 == 0
+    (tmp_path / "y.safetensors").write_bytes(again + (tmp_path / "x.safetensors").read_bytes()[len(layout.header) :])
+    found = read_layout(tmp_path / "y.safetensors").tensors
+    assert {name: (t.dtype, t.shape) for name, t in found.items()} == {"a": ("F32", (2, 3)), "b": ("U8", (5,))}
+
+
+@pytest.mark.parametrize("dtype", ["BF16", "F16", "F32"])
+@pytest.mark.parametrize("value", [np.nan, -np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite_are_seen_in_their_bits(dtype: str, value: float) -> None:
+    values = round_to(np.array([0.0, -1.0, 60000.0], np.float32), dtype)
+    assert all_finite(values, dtype)
+    values[1] = value
+    assert not all_finite(values, dtype)
 
 
 def broken_files() -> dict[str, bytes]:
@@ -116,10 +139,12 @@ def test_truncated_and_lengthened_files(tmp_path: Path, cut: int) -> None:
             read_layout(path)
 
 
-def test_pieces_are_bounded_and_notice_an_early_end(tmp_path: Path) -> None:
+def test_an_early_end_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    path.write_bytes(b"x" * (PIECE_BYTES + 10))
-    with path.open("rb") as file:
-        assert [len(piece) for piece in pieces(file, 5, PIECE_BYTES + 1)] == [PIECE_BYTES, 1]
+    path.write_bytes(b"abcdef")
+    with opened(path) as file:
+        buffer = bytearray(4)
+        read_into(file, memoryview(buffer), 2)
+        assert buffer == b"cdef"
         with pytest.raises(BrokenTensorFile, match="ended early"):
-            list(pieces(file, 5, PIECE_BYTES + 10))
+            read_into(file, memoryview(buffer), 3)

@@ -16,15 +16,19 @@ from merger_models import (
 )
 from safetensors.numpy import save_file
 
+from scriptorium.contracts import MergeProof
 from scriptorium.errors import MergeFailed
 from scriptorium.report import SilentReport
 from services.merger.adapter import read_adapter
 from services.merger.base import open_base
-from services.merger.verify import verify
+from services.merger.crew import Progress, work_off
+from services.merger.plan import make_plan
+from services.merger.verify import Proof, conclude, verify_steps
+from services.merger.write import Files
 
 Q = "model.layers.0.self_attn.q_proj.weight"
 NORM = "model.layers.0.input_layernorm.weight"
-COMPANIONS = {"config.json": b"{}", "tokenizer.json": b"{}", "chat_template.jinja": b"x"}
+COMPANIONS = {"config.json": b'{"tie_word_embeddings": false}', "tokenizer.json": b"{}", "chat_template.jinja": b"x"}
 
 
 class Merged:
@@ -32,7 +36,7 @@ class Merged:
 
     def __init__(self, root: Path, dtype: str) -> None:
         self.base = open_base(write_base(root / "base", dtype=dtype))
-        self.adapter = read_adapter(write_adapter(root / "adapter"))
+        self.plan = make_plan(self.base, read_adapter(write_adapter(root / "adapter")))
         self.before = base_arrays(dtype)
         self.once = reference(self.before, adapter_arrays(), scale=1.5)
         self.twice = reference(self.once, adapter_arrays(), scale=1.5)
@@ -45,9 +49,17 @@ class Merged:
     def write(self, arrays: Arrays) -> None:
         save_file(arrays, self.folder / "model.safetensors", metadata={"format": "pt"})
 
+    def verify(self) -> MergeProof:
+        proof = Proof()
+        for shard in self.plan.shards:
+            with Files(shard, self.plan.adapter.path) as files:
+                steps = verify_steps(shard, files, self.folder / shard.name, {}, proof)
+                work_off(steps, Progress(SilentReport(), 1))
+        return conclude(self.plan, COMPANIONS, self.folder, proof)
+
     def problems(self) -> list[str]:
         try:
-            verify(self.base, self.adapter, COMPANIONS, self.folder, SilentReport())
+            self.verify()
         except MergeFailed as error:
             return [str(problem) for problem in error.problems]
         return []

@@ -1,0 +1,110 @@
+"""What bench.data runs in processes of their own: `python -m bench.data_child TASK PATH ...`.
+
+    prepare BOOKS DATASET   a folder of novels through the data service, as the recipe qlora has it
+    encode DATASET          its passages through the bare tokenizer's encode_batch
+    copy BOOKS FOLDER       the novels, and copies in which all but the most frequent words are exchanged
+
+The last thing printed is the seconds of work.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from bench.data import COPIES
+from deploy.local.demo_assets import BASE
+from deploy.local.environments import DEMO, PROJECT
+
+MODEL = DEMO / "models" / BASE
+COMMON = 300  # words that stay: they make a text English
+BLOCK = 50  # words about as frequent, which change places
+KEPT = frozenset(["chapter", "part", "book", "prologue"])
+WORD = re.compile(r"[A-Za-z]+")
+
+
+def prepare(books: Path, dataset: Path) -> float:
+    """Prepare novels; Axolotl's configuration for the rows is left beside them."""
+    from scriptorium.chat import chat_tokenizer
+    from scriptorium.contracts import PrepareRequest, TrainRequest
+    from scriptorium.recipe import find_recipe
+    from scriptorium.report import SilentReport
+    from services.data.prepare import prepare_manuscript
+    from services.trainer.axolotl import make_config
+
+    recipe = find_recipe("qlora", PROJECT / "recipes")
+    data = recipe.data
+    request = PrepareRequest(
+        manuscript=books, filename=books.name, base=MODEL, prompt=data.prompt, mix=data.mix,
+        sequence_len=recipe.training.sequence_len, chunking=data.chunking, split=data.split,
+    )  # fmt: skip
+    dataset.mkdir()
+    chat_tokenizer(MODEL).count(["Importing and loading take a second or two."])
+    started = time.perf_counter()
+    prepare_manuscript(request, dataset, SilentReport())
+    seconds = time.perf_counter() - started
+    training = recipe.training.model_copy(update={"adapter": "lora"})
+    train = TrainRequest(dataset=dataset, base=MODEL, training=training)
+    config = {**make_config(train, dataset, [], [], gpu=False), "plugins": None}
+    (dataset / "config.json").write_text(json.dumps({key: value for key, value in config.items() if value is not None}))
+    return seconds
+
+
+def encode(dataset: Path) -> float:
+    """Tokenise every passage in one call."""
+    from tokenizers import Tokenizer
+
+    from scriptorium.dataset import SPLITS, read_rows
+
+    texts = [row.passage for name in SPLITS for row in read_rows(dataset / f"{name}.jsonl")]
+    tokenizer = Tokenizer.from_file(str(MODEL / "tokenizer.json"))
+    tokenizer.encode_batch(["One call before."], add_special_tokens=False)
+    started = time.perf_counter()
+    tokenizer.encode_batch(texts, add_special_tokens=False)
+    return time.perf_counter() - started
+
+
+def copy(books: Path, folder: Path) -> float:
+    """COPIES times the text, none of it a near-duplicate, each copy with the same look and the same kinds of words."""
+    folder.mkdir()
+    started = time.perf_counter()
+    texts = {path.stem: path.read_bytes().decode("cp1252") for path in sorted(books.glob("*.txt"))}
+    counts = Counter(word.lower() for text in texts.values() for word in WORD.findall(text))
+    rare = [word for word, _ in counts.most_common()[COMMON:] if len(word) > 3 and word not in KEPT]
+    for number in range(COPIES):
+        other = exchange(rare, number)
+        for name, text in texts.items():
+            (folder / f"{name}-{number}.txt").write_text(disguise(text, other), encoding="utf-8")
+    return time.perf_counter() - started
+
+
+def exchange(words: list[str], seed: int) -> dict[str, str]:
+    """Another word for each, about as frequent; with seed 0 the same one."""
+    other: dict[str, str] = {}
+    for start in range(0, len(words), BLOCK):
+        block = words[start : start + BLOCK]
+        drawn = random.Random(seed).sample(block, len(block)) if seed else block  # noqa: S311  # no secret
+        other |= dict(zip(block, drawn, strict=True))
+    return other
+
+
+def disguise(text: str, other: dict[str, str]) -> str:
+    """A text with other words, capitalised as they were; what is all in capitals stays, as headings do."""
+
+    def change(match: re.Match[str]) -> str:
+        word = match.group()
+        found = other.get(word.lower(), word.lower())
+        return word if word.isupper() else found.capitalize() if word[0].isupper() else found
+
+    return WORD.sub(change, text)
+
+
+TASKS = {"prepare": prepare, "encode": encode, "copy": copy}
+
+if __name__ == "__main__":
+    print(TASKS[sys.argv[1]](*map(Path, sys.argv[2:])))

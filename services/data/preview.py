@@ -1,0 +1,44 @@
+"""What cleaning would do to a manuscript, to look at before anything is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scriptorium.contracts import CleaningStep, Contract, Finding
+from scriptorium.report import Report
+from services.data.prepare import gather_chapters
+from services.data.read import read_manuscript
+from services.data.steps import EXAMPLES, Cleaning
+
+
+class ChapterFound(Contract):
+    """A chapter's title and how many words it has."""
+
+    title: str
+    words: int
+
+
+class Preview(Contract):
+    """The words before and after, the chapters, every step with its first changes, and what was noticed."""
+
+    words_in: int
+    words_kept: int
+    chapters: list[ChapterFound]
+    steps: list[CleaningStep]
+    findings: list[Finding]
+
+
+def preview_manuscript(path: Path, filename: str, report: Report, examples: int = EXAMPLES) -> Preview:
+    """Clean a manuscript with so many examples of each step; raises what reading it raises. Writes nothing."""
+    manuscript = read_manuscript(path, filename)
+    cleaning = Cleaning(examples)
+    chapters = [
+        ChapterFound(title=each.title, words=each.words) for each in gather_chapters(manuscript, cleaning, report)
+    ]
+    return Preview(
+        words_in=sum(len(part.text.split()) for part in manuscript.parts),
+        words_kept=sum(chapter.words for chapter in chapters),
+        chapters=chapters,
+        steps=cleaning.steps(),
+        findings=manuscript.findings,
+    )

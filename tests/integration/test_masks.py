@@ -1,0 +1,76 @@
+"""What we show as trained is what Axolotl trains, token for token, with the configuration that our trainer writes."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scriptorium.chat import ChatTokenizer
+from scriptorium.contracts import TrainRequest
+from scriptorium.dataset import CONTINUE, Row, write_rows
+from scriptorium.recipe import Training
+from services.data.examples import tokenise
+from services.trainer.axolotl import make_config
+
+HERE = Path(__file__).parent
+PYTHON = Path(os.environ.get("SCRIPTORIUM_AXOLOTL_PYTHON", HERE.parents[1] / ".envs/axolotl/bin/python"))
+BASE = HERE.parents[1] / "build/demo/models/SmolLM2-135M-Instruct"
+
+pytestmark = [
+    pytest.mark.environments,
+    pytest.mark.slow,
+    pytest.mark.skipif(not PYTHON.exists(), reason=f"the Axolotl environment is not there: {PYTHON}"),
+    pytest.mark.skipif(not BASE.exists(), reason=f"the demo's base model is not there: {BASE}"),
+]
+
+PASSAGES = [
+    "The old man went down to the river.",
+    "“Alone,” he said — and laughed.\n\nNobody saw him. Ça va? 新しい朝が来た。\n\n* * *\n\nThen night came",
+    "Numbers: 1,234.56\n    indented  twice   over\n\n\n\nand a gap.",
+    "assistant\nuser\nassistant",
+    "word " * 600 + "end.",
+]
+CONVERSATION = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "One?"},
+    {"role": "assistant", "content": "Uno.", "training": False},
+    {"role": "user", "content": "Two?"},
+    {"role": "assistant", "content": "Dos."},
+]
+
+
+def rows() -> list[Row]:
+    asked = {
+        "brief": "Write a passage of about 10 words.",
+        "context": f"{CONTINUE}\n\n{PASSAGES[0]}",
+        "continue": CONTINUE,
+    }
+    return [
+        Row.model_validate(
+            {
+                "messages": [{"role": "user", "content": prompt}, {"role": "assistant", "content": passage}],
+                "chapter": "I",
+                "kind": kind,
+            }
+        )
+        for passage in PASSAGES
+        for kind, prompt in asked.items()
+    ] + [Row.model_validate({"messages": CONVERSATION, "chapter": "I"})]
+
+
+def test_what_is_shown_as_trained_is_what_axolotl_trains(tmp_path: Path) -> None:
+    write_rows(tmp_path / "train.jsonl", rows())
+    request = TrainRequest(dataset=tmp_path, base=BASE, training=Training(adapter="lora"))
+    (tmp_path / "config.json").write_text(json.dumps(make_config(request, tmp_path, rows(), [], gpu=False)))
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "AXOLOTL_DO_NOT_TRACK": "1"}
+    script = [str(PYTHON), str(HERE / "axolotl_masks.py"), str(tmp_path)]
+    done = subprocess.run(script, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    masks = json.loads((tmp_path / "masks.json").read_text())
+    tokenizer = ChatTokenizer(BASE)
+    for row, theirs in zip(rows(), masks, strict=True):
+        ids, trained = tokenise(row, tokenizer)
+        assert theirs["ids"] == ids
+        assert theirs["trained"] == trained, row.passage[:40]

@@ -1,0 +1,73 @@
+import random
+from itertools import combinations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.data import duplicates
+from services.data.duplicates import CROWD, RUN, WORD, Pair, cluster, find_pairs, near_duplicates, read_runs
+
+
+def write(seed: int, words: int = 200) -> str:
+    chance = random.Random(seed)  # noqa: S311  # no secret
+    return " ".join(f"word{chance.randrange(5000)}" for _ in range(words))
+
+
+def compare(one: str, other: str) -> float:
+    """The share of the shorter text's runs that both have, the slow way."""
+    runs = [
+        {tuple(words[at : at + RUN]) for at in range(len(words) - RUN + 1)} for words in map(WORD.findall, (one, other))
+    ]
+    return len(runs[0] & runs[1]) / max(1, min(map(len, runs)))
+
+
+def test_a_copy_with_changes_and_an_overlap_are_found_and_nothing_else() -> None:
+    texts = [write(seed) for seed in range(6)]
+    changed = " ".join(word if at % 25 else "changed" for at, word in enumerate(texts[1].split()))
+    overlapping = " ".join([*texts[2].split()[-80:], *write(9).split()])
+    pairs = near_duplicates([*texts, changed, overlapping])
+    assert [(pair.first, pair.second) for pair in pairs] == [(1, 6), (2, 7)]
+    assert pairs[1].shared == compare(texts[2], overlapping)
+
+
+@given(st.lists(st.lists(st.sampled_from("abc"), max_size=30).map(" ".join), max_size=6), st.floats(0.01, 1))
+def test_shares_are_those_of_the_slow_way(texts: list[str], alike: float) -> None:
+    expected = {
+        (one, other): share
+        for one, other in combinations(range(len(texts)), 2)
+        if (share := compare(texts[one], texts[other])) >= alike
+    }
+    assert {(pair.first, pair.second): pair.shared for pair in near_duplicates(texts, alike)} == expected
+
+
+def test_white_space_punctuation_and_capitals_do_not_count() -> None:
+    text = write(3)
+    assert near_duplicates([text, text.upper().replace(" ", ",\n\n")]) == [Pair(0, 1, 1.0)]
+
+
+def test_a_crowd_is_one_cluster_at_the_cost_of_a_chain() -> None:
+    count = CROWD + 10
+    pairs = near_duplicates([write(0)] * count)
+    assert len(pairs) == count - 1
+    assert cluster(pairs, count) == [0] * count
+
+
+def test_clusters_join_through_others() -> None:
+    assert cluster([Pair(1, 3, 1.0), Pair(3, 4, 1.0)], 6) == [0, 1, 2, 1, 1, 5]
+
+
+def test_few_words_have_no_duplicates() -> None:
+    assert near_duplicates([]) == near_duplicates(["", "a b"]) == near_duplicates(["one two"] * 2) == []
+
+
+def test_of_a_very_long_manuscript_a_sample_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [write(seed, words=2000) for seed in range(10)]
+    texts.append(" ".join([*texts[4].split()[:1000], *write(99, words=1000).split()]))
+    exact = read_runs(texts)
+    monkeypatch.setattr(duplicates, "MOST", len(exact.hashes) // 8)
+    some = read_runs(texts)
+    assert len(some.hashes) < len(exact.hashes) / 5
+    (pair,) = find_pairs(some)
+    assert (pair.first, pair.second) == (4, 10)
+    assert pair.shared == pytest.approx(0.5, abs=0.1)
