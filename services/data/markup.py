@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from services.data.steps import Cleaning, Step
 
@@ -14,7 +15,9 @@ LICENCE = re.compile(
     r"|(?P<end>END OF (?:THE |THIS )?PROJECT GUTENBERG)).*$",
     re.MULTILINE | re.IGNORECASE,
 )
-SMALL_PRINT = 60_000  # characters: more between two licences is a book whose end was not marked
+LEGAL = re.compile(r"\b(?:project gutenberg|small print|e-?(?:text|book)s?)\b", re.IGNORECASE)
+SILENCE = 3000  # characters without one of these words: the licence is over
+TEASER = 12_000  # characters at most that stand before the first header and are no book
 NOTE = re.compile(
     r"\[(?:(?:illustration|footnote|endnote|sidenote|(?:transcriber|editor|translator|publisher)[’']?s?[’']? ?note)\b"
     r"[^\]]{0,2000}|\d{1,3}|(?-i:[A-Z*])|sic[.!]?)\]",
@@ -93,19 +96,49 @@ def drop_licence(source: Source, cleaning: Cleaning) -> Source:
 
 
 def licences(text: str) -> Iterator[tuple[int, int]]:
-    """From where to where a text is no book; every line that marks a licence is in one of these stretches."""
-    begun: int | None = None  # where the stretch in hand begins
-    story = 0  # where the last book began
-    for number, mark in enumerate(LICENCE.finditer(text)):
-        if mark["end"]:
-            begun = mark.start() if begun is None else begun
-            continue
-        if begun is None:
-            begun = story if number == 0 or mark.start() - story < SMALL_PRINT else mark.start()
-        yield begun, mark.end()
-        begun, story = None, mark.end()
-    if begun is not None:
-        yield begun, len(text)
+    """From where to where a text is no book: around each mark as far as the words of a licence are dense."""
+    begun = ended = 0
+    for start, end in stretches(text):
+        if start > ended > begun:
+            yield begun, ended
+        begun, ended = (start if start > ended else begun), end
+    if ended > begun:
+        yield begun, ended
+
+
+def stretches(text: str) -> Iterator[tuple[int, int]]:
+    """The header above or the footer below each mark, in order; a footer may touch the header that follows."""
+    mentions = [match.span() for match in LEGAL.finditer(text)]
+    marks = list(LICENCE.finditer(text))
+    lowest = [0, *(mark.end() for mark in marks)]
+    highest = [*(mark.start() for mark in marks[1:]), len(text)]
+    for mark, low, high in zip(marks, lowest, highest, strict=False):
+        if mark["start"]:
+            yield header(text, mentions, low, mark.start()), mark.end()
+        else:
+            yield mark.start(), footer(text, mentions, mark.end(), high)
+
+
+def header(text: str, mentions: Sequence[tuple[int, int]], lowest: int, end: int) -> int:
+    """Where a header begins that ends with a mark at `end`: with a line, or higher where little stands above it."""
+    start = end
+    for begin, _ in takewhile(lambda span: span[0] >= lowest, reversed(mentions[: bisect(mentions, (end,))])):
+        if start - begin > SILENCE:
+            break
+        start = begin
+    little = start - lowest < (SILENCE if lowest else TEASER)
+    return lowest if little else text.rfind("\n", lowest, start) + 1 or start
+
+
+def footer(text: str, mentions: Sequence[tuple[int, int]], start: int, highest: int) -> int:
+    """Where a footer ends whose first line ends at `start`: with a paragraph, or where little is left."""
+    end = start
+    for begin, after in takewhile(lambda span: span[1] <= highest, mentions[bisect(mentions, (start,)) :]):
+        if begin - end > SILENCE:
+            break
+        end = after
+    blank = text.find("\n\n", end, highest)
+    return highest if blank < 0 or highest - end < SILENCE else blank
 
 
 def drop_notes(source: Source, pattern: re.Pattern[str], step: Step, cleaning: Cleaning) -> Source:

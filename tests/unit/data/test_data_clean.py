@@ -11,6 +11,7 @@ from services.data.steps import Cleaning
 
 LINE = "The old man went down to the river with his lamp and looked at the water."
 STORY = f"{LINE} He said nothing. {LINE} Nobody answered him. {LINE}"
+LICENCE = "You may copy the Project Gutenberg eBook, give it away or use it again under this licence."
 LONG = "\n\n".join([STORY] * 25)
 
 
@@ -158,7 +159,7 @@ THE END
 
 *** END OF THE PROJECT GUTENBERG EBOOK THE RIVER ***
 
-{LONG}
+{wrap(" ".join([LICENCE] * 40))}
 """
     first, second = clean_book(text)
     assert (first.title, second.title) == ("CHAPTER I: THE OLD MAN", "CHAPTER II")

@@ -207,6 +207,27 @@ def test_all_books_of_a_collection_are_kept() -> None:
     assert [place for place, _, _ in steps["licence"]] == ["line 1", line_of(text, "*** END"), f"line {last}"]
 
 
+def test_a_book_whose_licence_has_no_start_is_kept() -> None:
+    told = wrap("\n\n".join([STORY] * 80))
+    licence = wrap(" ".join(["You may copy the Project Gutenberg eBook, and give it away."] * 200))
+    ended = f"CHAPTER {{}}\n\n{told}\n\nEnd of Project Gutenberg's {{}}\n\n{licence}\n\n"
+    text = "\n".join(ended.format(number, name) for number, name in [("I", "One"), ("II", "Two"), ("III", "Three")])
+    chapters, steps = clean(text)
+    assert [chapter.title for chapter in chapters] == ["CHAPTER I", "CHAPTER II", "CHAPTER III"]
+    assert [len(chapter.paragraphs) for chapter in chapters] == [80] * 3
+    assert len(steps["licence"]) == 3
+
+
+def test_a_book_before_the_first_header_is_kept() -> None:
+    told = wrap("\n\n".join([STORY] * 80))
+    text = (
+        f"CHAPTER I\n\n{told}\n\nThe Project Gutenberg eBook of Two\n\n*** START OF THE PROJECT GUTENBERG EBOOK TWO ***"
+    )
+    chapters, steps = clean(f"{text}\n\nCHAPTER II\n\n{told}")
+    assert [len(chapter.paragraphs) for chapter in chapters] == [80] * 2
+    assert len(steps["licence"]) == 1
+
+
 @pytest.mark.parametrize(
     ("typed", "read"),
     [
