@@ -183,11 +183,19 @@ class StoredFile(Contract):
     sha256: str
 
 
+class Endpoint(Contract):
+    """Where a served model answers: an engine's base URL (without /v1) and the model's name there."""
+
+    url: str
+    model: str
+
+
 class PrepareRequest(Contract):
     """A manuscript and how to cut it; lengths are in the unit of `chunking`.
 
     `prompt` and `mix` say what asks for the training passages; held-out ones always have briefs. A training row of
-    more than `sequence_len` tokens would be cut or left out, so no prompt is made that long.
+    more than `sequence_len` tokens would be cut or left out, so no prompt is made that long. Without a `brief_writer`
+    briefs are extracted.
     """
 
     manuscript: Path
@@ -195,6 +203,7 @@ class PrepareRequest(Contract):
     base: Path
     prompt: Prompt
     mix: Mix = {"brief": 1.0}
+    brief_writer: Endpoint | None = None
     sequence_len: int = 4096
     chunking: Chunking
     split: Split
@@ -331,13 +340,6 @@ class ServeRequest(Contract):
     merged: Path
     adapter: Path
     tuned_name: str
-
-
-class Endpoint(Contract):
-    """Where a served model answers: an engine's base URL (without /v1) and the model's name there."""
-
-    url: str
-    model: str
 
 
 class ServeResult(Contract):

@@ -47,10 +47,14 @@ class Split(Section):
 
 
 class Data(Section):
-    """How a manuscript becomes examples; `mix` weighs the kinds of prompt where `prompt` is "mixed"."""
+    """How a manuscript becomes examples; `mix` weighs the kinds of prompt where `prompt` is "mixed".
+
+    `briefs` says who writes them: nobody, they are extracted, or the model that the settings name.
+    """
 
     prompt: Prompt = "mixed"
     mix: Mix = {"brief": 0.7, "context": 0.2, "continue": 0.1}
+    briefs: Literal["extracted", "model"] = "extracted"
     chunking: Chunking = Chunking()
     split: Split = Split()
 

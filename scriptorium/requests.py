@@ -11,7 +11,7 @@ from scriptorium.checkpoints import checkpoint_folder
 from scriptorium.errors import InternalError
 from scriptorium.files import Files
 from scriptorium.models import locate
-from scriptorium.recipe import Training
+from scriptorium.recipe import Data, Training
 from scriptorium.settings import Settings
 from scriptorium.volume import Volume
 
@@ -46,12 +46,20 @@ def prepare(job: c.Job, rooms: Rooms) -> c.PrepareRequest:
         base=rooms.base(job, fetch=True),
         prompt=data.prompt,
         mix=data.mix,
+        brief_writer=brief_writer(data, job.model, rooms.settings),
         sequence_len=job.recipe.training.sequence_len,
         chunking=data.chunking,
         split=data.split,
         references=rooms.volume.references if rooms.volume.references.is_dir() else None,
         seed=job.seed,
     )
+
+
+def brief_writer(data: Data, base: str, settings: Settings) -> c.Endpoint | None:
+    """The model that writes briefs where the recipe wants one."""
+    if data.briefs == "extracted":
+        return None
+    return c.Endpoint(url=settings.brief_server, model=settings.brief_model or base)
 
 
 def train(job: c.Job, rooms: Rooms) -> c.TrainRequest:

@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     engine_memory_share: float = Field(default=0.85, gt=0, lt=1, description="Share of the GPU's memory for vLLM.")
     engine_kv_cache_gib: int = Field(default=1, ge=1, description="Key-value cache of an engine on a CPU, in GiB.")
     engine_ready_timeout: timedelta = Field(default=timedelta(minutes=8), description="How long an engine may load.")
+    brief_url: str = Field(default="", description="Server that writes briefs if a recipe asks; default: this API.")
+    brief_model: str = Field(default="", description="Model that writes them; default: the job's base model.")
     evaluation_prompts: int = Field(default=12, ge=1, le=500, description="Held-out briefs that both models answer.")
     evaluation_passages: int = Field(default=24, ge=2, le=500, description="Held-out passages whose loss is measured.")
     evaluation_max_tokens: int = Field(default=320, ge=16, description="Longest answer in an evaluation, in tokens.")
@@ -98,6 +100,11 @@ class Settings(BaseSettings):
     def store_url(self) -> str:
         """Where Redis answers, in redis-py's spelling."""
         return self.redis_url or f"unix://{self.runtime_dir / 'redis.sock'}"
+
+    @property
+    def brief_server(self) -> str:
+        """Where briefs are written, without /v1."""
+        return self.brief_url or self.api_url or f"http://{self.api_host}:{self.api_port}"
 
     @property
     def broker_url(self) -> str:

@@ -17,6 +17,7 @@ from scriptorium.errors import Conflict
 from scriptorium.models import check_model, locate
 from scriptorium.recipe import Recipe, find_recipe, load_recipe
 from scriptorium.report import ConsoleReport, SilentReport
+from scriptorium.requests import brief_writer
 from scriptorium.settings import Settings
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def prepare(book: Path, output: Path, model: str, recipe: Recipe, settings: Sett
     data = recipe.data
     request = PrepareRequest(
         manuscript=book.resolve(), filename=book.name, base=base_of(model, settings), prompt=data.prompt,
-        mix=data.mix, sequence_len=recipe.training.sequence_len, chunking=data.chunking, split=data.split,
+        mix=data.mix, brief_writer=brief_writer(data, model, settings),
+        sequence_len=recipe.training.sequence_len, chunking=data.chunking, split=data.split,
         references=settings.data_dir / "references" if (settings.data_dir / "references").is_dir() else None,
     )  # fmt: skip
     run = run_to_rows if output.suffix == ".jsonl" else run_into

@@ -257,6 +257,8 @@ def prepare(
     if output is None:
         raise typer.BadParameter("name what to write, or ask for --preview", param_hint="--output")
     chosen = hand.recipe_of(recipe or settings.default_recipe, settings)
+    if chosen.data.briefs == "model" and not settings.brief_url:
+        settings = settings.model_copy(update={"brief_url": api_url(settings)})
     show_result(hand.prepare(book, output, model or settings.default_model, chosen, settings), output, as_json)
 
 

@@ -18,6 +18,7 @@ from scriptorium.report import Report
 from services.data import check
 from services.data.chapters import Chapter, make_unique
 from services.data.clean import clean_book, clean_passage, clean_sections
+from services.data.describe import describe_passages
 from services.data.doubts import settle
 from services.data.examples import show_examples
 from services.data.gates import lengths
@@ -52,6 +53,9 @@ def prepare_manuscript(request: PrepareRequest, folder: Path, report: Report) ->
     cut = cut_manuscript(manuscript, request, tokenizer, report)
     report.message(f"[DATA] Processing {len(cut.passages)} chunks -> JSONL")
     passages, findings = choose_passages(cut.passages, request, manuscript.curated, tokenizer)
+    if request.brief_writer:
+        passages, extracted = describe_passages(passages, request.brief_writer, report)
+        findings += extracted
     divided = divide_passages(passages, request.split, request.seed)
     splits = divided.splits
     everything = [passage for name in SPLITS for passage in splits[name]]

@@ -179,6 +179,21 @@ def test_the_command_line_tells_the_same_story(running: Stack, finished: str, tm
     assert "Traceback" not in running.run("logs", "trainer").stdout
 
 
+def test_the_served_base_can_write_the_briefs(running: Stack, finished: str, project: Path, tmp_path: Path) -> None:
+    recipe = small_recipe(project)
+    recipe["data"] |= {"briefs": "model", "chunking": {"unit": "words", "minimum": 80, "maximum": 160}}
+    (tmp_path / "described.yaml").write_text(json.dumps(recipe))
+    words = running.assets.book.read_text(encoding="utf-8").split(" ")
+    (tmp_path / "part.txt").write_text(" ".join(words[1000:5000]), encoding="utf-8")
+    named = ("--model", BASE, "--recipe", str(tmp_path / "described.yaml"), "--output", str(tmp_path / "dataset"))
+    told = running.run("prepare", str(tmp_path / "part.txt"), *named)
+    assert told.returncode == 0, told.stderr
+    rows = [json.loads(line) for line in (tmp_path / "dataset" / "train.jsonl").read_text().splitlines()]
+    briefs = [row["messages"][-2]["content"] for row in rows]
+    described = [brief for brief in briefs if "It has to do with:" not in brief and len(brief.split(". ", 1)) > 1]
+    assert len(described) > len(briefs) / 2
+
+
 def test_an_engine_that_dies_comes_back(running: Stack, finished: str) -> None:
     model = running.client.fine_tuning.jobs.retrieve(finished).fine_tuned_model or ""
     for process in running.processes("vllm.entrypoints"):

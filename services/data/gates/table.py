@@ -247,6 +247,9 @@ GATES: dict[str, Gate] = {
         NOTE, "Tables, pictures and the like in a file of a known format.", "Nothing to do: they do not train."
     ),
     "file_ignored": Gate(NOTE, "A file that is not part of the manuscript.", "Nothing to do: it was left out."),
+    "brief_extracted": Gate(
+        NOTE, "A passage that the writer of briefs cannot describe without quoting.", "Nothing to do: its own stays."
+    ),
     "brief_quotes": Gate(
         NOTE, "A passage whose every brief would quote it.", "Nothing to do: it was left out; it is very short."
     ),

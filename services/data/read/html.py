@@ -21,7 +21,7 @@ from services.data.read.structure import SCENE_BREAK, Structure
 
 LEFT_OUT = {
     "script": "scripts", "style": "styles", "noscript": "scripts", "template": "scripts", "nav": "navigations",
-    "table": "tables", "svg": "images", "img": "images", "image": "images", "picture": "images", "figure": "images",
+    "svg": "images", "img": "images", "image": "images", "picture": "images", "figure": "images",
     "video": "images", "audio": "images", "canvas": "images", "iframe": "images", "object": "images",
     "embed": "images", "map": "images", "math": "formulas", "form": "forms", "button": "forms", "select": "forms",
     "textarea": "forms", "input": "forms", "title": "", "head": "", "rt": "", "rp": "", "footer": "page footers",
@@ -37,7 +37,9 @@ VOID = frozenset(["area", "base", "br", "col", "embed", "hr", "image", "img", "i
                   "source", "track", "wbr"])  # fmt: skip  # they have no content
 BLOCKS = frozenset(["address", "article", "aside", "blockquote", "body", "center", "dd", "details", "div", "dl", "dt",
                     "fieldset", "figcaption", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "html", "legend",
-                    "li", "main", "ol", "p", "pre", "section", "summary", "table", "ul"])  # fmt: skip
+                    "li", "main", "ol", "p", "pre", "section", "summary", "table", "td", "th",
+                    "tr", "ul"])  # fmt: skip
+PROSE = 40  # words of a table's longest paragraph that make it the layout of a page, and no table
 HEADING = re.compile(r"h([1-6])$")
 EMPTY = re.compile(r"<([A-Za-z][\w:-]*)((?:\s[^<>]*)?)/>")
 SPACE = re.compile(r"[ \t\r\n\f]+")
@@ -169,6 +171,8 @@ class Target:
             self.flush()
         if HEADING.match(frame.tag):
             self.level = 0
+        elif frame.tag == "table":
+            self.drop_table(frame.pieces)
         elif frame.tag == "p" and len(self.structure.pieces) == frame.pieces:
             self.structure.paragraph("")
         return frame.tag
@@ -179,6 +183,13 @@ class Target:
         if MARK.match("".join(self.text[start:])) and not before.isdecimal():
             del self.text[start:]
             self.structure.left_out["footnote marks"] += 1
+
+    def drop_table(self, start: int) -> None:
+        """Leave out what has been read since a table began, unless it tells something."""
+        held = self.structure.pieces[start:]
+        if all(text.count(" ") < PROSE for _, text in held):
+            del self.structure.pieces[start:]
+            self.structure.left_out["tables"] += 1
 
     def flush(self) -> None:
         """End a paragraph or a heading."""

@@ -191,6 +191,16 @@ def test_html_is_read_without_what_is_no_prose() -> None:
     assert all(seen in message for seen in ("2 footnote marks", "1 tables", "1 page numbers", "1 navigations"))
 
 
+def test_a_table_that_lays_out_a_page_is_prose() -> None:
+    told = "<p>" + "He went home by the river. " * 10 + "</p>"
+    prices = "<table><tr><td>a lamp<td>2 d.</table>"
+    page = f"<table><tr><td>Menu<td><h1>One</h1>{told}{prices}<h1>Two</h1>{told}</table>"
+    manuscript = read(page.encode(), "book.html")
+    (part,) = manuscript.parts
+    assert [(each.heading, len(each.paragraphs)) for each in part.sections] == [("", 1), ("One", 1), ("Two", 1)]
+    assert "1 tables" in manuscript.findings[0].message
+
+
 def test_a_declared_encoding_is_believed_where_it_is_not_utf_8() -> None:
     raw = '<meta charset="windows-1251"><h1>Раз</h1><p>Кот.</p><h1>Два</h1><p>Дом.</p>'.encode("cp1251")
     assert read_book(raw, "book.html")[0] == ("Раз", ["Кот."])
