@@ -38,6 +38,11 @@ def base_of(model: str, settings: Settings) -> Path:
     return locate(model, settings.models, fetch=True)
 
 
+def served_name(model: str) -> str:
+    """What a base model is called where it is served: its name, or that of its folder."""
+    return Path(model).resolve().name if Path(model).is_dir() else model
+
+
 def run_into(output: Path, work: Callable[[Path], BaseModel]) -> BaseModel:
     """Run a phase into a folder that appears whole or not at all; raises Conflict where it is there already."""
     check_free(output, "Name another folder.")
@@ -69,7 +74,7 @@ def prepare(book: Path, output: Path, model: str, recipe: Recipe, settings: Sett
     data = recipe.data
     request = PrepareRequest(
         manuscript=book.resolve(), filename=book.name, base=base_of(model, settings), prompt=data.prompt,
-        mix=data.mix, brief_writer=brief_writer(data, model, settings),
+        mix=data.mix, brief_writer=brief_writer(data, served_name(model), settings),
         sequence_len=recipe.training.sequence_len, chunking=data.chunking, split=data.split,
         references=settings.data_dir / "references" if (settings.data_dir / "references").is_dir() else None,
     )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
@@ -26,15 +26,21 @@ MATTER = re.compile(
 
 @dataclass
 class Chapter:
-    """A title, unique in its manuscript, and cleaned paragraphs."""
+    """A title, unique in its manuscript, and cleaned paragraphs with the place in a file at which each begins."""
 
     title: str
     paragraphs: list[str] = field(default_factory=list)
+    lines: Sequence[int] = ()
+    name_place: Callable[[int], str] = str
 
     @property
     def words(self) -> int:
         """How many words it has."""
         return sum(len(paragraph.split()) for paragraph in self.paragraphs)
+
+    def locate(self, paragraph: int) -> str:
+        """Where a paragraph is: its place in the file, where that is known, and the chapter."""
+        return f"{self.name_place(self.lines[paragraph])}, {self.title}" if self.lines else self.title
 
 
 @dataclass
@@ -54,11 +60,11 @@ def find_chapters(layout: Layout, cleaning: Cleaning, *, opens: bool = True) -> 
     stretches = find_stretches(layout, cleaning)
     stretches = drop_front_matter(stretches, cleaning) if opens else stretches
     texts = [join_blocks(stretch.blocks, layout, cleaning) for stretch in stretches]
-    openings = [(text[0], stretch.blocks[0].line) for text, stretch in zip(texts, stretches, strict=True)]
+    openings = lower_openings([(text[0], lines[0]) for text, lines in texts], layout.vocabulary, cleaning)
     return [
-        Chapter(name_chapter(stretch.headings, number), [opening, *text[1:]])
-        for number, (stretch, opening, text) in enumerate(
-            zip(stretches, lower_openings(openings, layout.vocabulary, cleaning), texts, strict=True), start=1
+        Chapter(name_chapter(stretch.headings, number), [opening, *text[1:]], lines, cleaning.namer())
+        for number, (stretch, opening, (text, lines)) in enumerate(
+            zip(stretches, openings, texts, strict=True), start=1
         )
     ]
 

@@ -86,7 +86,7 @@ def clean_passage(text: str, cleaning: Cleaning | None = None, line: int = 1) ->
             cleaning.note(Step.SCENE_BREAKS, block.line, block.text)
         else:
             kept.append(block)
-    return "\n\n".join(join_blocks(kept, layout, cleaning))
+    return "\n\n".join(join_blocks(kept, layout, cleaning)[0])
 
 
 def lay_out(source: Source, cleaning: Cleaning, wrapped: bool = True) -> Layout:

@@ -141,9 +141,10 @@ def begins_block(before: str, line: str, wrapped: bool, spaced: bool) -> bool:
     return not spaced or max(len(before), len(line)) > LONGEST_WRAPPED * ROOMY
 
 
-def join_blocks(blocks: Iterable[Block], layout: Layout, cleaning: Cleaning) -> list[str]:
-    """The paragraphs that blocks are; one that a page break or a stray blank line tore is whole again."""
+def join_blocks(blocks: Iterable[Block], layout: Layout, cleaning: Cleaning) -> tuple[list[str], list[int]]:
+    """The paragraphs that blocks are and their lines; one that a page break or stray blank line tore is whole again."""
     paragraphs: list[str] = []
+    lines: list[int] = []
     last = ""
     for block in blocks:
         text = join_lines(block, layout, cleaning)
@@ -155,8 +156,9 @@ def join_blocks(blocks: Iterable[Block], layout: Layout, cleaning: Cleaning) -> 
             paragraphs[-1] = joined + text
         else:
             paragraphs.append(text)
+            lines.append(block.line)
         last = block.lines[-1]
-    return paragraphs
+    return paragraphs, lines
 
 
 def goes_on(before: str, after: str, capitals: bool) -> bool:

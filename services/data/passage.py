@@ -45,10 +45,10 @@ def cut_chapters(chapters: Iterable[Chapter], chunking: Chunking, tokenizer: Cha
     chapters = list(chapters)
     texts = (PARAGRAPH.join(chapter.paragraphs) for chapter in chapters)
     for chapter, (text, offsets) in zip(chapters, tokenizer.locate(texts), strict=True):
-        yield cut_chapter(chapter.title, text, token_scale(offsets), chunking)
+        yield cut_chapter(chapter, text, token_scale(offsets), chunking)
 
 
-def cut_chapter(title: str, text: str, tokens: Scale, chunking: Chunking) -> list[Passage]:
+def cut_chapter(chapter: Chapter, text: str, tokens: Scale, chunking: Chunking) -> list[Passage]:
     """The passages of a chapter with their lengths; a token that white space belongs to counts where its word is."""
     words = word_scale(text)
     spans = chunk_text(text, words if chunking.unit == "words" else tokens, chunking)
@@ -57,8 +57,8 @@ def cut_chapter(title: str, text: str, tokens: Scale, chunking: Chunking) -> lis
         passages.append(
             Passage(
                 text=text[start:end],
-                chapter=title,
-                place=f"{title}, passage {number}",
+                chapter=chapter.title,
+                place=f"{chapter.locate(text.count(PARAGRAPH, 0, start))}, passage {number}",
                 words=words.length(start, end),
                 tokens=tokens.length(start, end),
                 before=passages[-1].text if passages else "",

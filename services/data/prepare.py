@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scriptorium.chat import ChatTokenizer, chat_tokenizer
@@ -121,7 +121,7 @@ def gather_chapters(manuscript: Manuscript, cleaning: Cleaning, report: Report) 
         found = clean_part(part, manuscript.curated, cleaning, opens=opens)
         if opens and not any(chapter.words for chapter in found):
             problems.append(Problem(part.name, "holds no text once headings and licence are left out"))
-        chapters += [Chapter(f"{part.name}: {each.title}", each.paragraphs) if several else each for each in found]
+        chapters += [replace(each, title=f"{part.name}: {each.title}") if several else each for each in found]
     if problems:
         raise InvalidTrainingFile(f"{len(problems)} text(s) are empty.", problems=problems)
     return make_unique(chapters)

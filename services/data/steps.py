@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 
 from scriptorium.contracts import Change, CleaningStep
 
@@ -69,9 +71,11 @@ class Cleaning:
         self._counts[step] += count
         held = self._changes[step]
         if self._examples is None:
-            held.append(Change(place=self._place(line), before=before, after=after))
+            held.append(Change(place=name_place(self.source, self.unit, line), before=before, after=after))
         elif len(held) < self._examples:
-            held.append(Change(place=self._place(line), before=shorten(before), after=shorten(after)))
+            held.append(
+                Change(place=name_place(self.source, self.unit, line), before=shorten(before), after=shorten(after))
+            )
 
     def steps(self) -> list[CleaningStep]:
         """Every step that changed something."""
@@ -81,10 +85,16 @@ class Cleaning:
             if self._counts[step]
         ]
 
-    def _place(self, line: int) -> str:
-        if self.unit or not self.source:
-            return ", ".join(filter(None, [self.source, f"{self.unit or 'line'} {line}"]))
-        return f"{self.source}:{line}"
+    def namer(self) -> Callable[[int], str]:
+        """How the place of a line is called in the file in hand."""
+        return partial(name_place, self.source, self.unit)
+
+
+def name_place(source: str, unit: str, line: int) -> str:
+    """A line of a file, or whatever is counted in it."""
+    if unit or not source:
+        return ", ".join(filter(None, [source, f"{unit or 'line'} {line}"]))
+    return f"{source}:{line}"
 
 
 def shorten(text: str) -> str:

@@ -185,7 +185,14 @@ def test_the_served_base_can_write_the_briefs(running: Stack, finished: str, pro
     (tmp_path / "described.yaml").write_text(json.dumps(recipe))
     words = running.assets.book.read_text(encoding="utf-8").split(" ")
     (tmp_path / "part.txt").write_text(" ".join(words[1000:5000]), encoding="utf-8")
-    named = ("--model", BASE, "--recipe", str(tmp_path / "described.yaml"), "--output", str(tmp_path / "dataset"))
+    named = (
+        "--model",
+        str(running.assets.models / BASE),
+        "--recipe",
+        str(tmp_path / "described.yaml"),
+        "--output",
+        str(tmp_path / "dataset"),
+    )
     told = running.run("prepare", str(tmp_path / "part.txt"), *named)
     assert told.returncode == 0, told.stderr
     rows = [json.loads(line) for line in (tmp_path / "dataset" / "train.jsonl").read_text().splitlines()]

@@ -145,7 +145,21 @@ def test_cleaning_what_is_clean_changes_nothing(chapters: list[list[str]], width
     once = clean_book(typed)
     assert [chapter.paragraphs for chapter in once] == texts
     again = clean_book("\n\n".join("\n\n".join([chapter.title, *chapter.paragraphs]) for chapter in once))
-    assert again == once
+    assert [(each.title, each.paragraphs) for each in again] == [(each.title, each.paragraphs) for each in once]
+
+
+def test_a_paragraph_knows_its_line() -> None:
+    text = (
+        f"CHAPTER I\n\n{BODY}\n\nHe stopped at the\n\nriver, then he went on.\n\nIt was late.\n\nCHAPTER II\n\n{BODY}"
+    )
+    cleaning = Cleaning(source="book.txt")
+    first, second = clean_book(text, cleaning, line=100)
+    assert first.locate(0) == "book.txt:102, CHAPTER I"
+    torn = next(number for number, each in enumerate(first.paragraphs) if each.startswith("He stopped"))
+    assert first.paragraphs[torn].endswith("went on.")
+    late = int(line_of(text, "It was late").split()[1]) + 99
+    assert first.locate(torn + 1) == f"book.txt:{late}, CHAPTER I"
+    assert second.locate(0).endswith(", CHAPTER II")
 
 
 def pages(heads: bool) -> str:

@@ -133,8 +133,8 @@ def test_a_short_chapter_is_a_finding_and_a_stray_line_is_left_out(ask: Ask, boo
     short = f"{book}\n\nCHAPTER 9\n\n{'He went home in the rain. ' * 5}\n\nCHAPTER 10\n\nHe slept."
     result, _ = prepare(ask(short), tmp_path / "out")
     assert {finding.code: finding.place for finding in result.findings} == {
-        "passage_left_out": "CHAPTER 10, passage 1",
-        "passage_too_short": "CHAPTER 9, passage 1",
+        "passage_left_out": "book.txt:183, CHAPTER 10, passage 1",
+        "passage_too_short": "book.txt:179, CHAPTER 9, passage 1",
     }
 
 
