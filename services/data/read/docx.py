@@ -1,7 +1,6 @@
 """Word's .docx: paragraphs by style, as the document has them once every change in it is accepted.
 
-The document is read tag after tag with lxml, not through python-docx, which was tried: it leaves out what was inserted
-under "track changes" and what lies in content controls, loads every picture, and fails in many ways on damaged files.
+The document is read tag after tag with lxml; docs/adr/0012-formats-are-read-tag-by-tag.md says why.
 """
 
 from __future__ import annotations
