@@ -68,6 +68,7 @@ class DecisionKind(StrEnum):
     """What a person may be asked; a recipe's `decisions` says for each whether to ask."""
 
     DATA_QUALITY = "data_quality"
+    CHECKPOINT = "checkpoint"
 
 
 class Option(Contract):
@@ -267,7 +268,10 @@ class TrainRequest(Contract):
 
 
 class TrainResult(Contract):
-    """What training left: its checkpoints, the first and last training loss, and what it cost."""
+    """What training left: its checkpoints, the first and last training loss, and what it cost.
+
+    `base_hashes` holds the SHA-256 of the base's weights by file name, so that nothing else is merged with later.
+    """
 
     checkpoints: list[Checkpoint]
     first_loss: float | None
@@ -275,6 +279,7 @@ class TrainResult(Contract):
     steps: int
     trained_tokens: int
     seconds: float
+    base_hashes: dict[str, str] = {}
 
 
 class MergeRequest(Contract):

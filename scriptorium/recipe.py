@@ -90,6 +90,7 @@ class Decisions(Section):
     """Who decides what is debatable: a person is asked, or the recommended answer is taken."""
 
     data_quality: Literal["ask", "auto"] = "ask"
+    checkpoint: Literal["ask", "auto"] = "auto"  # nothing is lost by it: the others stay, and can be merged later
 
 
 class Recipe(Section):

@@ -66,8 +66,12 @@ def train(job: c.Job, rooms: Rooms) -> c.TrainRequest:
 
 def merge(job: c.Job, rooms: Rooms) -> c.MergeRequest:
     """The training folder and the base it started from."""
-    training = rooms.volume.folder(job.id, c.Phase.TRAIN)
-    return c.MergeRequest(base=rooms.base(job), training=training, checkpoint=job.checkpoint)
+    return c.MergeRequest(
+        base=rooms.base(job),
+        training=rooms.volume.folder(job.id, c.Phase.TRAIN),
+        checkpoint=job.checkpoint,
+        base_hashes=c.TrainResult.model_validate(rooms.result(job, c.Phase.TRAIN)).base_hashes,
+    )
 
 
 def serve(job: c.Job, rooms: Rooms) -> c.ServeRequest:

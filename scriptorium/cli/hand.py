@@ -108,7 +108,11 @@ def merge(training: Path, output: Path, model: str, checkpoint: int | None, sett
     """Training folder -> merged model folder."""
     from services.merger.merge import merge_adapter
 
-    request = MergeRequest(base=base_of(model, settings), training=training.resolve(), checkpoint=checkpoint)
+    trained = (manifest.read(training) or {}).get("result", {})
+    request = MergeRequest(
+        base=base_of(model, settings), training=training.resolve(), checkpoint=checkpoint,
+        base_hashes=trained.get("base_hashes", {}),
+    )  # fmt: skip
     return run_into(output, lambda folder: merge_adapter(request, folder, ConsoleReport()))
 
 
