@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from scriptorium.recipe import Chunking, Mix, Prompt, Recipe, Split, Training
+from scriptorium.recipe import Chunking, Export, Mix, Prompt, Recipe, Split, Training
 
 
 class Contract(BaseModel):
@@ -285,13 +285,15 @@ class TrainResult(Contract):
 class MergeRequest(Contract):
     """The folder of a finished training and the base it started from; `checkpoint` None means the best one.
 
-    `base_hashes` holds the SHA-256 of the base's files by name, where training has recorded them.
+    `base_hashes` holds the SHA-256 of the base's files by name, where training has recorded them; `exports` are formats
+    that the merged model is written in besides.
     """
 
     base: Path
     training: Path
     checkpoint: int | None = None
     base_hashes: dict[str, str] = {}
+    exports: list[Export] = []
 
 
 class MergeProof(Contract):
@@ -311,7 +313,8 @@ class MergeResult(Contract):
     """What was merged: the checkpoint's step; tensors updated, copied and replaced whole; bytes written, seconds.
 
     `resumed_shards` were taken over from an earlier attempt, `hashed_shards` of the base had a known hash. `vocabulary`
-    is the number of rows of the embeddings, `tokens` how many of them the tokenizer uses.
+    is the number of rows of the embeddings, `tokens` how many of them the tokenizer uses; `exports` are files of other
+    formats.
     """
 
     step: int
@@ -325,6 +328,7 @@ class MergeResult(Contract):
     hashed_shards: int = 0
     vocabulary: int | None = None
     tokens: int | None = None
+    exports: list[str] = []
     proof: MergeProof | None = None
 
 

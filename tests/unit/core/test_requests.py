@@ -24,7 +24,14 @@ def test_a_merge_knows_which_base_was_trained_on(tmp_path: Path) -> None:
     volume = Volume(tmp_path)
     (volume.models / "tiny").mkdir(parents=True)
     (volume.models / "tiny" / "config.json").touch()
-    job = Job(id="ftjob-1", created_at=0, model="tiny", training_file="file-1", recipe=Recipe(name="r"))
+    job = Job(
+        id="ftjob-1",
+        created_at=0,
+        model="tiny",
+        training_file="file-1",
+        recipe=Recipe(name="r"),
+        hyperparameters=Hyperparameters(),
+    )
     trained = TrainResult(
         checkpoints=[], first_loss=None, last_loss=None, steps=1, trained_tokens=1, seconds=1, base_hashes={"m": "ab"}
     )
