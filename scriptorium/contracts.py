@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from scriptorium.measured import Base
 from scriptorium.recipe import Chunking, Export, Mix, Prompt, Recipe, Split, Training
 
 
@@ -310,15 +311,17 @@ class MergeProof(Contract):
 
 
 class MergeResult(Contract):
-    """What was merged: the checkpoint's step; tensors updated, copied and replaced whole; bytes written, seconds.
+    """What was merged: the checkpoint's step, the base it was merged onto, and the dev loss on each base there was.
 
-    `resumed_shards` were taken over from an earlier attempt, `hashed_shards` of the base had a known hash. `vocabulary`
-    is the number of rows of the embeddings, `tokens` how many of them the tokenizer uses; `exports` are files of other
-    formats.
+    Then tensors updated, copied and replaced whole; bytes written, seconds. `resumed_shards` were taken over from an
+    earlier attempt, `hashed_shards` of the base had a known hash. `vocabulary` is the number of rows of the embeddings,
+    `tokens` how many of them the tokenizer uses; `exports` are files of other formats.
     """
 
     step: int
     dev_loss: float | None
+    base: Base = "stored"
+    base_losses: dict[Base, float] = {}
     merged_tensors: int
     copied_tensors: int
     saved_tensors: int = 0
@@ -333,13 +336,27 @@ class MergeResult(Contract):
 
 
 class ServeRequest(Contract):
-    """The two models that must answer side by side, and the names under which they do."""
+    """The two models that must answer side by side, and the names under which they do.
+
+    `measured` says what base and adapter said, not merged (see `scriptorium.measured`); the merged model, which has the
+    base `merged_on`, must say the same.
+    """
 
     base: Path
     base_name: str
     merged: Path
     adapter: Path
     tuned_name: str
+    measured: Path | None = None
+    merged_on: Base = "stored"
+
+
+class Agreement(Contract):
+    """Merged model against base and adapter: the share of equal likeliest tokens, the mean difference in nats."""
+
+    tokens: int
+    token_agreement: float
+    mean_difference: float
 
 
 class Endpoint(Contract):
@@ -350,12 +367,13 @@ class Endpoint(Contract):
 
 
 class ServeResult(Contract):
-    """Both endpoints and the answer of the tuned model to the canary prompt."""
+    """Both endpoints, the tuned model's answer to the canary prompt, and how near the merge is to its adapter."""
 
     base: Endpoint
     tuned: Endpoint
     canary: str
     seconds: float
+    agreement: Agreement | None = None
 
 
 class EvaluateRequest(Contract):

@@ -62,9 +62,9 @@ def measured_path(training: Path, step: int) -> Path:
     return training / FOLDER / f"checkpoint-{step}.json"
 
 
-def read_measured(training: Path, step: int) -> Measured | None:
+def read_measured(path: Path) -> Measured | None:
     """What was measured of a checkpoint, or None."""
     try:
-        return Measured.model_validate_json(measured_path(training, step).read_text("utf-8"))
+        return Measured.model_validate_json(path.read_text("utf-8"))
     except (FileNotFoundError, ValidationError):
         return None

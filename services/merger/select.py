@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scriptorium.checkpoints import best_checkpoint, whole_checkpoints
 from scriptorium.contracts import Checkpoint, Decision, DecisionKind, Option
 from scriptorium.errors import MergeFailed
-from scriptorium.measured import read_measured
+from scriptorium.measured import measured_path, read_measured
 from scriptorium.report import Report
 
 Score = Callable[[Path, Checkpoint], "NDArray[np.float64] | None"]  # rows of (value, weight), one for each passage
@@ -49,7 +49,7 @@ def find(saved: Sequence[Checkpoint], step: int) -> Checkpoint:
 
 def dev_loss(training: Path, checkpoint: Checkpoint) -> NDArray[np.float64] | None:
     """The summed loss of each dev passage and its tokens, as measured after training."""
-    measured = read_measured(training, checkpoint.step)
+    measured = read_measured(measured_path(training, checkpoint.step))
     if measured is None:
         return None
     return np.array([(passage.loss, passage.tokens) for passage in measured.bases["stored"].passages])

@@ -73,7 +73,7 @@ def watch(child: Child, folder: Path, steps: list[int], report: Report) -> None:
 def tell(folder: Path, steps: list[int], report: Report) -> None:
     """Say what was found since the last look; `steps` keeps those that are still to come."""
     for step in steps.copy():
-        found = read_measured(folder, step)
+        found = read_measured(measured_path(folder, step))
         if found is not None:
             losses = ", ".join(f"{on.loss:.4f} on the {base} base" for base, on in found.bases.items())
             report.message(f"[TRAIN] checkpoint-{step}: loss of held-out passages {losses}")

@@ -29,12 +29,12 @@ def write(folder: Path, step: int, loss: float) -> Measured:
 
 
 def test_what_was_measured_is_read_again_or_is_none(tmp_path: Path) -> None:
-    assert read_measured(tmp_path, 5) is None
+    assert read_measured(measured_path(tmp_path, 5)) is None
     measured = write(tmp_path, 5, 3.5)
-    assert read_measured(tmp_path, 5) == measured
+    assert read_measured(measured_path(tmp_path, 5)) == measured
     assert measured.bases["nf4"].loss == pytest.approx(3.5)
     measured_path(tmp_path, 5).write_text('{"step": 5')
-    assert read_measured(tmp_path, 5) is None
+    assert read_measured(measured_path(tmp_path, 5)) is None
 
 
 def test_the_order_names_paths_and_passages_and_leaves_out_what_has_no_answer(
