@@ -79,6 +79,18 @@ class ChatTokenizer:
         found = self._tokenizer(rendered, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
         return list(found["input_ids"]), np.array(found["offset_mapping"], np.int64).reshape(-1, 2)
 
+    def span(self, messages: Sequence[Message], longest: int) -> tuple[list[int], int]:
+        """Token ids of a chat up to the end of its last turn, at most `longest`, and where the last turn's text begins.
+
+        A token across the border belongs to the last turn: it begins where the renderings with and without it part.
+        """
+        whole = self.render(messages)
+        head, end_of_turn, _ = whole.rpartition(self.end_of_turn)
+        ids = self.encode(head + end_of_turn or whole)
+        asked = self.encode(self.render(messages[:-1], ask=True))
+        start = next((at for at, (one, other) in enumerate(zip(asked, ids, strict=False)) if one != other), len(asked))
+        return ids[:longest], start
+
     def decode(self, ids: Sequence[int]) -> str:
         """The text of token ids, special tokens included."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False))

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from scriptorium.recipe import Chunking, Mix, Prompt, Recipe, Split, Training
+from scriptorium.measured import Base
+from scriptorium.recipe import Chunking, Export, Mix, Prompt, Recipe, Split, Training
 
 
 class Contract(BaseModel):
@@ -68,6 +69,7 @@ class DecisionKind(StrEnum):
     """What a person may be asked; a recipe's `decisions` says for each whether to ask."""
 
     DATA_QUALITY = "data_quality"
+    CHECKPOINT = "checkpoint"
 
 
 class Option(Contract):
@@ -276,7 +278,10 @@ class TrainRequest(Contract):
 
 
 class TrainResult(Contract):
-    """What training left: its checkpoints, the first and last training loss, and what it cost."""
+    """What training left: its checkpoints, the first and last training loss, and what it cost.
+
+    `base_hashes` holds the SHA-256 of the base's weights by file name, so that nothing else is merged with later.
+    """
 
     checkpoints: list[Checkpoint]
     first_loss: float | None
@@ -284,18 +289,21 @@ class TrainResult(Contract):
     steps: int
     trained_tokens: int
     seconds: float
+    base_hashes: dict[str, str] = {}
 
 
 class MergeRequest(Contract):
     """The folder of a finished training and the base it started from; `checkpoint` None means the best one.
 
-    `base_hashes` holds the SHA-256 of the base's files by name, where training has recorded them.
+    `base_hashes` holds the SHA-256 of the base's files by name, where training has recorded them; `exports` are formats
+    that the merged model is written in besides.
     """
 
     base: Path
     training: Path
     checkpoint: int | None = None
     base_hashes: dict[str, str] = {}
+    exports: list[Export] = []
 
 
 class MergeProof(Contract):
@@ -312,14 +320,17 @@ class MergeProof(Contract):
 
 
 class MergeResult(Contract):
-    """What was merged: the checkpoint's step; tensors updated, copied and replaced whole; bytes written, seconds.
+    """What was merged: the checkpoint's step, the base it was merged onto, and the dev loss on each base there was.
 
-    `resumed_shards` were taken over from an earlier attempt, `hashed_shards` of the base had a known hash. `vocabulary`
-    is the number of rows of the embeddings, `tokens` how many of them the tokenizer uses.
+    Then tensors updated, copied and replaced whole; bytes written, seconds. `resumed_shards` were taken over from an
+    earlier attempt, `hashed_shards` of the base had a known hash. `vocabulary` is the number of rows of the embeddings,
+    `tokens` how many of them the tokenizer uses; `exports` are files of other formats.
     """
 
     step: int
     dev_loss: float | None
+    base: Base = "stored"
+    base_losses: dict[Base, float] = {}
     merged_tensors: int
     copied_tensors: int
     saved_tensors: int = 0
@@ -329,26 +340,42 @@ class MergeResult(Contract):
     hashed_shards: int = 0
     vocabulary: int | None = None
     tokens: int | None = None
+    exports: list[str] = []
     proof: MergeProof | None = None
 
 
 class ServeRequest(Contract):
-    """The two models that must answer side by side, and the names under which they do."""
+    """The two models that must answer side by side, and the names under which they do.
+
+    `measured` says what base and adapter said, not merged (see `scriptorium.measured`); the merged model, which has the
+    base `merged_on`, must say the same.
+    """
 
     base: Path
     base_name: str
     merged: Path
     adapter: Path
     tuned_name: str
+    measured: Path | None = None
+    merged_on: Base = "stored"
+
+
+class Agreement(Contract):
+    """Merged model against base and adapter: the share of equal likeliest tokens, the mean difference in nats."""
+
+    tokens: int
+    token_agreement: float
+    mean_difference: float
 
 
 class ServeResult(Contract):
-    """Both endpoints and the answer of the tuned model to the canary prompt."""
+    """Both endpoints, the tuned model's answer to the canary prompt, and how near the merge is to its adapter."""
 
     base: Endpoint
     tuned: Endpoint
     canary: str
     seconds: float
+    agreement: Agreement | None = None
 
 
 class EvaluateRequest(Contract):

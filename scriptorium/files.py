@@ -19,6 +19,7 @@ from scriptorium.volume import disk_errors
 ID = re.compile(r"file-[0-9a-f]{24}")
 BLOCK = 1 << 20
 RESULT = "fine-tune-results"  # the purpose of files that a job leaves
+ADAPTER, MERGED, MODEL = "adapter-", "merged-", "model-"  # how the names of weights begin, after the job's id
 
 
 class Files:
@@ -44,7 +45,7 @@ class Files:
         """Store a file that is on the volume already, without copying it."""
         folder = self._room()
         os.link(path, folder / "content")
-        return self._record(folder, filename, purpose, path.stat().st_size)
+        return self._record(folder, filename, purpose, path.stat().st_size, listed_hash(path))
 
     def offer(self, paths: Mapping[str, Path]) -> list[str]:
         """Store results under their names, once each, and return their ids; an attempt may have died after storing."""
@@ -83,8 +84,8 @@ class Files:
             folder.mkdir(parents=True)
         return folder
 
-    def _record(self, folder: Path, filename: str, purpose: str, size: int) -> StoredFile:
-        digest = manifest.hash_file(folder / "content")
+    def _record(self, folder: Path, filename: str, purpose: str, size: int, digest: str = "") -> StoredFile:
+        digest = digest or manifest.hash_file(folder / "content")
         name = Path(filename.replace("\\", "/")).name or "upload"
         file = StoredFile(
             id=folder.name, bytes=size, created_at=int(time.time()), filename=name, purpose=purpose, sha256=digest
@@ -96,6 +97,15 @@ class Files:
             temporary.replace(folder / "file.json")
             manifest.sync(folder)
         return file
+
+
+def listed_hash(path: Path) -> str:
+    """A published file's SHA-256 by the manifest of its folder, or of the one above; empty where none lists it."""
+    for folder in path.parents[:2]:
+        listed = (manifest.read(folder) or {}).get("files", {}).get(path.relative_to(folder).as_posix())
+        if listed:
+            return str(listed["sha256"])
+    return ""
 
 
 def _copy(source: BinaryIO, target: BinaryIO, limit: int | None) -> int:

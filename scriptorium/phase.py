@@ -83,7 +83,7 @@ def run_phase(
     """Run one attempt at a phase of a job, if it is to be had.
 
     A phase that `needs_gpu` waits for its lease first. `hand_on` moves what earlier attempts left into the new folder
-    (only training does that); `learn` says what the job's record should remember of the result.
+    (checkpoints, finished shards); `learn` says what the job's record should remember of the result.
     """
     context = context or open_context()
     with store_errors():

@@ -15,6 +15,7 @@ from scriptorium.errors import InvalidRecipe, Problem
 
 PromptKind = Literal["brief", "context", "continue"]
 Prompt = Literal["brief", "context", "continue", "mixed"]
+Export = Literal["gguf-f16", "gguf-q8_0"]
 Mix = dict[PromptKind, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
 
 
@@ -94,15 +95,17 @@ class Decisions(Section):
     """Who decides what is debatable: a person is asked, or the recommended answer is taken."""
 
     data_quality: Literal["ask", "auto"] = "ask"
+    checkpoint: Literal["ask", "auto"] = "auto"  # nothing is lost by it: the others stay, and can be merged later
 
 
 class Recipe(Section):
-    """A whole recipe."""
+    """A whole recipe; `export` names formats that the merged model is written in besides."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
     description: str = ""
     data: Data = Data()
     training: Training = Training()
+    export: list[Export] = []
     decisions: Decisions = Decisions()
 
 

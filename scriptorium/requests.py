@@ -10,6 +10,7 @@ from scriptorium import contracts as c
 from scriptorium.checkpoints import checkpoint_folder
 from scriptorium.errors import InternalError
 from scriptorium.files import Files
+from scriptorium.measured import measured_path
 from scriptorium.models import locate
 from scriptorium.recipe import Data, Training
 from scriptorium.settings import Settings
@@ -74,19 +75,27 @@ def train(job: c.Job, rooms: Rooms) -> c.TrainRequest:
 
 def merge(job: c.Job, rooms: Rooms) -> c.MergeRequest:
     """The training folder and the base it started from."""
-    training = rooms.volume.folder(job.id, c.Phase.TRAIN)
-    return c.MergeRequest(base=rooms.base(job), training=training, checkpoint=job.checkpoint)
+    return c.MergeRequest(
+        base=rooms.base(job),
+        training=rooms.volume.folder(job.id, c.Phase.TRAIN),
+        checkpoint=job.checkpoint,
+        exports=job.recipe.export,
+        base_hashes=c.TrainResult.model_validate(rooms.result(job, c.Phase.TRAIN)).base_hashes,
+    )
 
 
 def serve(job: c.Job, rooms: Rooms) -> c.ServeRequest:
     """The base and the merged model, and the adapter they differ by."""
-    step = c.MergeResult.model_validate(rooms.result(job, c.Phase.MERGE)).step
+    merged = c.MergeResult.model_validate(rooms.result(job, c.Phase.MERGE))
+    training = rooms.volume.folder(job.id, c.Phase.TRAIN)
     return c.ServeRequest(
         base=rooms.base(job),
         base_name=job.model,
         merged=rooms.volume.folder(job.id, c.Phase.MERGE),
-        adapter=checkpoint_folder(rooms.volume.folder(job.id, c.Phase.TRAIN), step),
+        adapter=checkpoint_folder(training, merged.step),
         tuned_name=job.tuned_name,
+        measured=measured_path(training, merged.step),
+        merged_on=merged.base,
     )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import httpx
 
-from scriptorium.errors import ScriptoriumError, StoreUnavailable
+from scriptorium import manifest
+from scriptorium.errors import Conflict, ScriptoriumError, StoreUnavailable
 
 Body = dict[str, Any]
 
@@ -73,13 +74,39 @@ class Client:
         except (httpx.HTTPError, ValueError):
             return False
 
-    def download(self, file_id: str, target: Path) -> None:
-        """Fetch a file's content."""
-        with self._http.stream("GET", f"/files/{file_id}/content", timeout=600) as answer:
-            answer.raise_for_status()
-            with target.open("wb") as file:
+    def download(self, file_id: str, target: Path, told: Callable[[int], None] = lambda count: None) -> None:
+        """Fetch a file's content; what an earlier call left in `<target>.part` is taken over, and the whole is checked.
+
+        A lost connection is taken up again as long as bytes come. Raises ApiError, StoreUnavailable and Conflict.
+        """
+        part = target.with_name(f"{target.name}.part")
+        while True:
+            before = part.stat().st_size if part.exists() else 0
+            try:
+                digest = self._fetch(f"/files/{file_id}/content", part, before, told)
+                break
+            except httpx.TransportError as error:
+                if not part.exists() or part.stat().st_size == before:
+                    raise StoreUnavailable(f"The API at {self.url} does not answer ({error}).") from error
+        if digest and manifest.hash_file(part) != digest:
+            part.unlink()
+            raise Conflict(f"{target.name} did not arrive as it was sent.", next_step="Fetch it again.")
+        part.rename(target)
+
+    def _fetch(self, path: str, part: Path, have: int, told: Callable[[int], None]) -> str:
+        """Append to `part` what it lacks; returns the content's SHA-256 where the API says it."""
+        headers = {"Range": f"bytes={have}-"} if have else {}
+        with self._http.stream("GET", path, headers=headers, timeout=60) as answer:
+            if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:  # nothing is lacking
+                return str(self._http.head(path).headers.get("etag", "")).strip('"')
+            if answer.is_error:
+                answer.read()
+                raise _error(answer)
+            with part.open("ab" if answer.status_code == httpx.codes.PARTIAL_CONTENT else "wb") as file:
                 for block in answer.iter_bytes():
                     file.write(block)
+                    told(file.tell())
+            return str(answer.headers.get("etag", "")).strip('"')
 
     def file(self, file_id: str) -> Body:
         """A file's record."""

@@ -15,7 +15,7 @@ from scriptorium.contracts import Endpoint, EvaluateRequest, MergeRequest, Prepa
 from scriptorium.dataset import SPLITS
 from scriptorium.errors import Conflict
 from scriptorium.models import check_model, locate
-from scriptorium.recipe import Recipe, find_recipe, load_recipe
+from scriptorium.recipe import Export, Recipe, find_recipe, load_recipe
 from scriptorium.report import ConsoleReport, SilentReport
 from scriptorium.requests import brief_writer
 from scriptorium.settings import Settings
@@ -115,8 +115,21 @@ def merge(training: Path, output: Path, model: str, checkpoint: int | None, sett
     """Training folder -> merged model folder."""
     from services.merger.merge import merge_adapter
 
-    request = MergeRequest(base=base_of(model, settings), training=training.resolve(), checkpoint=checkpoint)
+    trained = (manifest.read(training) or {}).get("result", {})
+    request = MergeRequest(
+        base=base_of(model, settings), training=training.resolve(), checkpoint=checkpoint,
+        base_hashes=trained.get("base_hashes", {}),
+    )  # fmt: skip
     return run_into(output, lambda folder: merge_adapter(request, folder, ConsoleReport()))
+
+
+def export(model: Path, output: Path, wanted: Export) -> None:
+    """Merged model folder -> one file in another format; raises Conflict where it is there already."""
+    from services.merger.export import export_model
+
+    check_free(output, "Name another file.")
+    free = shutil.disk_usage(existing(output.resolve().parent)).free
+    export_model(model.resolve(), wanted, output.resolve(), ConsoleReport(), free)
 
 
 def evaluate(dataset: Path, output: Path, endpoints: dict[str, Any], training: Path, settings: Settings) -> BaseModel:

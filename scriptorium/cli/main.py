@@ -7,7 +7,7 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -15,7 +15,7 @@ from rich.table import Table
 
 from scriptorium.cli import hand
 from scriptorium.cli.client import Client
-from scriptorium.cli.follow import fetch_results, follow
+from scriptorium.cli.follow import fetch_export, fetch_results, follow
 from scriptorium.cli.manuscript import open_manuscript
 from scriptorium.cli.preview import print_preview
 from scriptorium.errors import Conflict, ScriptoriumError
@@ -29,6 +29,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Model = Annotated[str | None, typer.Option("--model", "-m", help="Base model: a name on the volume or of the hub.")]
 RecipeName = Annotated[str | None, typer.Option("--recipe", "-r", help="A recipe's name, or a YAML file of your own.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder to write; must not exist.")]
+Format = Literal["adapter", "merged", "gguf-f16", "gguf-q8_0"]
 JobId = Annotated[str, typer.Argument(help="The job's id, ftjob-...")]
 
 
@@ -288,6 +289,25 @@ def merge(
     settings = get_settings()
     result = hand.merge(training, output, model or settings.default_model, checkpoint, settings)
     show_result(result, output, as_json)
+
+
+@app.command()
+def export(
+    source: Annotated[str, typer.Argument(help="A job's id, ftjob-..., or the folder of a merged model.")],
+    wanted: Annotated[Format, typer.Option("--format", "-f", help="What to write.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A folder for adapter and merged, else a file.")],
+    as_json: Json = False,
+) -> None:
+    """Get a job's weights, going on where an earlier call stopped; or write a model's folder in another format."""
+    if Path(source).is_dir():
+        if wanted == "adapter" or wanted == "merged":  # noqa: PLR1714 - mypy narrows a type by this form only
+            raise Conflict(f"{source} is a folder already.", next_step="Ask for gguf-f16 or gguf-q8_0.")
+        hand.export(Path(source), output, wanted)
+        paths = [output]
+    else:
+        client = connect()
+        paths = fetch_export(client, client.job(source), wanted, output, out)
+    show([str(path) for path in paths], as_json, f"written: {output}")
 
 
 @app.command()

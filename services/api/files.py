@@ -55,9 +55,14 @@ def retrieve(file_id: str, files: StoredFiles) -> dict[str, Any]:
 
 
 @router.get("/{file_id}/content")
+@router.head("/{file_id}/content", include_in_schema=False)
 def content(file_id: str, files: StoredFiles) -> FileResponse:
-    """One file's bytes; a range of them where one is asked for."""
-    return FileResponse(files.content(file_id), filename=files.get(file_id).filename)
+    """One file's bytes; a range of them where one is asked for, so that a download can go on where it stopped.
+
+    The bytes of an id never change; the entity tag is their SHA-256.
+    """
+    file = files.get(file_id)
+    return FileResponse(files.content(file_id), filename=file.filename, headers={"etag": f'"{file.sha256}"'})
 
 
 @router.delete("/{file_id}")

@@ -29,7 +29,8 @@ PATIENCE = 0.5  # seconds after which the crew asks whether to stop even if no s
 class Progress:
     """Says how far the merge is, every few seconds, and stops it when asked to."""
 
-    def __init__(self, report: Report, total: int, every: float = EVERY) -> None:
+    def __init__(self, report: Report, total: int, every: float = EVERY, doing: str = "merged and checked") -> None:
+        self.doing = doing
         self.report = report
         self.total = total
         self.every = every
@@ -45,7 +46,7 @@ class Progress:
             percent = 100 * self.done // self.total
             speed = self.done / max(now - self.started, 1e-9)
             self.report.message(
-                f"[MERGE] {percent} % merged and checked, {speed / 1e6:.0f} MB/s",
+                f"[MERGE] {percent} % {self.doing}, {speed / 1e6:.0f} MB/s",
                 percent=percent, eta_seconds=round((self.total - self.done) / max(speed, 1.0), 1),
             )  # fmt: skip
             self.said = now

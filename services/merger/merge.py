@@ -24,6 +24,7 @@ from services.merger.adapter import WEIGHTS, read_adapter
 from services.merger.base import open_base
 from services.merger.blas import one_thread
 from services.merger.companions import count_tokens, read_companions
+from services.merger.export import export_all
 from services.merger.hand_on import forget
 from services.merger.hashes import check_base, check_checkpoint
 from services.merger.plan import Plan, make_plan
@@ -47,7 +48,7 @@ def merge_adapter(
     BaseModelUnusable and DiskFull.
     """
     started = time.monotonic()
-    checkpoint = select_checkpoint(request.training, request.checkpoint)
+    checkpoint = select_checkpoint(request.training, request.checkpoint, report)
     report.message(f"[MERGE] Checkpoint {describe(checkpoint)}")
     chosen = checkpoint_folder(request.training, checkpoint.step)
     hashes = check_checkpoint(chosen)
@@ -62,9 +63,10 @@ def merge_adapter(
     report.message("[MERGE] Merging adapter with base model...")
     with one_thread(), disk_errors(), broken_files():
         proof = conclude(plan, companions, folder, merge.run())
+    exports = export_all(request.exports, folder, report, free(folder))
     forget(folder)
-    result = tell_result(merge, checkpoint, proof)
-    return result.model_copy(update={"hashed_shards": hashed, "seconds": time.monotonic() - started})
+    known = {"hashed_shards": hashed, "exports": exports, "seconds": time.monotonic() - started}
+    return tell_result(merge, checkpoint, proof).model_copy(update=known)
 
 
 def tell_result(merge: Merge, checkpoint: Checkpoint, proof: MergeProof) -> MergeResult:

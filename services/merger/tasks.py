@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
-from scriptorium import queue
-from scriptorium.contracts import Phase
+from pathlib import Path
+
+from scriptorium import manifest, queue
+from scriptorium.checkpoints import checkpoint_folder
+from scriptorium.contracts import Job, MergeResult, Phase
+from scriptorium.files import ADAPTER, MERGED, Files
 from scriptorium.phase import run_phase
+from scriptorium.volume import Volume
+from services.merger import adapter, companions
 from services.merger.hand_on import hand_on
 from services.merger.merge import merge_adapter
 
 app = queue.app()
 
 
+def learn(job: Job, result: MergeResult, volume: Volume) -> dict[str, object]:
+    """Offer adapter, merged model and exports as result files, one by one: a download of each can go on."""
+    merged = volume.folder(job.id, Phase.MERGE)
+    trained = checkpoint_folder(volume.folder(job.id, Phase.TRAIN), result.step)
+    paths = {f"{job.id}-{ADAPTER}{path.name}": path for path in adapter_files(trained)}
+    paths |= {f"{job.id}-{MERGED}{path.name}": path for path in sorted(merged.iterdir()) if path.is_file()}
+    paths.pop(f"{job.id}-{MERGED}{manifest.NAME}", None)
+    paths |= {f"{job.id}-{Path(name).name}": merged / name for name in result.exports}
+    offered = Files(volume.files).offer(paths)
+    return {"result_files": [*(file for file in job.result_files if file not in offered), *offered]}
+
+
+def adapter_files(checkpoint: Path) -> list[Path]:
+    """What of a checkpoint makes an adapter: all but the optimiser's state."""
+    names = (adapter.CONFIG, adapter.WEIGHTS, *companions.TOKENIZER_FILES)
+    return [checkpoint / name for name in names if (checkpoint / name).is_file()]
+
+
 @app.task(name=queue.MERGE)
 def merge(job_id: str) -> None:
     """Merge one job's adapter into its base."""
-    run_phase(job_id, Phase.MERGE, merge_adapter, hand_on=hand_on)
+    run_phase(job_id, Phase.MERGE, merge_adapter, hand_on=hand_on, learn=learn)

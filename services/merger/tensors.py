@@ -145,10 +145,10 @@ def write_from(file: int, buffer: memoryview, start: int) -> None:
         buffer, start = buffer[count:], start + count
 
 
-def row_blocks(tensor: Tensor, values: int = BLOCK_VALUES) -> Iterator[slice]:
-    """Cut a tensor's first axis so that each block has about `values` values, and one row at least."""
+def row_blocks(tensor: Tensor, values: int = BLOCK_VALUES, multiple: int = 1) -> Iterator[slice]:
+    """Cut a tensor's first axis so that each block has about `values` values, and a multiple of `multiple` rows."""
     rows = tensor.shape[0] if tensor.shape else 1
-    step = max(1, values // max(1, math.prod(tensor.shape[1:])))
+    step = max(1, values // max(1, math.prod(tensor.shape[1:])) // multiple) * multiple
     for start in range(0, rows, step):
         yield slice(start, min(rows, start + step))
 

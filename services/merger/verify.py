@@ -184,7 +184,7 @@ class Comparison:
 def conclude(plan: Plan, companions: dict[str, bytes], folder: Path, proof: Proof) -> MergeProof:
     """Check what belongs to the whole model; raises MergeFailed with every difference of shards and the rest."""
     problems = list(companion_differences(companions, folder))
-    problems += [Problem(name, difference) for name, difference in proof.problems.items()] or [
+    problems += [Problem(name, difference) for name, difference in sorted(proof.problems.items())] or [
         *index_differences(plan, folder)
     ]
     written, before = plan.bytes, sum(shard.bytes for shard in plan.base.shards)

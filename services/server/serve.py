@@ -15,6 +15,7 @@ from scriptorium.report import Report
 from scriptorium.settings import get_settings
 from scriptorium.store import open_store
 from scriptorium.store.serving import Engine, Serving, WantedModel
+from services.server.compare import compare
 
 CANARY = "Write a scene where a character discovers an alien artifact."
 LOOK = 0.5
@@ -22,6 +23,8 @@ LOOK = 0.5
 
 def serve_model(request: ServeRequest, folder: Path, report: Report) -> ServeResult:
     """Have both models served; raises EngineFailed where one does not start or the tuned one says nothing.
+
+    Raises MergeFailed where the merged model does not say what base and adapter said.
 
     On a GPU the merged model is tried first, alone (two 8B engines do not fit), and then base and adapter stay in one
     engine. On a CPU an adapter answers about 20 times slower, so base and merged model stay side by side.
@@ -33,18 +36,26 @@ def serve_model(request: ServeRequest, folder: Path, report: Report) -> ServeRes
     report.message(f"[SERVE] Loading {request.tuned_name}")
     if settings.gpu:
         merged_url = bring_up(serving, [merged], report, settings.engine_ready_timeout)[merged.name]
-        try_canary(Endpoint(url=merged_url, model=merged.name))
+        whole = Endpoint(url=merged_url, model=merged.name)
+        try_canary(whole)
+        agreement = compare(whole, request, settings.engine_context, report)
         tuned = merged.model_copy(update={"folder": base.folder, "adapter": str(request.adapter)})
     else:
         tuned = merged
     urls = bring_up(serving, [base, tuned], report, settings.engine_ready_timeout)
     endpoint = Endpoint(url=urls[tuned.name], model=tuned.name)
     canary = try_canary(endpoint)
+    if not settings.gpu:
+        agreement = compare(endpoint, request, settings.engine_context, report)
     seconds = round(time.monotonic() - started, 1)
     report.message(f"[SERVE] Both models answer after {seconds:.0f} s")
     (folder / "canary.json").write_text(json.dumps({"prompt": CANARY, "answer": canary}, indent=2), encoding="utf-8")
     return ServeResult(
-        base=Endpoint(url=urls[base.name], model=base.name), tuned=endpoint, canary=canary, seconds=seconds
+        base=Endpoint(url=urls[base.name], model=base.name),
+        tuned=endpoint,
+        canary=canary,
+        seconds=seconds,
+        agreement=agreement,
     )
 
 

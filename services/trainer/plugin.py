@@ -52,6 +52,7 @@ class Steering(TrainerCallback):  # type: ignore[misc]
         """Go on counting tokens, learn what the device can do, and say that the first step is about to begin."""
         recall_tokens(state, Path(args.output_dir))
         self._meter = Meter(model, args.device, precision(args))
+        write_quantised(model, self._metrics.with_name("quantised.json"))
         self._write(state, event="begin", epoch=state.epoch or 0.0, num_epochs=args.num_train_epochs)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
@@ -89,6 +90,26 @@ class Steering(TrainerCallback):  # type: ignore[misc]
         line = {"time": time.time(), "step": state.global_step, "max_steps": state.max_steps, **body}
         with self._metrics.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(line) + "\n")
+
+
+def write_quantised(model: Any, path: Path) -> None:
+    """Say which layers' weights are 4-bit, with the offset of each one's block maxima, so that a merge can do the same.
+
+    No file where there are none. The offset is a mean of many values, which depends on the order of its sum.
+    """
+    states = {
+        name: getattr(getattr(layer, "weight", None), "quant_state", None) for name, layer in model.named_modules()
+    }
+    found = {plain_name(name): state for name, state in states.items() if state is not None}
+    if found:
+        kinds = {f"{state.quant_type}, blocks of {state.blocksize}, nested {state.nested}" for state in found.values()}
+        offsets = {name: float(state.offset) if state.nested else None for name, state in found.items()}
+        path.write_text(json.dumps({"kinds": sorted(kinds), "offsets": offsets}, indent=1), encoding="utf-8")
+
+
+def plain_name(name: str) -> str:
+    """A layer's name in the base model, without PEFT's wrappers."""
+    return name.removeprefix("base_model.model.").replace(".base_layer", "")
 
 
 def recall_tokens(state: Any, output: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from scriptorium import manifest
 from scriptorium.chat import chat_tokenizer
 from scriptorium.checkpoints import best_checkpoint, finite, whole_checkpoints
 from scriptorium.child import Child, tail
@@ -28,6 +29,7 @@ from scriptorium.report import Report
 from scriptorium.settings import get_settings
 from scriptorium.spread import spread
 from services.trainer.axolotl import command, make_config, variables
+from services.trainer.measure import measure_checkpoints
 from services.trainer.metrics import CSV, METRICS, read_metrics, write_csv
 from services.trainer.progress import Progress, Tail
 
@@ -52,9 +54,21 @@ def train_adapter(request: TrainRequest, folder: Path, report: Report) -> TrainR
     body = make_config(request, folder, train, dev, gpu=get_settings().gpu)
     config.write_text(yaml.safe_dump(body, sort_keys=False), encoding="utf-8")
     started = time.monotonic()
+    hashes = hash_base(request.base, report)
     report.message(f"[TRAIN] Starting Axolotl: {len(train)} rows, {describe(request.training)}")
     progress = run(Child(command(environment, config), folder / LOG, variables(environment), folder), folder, report)
-    return conclude(folder, progress, request.training, report, time.monotonic() - started)
+    result = conclude(folder, progress, request.training, report, time.monotonic() - started)
+    measure_checkpoints(request, folder, dev, [checkpoint.step for checkpoint in result.checkpoints], report)
+    return result.model_copy(update={"base_hashes": hashes, "seconds": round(time.monotonic() - started, 1)})
+
+
+def hash_base(base: Path, report: Report) -> dict[str, str]:
+    """SHA-256 of the base's weights by file name; reading them now leaves them in the page cache for Axolotl."""
+    hashes = {}
+    for path in sorted(base.glob("*.safetensors")):
+        report.check()
+        hashes[path.name] = manifest.hash_file(path)
+    return hashes
 
 
 def run(child: Child, folder: Path, report: Report) -> Progress:

@@ -5,7 +5,7 @@ products of each value up in another order (torch's matmul and numpy's differ). 
 most 2 (r + 2) 2^-24 = 1.2e-6 of the sum of their absolute values, and by about a tenth of that in practice. Where all
 values lie on a coarse grid every order gives the same sum, so there the bits must be PEFT's.
 
-In five cases PEFT's merge is not the model that was trained: an adapter on only one of two tied embeddings is merged
+In three cases PEFT's merge is not the model that was trained: an adapter on only one of two tied embeddings is merged
 into both, one on both is merged twice. There the merged model must say what PEFT's model says before its merge.
 """
 

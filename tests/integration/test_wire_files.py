@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import httpx
 import openai
 import pytest
@@ -39,6 +41,21 @@ def test_a_range_of_a_file_can_be_fetched(http: httpx.Client, book: str) -> None
     part = http.get(f"/v1/files/{book}/content", headers={"Range": "bytes=5-8"})
     assert (part.status_code, part.text) == (206, "upon")
     assert part.headers["content-disposition"].startswith("attachment")
+
+
+def test_a_download_can_go_on_where_it_stopped(http: httpx.Client, book: str) -> None:
+    path = f"/v1/files/{book}/content"
+    whole = http.get(path)
+    etag = whole.headers["etag"]
+    assert etag == f'"{hashlib.sha256(whole.content).hexdigest()}"'
+    assert (http.head(path).headers["etag"], http.head(path).headers["accept-ranges"]) == (etag, "bytes")
+    rest = http.get(path, headers={"Range": "bytes=5-", "If-Range": etag})
+    assert (rest.status_code, rest.content) == (206, whole.content[5:])
+    assert rest.headers["content-range"] == f"bytes 5-{len(whole.content) - 1}/{len(whole.content)}"
+    other = http.get(path, headers={"Range": "bytes=5-", "If-Range": '"another"'})
+    assert (other.status_code, other.content) == (200, whole.content)
+    beyond = http.get(path, headers={"Range": f"bytes={len(whole.content)}-"})
+    assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{len(whole.content)}")
 
 
 def test_an_upload_over_the_limit_is_refused(context: Context, sent: Sent) -> None:

@@ -34,7 +34,7 @@ class Wire(httpx.MockTransport):
         if path == "/fine_tuning/jobs/ftjob-1":
             return httpx.Response(200, json=JOB)
         if path == "/files/file-1":
-            return httpx.Response(200, json={"filename": "ftjob-1-report.html"})
+            return httpx.Response(200, json={"id": "file-1", "filename": "ftjob-1-report.html"})
         if path == "/files/file-1/content":
             return httpx.Response(200, content=b"<html>")
         error = {"message": "There is no such thing.", "code": "not_found", "param": None, "next_step": "Look again."}

@@ -1,7 +1,10 @@
-from scriptorium.contracts import Endpoint, Hyperparameters
-from scriptorium.recipe import Data, Training
-from scriptorium.requests import apply_hyperparameters, brief_writer
+from pathlib import Path
+
+from scriptorium.contracts import Endpoint, Hyperparameters, Job, Phase, TrainResult
+from scriptorium.recipe import Data, Recipe, Training
+from scriptorium.requests import Rooms, apply_hyperparameters, brief_writer, merge
 from scriptorium.settings import Settings
+from scriptorium.volume import Volume
 
 
 def test_auto_leaves_the_recipe_as_it_is() -> None:
@@ -24,3 +27,22 @@ def test_the_three_knobs_of_the_wire() -> None:
     assert (training.num_epochs, training.max_steps) == (2, None)
     assert (training.micro_batch_size, training.gradient_accumulation_steps) == (2, 2)
     assert training.learning_rate == 5e-4
+
+
+def test_a_merge_knows_which_base_was_trained_on(tmp_path: Path) -> None:
+    volume = Volume(tmp_path)
+    (volume.models / "tiny").mkdir(parents=True)
+    (volume.models / "tiny" / "config.json").touch()
+    job = Job(
+        id="ftjob-1",
+        created_at=0,
+        model="tiny",
+        training_file="file-1",
+        recipe=Recipe(name="r"),
+        hyperparameters=Hyperparameters(),
+    )
+    trained = TrainResult(
+        checkpoints=[], first_loss=None, last_loss=None, steps=1, trained_tokens=1, seconds=1, base_hashes={"m": "ab"}
+    )
+    volume.publish(job.id, Phase.TRAIN, volume.attempt(job.id, Phase.TRAIN, 1), {"result": trained.model_dump()})
+    assert merge(job, Rooms(Settings(data_dir=tmp_path), volume)).base_hashes == {"m": "ab"}

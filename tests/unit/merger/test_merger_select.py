@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from scriptorium import manifest
+from scriptorium.contracts import Decision
 from scriptorium.errors import MergeFailed
+from scriptorium.measured import Measured, OnBase, Passage, measured_path
+from scriptorium.report import SilentReport
 from services.merger.select import select_checkpoint
 
 
@@ -33,13 +37,13 @@ def write(training: Path, step: int, loss: float | None) -> Path:
 def test_lowest_dev_loss_then_earliest_then_last(tmp_path: Path, losses: dict[int, float | None], chosen: int) -> None:
     for step, loss in losses.items():
         write(tmp_path, step, loss)
-    assert select_checkpoint(tmp_path).step == chosen
+    assert select_checkpoint(tmp_path, None, SilentReport()).step == chosen
 
 
 def test_a_given_step_is_taken(tmp_path: Path) -> None:
     write(tmp_path, 5, 3.0)
     write(tmp_path, 10, 4.0)
-    chosen = select_checkpoint(tmp_path, 10)
+    chosen = select_checkpoint(tmp_path, 10, SilentReport())
     assert (chosen.step, chosen.dev_loss) == (10, 4.0)
 
 
@@ -47,7 +51,7 @@ def test_an_absent_step_names_those_that_are_there(tmp_path: Path) -> None:
     write(tmp_path, 10, 3.0)
     write(tmp_path, 5, 3.0)
     with pytest.raises(MergeFailed, match="no checkpoint 7") as caught:
-        select_checkpoint(tmp_path, 7)
+        select_checkpoint(tmp_path, 7, SilentReport())
     assert caught.value.next_step == "Choose one of: 5, 10."
     assert caught.value.param == "checkpoint"
 
@@ -57,11 +61,68 @@ def test_half_written_checkpoints_are_not_seen(tmp_path: Path) -> None:
     (write(tmp_path, 10, 2.0) / "manifest.json").unlink()
     (write(tmp_path, 15, 1.0) / "adapter_model.safetensors").write_bytes(b"12")
     (write(tmp_path, 20, 0.5) / "manifest.json").write_text('{"step": 20, "files"')
-    assert select_checkpoint(tmp_path).step == 5
+    assert select_checkpoint(tmp_path, None, SilentReport()).step == 5
     with pytest.raises(MergeFailed, match="no checkpoint 20"):
-        select_checkpoint(tmp_path, 20)
+        select_checkpoint(tmp_path, 20, SilentReport())
 
 
 def test_no_whole_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(MergeFailed, match="no whole checkpoint"):
-        select_checkpoint(tmp_path)
+        select_checkpoint(tmp_path, None, SilentReport())
+
+
+class Asked(SilentReport):
+    """Answers with the last option."""
+
+    decision: Decision | None = None
+
+    def ask(self, decision: Decision) -> str:
+        self.decision = decision
+        return decision.options[-1].name
+
+
+def measure(training: Path, step: int, losses: list[float]) -> None:
+    path = measured_path(training, step)
+    path.parent.mkdir(exist_ok=True)
+    passages = [Passage(loss=100 * loss, tokens=100) for loss in losses]
+    path.write_text(Measured(step=step, bases={"stored": OnBase(passages=passages, references=[])}).model_dump_json())
+
+
+def test_checkpoints_that_passages_cannot_tell_apart_are_a_decision(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, 20)
+    for step, loss, losses in ((5, 3.50, 3.5 + noise), (10, 3.48, 3.48 - noise), (15, 3.60, 3.60 - noise)):
+        write(tmp_path, step, loss)
+        measure(tmp_path, step, list(losses))
+    report = Asked()
+    assert select_checkpoint(tmp_path, None, report).step == 5
+    assert report.decision
+    assert [option.name for option in report.decision.options] == ["checkpoint-10", "checkpoint-5"]
+    assert report.decision.recommended == "checkpoint-10"
+    assert report.decision.options[0].meaning == "merge step 10 (dev loss 3.4800)"
+
+
+def test_a_lead_on_every_passage_is_no_chance_however_small(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, 20)
+    for step, loss in ((5, 3.503), (10, 3.5)):
+        write(tmp_path, step, loss)
+        measure(tmp_path, step, list(loss + noise))
+    report = Asked()
+    assert select_checkpoint(tmp_path, None, report).step == 10
+    assert report.decision is None
+
+
+@pytest.mark.parametrize(("second", "asked"), [(3.509, True), (3.52, False), (None, False)])
+def test_without_measured_passages_a_tolerance_decides(tmp_path: Path, second: float | None, asked: bool) -> None:
+    write(tmp_path, 5, 3.5)
+    write(tmp_path, 10, second)
+    report = Asked()
+    assert select_checkpoint(tmp_path, None, report).step == (10 if asked else 5)
+    assert (report.decision is not None) == asked
+
+
+def test_a_given_step_is_never_asked_about(tmp_path: Path) -> None:
+    write(tmp_path, 5, 3.5)
+    write(tmp_path, 10, 3.5)
+    report = Asked()
+    assert select_checkpoint(tmp_path, 5, report).step == 5
+    assert report.decision is None

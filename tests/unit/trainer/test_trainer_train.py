@@ -180,3 +180,11 @@ def test_a_training_that_ends_with_a_number_has_not_diverged(losses: list[float]
     report = SilentReport()
     train.check_diverged(losses, checkpoint(None), Training(), report)
     assert report.messages == []
+
+
+def test_the_bases_weights_are_hashed_by_name(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    (tmp_path / "config.json").touch()
+    assert train.hash_base(tmp_path, SilentReport()) == {
+        "model.safetensors": "9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c"
+    }

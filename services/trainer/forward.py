@@ -1,0 +1,92 @@
+"""Runs checkpoints over passages in Axolotl's environment: `python -m services.trainer.forward ORDER.json`.
+
+ORDER.json: `base`, `adapters` {result file: adapter folder}, `passages` [{ids, start}], how many `references` are kept
+in full, and the file that says what training had `quantised`. One result for each adapter (see `scriptorium.measured`),
+on the base as it is stored and, where training quantised, on the NF4 round trip of just those weights.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
+
+POSITIONS = 128  # log-probabilities at once: a large vocabulary takes half a megabyte for each
+
+Result = dict[str, Any]
+
+
+def main(path: Path) -> None:
+    """Measure every adapter; a result appears whole."""
+    order = json.loads(path.read_text("utf-8"))
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model: Any = AutoModelForCausalLM.from_pretrained(order["base"], dtype="auto").to(device).eval()
+    results: dict[str, Result] = {name: {"step": step_of(name), "bases": {}} for name in order["adapters"]}
+    for base in bases(model, Path(order["quantised"])):
+        for name, adapter in order["adapters"].items():
+            tuned = PeftModel.from_pretrained(model, adapter).eval()
+            results[name]["bases"][base] = score_all(tuned, order["passages"], order["references"])
+            model = tuned.unload()
+    for name, result in results.items():
+        write(Path(name), result)
+
+
+def step_of(name: str) -> int:
+    """The step in a result's name."""
+    return int(Path(name).stem.rpartition("-")[2])
+
+
+def bases(model: Any, quantised: Path) -> Iterator[str]:
+    """The base as it is; then, in place, with what training had quantised sent through NF4 and back."""
+    yield "stored"
+    if not quantised.exists():
+        return
+    from bitsandbytes import functional
+
+    for name in json.loads(quantised.read_text("utf-8"))["offsets"]:
+        weight = model.get_submodule(name).weight
+        packed, state = functional.quantize_4bit(weight.data, quant_type="nf4", compress_statistics=True)
+        weight.data = functional.dequantize_4bit(packed, state)
+    yield "nf4"
+
+
+@torch.no_grad()  # type: ignore[untyped-decorator]
+def score_all(model: Any, passages: list[dict[str, Any]], references: int) -> Result:
+    """The loss of each passage, and the first few in full."""
+    found: Result = {"passages": [], "references": []}
+    for number, passage in enumerate(passages):
+        chosen, likeliest = score(model, passage["ids"], passage["start"])
+        found["passages"].append({"loss": -sum(chosen), "tokens": len(chosen)})
+        if number < references:
+            found["references"].append({**passage, "log_probabilities": chosen, "likeliest": likeliest})
+    return found
+
+
+def score(model: Any, ids: list[int], start: int) -> tuple[list[float], list[int]]:
+    """Log-probability of each of `ids[start:]`, and the likeliest id at its place."""
+    logits = model(torch.tensor([ids], device=model.device)).logits[0, start - 1 : -1]
+    wanted = torch.tensor(ids[start:], device=logits.device)
+    chosen: list[float] = []
+    likeliest: list[int] = []
+    for part, targets in zip(logits.split(POSITIONS), wanted.split(POSITIONS), strict=True):
+        found = part.float().log_softmax(-1)
+        chosen += found.gather(-1, targets[:, None])[:, 0].tolist()
+        likeliest += found.argmax(-1).tolist()
+    return chosen, likeliest
+
+
+def write(path: Path, body: Result) -> None:
+    """Write a result, whole or not at all."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(body), encoding="utf-8")
+    temporary.replace(path)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,80 @@
+"""Measure every checkpoint on held-out passages, once training has ended: a child program in Axolotl's environment.
+
+What it finds lies beside the checkpoints (see `scriptorium.measured`). A training whose checkpoints could not be
+measured is whole all the same: then the losses that Axolotl saw decide.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from scriptorium.chat import chat_tokenizer
+from scriptorium.checkpoints import checkpoint_folder
+from scriptorium.child import Child, tail
+from scriptorium.contracts import Level, TrainRequest
+from scriptorium.dataset import Row
+from scriptorium.measured import FOLDER, measured_path, read_measured
+from scriptorium.report import Report
+from scriptorium.settings import get_settings
+from services.trainer.axolotl import variables
+
+LOG = "measure.log"
+LOOK = timedelta(seconds=0.3)
+REFERENCES = 4  # passages that are kept in full
+
+
+def measure_checkpoints(
+    request: TrainRequest, folder: Path, dev: Sequence[Row], steps: Sequence[int], report: Report
+) -> None:
+    """Write what each checkpoint thinks of the dev rows; a failure is told, and no more. Raises what `check` raises."""
+    if not dev:
+        return
+    (folder / FOLDER).mkdir(exist_ok=True)
+    order = folder / FOLDER / "order.json"
+    order.write_text(json.dumps(make_order(request, folder, dev, steps)), encoding="utf-8")
+    report.message(f"[TRAIN] Measuring {len(steps)} checkpoint(s) on {len(dev)} held-out passages")
+    environment = get_settings().axolotl_env
+    line: list[str | Path] = [environment / "bin" / "python", "-m", "services.trainer.forward", order]
+    child = Child(line, folder / LOG, variables(environment), folder)
+    watch(child, folder, list(steps), report)
+    order.unlink()
+
+
+def make_order(request: TrainRequest, folder: Path, dev: Sequence[Row], steps: Sequence[int]) -> dict[str, object]:
+    """What the child is told: paths, and the passages as token ids."""
+    tokenizer = chat_tokenizer(request.base)
+    spans = [tokenizer.span(row.messages, request.training.sequence_len) for row in dev]
+    return {
+        "base": str(request.base),
+        "adapters": {str(measured_path(folder, step)): str(checkpoint_folder(folder, step)) for step in steps},
+        "passages": [{"ids": ids, "start": max(start, 1)} for ids, start in spans if start < len(ids)],
+        "references": REFERENCES,
+        "quantised": str(folder / "quantised.json"),
+    }
+
+
+def watch(child: Child, folder: Path, steps: list[int], report: Report) -> None:
+    """Tell each checkpoint's losses as they come; whatever happens, nothing of the child is left behind."""
+    try:
+        while child.wait(LOOK) is None:
+            report.check()
+            tell(folder, steps, report)
+    finally:
+        child.stop(grace=timedelta(seconds=1))
+    tell(folder, steps, report)
+    if steps:
+        words = next((line for line in reversed(tail(folder / LOG)) if "Error" in line), "no output")
+        report.message(f"[TRAIN] {len(steps)} checkpoint(s) could not be measured: {words[:300]}", Level.WARN)
+
+
+def tell(folder: Path, steps: list[int], report: Report) -> None:
+    """Say what was found since the last look; `steps` keeps those that are still to come."""
+    for step in steps.copy():
+        found = read_measured(measured_path(folder, step))
+        if found is not None:
+            losses = ", ".join(f"{on.loss:.4f} on the {base} base" for base, on in found.bases.items())
+            report.message(f"[TRAIN] checkpoint-{step}: loss of held-out passages {losses}")
+            steps.remove(step)

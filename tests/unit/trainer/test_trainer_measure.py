@@ -1,0 +1,82 @@
+"""What the measuring child is told, what is told of it, and what its failure does; the real one runs in tests/e2e."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from scriptorium.child import Child
+from scriptorium.contracts import TrainRequest
+from scriptorium.dataset import Row
+from scriptorium.errors import Cancelled
+from scriptorium.measured import Measured, OnBase, Passage, measured_path, read_measured
+from scriptorium.recipe import Training
+from scriptorium.report import SilentReport
+from services.trainer import measure
+
+
+def write(folder: Path, step: int, loss: float) -> Measured:
+    on = OnBase(passages=[Passage(loss=loss * 8, tokens=8), Passage(loss=loss * 2, tokens=2)], references=[])
+    path = measured_path(folder, step)
+    path.parent.mkdir(exist_ok=True)
+    measured = Measured(step=step, bases={"stored": on, "nf4": on})
+    path.write_text(measured.model_dump_json())
+    return measured
+
+
+def test_what_was_measured_is_read_again_or_is_none(tmp_path: Path) -> None:
+    assert read_measured(measured_path(tmp_path, 5)) is None
+    measured = write(tmp_path, 5, 3.5)
+    assert read_measured(measured_path(tmp_path, 5)) == measured
+    assert measured.bases["nf4"].loss == pytest.approx(3.5)
+    measured_path(tmp_path, 5).write_text('{"step": 5')
+    assert read_measured(measured_path(tmp_path, 5)) is None
+
+
+def test_the_order_names_paths_and_passages_and_leaves_out_what_has_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spans = {"1": ([1, 2, 3], 2), "2": ([1, 2, 3], 3), "3": ([7, 8], 0)}
+    tokenizer = SimpleNamespace(span=lambda messages, longest: spans[messages[0]["content"]])
+    monkeypatch.setattr(measure, "chat_tokenizer", lambda folder: tokenizer)
+    dev = [Row(messages=[{"role": "user", "content": name}], chapter="1") for name in spans]
+    request = TrainRequest(dataset=tmp_path, base=tmp_path / "base", training=Training())
+    order = measure.make_order(request, tmp_path, dev, [3, 6])
+    assert order["passages"] == [{"ids": [1, 2, 3], "start": 2}, {"ids": [7, 8], "start": 1}]
+    assert order["adapters"] == {
+        str(tmp_path / "measured" / f"checkpoint-{step}.json"): str(tmp_path / "checkpoints" / f"checkpoint-{step}")
+        for step in (3, 6)
+    }
+    json.dumps(order)
+
+
+def test_losses_are_told_and_a_failure_is_only_told(tmp_path: Path) -> None:
+    write(tmp_path, 3, 3.25)
+    report = SilentReport()
+    child = Child([sys.executable, "-c", "raise MemoryError('too large')"], tmp_path / measure.LOG, {})
+    measure.watch(child, tmp_path, [3, 6], report)
+    assert report.messages == [
+        "[TRAIN] checkpoint-3: loss of held-out passages 3.2500 on the stored base, 3.2500 on the nf4 base",
+        "[TRAIN] 1 checkpoint(s) could not be measured: MemoryError: too large",
+    ]
+
+
+def test_a_cancelled_job_ends_the_child(tmp_path: Path) -> None:
+    class Stopping(SilentReport):
+        def check(self) -> None:
+            raise Cancelled("enough")
+
+    child = Child([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path / measure.LOG, {})
+    with pytest.raises(Cancelled):
+        measure.watch(child, tmp_path, [3], Stopping())
+    assert child.returncode is not None
+
+
+def test_without_held_out_rows_nothing_is_measured(tmp_path: Path) -> None:
+    request = TrainRequest(dataset=tmp_path, base=tmp_path / "base", training=Training())
+    measure.measure_checkpoints(request, tmp_path, [], [3], SilentReport())
+    assert list(tmp_path.iterdir()) == []
