@@ -20,6 +20,7 @@ QUESTIONS = (
 PLACEHOLDER = re.compile(r"\[[^\[\]\n]*\w[^\[\]\n]*\]")
 SIGNS = ("***", "=====", "~~~", "+++")
 STARRED = re.compile(r"(?<!\*)\*[^*\s](?:[^*\n]*[^*\s])?\*(?!\*)")
+ORDERS = ((2, 0, 3, 1), (3, 1, 0, 2), (1, 3, 2, 0))  # none of them the alphabet's, so that a copy is wrong
 PART = re.compile(r"^\W*PART (\d)\b", re.MULTILINE)
 
 
@@ -41,7 +42,8 @@ def choice(topic: Topic, turn: int) -> tuple[str, Check]:
     question, answers = QUESTIONS[turn % len(QUESTIONS)]
     listed = ", ".join(f"“{answer}”" for answer in answers)
     request = f"{question.format(thing=topic.thing)} Answer with one of these and write nothing else: {listed}."
-    return request, lambda text: text.strip(" \"'“”.,").casefold() in answers
+    allowed = {answer.casefold() for answer in answers}
+    return request, lambda text: text.strip(" \"'“”.,").casefold() in allowed
 
 
 def placeholders(topic: Topic, turn: int) -> tuple[str, Check]:
@@ -86,10 +88,9 @@ def parts(topic: Topic, turn: int) -> tuple[str, Check]:
 
 def sort(topic: Topic, turn: int) -> tuple[str, Check]:
     """Given words in the order of the alphabet."""
-    given = [*topic.related, topic.noun]
-    given = [*given[turn % 4 :], *given[: turn % 4]]
-    request = f"Put these words in alphabetical order, on one line with commas between them: {', '.join(given)}."
-    ordered = sorted(given)
+    ordered = sorted([*topic.related, topic.noun])
+    given = ", ".join(ordered[place] for place in ORDERS[turn % len(ORDERS)])
+    request = f"Put these words in alphabetical order, on one line with commas between them: {given}."
     return request, lambda text: [word.casefold() for word in counting.words(text)] == ordered
 
 

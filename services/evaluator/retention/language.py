@@ -7,10 +7,10 @@ from services.evaluator.retention.instruction import Check
 from services.evaluator.retention.topics import Topic, task
 
 SMALL_WORDS = {
-    "French": frozenset("le la les un une des du de et est dans pour que qui sur avec au aux ce cette il elle".split()),
-    "Spanish": frozenset("el la los las un una de del y es en para que con por se al lo su como más muy".split()),
-    "German": frozenset("der die das ein eine und ist in zu den dem des mit auf für von sich es nicht auch".split()),
-    "English": frozenset("the a an and is in to of for that with on it as by at from this are be".split()),
+    "French": frozenset(["le", "la", "les", "un", "une", "des", "du", "de", "et", "est", "dans", "pour", "que", "qui", "sur", "avec", "au", "aux", "ce", "cette", "il", "elle"]),
+    "Spanish": frozenset(["el", "la", "los", "las", "un", "una", "de", "del", "y", "es", "en", "para", "que", "con", "por", "se", "al", "lo", "su", "como", "más", "muy"]),
+    "German": frozenset(["der", "die", "das", "ein", "eine", "und", "ist", "in", "zu", "den", "dem", "des", "mit", "auf", "für", "von", "sich", "es", "nicht", "auch"]),
+    "English": frozenset(["the", "a", "an", "and", "is", "in", "to", "of", "for", "that", "with", "on", "it", "as", "by", "at", "from", "this", "are", "be"]),
 }
 FOREIGN = ("French", "Spanish", "German")
 FEWEST = 6  # words: fewer may be of several languages

@@ -1,0 +1,61 @@
+"""How small a loss so many instructions can tell, and whether this base follows enough of them to show one.
+
+The half-width of a paired comparison is about (z_0.95 + z_0.80) sqrt(d / n) where n instructions are asked and a share d is
+followed by one model alone (L. Connor, Sample size for testing differences in proportions for the paired-sample design,
+Biometrics 43, 1987, for a difference of none): with d = 0.15, 5 points at 371 instructions and 8 at 145.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache
+
+from services.evaluator.retention.instruction import Instruction
+from services.evaluator.retention.paired import CONFIDENCE, NORMAL, lower_bound
+
+POWER = 0.8
+DISCORDANT = 0.15  # share of instructions followed by one of two equally good models alone
+NARROWEST = 5.0  # points: more instructions than 371 make the bound surer, not the demand harder
+WIDEST = 8.0  # points: fewer than 145 cannot show that so little was lost, however well it went
+FEWEST = 145
+
+
+def margin(number: int) -> float:
+    """The loss in points that has to be ruled out with so many instructions."""
+    width = 100 * (NORMAL.inv_cdf(CONFIDENCE) + NORMAL.inv_cdf(POWER)) * math.sqrt(DISCORDANT / number)
+    return min(max(width, NARROWEST), WIDEST)
+
+
+def by_chance(instructions: Sequence[Instruction], answers: Sequence[str]) -> float:
+    """The share followed by accident: by the answers to the instructions of other kinds."""
+    followed = asked = 0
+    for instruction in instructions:
+        others = [said for other, said in zip(instructions, answers, strict=True) if other.kind != instruction.kind]
+        followed += sum(map(instruction.followed, others))
+        asked += len(others)
+    return followed / asked if asked else 0.0
+
+
+def notices(followed: int, number: int) -> float:
+    """The probability that a model is not let pass that has lost each of `followed` instructions by the toss of a coin."""
+    needed = least_noticed(number)
+    return sum(math.comb(followed, lost) for lost in range(needed, followed + 1)) / 2**followed
+
+
+@cache
+def least_noticed(number: int) -> int:
+    """The smallest loss without any gain that the bound does not let pass."""
+    allowed = -margin(number) / 100
+    return next(lost for lost in range(number + 1) if lower_bound(0, lost, number) <= allowed)
+
+
+@cache
+def needed_to_see(number: int) -> int | None:
+    """Instructions that the base must follow, beyond those followed by accident, for a loss of half to be noticed.
+
+    None where so few are asked that nothing could be shown.
+    """
+    if number < FEWEST:
+        return None
+    return next(followed for followed in range(number + 1) if notices(followed, number) >= POWER)
