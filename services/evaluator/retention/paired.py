@@ -1,8 +1,9 @@
 """How far the share of instructions followed may really have changed: an interval for paired proportions.
 
-Both models get the same instructions, so only those count that one follows and the other does not. Tango's score interval
-(T. Tango, Equivalence test and confidence interval for the difference in proportions for the paired-sample design, Statistics
-in Medicine 17, 1998, 891-908) keeps its level with few of them, and is not of no width where there is none.
+Both models get the same instructions, so only those count that one follows and the other does not. The interval is
+Tango's score interval: it keeps its level where such instructions are few, and has a width where there are none.
+Source: T. Tango, Equivalence test and confidence interval for the difference in proportions for the paired-sample
+design, Statistics in Medicine 17 (1998), 891-908.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def score(gained: int, lost: int, number: int, difference: float) -> float:
 
 
 def likeliest(gained: int, lost: int, number: int, difference: float) -> float:
-    """The likeliest probability that the base alone follows, given the difference: the larger root of a x² + b x + c."""
+    """The likeliest probability that the base alone follows, given the difference: a root of a x² + b x + c."""
     a = 2 * number
     b = -gained - lost + (2 * number - gained + lost) * difference
     c = -lost * difference * (1 - difference)

@@ -1,7 +1,7 @@
 """How surprised both models are by neutral text: twenty plain paragraphs of our own that no model was trained on.
 
-The text stands outside of any chat: inside one, a model that has learned to answer in an author's voice finds every other
-voice less likely, as it should.
+The text stands outside of any chat: inside one, a model that has learned to answer in an author's voice finds every
+other voice less likely, as it should.
 """
 
 from __future__ import annotations

@@ -45,8 +45,8 @@ class Lost(Frozen):
 class Following(Frozen):
     """How many instructions were followed; `gained` and `lost` by the tuned model alone and by the base alone.
 
-    `by_chance` is the share (0 to 1) that the base's answers follow by accident; `needed` is how many it must follow beyond
-    those, so that a loss of half of them would be noticed; `margin_points` is the loss that has to be ruled out.
+    `by_chance` is the share (0 to 1) that the base's answers follow by accident; `needed` is how many it must follow
+    beyond those, so that a loss of half of them would be noticed; `margin_points` is the loss that has to be ruled out.
     """
 
     asked: int

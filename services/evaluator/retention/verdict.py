@@ -1,7 +1,7 @@
 """What the numbers of retention mean, and what to do about them.
 
-A pass has to be shown. A loss fails where it is shown and cannot be called small; what lies between is a warning, and so is
-a base model that follows too little to lose any of it.
+A pass has to be shown. A loss fails where it is shown and cannot be called small; what lies between is a warning, and
+so is a base model that follows too little to lose any of it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Instructions about which words and signs stand in an answer.
 
-What may not be used goes with a word that must be: a text about anything else does not follow such a request by accident.
+What may not be used goes with a word that must be: a text about anything else does not follow by accident.
 """
 
 from __future__ import annotations
