@@ -17,6 +17,9 @@ class Instruction:
     check: Check
 
     def followed(self, answer: str) -> bool:
-        """Whether the answer does what the request demands; an empty one never does."""
+        """Whether the answer does what the request demands; an empty one never does, nor one that echoes the request.
+
+        An echo holds the very words and brackets that are asked for.
+        """
         said = answer.strip()
-        return bool(said) and self.check(said)
+        return bool(said) and self.request not in said and self.check(said)

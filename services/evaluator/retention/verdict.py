@@ -27,7 +27,7 @@ def judge_following(found: Following) -> Part:
     limit = f"a loss of {found.margin_points:.1f} points"
     kept = found.change.low_points > -found.margin_points
     if not kept and found.change.high_points < 0:
-        message = f"{bounds}. Something was lost, and it may be as much as {limit} or more."
+        message = f"{bounds}. Something was lost, and {limit} is not ruled out."
         return Part(code="instructions_lost", verdict=Verdict.FAIL, message=message, next_step=GENTLER)
     if not found.visible:
         return Part(code="instructions_unseen", verdict=Verdict.WARN, message=_unseen(found), next_step=LARGER)

@@ -74,8 +74,9 @@ def questions(topic: Topic, turn: int) -> tuple[str, Check]:
 def numerals(topic: Topic, turn: int) -> tuple[str, Check]:
     """A number of numbers in digits."""
     number = (2, 1, 3)[turn % 3]
-    demand = f"Use exactly {('two numbers', 'one number', 'three numbers')[turn % 3]}, in digits, and no list."
-    return f"{task(topic, turn)} {demand}", lambda text: len(NUMBER.findall(text)) == number
+    named = ("two numbers", "one number", "three numbers")[turn % 3]
+    demand = f"Use at least {FEWEST} words and exactly {named}, in digits; write no list."
+    return f"{task(topic, turn)} {demand}", lambda text: _long(text) and len(NUMBER.findall(text)) == number
 
 
 def _long(text: str) -> bool:
