@@ -20,6 +20,7 @@ DISCORDANT = 0.15  # share of instructions followed by one of two equally good m
 NARROWEST = 5.0  # points: more instructions than 371 make the bound surer, not the demand harder
 WIDEST = 8.0  # points: fewer than 145 cannot show that so little was lost, however well it went
 FEWEST = 145
+NEIGHBOURS = 31  # other answers that each instruction is held against: with 32 kinds, one of every other
 
 
 def margin(number: int) -> float:
@@ -29,12 +30,14 @@ def margin(number: int) -> float:
 
 
 def by_chance(instructions: Sequence[Instruction], answers: Sequence[str]) -> float:
-    """The share followed by accident: by the answers to the instructions of other kinds."""
+    """The share followed by accident: by answers to the next instructions of other kinds."""
     followed = asked = 0
-    for instruction in instructions:
-        others = [said for other, said in zip(instructions, answers, strict=True) if other.kind != instruction.kind]
-        followed += sum(map(instruction.followed, others))
-        asked += len(others)
+    for place, instruction in enumerate(instructions):
+        for step in range(1, NEIGHBOURS + 1):
+            other = (place + step) % len(instructions)
+            if instructions[other].kind != instruction.kind:
+                followed += instruction.followed(answers[other])
+                asked += 1
     return followed / asked if asked else 0.0
 
 

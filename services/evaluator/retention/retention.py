@@ -84,8 +84,19 @@ class Perplexity(Frozen):
     high: float
 
 
+class Adherence(Frozen):
+    """The mean share (0 to 1) of a brief's own words that a passage names; the change with one-sided 95 % bounds."""
+
+    briefs: int
+    base: float
+    tuned: float
+    points: float
+    low_points: float
+    high_points: float
+
+
 class Part(Frozen):
-    """One half of the gate: what it says, in a closed list of codes, and what to do where it does not pass."""
+    """One part of the gate: what it says, in a closed list of codes, and what to do where it does not pass."""
 
     code: str
     verdict: Verdict

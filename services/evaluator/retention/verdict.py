@@ -6,11 +6,14 @@ so is a base model that follows too little to lose any of it.
 
 from __future__ import annotations
 
-from services.evaluator.retention.retention import Following, Part, Perplexity, Verdict
+from services.evaluator.retention.retention import Adherence, Following, Part, Perplexity, Verdict
 
 ALLOWED = 1.10  # perplexity of the tuned model over that of the base
+STRAYED = 10.0  # points by which adherence to the brief may fall
+ENOUGH = 2 * STRAYED / 100  # share that the base must name, so that the loss of half is more than that
 GENTLER = "Take an earlier checkpoint, or train with fewer steps or a lower learning rate."
 LARGER = "Nothing in the training has to change for this; a larger base model shows whether it keeps what it can do."
+BARELY = "The base hardly keeps to its briefs, so whether that was lost cannot be seen."
 MORE = "Ask more instructions, or take an earlier checkpoint and compare."
 ORDER = tuple(Verdict)
 
@@ -48,6 +51,21 @@ def judge_reading(found: Perplexity) -> Part:
     if found.high > ALLOWED:
         return Part(code="neutral_text_unsure", verdict=Verdict.WARN, message=message, next_step=GENTLER)
     return Part(code="neutral_text_kept", verdict=Verdict.PASS, message=message)
+
+
+def judge_adherence(found: Adherence) -> Part:
+    """The verdict on adherence to the briefs; more of it is no accident: a pass however little the base has."""
+    message = (
+        f"The tuned model names {found.tuned:.0%} of what a brief asks for, the base {found.base:.0%}: "
+        f"{_signed(found.points)} points, surely above {_signed(found.low_points)} (allowed {_signed(-STRAYED)})."
+    )
+    if found.points < -STRAYED:
+        return Part(code="briefs_lost", verdict=Verdict.FAIL, message=message, next_step=GENTLER)
+    if found.low_points < 0 and found.base < ENOUGH:
+        return Part(code="briefs_unseen", verdict=Verdict.WARN, message=f"{message} {BARELY}", next_step=LARGER)
+    if found.low_points <= -STRAYED:
+        return Part(code="briefs_unsure", verdict=Verdict.WARN, message=message, next_step=GENTLER)
+    return Part(code="briefs_kept", verdict=Verdict.PASS, message=message)
 
 
 def _unseen(found: Following) -> str:
