@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from services.evaluator.retention.paired import NORMAL, change, likeliest, lower_bound, score
@@ -26,11 +26,13 @@ def test_another_program_finds_the_same():
     assert (found.low_points, found.high_points) == pytest.approx((-1.48, 2.47), abs=0.005)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 1000))
 def test_where_nothing_changed_the_bound_is_still_below_zero(number):
     assert lower_bound(0, 0, number) == pytest.approx(-(Z**2) / (number + Z**2), abs=1e-9)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 400), st.integers(0, 400))
 def test_without_gains_it_is_wilsons_interval(number, lost):
     assume(lost <= number)
@@ -40,6 +42,7 @@ def test_without_gains_it_is_wilsons_interval(number, lost):
     assert lower_bound(0, lost, number) == pytest.approx(-(middle + spread) / (1 + Z**2 / number), abs=1e-9)
 
 
+@settings(deadline=None)
 @given(tables())
 def test_the_estimate_lies_between_the_bounds_and_the_bounds_in_range(table):
     found = change(*table)
@@ -47,6 +50,7 @@ def test_the_estimate_lies_between_the_bounds_and_the_bounds_in_range(table):
     assert found.points - 1e-9 <= found.high_points <= 100 + 1e-9
 
 
+@settings(deadline=None)
 @given(tables())
 def test_swapping_the_models_mirrors_the_change(table):
     gained, lost, number = table
@@ -54,6 +58,7 @@ def test_swapping_the_models_mirrors_the_change(table):
     assert (one.low_points, one.points) == pytest.approx((-other.high_points, -other.points))
 
 
+@settings(deadline=None)
 @given(tables())
 def test_another_loss_lowers_the_bound_and_another_gain_raises_it(table):
     gained, lost, number = table
@@ -62,6 +67,7 @@ def test_another_loss_lowers_the_bound_and_another_gain_raises_it(table):
     assert lower_bound(gained + 1, lost, number) > lower_bound(gained, lost, number) - 1e-9
 
 
+@settings(deadline=None)
 @given(tables())
 def test_the_score_at_the_bound_is_the_limit(table):
     gained, lost, number = table

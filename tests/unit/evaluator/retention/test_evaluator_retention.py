@@ -5,7 +5,7 @@ import math
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scriptorium.contracts import Endpoint
@@ -122,6 +122,7 @@ def test_what_is_followed_by_accident_cannot_be_lost():
     assert judge_following(found).code == "instructions_unseen"
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(0, 191)), st.sets(st.integers(0, 191)))
 def test_the_table_and_the_examples_agree_with_the_counts(base, tuned):
     found = made(base, tuned)
@@ -150,6 +151,7 @@ def test_the_verdict_on_neutral_text(nats, code):
 losses = st.floats(1, 1e4)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(losses, losses, st.integers(20, 500)), min_size=1, max_size=20), st.integers(0, 2**32 - 1))
 def test_the_ratio_lies_between_its_bounds_extremes(rows, seed):
     rows = [(base, max(base / 2, min(tuned, base * 2)), tokens) for base, tuned, tokens in rows]
