@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+FINEST = 1e-9  # a smaller spread is none: ticks have ten decimals
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -30,7 +32,7 @@ class Axis:
 def axis_around(values: list[float], start: float, end: float, margin: float = 0.06) -> Axis:
     """An axis that holds all `values` with some air on both sides, even where they are all the same."""
     low, high = min(values), max(values)
-    air = (high - low) * margin or max(abs(high) * margin, 0.5)
+    air = (high - low) * margin if high - low > FINEST else max(abs(high) * margin, 0.5)
     return Axis(low - air, high + air, start, end)
 
 

@@ -74,6 +74,10 @@ class ChatTokenizer:
         """Token ids of rendered text; the template has put the special tokens there already."""
         return list(self._tokenizer(rendered, add_special_tokens=False)["input_ids"])
 
+    def encode_text(self, text: str) -> list[int]:
+        """Token ids of plain text outside of a chat, with the special token that some models begin every text with."""
+        return list(self._tokenizer(text)["input_ids"])
+
     def encode_with_offsets(self, rendered: str) -> tuple[list[int], Offsets]:
         """Token ids of rendered text, and where each begins and ends in it."""
         found = self._tokenizer(rendered, add_special_tokens=False, return_offsets_mapping=True, verbose=False)

@@ -91,9 +91,12 @@ class Engine:
     waits: Sequence[float]
     slots: asyncio.Semaphore
 
-    async def write(self, messages: Sequence[Message], max_tokens: int) -> Written:
-        """Let the model answer, sampled from its own distribution; no `seed`, which vLLM's CPU engine dies of."""
-        body = {"messages": list(messages), "temperature": 1.0, "max_tokens": max_tokens}
+    async def write(self, messages: Sequence[Message], max_tokens: int, temperature: float = 1.0) -> Written:
+        """Let the model answer; at 1.0 it is sampled from its own distribution, at 0.0 the likeliest token is taken.
+
+        No `seed` is sent, which vLLM's CPU engine dies of.
+        """
+        body = {"messages": list(messages), "temperature": temperature, "max_tokens": max_tokens}
         choice = (await self._ask("/v1/chat/completions", _Chat, body)).choices[0]
         return Written(text=choice.message.content or "", finish_reason=choice.finish_reason)
 

@@ -1,0 +1,45 @@
+"""Measure retention: ask both models the same instructions, let both read the same neutral text, and judge."""
+
+from __future__ import annotations
+
+import time
+
+from scriptorium.chat import ChatTokenizer
+from scriptorium.report import Report
+from services.evaluator.engine import Engine
+from services.evaluator.retention.asking import Progress, ask
+from services.evaluator.retention.following import compare_answers
+from services.evaluator.retention.instructions import write_instructions
+from services.evaluator.retention.reading import read_neutral_text
+from services.evaluator.retention.retention import Following, Retention
+from services.evaluator.retention.verdict import judge_following, judge_reading, worst
+
+ASKED = 192  # six of each kind: two minutes on two cores with a small model
+
+
+async def measure_retention(
+    pair: tuple[Engine, Engine], tokenizer: ChatTokenizer, seed: int, report: Report, asked: int = ASKED
+) -> Retention:
+    """Compare base and tuned; `seed` is that of the bootstrap. Raises EvaluationFailed and Stopped."""
+    started = time.monotonic()
+    following = await follow_instructions(pair, asked, report)
+    perplexity = await read_neutral_text(pair, tokenizer, seed, report)
+    parts = judge_following(following), judge_reading(perplexity)
+    for part in parts:
+        report.message(f"[VALIDATE] Retention: {part.message}", code=part.code, verdict=part.verdict)
+    return Retention(
+        verdict=worst(parts).verdict,
+        parts=parts,
+        next_step=worst(parts).next_step,
+        following=following,
+        perplexity=perplexity,
+        seconds=time.monotonic() - started,
+    )
+
+
+async def follow_instructions(pair: tuple[Engine, Engine], asked: int, report: Report) -> Following:
+    """Ask both models, one after the other: two engines share the same cores."""
+    instructions = write_instructions(asked)
+    progress = Progress("instructions answered", len(instructions) * len(pair), report)
+    base, tuned = [await ask(engine, instructions, progress) for engine in pair]
+    return compare_answers(instructions, base, tuned)
