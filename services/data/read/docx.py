@@ -1,6 +1,6 @@
 """Word's .docx: paragraphs by style, as the document has them once every change in it is accepted.
 
-The document is read tag after tag with lxml; docs/adr/0014-formats-are-read-tag-by-tag.md says why.
+The document is read tag after tag with lxml; docs/adr/0017-formats-are-read-tag-by-tag.md says why.
 """
 
 from __future__ import annotations

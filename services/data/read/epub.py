@@ -1,6 +1,6 @@
 """EPUB: the documents of its spine in reading order, each read as HTML; its own contents name those without a heading.
 
-With zipfile and lxml; docs/adr/0014-formats-are-read-tag-by-tag.md says why.
+With zipfile and lxml; docs/adr/0017-formats-are-read-tag-by-tag.md says why.
 """
 
 from __future__ import annotations
