@@ -52,7 +52,7 @@ def make_order(request: TrainRequest, folder: Path, dev: Sequence[Row], steps: S
         "adapters": {str(measured_path(folder, step)): str(checkpoint_folder(folder, step)) for step in steps},
         "passages": [{"ids": ids, "start": max(start, 1)} for ids, start in spans if start < len(ids)],
         "references": REFERENCES,
-        "quantised": str(folder / "quantised.json"),
+        "quantised": str(folder / "quantised.safetensors"),
     }
 
 
