@@ -24,7 +24,7 @@ Result = dict[str, Any]
 
 
 def main(path: Path) -> None:
-    """Measure every adapter; a result appears whole."""
+    """Measure every adapter; its result is written anew for each base."""
     order = json.loads(path.read_text("utf-8"))
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model: Any = AutoModelForCausalLM.from_pretrained(order["base"], dtype="auto").to(device).eval()
@@ -35,8 +35,7 @@ def main(path: Path) -> None:
             tuned = PeftModel.from_pretrained(model, adapter).eval()
             results[name]["bases"][base] = score_all(tuned, order["passages"], without)
             model = tuned.unload()
-    for name, result in results.items():
-        write(Path(name), result)
+            write(Path(name), results[name])
 
 
 def step_of(name: str) -> int:
