@@ -361,11 +361,16 @@ class ServeRequest(Contract):
 
 
 class Agreement(Contract):
-    """Merged model against base and adapter: the share of equal likeliest tokens, the mean difference in nats."""
+    """Merged model against base and adapter: the share of equal likeliest tokens, the mean difference in nats.
+
+    `effect` is how much of what the adapter changes is in the merged model: 1 is all of it, 0 is the base, 2 is twice.
+    None where the adapter changes too little to tell.
+    """
 
     tokens: int
     token_agreement: float
     mean_difference: float
+    effect: float | None
 
 
 class ServeResult(Contract):

@@ -24,7 +24,10 @@ class Passage(BaseModel):
 
 
 class Reference(BaseModel):
-    """What a model says to some token ids: for each of `ids[start:]` its log-probability, and the likeliest id."""
+    """What a model says to some token ids: for each of `ids[start:]` its log-probability, and the likeliest id.
+
+    `without` are the log-probabilities of the base alone.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,6 +35,7 @@ class Reference(BaseModel):
     start: int
     log_probabilities: list[float]
     likeliest: list[int]
+    without: list[float]
 
 
 class OnBase(BaseModel):

@@ -12,13 +12,14 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from scriptorium.errors import MergeFailed, Problem
 from services.merger.base import EMBEDDINGS, HEADS
+from services.merger.nf4 import RoundTrip
 from services.merger.tensors import (
     FLOATS,
     BrokenTensorFile,
@@ -106,12 +107,16 @@ class Update:
 
 @dataclass(frozen=True)
 class Adapter:
-    """A checked adapter: updates, and tensors that replace the base's, by the name of the weight they belong to."""
+    """A checked adapter: updates, and tensors that replace the base's, by the name of the weight they belong to.
+
+    Weights that are `quantised` go through NF4 first, as they did in training.
+    """
 
     path: Path
     updates: dict[str, Update]
     saved: dict[str, Tensor]
     transposed: bool = False
+    quantised: Mapping[str, RoundTrip] = field(default_factory=dict)
 
 
 def read_adapter(folder: Path) -> Adapter:

@@ -36,10 +36,12 @@ def hand_on(earlier: list[Path], folder: Path) -> None:
 
 
 def origin(plan: Plan, shard: Shard, adapter_hash: str) -> dict[str, object]:
-    """What decides a shard's bytes: the adapter, the header, and the base's file by size and time of change."""
+    """What decides a shard's bytes: adapter, header, and the base's file by size, time of change and way."""
     file = (plan.base.folder / shard.name).stat()
     header = hashlib.sha256(shard.header).hexdigest()
-    return {"adapter": adapter_hash, "header": header, "base_bytes": file.st_size, "base_changed": file.st_mtime_ns}
+    way = "nf4" if plan.adapter.quantised else "stored"
+    base = {"base": way, "base_bytes": file.st_size, "base_changed": file.st_mtime_ns}
+    return {"adapter": adapter_hash, "header": header, **base}
 
 
 def record(folder: Path, shard: Shard, made_from: dict[str, object]) -> None:

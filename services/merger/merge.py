@@ -13,6 +13,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from scriptorium.checkpoints import checkpoint_folder
@@ -23,6 +24,7 @@ from scriptorium.volume import disk_errors
 from services.merger.adapter import WEIGHTS, read_adapter
 from services.merger.base import open_base
 from services.merger.blas import one_thread
+from services.merger.choose import choose_base
 from services.merger.companions import count_tokens, read_companions
 from services.merger.export import export_all
 from services.merger.hand_on import forget
@@ -53,7 +55,8 @@ def merge_adapter(
     chosen = checkpoint_folder(request.training, checkpoint.step)
     hashes = check_checkpoint(chosen)
     base = open_base(request.base)
-    plan = make_plan(base, read_adapter(chosen))
+    quantised, losses = choose_base(base, request.training, checkpoint.step, report)
+    plan = make_plan(base, replace(read_adapter(chosen), quantised=quantised))
     companions = read_companions(plan, chosen)
     tell_vocabulary(plan, count_tokens(companions), report)
     report.check()
@@ -65,8 +68,14 @@ def merge_adapter(
         proof = conclude(plan, companions, folder, merge.run())
     exports = export_all(request.exports, folder, report, free(folder))
     forget(folder)
-    known = {"hashed_shards": hashed, "exports": exports, "seconds": time.monotonic() - started}
-    return tell_result(merge, checkpoint, proof).model_copy(update=known)
+    known = {
+        "hashed_shards": hashed,
+        "exports": exports,
+        "base_losses": losses,
+        "base": "nf4" if quantised else "stored",
+    }
+    result = tell_result(merge, checkpoint, proof)
+    return result.model_copy(update={**known, "seconds": time.monotonic() - started})
 
 
 def tell_result(merge: Merge, checkpoint: Checkpoint, proof: MergeProof) -> MergeResult:

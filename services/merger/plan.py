@@ -27,7 +27,8 @@ class Part:
     @property
     def copied(self) -> bool:
         """Whether its bytes are those of the source."""
-        return self.source.update is None and self.source.tensor.dtype == self.tensor.dtype
+        plain = self.source.update is None and self.source.trip is None
+        return plain and self.source.tensor.dtype == self.tensor.dtype
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.merger.adapter import Adapter, Update
+from services.merger.nf4 import RoundTrip
 from services.merger.tensors import Tensor
 
 
 @dataclass(frozen=True)
 class Source:
-    """A tensor of base or adapter, and perhaps an update of it, for a weight that is stored turned or not."""
+    """A tensor of base or adapter, perhaps by way of NF4, and perhaps an update of it, for a weight turned or not."""
 
     path: Path
     tensor: Tensor
     update: Update | None = None
     turned: bool = False
+    trip: RoundTrip | None = None
 
     @property
     def wanted(self) -> tuple[int, ...]:
@@ -32,4 +34,4 @@ def find_source(adapter: Adapter, name: str, path: Path, tensor: Tensor) -> Sour
         path, tensor = adapter.path, adapter.saved[name]
     update = adapter.updates.get(name)
     turned = update is not None and (update.lookup or (adapter.transposed and tensor.shape == update.shape[::-1]))
-    return Source(path, tensor, update, turned)
+    return Source(path, tensor, update, turned, None if name in adapter.saved else adapter.quantised.get(name))

@@ -23,6 +23,7 @@ from scriptorium.errors import BaseModelUnusable, MergeFailed, Problem
 from services.merger.base import INDEX, open_base
 from services.merger.crew import Step
 from services.merger.lowrank import LowRank
+from services.merger.nf4 import RoundTrip
 from services.merger.plan import Part, Plan, Shard
 from services.merger.tensors import (
     PIECE_BYTES,
@@ -88,7 +89,8 @@ def verify_steps(shard: Shard, files: Files, path: Path, receipts: Receipts, pro
         result = files.open(path)
         for part in shard.parts:
             source, update = files.of(part.source), files.update(part.source)
-            yield from Comparison(source, result, part, update, receipts, proof).steps()
+            trip = files.trip(part.source)
+            yield from Comparison(source, result, part, update, receipts, proof, trip).steps()
 
 
 def layout_differences(shard: Shard, written: TensorFile) -> Iterator[tuple[str, str]]:
@@ -114,6 +116,7 @@ class Comparison:
     update: LowRank | None
     receipts: Receipts
     proof: Proof
+    trip: RoundTrip | None = None
 
     def steps(self) -> Iterator[Step]:
         """One step for each piece or block."""
@@ -158,7 +161,7 @@ class Comparison:
 
     def right(self, found: NDArray[Any], rows: slice) -> bool:
         """Whether computing the values once more gives the same bits, or as good ones."""
-        weights, expected = compute_rows(self.file, self.part, self.update, rows)
+        weights, expected = compute_rows(self.file, self.part, self.update, rows, self.trip)
         return same_bits(found, expected) or self.within(weights, found, rows)
 
     def sample(self, found: NDArray[Any], rows: slice) -> None:
@@ -166,11 +169,19 @@ class Comparison:
         middle, step = len(found) // 2, max(1, found.shape[1] // SAMPLE_COLUMNS)
         seen = slice(rows.start + middle, min(rows.stop, rows.start + middle + SAMPLE_ROWS))
         columns = slice(rows.start % step, None, step)
-        weights = read_rows(self.file, self.part.source.tensor, seen).astype(np.float32)
+        weights = self.source_rows(seen)
         sampled = found[middle : middle + SAMPLE_ROWS]
         if not self.within(weights, sampled, seen, columns):
             self.fail("is not the base's weight with the update added once, by samples in fp64")
         self.proof.count(sampled=sampled[:, columns].size)
+
+    def source_rows(self, rows: slice) -> Float32:
+        """Some rows of the source in fp32, by way of NF4 where they took it."""
+        tensor = self.part.source.tensor
+        stored = read_rows(self.file, tensor, rows)
+        if self.trip:
+            return self.trip.of(stored, rows.start * tensor.shape[1], tensor.dtype)
+        return stored.astype(np.float32)
 
     def within(self, weights: Float32, found: NDArray[Any], rows: slice, columns: slice = ALL) -> bool:
         """Whether values lie where arithmetic in fp64 says that they must; without an update only the bits count."""

@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from services.merger.copy import copy_range
 from services.merger.crew import Scratch, Step
 from services.merger.lowrank import LowRank
+from services.merger.nf4 import RoundTrip
 from services.merger.plan import Part, Shard
 from services.merger.source import Source
 from services.merger.tensors import (
@@ -70,6 +71,10 @@ class Files:
     def of(self, source: Source) -> int:
         """The file of a source."""
         return self.descriptors[source.path]
+
+    def trip(self, source: Source) -> RoundTrip | None:
+        """A way through NF4 that forgets its scales with whoever holds it."""
+        return replace(source.trip) if source.trip else None
 
     def update(self, source: Source) -> LowRank | None:
         """The update of a source, ready to compute with."""
@@ -133,7 +138,9 @@ def write_steps(shard: Shard, files: Files, sink: int, receipts: Receipts) -> It
     """The steps that write a shard; `receipts` will hold a checksum of each block that was computed."""
     yield partial(write_header, sink, shard.header)
     for part in shard.parts:
-        transfer = Transfer(files.of(part.source), sink, part, files.update(part.source), receipts)
+        transfer = Transfer(
+            files.of(part.source), sink, part, files.update(part.source), receipts, files.trip(part.source)
+        )
         if part.copied:
             for start, count in pieces(part.tensor.bytes, COPY_BYTES):
                 yield partial(transfer.copy, start, count)
@@ -162,6 +169,7 @@ class Transfer:
     part: Part
     update: LowRank | None
     receipts: Receipts
+    trip: RoundTrip | None = None
 
     def copy(self, start: int, count: int) -> int:
         """Copy some bytes of an untouched tensor."""
@@ -170,18 +178,20 @@ class Transfer:
 
     def merge(self, rows: slice) -> int:
         """Compute some rows and write them."""
-        merged = compute_rows(self.file, self.part, self.update, rows)[1]
+        merged = compute_rows(self.file, self.part, self.update, rows, self.trip)[1]
         self.receipts[self.part.tensor.name, rows.start] = checksum(merged)
         write_from(self.sink, merged.view(np.uint8).reshape(-1).data, byte_range(self.part.tensor, rows)[0])
         return merged.nbytes
 
 
-def compute_rows(file: int, part: Part, update: LowRank | None, rows: slice) -> tuple[Float32, NDArray[Any]]:
+def compute_rows(
+    file: int, part: Part, update: LowRank | None, rows: slice, trip: RoundTrip | None = None
+) -> tuple[Float32, NDArray[Any]]:
     """Some rows of the source in fp32, and what they become in the type of the result; both in the thread's scratch."""
     count = byte_range(part.source.tensor, rows)[1]
     stored = read_rows(file, part.source.tensor, rows, scratch.take("stored", (count,), np.dtype(np.uint8)))
     weights = scratch.take("weights", stored.shape, np.dtype(np.float32))
-    np.copyto(weights, stored)
+    np.copyto(weights, trip.of(stored, rows.start * stored.shape[1], part.source.tensor.dtype) if trip else stored)
     values = weights
     if update is not None:
         values = update.added_to(weights, rows, scratch.take("merged", stored.shape, np.dtype(np.float32)))

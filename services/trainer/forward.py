@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from peft import PeftModel
+from safetensors import safe_open
 from transformers import AutoModelForCausalLM
 
 POSITIONS = 128  # log-probabilities at once: a large vocabulary takes half a megabyte for each
@@ -23,18 +24,18 @@ Result = dict[str, Any]
 
 
 def main(path: Path) -> None:
-    """Measure every adapter; a result appears whole."""
+    """Measure every adapter; its result is written anew for each base."""
     order = json.loads(path.read_text("utf-8"))
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model: Any = AutoModelForCausalLM.from_pretrained(order["base"], dtype="auto").to(device).eval()
     results: dict[str, Result] = {name: {"step": step_of(name), "bases": {}} for name in order["adapters"]}
     for base in bases(model, Path(order["quantised"])):
+        without = [score(model, **passage)[0] for passage in order["passages"][: order["references"]]]
         for name, adapter in order["adapters"].items():
             tuned = PeftModel.from_pretrained(model, adapter).eval()
-            results[name]["bases"][base] = score_all(tuned, order["passages"], order["references"])
+            results[name]["bases"][base] = score_all(tuned, order["passages"], without)
             model = tuned.unload()
-    for name, result in results.items():
-        write(Path(name), result)
+            write(Path(name), results[name])
 
 
 def step_of(name: str) -> int:
@@ -49,25 +50,30 @@ def bases(model: Any, quantised: Path) -> Iterator[str]:
         return
     from bitsandbytes import functional
 
-    for name in json.loads(quantised.read_text("utf-8"))["offsets"]:
+    with safe_open(quantised, framework="pt") as file:
+        names = [name.removesuffix(".codes") for name in file.keys() if name.endswith(".codes")]  # noqa: SIM118
+    if not names:
+        return
+    for name in names:
         weight = model.get_submodule(name).weight
         packed, state = functional.quantize_4bit(weight.data, quant_type="nf4", compress_statistics=True)
         weight.data = functional.dequantize_4bit(packed, state)
     yield "nf4"
 
 
-@torch.no_grad()  # type: ignore[untyped-decorator]
-def score_all(model: Any, passages: list[dict[str, Any]], references: int) -> Result:
-    """The loss of each passage, and the first few in full."""
+def score_all(model: Any, passages: list[dict[str, Any]], without: list[list[float]]) -> Result:
+    """The loss of each passage; the first ones in full, beside what the base says `without` the adapter."""
     found: Result = {"passages": [], "references": []}
     for number, passage in enumerate(passages):
-        chosen, likeliest = score(model, passage["ids"], passage["start"])
+        chosen, likeliest = score(model, **passage)
         found["passages"].append({"loss": -sum(chosen), "tokens": len(chosen)})
-        if number < references:
-            found["references"].append({**passage, "log_probabilities": chosen, "likeliest": likeliest})
+        if number < len(without):
+            said = {"log_probabilities": chosen, "likeliest": likeliest, "without": without[number]}
+            found["references"].append({**passage, **said})
     return found
 
 
+@torch.no_grad()  # type: ignore[untyped-decorator]
 def score(model: Any, ids: list[int], start: int) -> tuple[list[float], list[int]]:
     """Log-probability of each of `ids[start:]`, and the likeliest id at its place."""
     logits = model(torch.tensor([ids], device=model.device)).logits[0, start - 1 : -1]

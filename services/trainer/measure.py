@@ -16,7 +16,7 @@ from scriptorium.checkpoints import checkpoint_folder
 from scriptorium.child import Child, tail
 from scriptorium.contracts import Level, TrainRequest
 from scriptorium.dataset import Row
-from scriptorium.measured import FOLDER, measured_path, read_measured
+from scriptorium.measured import FOLDER, Base, measured_path, read_measured
 from scriptorium.report import Report
 from scriptorium.settings import get_settings
 from services.trainer.axolotl import variables
@@ -39,7 +39,7 @@ def measure_checkpoints(
     environment = get_settings().axolotl_env
     line: list[str | Path] = [environment / "bin" / "python", "-m", "services.trainer.forward", order]
     child = Child(line, folder / LOG, variables(environment), folder)
-    watch(child, folder, list(steps), report)
+    watch(child, folder, steps, report)
     order.unlink()
 
 
@@ -52,29 +52,30 @@ def make_order(request: TrainRequest, folder: Path, dev: Sequence[Row], steps: S
         "adapters": {str(measured_path(folder, step)): str(checkpoint_folder(folder, step)) for step in steps},
         "passages": [{"ids": ids, "start": max(start, 1)} for ids, start in spans if start < len(ids)],
         "references": REFERENCES,
-        "quantised": str(folder / "quantised.json"),
+        "quantised": str(folder / "quantised.safetensors"),
     }
 
 
-def watch(child: Child, folder: Path, steps: list[int], report: Report) -> None:
+def watch(child: Child, folder: Path, steps: Sequence[int], report: Report) -> None:
     """Tell each checkpoint's losses as they come; whatever happens, nothing of the child is left behind."""
+    told: set[tuple[int, Base]] = set()
     try:
         while child.wait(LOOK) is None:
             report.check()
-            tell(folder, steps, report)
+            tell(folder, steps, told, report)
     finally:
         child.stop(grace=timedelta(seconds=1))
-    tell(folder, steps, report)
-    if steps:
+    tell(folder, steps, told, report)
+    if child.returncode:
         words = next((line for line in reversed(tail(folder / LOG)) if "Error" in line), "no output")
-        report.message(f"[TRAIN] {len(steps)} checkpoint(s) could not be measured: {words[:300]}", Level.WARN)
+        report.message(f"[TRAIN] Not every checkpoint could be measured: {words[:300]}", Level.WARN)
 
 
-def tell(folder: Path, steps: list[int], report: Report) -> None:
-    """Say what was found since the last look; `steps` keeps those that are still to come."""
-    for step in steps.copy():
+def tell(folder: Path, steps: Sequence[int], told: set[tuple[int, Base]], report: Report) -> None:
+    """Say what was found since the last look; `told` keeps what was said."""
+    for step in steps:
         found = read_measured(measured_path(folder, step))
-        if found is not None:
-            losses = ", ".join(f"{on.loss:.4f} on the {base} base" for base, on in found.bases.items())
-            report.message(f"[TRAIN] checkpoint-{step}: loss of held-out passages {losses}")
-            steps.remove(step)
+        for base, on in found.bases.items() if found else ():
+            if (step, base) not in told:
+                report.message(f"[TRAIN] checkpoint-{step} on the {base} base: loss {on.loss:.4f} on held-out passages")
+                told.add((step, base))

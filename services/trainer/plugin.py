@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from axolotl.integrations.base import BasePlugin
+from safetensors.torch import save_file
 from transformers import TrainerCallback
 
 from scriptorium import manifest
@@ -25,6 +26,7 @@ TOKENS = "tokens/total"  # padding included: the device works on it as well
 PEAK_SECONDS = 0.6
 PEAK_SIZES = (1024, 2048, 4096, 8192)
 TRIES = 3
+NF4 = "nf4, blocks of 64, nested in 256"  # what a merge can repeat
 
 
 class ScriptoriumPlugin(BasePlugin):  # type: ignore[misc]
@@ -52,7 +54,7 @@ class Steering(TrainerCallback):  # type: ignore[misc]
         """Go on counting tokens, learn what the device can do, and say that the first step is about to begin."""
         recall_tokens(state, Path(args.output_dir))
         self._meter = Meter(model, args.device, precision(args))
-        write_quantised(model, self._metrics.with_name("quantised.json"))
+        write_quantised(model, self._metrics.with_name("quantised.safetensors"))
         self._write(state, event="begin", epoch=state.epoch or 0.0, num_epochs=args.num_train_epochs)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
@@ -93,18 +95,28 @@ class Steering(TrainerCallback):  # type: ignore[misc]
 
 
 def write_quantised(model: Any, path: Path) -> None:
-    """Say which layers' weights are 4-bit, with the offset of each one's block maxima, so that a merge can do the same.
+    """Keep the scales of every 4-bit weight, so that a merge can repeat just this quantisation; no file where none is.
 
-    No file where there are none. The offset is a mean of many values, which depends on the order of its sum.
+    For each layer: an 8-bit code for each block's scale, a scale for each group of codes, and their offset. Where
+    weights were quantised in another way, only that is said.
     """
-    states = {
-        name: getattr(getattr(layer, "weight", None), "quant_state", None) for name, layer in model.named_modules()
-    }
-    found = {plain_name(name): state for name, state in states.items() if state is not None}
+    layers = {name: getattr(layer, "weight", None) for name, layer in model.named_modules()}
+    states = {plain_name(name): getattr(weight, "quant_state", None) for name, weight in layers.items()}
+    found = {name: state for name, state in states.items() if state is not None}
+    kinds = {kind_of(state) for state in found.values()}
+    tensors: dict[str, Any] = {}
+    for name, state in found.items() if kinds == {NF4} else ():
+        tensors |= {f"{name}.codes": state.absmax, f"{name}.groups": state.state2.absmax}
+        tensors |= {f"{name}.offset": state.offset.reshape(1), "levels": state.state2.code}
     if found:
-        kinds = {f"{state.quant_type}, blocks of {state.blocksize}, nested {state.nested}" for state in found.values()}
-        offsets = {name: float(state.offset) if state.nested else None for name, state in found.items()}
-        path.write_text(json.dumps({"kinds": sorted(kinds), "offsets": offsets}, indent=1), encoding="utf-8")
+        whole = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
+        save_file(whole, path, metadata={"kind": " and ".join(sorted(kinds))})
+
+
+def kind_of(state: Any) -> str:
+    """How a weight was quantised, in words."""
+    groups = f", nested in {state.state2.blocksize}" if state.nested else ""
+    return f"{state.quant_type}, blocks of {state.blocksize}{groups}"
 
 
 def plain_name(name: str) -> str:

@@ -35,7 +35,7 @@ def small_recipe(project: Path) -> dict[str, Any]:
 
     recipe: dict[str, Any] = yaml.safe_load((project / "recipes" / "cpu.yaml").read_text())
     recipe["training"] |= {"max_steps": STEPS, "checkpoints": 3, "dev_rows": 2}
-    return {**recipe, "name": "small"}
+    return {**recipe, "name": "small", "export": ["gguf-q8_0"]}
 
 
 def create(running: Stack, project: Path, suffix: str) -> str:
@@ -156,8 +156,13 @@ def test_the_tuned_model_chats_through_the_openai_client(running: Stack, finishe
 def test_the_report_and_the_numbers_can_be_downloaded(running: Stack, finished: str) -> None:
     job = running.client.fine_tuning.jobs.retrieve(finished)
     files = {running.client.files.retrieve(file_id).filename: file_id for file_id in job.result_files}
-    contents = {name.rpartition("-")[2]: running.client.files.content(file_id).text for name, file_id in files.items()}
+    names = {name.removeprefix(f"{finished}-"): file_id for name, file_id in files.items()}
+    reports = {
+        name: file_id for name, file_id in names.items() if not name.startswith(("adapter-", "merged-", "model-"))
+    }
+    contents = {name: running.client.files.content(file_id).text for name, file_id in reports.items()}
     assert set(contents) == {"metrics.csv", "report.json", "report.html", "quality.html"}
+    assert {"adapter-adapter_model.safetensors", "merged-model.safetensors", "model-q8_0.gguf"} <= names.keys()
     assert contents["metrics.csv"].startswith("step,train_loss,train_accuracy,valid_loss")
     assert "<html" in contents["report.html"]
     result = json.loads((running.settings.data_dir / "runs" / finished / "report" / "manifest.json").read_text())[
@@ -166,6 +171,36 @@ def test_the_report_and_the_numbers_can_be_downloaded(running: Stack, finished: 
     assert result["author"]["tuned"] < result["author"]["base"]
     assert result["samples"] == 3
     assert result["others"] is not None
+
+
+def test_the_served_merge_says_what_base_and_adapter_said(run: Path) -> None:
+    merged, served = (
+        json.loads((run / name / "manifest.json").read_text())["result"] for name in ("merged", "serving")
+    )
+    assert merged["hashed_shards"] == 1  # the base is the one that was trained on
+    assert merged["base"] == "stored"
+    assert list(merged["base_losses"]) == ["stored"]
+    agreement = served["agreement"]
+    assert agreement["tokens"] > 300
+    assert agreement["token_agreement"] > 0.9
+    assert 0.75 < agreement["effect"] < 1.25
+    assert agreement["mean_difference"] < 0.1
+
+
+def test_weights_are_exported_and_a_download_goes_on_where_it_stopped(
+    running: Stack, finished: str, run: Path, tmp_path: Path
+) -> None:
+    source = run / "merged" / "exports" / "model-q8_0.gguf"
+    target = tmp_path / "model.gguf"
+    target.with_name("model.gguf.part").write_bytes(source.read_bytes()[: 1 << 20])
+    told = running.run("export", finished, "--format", "gguf-q8_0", "--output", str(target))
+    assert told.returncode == 0, told.stderr
+    assert manifest.hash_file(target) == manifest.hash_file(source)
+    adapter = running.run("export", finished, "--format", "adapter", "--output", str(tmp_path / "adapter"))
+    assert adapter.returncode == 0, adapter.stderr
+    assert {"adapter_config.json", "adapter_model.safetensors"} <= {
+        path.name for path in (tmp_path / "adapter").iterdir()
+    }
 
 
 def test_the_command_line_tells_the_same_story(running: Stack, finished: str, tmp_path: Path) -> None:

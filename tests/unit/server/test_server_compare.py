@@ -16,7 +16,9 @@ from services.server.compare import compare
 
 ENDPOINT = Endpoint(url="http://engine", model="tuned")
 IDS = [7, 8, 9, 10, 11]
-REFERENCE = Reference(ids=IDS, start=2, log_probabilities=[-1.0, -2.0, -3.0], likeliest=[9, 4, 11])
+REFERENCE = Reference(
+    ids=IDS, start=2, log_probabilities=[-1.0, -2.0, -3.0], likeliest=[9, 4, 11], without=[-2.0, -2.5, -4.0]
+)
 
 
 def request(tmp_path: Path, **changes: Any) -> ServeRequest:
@@ -51,10 +53,11 @@ def test_the_numbers_of_a_merge_that_is_right(tmp_path: Path, engine: list[dict[
     assert agreement
     assert (agreement.tokens, agreement.token_agreement) == (3, 1.0)
     assert agreement.mean_difference == pytest.approx(0.05)
+    assert agreement.effect == pytest.approx((0.95 * 1 + 0.55 * 0.5 + 0.95 * 1) / (1 + 0.25 + 1))
     assert engine[0]["prompt"] == IDS
     assert report.messages == [
         "[SERVE] Merged model against base and adapter: 100.0 % of 3 likeliest tokens agree, "
-        "log-probabilities differ by 0.050 on average"
+        "log-probabilities differ by 0.050 on average, the effect is 0.97 of the adapter's"
     ]
 
 
@@ -66,7 +69,12 @@ def test_a_reference_is_cut_to_what_the_engine_reads(tmp_path: Path, engine: lis
 
 
 @pytest.mark.parametrize(
-    "changes", [{"likeliest": [9, 5, 11]}, {"log_probabilities": [-1.0, -2.0, -4.0]}, {"likeliest": [1, 2, 3]}]
+    "changes",
+    [
+        {"likeliest": [9, 5, 11]},
+        {"without": [-1.05, -1.95, -3.05]},  # the merged model is the base: the adapter was left out
+        {"without": [-1.02, -1.98, -3.02]},  # it is further from the base than the adapter: merged twice
+    ],
 )
 def test_a_merge_that_says_something_else_fails(
     tmp_path: Path, engine: list[dict[str, Any]], changes: dict[str, Any]
@@ -77,7 +85,19 @@ def test_a_merge_that_says_something_else_fails(
     asked.measured.write_text(Measured(step=3, bases={"stored": on}).model_dump_json())
     with pytest.raises(MergeFailed, match="does not say what base and adapter say") as caught:
         compare(ENDPOINT, asked, 100, SilentReport())
-    assert "at least 90 % and at most 0.1 are expected" in str(caught.value)
+    assert "at least 90 % and an effect from 0.75 to 1.25 are expected" in str(caught.value)
+
+
+def test_an_adapter_that_changes_nothing_is_too_faint_to_tell(tmp_path: Path, engine: list[dict[str, Any]]) -> None:
+    asked = request(tmp_path)
+    assert asked.measured
+    on = OnBase(passages=[], references=[REFERENCE.model_copy(update={"without": REFERENCE.log_probabilities})])
+    asked.measured.write_text(Measured(step=3, bases={"stored": on}).model_dump_json())
+    report = SilentReport()
+    agreement = compare(ENDPOINT, asked, 100, report)
+    assert agreement
+    assert agreement.effect is None
+    assert report.messages[0].endswith("the effect is too faint to tell")
 
 
 def test_what_was_not_measured_is_not_compared(tmp_path: Path, engine: list[dict[str, Any]]) -> None:

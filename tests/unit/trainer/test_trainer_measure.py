@@ -60,8 +60,9 @@ def test_losses_are_told_and_a_failure_is_only_told(tmp_path: Path) -> None:
     child = Child([sys.executable, "-c", "raise MemoryError('too large')"], tmp_path / measure.LOG, {})
     measure.watch(child, tmp_path, [3, 6], report)
     assert report.messages == [
-        "[TRAIN] checkpoint-3: loss of held-out passages 3.2500 on the stored base, 3.2500 on the nf4 base",
-        "[TRAIN] 1 checkpoint(s) could not be measured: MemoryError: too large",
+        "[TRAIN] checkpoint-3 on the stored base: loss 3.2500 on held-out passages",
+        "[TRAIN] checkpoint-3 on the nf4 base: loss 3.2500 on held-out passages",
+        "[TRAIN] Not every checkpoint could be measured: MemoryError: too large",
     ]
 
 

@@ -1,0 +1,79 @@
+"""Our way through NF4 has the bits of bitsandbytes', on a model that is loaded in 4 bits in Axolotl's environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import ml_dtypes  # noqa: F401 - numpy learns of bf16
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from scriptorium import manifest
+from scriptorium.contracts import MergeRequest
+from scriptorium.measured import Measured, OnBase, Passage, measured_path
+from scriptorium.report import SilentReport
+from services.merger.merge import merge_adapter
+
+HERE = Path(__file__).parent
+PROJECT = HERE.parents[1]
+PYTHON = Path(os.environ.get("SCRIPTORIUM_AXOLOTL_PYTHON", PROJECT / ".envs/axolotl/bin/python"))
+
+pytestmark = [
+    pytest.mark.environments,
+    pytest.mark.skipif(not PYTHON.exists(), reason=f"the Axolotl environment is not there: {PYTHON}"),
+]
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training whose base was 4-bit and whose adapter of one projection adds nothing, and what it should become."""
+    root = tmp_path_factory.mktemp("nf4")
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(PROJECT)}
+    line = [str(PYTHON), str(HERE / "nf4_reference.py"), str(root)]
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    folder = root / "checkpoints" / "checkpoint-1"
+    folder.mkdir(parents=True)
+    module = "base_model.model.model.layers.0.self_attn.q_proj"
+    a, b = np.ones((2, 192), np.float32), np.zeros((192, 2), np.float32)
+    save_file({f"{module}.lora_A.weight": a, f"{module}.lora_B.weight": b}, folder / "adapter_model.safetensors")
+    (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 2, "lora_alpha": 2}))
+    (folder / "tokenizer.json").write_text(json.dumps({"model": {"vocab": {"a": 0}}}))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": "x"}))
+    manifest.write(folder, {"step": 1, "created_at": 0, "train_loss": None, "dev_loss": None})
+    return root
+
+
+def merged(training: Path, folder: Path, stored: float, nf4: float) -> dict[str, np.ndarray]:
+    """The merged model's tensors where these losses were measured."""
+    on = {name: OnBase(passages=[Passage(loss=loss, tokens=1)], references=[]) for name, loss in
+          (("stored", stored), ("nf4", nf4))}  # fmt: skip
+    path = measured_path(training, 1)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(Measured.model_validate({"step": 1, "bases": on}).model_dump_json())
+    folder.mkdir()
+    result = merge_adapter(MergeRequest(base=training / "base", training=training), folder, SilentReport())
+    assert result.base_losses == {"stored": stored, "nf4": nf4}
+    assert result.base == min(result.base_losses, key=result.base_losses.__getitem__)
+    found: dict[str, np.ndarray] = load_file(folder / "model.safetensors")
+    return found
+
+
+def test_every_weight_that_was_4_bit_and_no_other_takes_the_way_of_bitsandbytes(training: Path, tmp_path: Path) -> None:
+    expected, base = load_file(training / "expected.safetensors"), load_file(training / "base" / "model.safetensors")
+    assert len(expected) == 14
+    found = merged(training, tmp_path / "nf4", stored=3.2, nf4=3.1)
+    assert found.keys() == base.keys()
+    for name, array in found.items():
+        assert array.tobytes() == expected.get(name, base[name]).tobytes(), name
+    assert any(found[name].tobytes() != base[name].tobytes() for name in expected)
+
+
+def test_the_stored_base_is_left_as_it_is_where_it_is_better(training: Path, tmp_path: Path) -> None:
+    base = load_file(training / "base" / "model.safetensors")
+    for name, array in merged(training, tmp_path / "stored", stored=3.1, nf4=3.2).items():
+        assert array.tobytes() == base[name].tobytes(), name
