@@ -66,6 +66,10 @@ class Client:
         """Answer a question."""
         return self._call("POST", f"/x/jobs/{job_id}/decisions/{kind}", json={"answer": answer})
 
+    def tally(self, job_id: str) -> Body:
+        """What a job's blind readers said, counted."""
+        return self._call("GET", f"/x/jobs/{job_id}/reading/tally")
+
     def answers(self) -> bool:
         """Whether an API of ours is there."""
         try:

@@ -20,9 +20,8 @@ from services.api.reading.picture import draw_scores
 from services.api.reading.reading import NAME, Question, Reading
 from services.api.reading.tally import Tally
 
-WORDS_A_MINUTE = 200  # of a reader who compares
 ALONE = "frame-ancestors 'none'; base-uri 'none'"
-NAMES: dict[Choice, str] = {"tuned": "the tuned model", "base": "the base model", "cannot_tell": "can’t tell"}
+NAMES: dict[Choice, str] = {"tuned": "tuned", "base": "base", "cannot_tell": "can’t tell"}
 
 
 def show_begin(reading: Reading, total: int) -> HTMLResponse:
@@ -32,11 +31,7 @@ def show_begin(reading: Reading, total: int) -> HTMLResponse:
 
 def show_question(reading: Reading, question: Question, reader: str, answered: int, total: int) -> HTMLResponse:
     """A genuine passage, two texts without names, and two questions."""
-    words = sum(len(text.split()) for text in (question.genuine, question.a, question.b))
-    minutes = max(1, round(words * (total - answered) / WORDS_A_MINUTE))
-    return _respond(
-        "question", reading=reading, question=question, reader=reader, answered=answered, total=total, minutes=minutes
-    )
+    return _respond("question", reading=reading, question=question, reader=reader, answered=answered, total=total)
 
 
 def show_end(reading: Reading, reader: str, told: Sequence[Answer], tally: Tally) -> HTMLResponse:
@@ -81,5 +76,12 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(paragraphs=split_paragraphs, unbroken=lambda text: text.replace(" %", "\u00a0%"))
+    made.filters.update(paragraphs=split_paragraphs, unbroken=_unbroken)
     return made
+
+
+def _unbroken(text: str) -> str:
+    """The text with its signs tied to their numbers."""
+    for loose, tied in ((" %", "\u00a0%"), ("p = ", "p\u00a0=\u00a0"), ("p < ", "p\u00a0<\u00a0")):
+        text = text.replace(loose, tied)
+    return text

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from scriptorium.axis import Axis
-from services.api.reading.tally import QUESTIONS, Score
+from services.api.reading.tally import Score
 
-WIDTH, LEFT, RIGHT, ROW, TOP, BOTTOM = 720, 180, 70, 46, 8, 50
+WIDTH, LEFT, RIGHT, ROW, TOP, BOTTOM = 720, 150, 70, 46, 8, 50
 
 
 class Scored(Protocol):
@@ -49,7 +49,7 @@ def draw_scores(found: Scored) -> Picture | None:
     """Lay out both questions' scores; None where nobody has chosen yet."""
     x = Axis(0, 100, LEFT, WIDTH - RIGHT)
     bars: list[Bar] = []
-    for name, score in ((QUESTIONS["closer"], found.closer), (QUESTIONS["better"], found.better)):
+    for name, score in (("Closer", found.closer), ("Better written", found.better)):
         share, low, high = score.share_percent, score.low_percent, score.high_percent
         if share is not None and low is not None and high is not None:
             y = TOP + ROW * (len(bars) + 0.5)

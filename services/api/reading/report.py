@@ -25,7 +25,7 @@ def read_report(volume: Volume, job_id: str) -> str:
 def read_offered(volume: Volume, file: StoredFile) -> bytes | None:
     """What a result file holds now, where it is the report of a job that somebody has read blind; else None."""
     job_id = report_of(file)
-    if job_id is None or not volume.readings(job_id).exists():
+    if job_id is None or not volume.readings(job_id).exists() or not volume.published(job_id, Phase.EVALUATE):
         return None
     tally = Reading(volume, job_id).tally()
     page = Files(volume.files).content(file.id).read_text(encoding="utf-8")
