@@ -206,10 +206,16 @@ def decide(
 
 
 @app.command()
-def reading(job_id: JobId, as_json: Json = False) -> None:
+def reading(
+    job_id: JobId,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the report with the tally here.")] = None,
+    as_json: Json = False,
+) -> None:
     """Blind reading: the link to send to readers, and what they have said so far."""
     client = connect()
     tally = client.tally(job_id)
+    if output:
+        output.write_text(client.report(job_id), encoding="utf-8")
     link = f"{client.url}{tally['page']}"
     if as_json:
         show({**tally, "link": link}, as_json, "")

@@ -5,20 +5,17 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Query, UploadFile
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import FileResponse
 
-from scriptorium.contracts import StoredFile
 from scriptorium.errors import Conflict, InvalidRequest
 from scriptorium.files import Files
 from scriptorium.phase import Context as PhaseContext
 from services.api.dependencies import Context, StoredFiles
 from services.api.pages import page, render_page
-from services.api.reading.report import read_offered
 from services.api.wire import render_file
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
 
-HTML = "text/html"
 Purpose = Literal["fine-tune", "user_data"]
 
 
@@ -39,7 +36,6 @@ def upload(
 
 @router.get("")
 def list_files(
-    context: Context,
     files: StoredFiles,
     purpose: str | None = None,
     limit: Annotated[int, Query(ge=1, le=10000)] = 10000,
@@ -49,23 +45,19 @@ def list_files(
     """List files."""
     found = [file for file in files.newest() if purpose in (None, file.purpose)]
     chosen, more = page(found if order == "desc" else found[::-1], limit, after, lambda file: file.id)
-    return render_page([render_file(as_it_is(file, context)) for file in chosen], has_more=more)
+    return render_page([render_file(file) for file in chosen], has_more=more)
 
 
 @router.get("/{file_id}")
-def retrieve(file_id: str, context: Context, files: StoredFiles) -> dict[str, Any]:
+def retrieve(file_id: str, files: StoredFiles) -> dict[str, Any]:
     """One file's record."""
-    return render_file(as_it_is(files.get(file_id), context))
+    return render_file(files.get(file_id))
 
 
-@router.get("/{file_id}/content", response_model=None)
-def content(file_id: str, context: Context, files: StoredFiles) -> Response:
-    """One file's bytes; a range of them where one is asked for. A report that was read blind has the tally in it."""
-    file = files.get(file_id)
-    read = read_offered(context.volume, file)
-    if read is None:
-        return FileResponse(files.content(file_id), filename=file.filename)
-    return Response(read, headers={"Content-Disposition": f'attachment; filename="{file.filename}"'}, media_type=HTML)
+@router.get("/{file_id}/content")
+def content(file_id: str, files: StoredFiles) -> FileResponse:
+    """One file's bytes; a range of them where one is asked for."""
+    return FileResponse(files.content(file_id), filename=files.get(file_id).filename)
 
 
 @router.delete("/{file_id}")
@@ -73,12 +65,6 @@ def delete(file_id: str, context: Context) -> dict[str, Any]:
     """Remove a file."""
     delete_file(file_id, context)
     return {"id": file_id, "object": "file", "deleted": True}
-
-
-def as_it_is(file: StoredFile, context: PhaseContext) -> StoredFile:
-    """A file's record with the size that it has now: a report grows with its blind reading."""
-    read = read_offered(context.volume, file)
-    return file if read is None else file.model_copy(update={"bytes": len(read)})
 
 
 def delete_file(file_id: str, context: PhaseContext) -> None:

@@ -45,9 +45,9 @@ def show_error(error: ScriptoriumError) -> HTMLResponse:
     return _respond("error", status=error.status, message=str(error), next_step=error.next_step)
 
 
-def render_section(tally: Tally, link: str | None) -> str:
-    """The tally as a section of the report; `link` leads to the reading where there is one to begin."""
-    return _environment().get_template("section.html.j2").render(tally=tally, drawn=draw_scores(tally), link=link)
+def render_section(tally: Tally, *, linked: bool) -> str:
+    """The tally as a section of the report, with links where the page is served."""
+    return _environment().get_template("section.html.j2").render(tally=tally, drawn=draw_scores(tally), linked=linked)
 
 
 def _respond(template: str, status: int = 200, **values: object) -> HTMLResponse:

@@ -25,10 +25,13 @@ ReaderCookie = Annotated[str | None, Cookie(alias=COOKIE)]
 
 
 @router.get("/report")
-def report(job_id: str, context: Context) -> HTMLResponse:
-    """The report with the tally of its blind reading."""
-    page = read_report(context.volume, open_reading(context, job_id).job_id)
-    return HTMLResponse(page, headers=protect(f"default-src 'none'; style-src 'unsafe-inline'; {ALONE}"))
+def report(job_id: str, context: Context, download: bool = False) -> HTMLResponse:
+    """The report with the tally of its blind reading, to look at or to keep."""
+    page = read_report(context.volume, context.store.jobs.get(job_id).id, linked=not download)
+    response = HTMLResponse(page, headers=protect(f"default-src 'none'; style-src 'unsafe-inline'; {ALONE}"))
+    if download:
+        response.headers["Content-Disposition"] = f'attachment; filename="{job_id}-report.html"'
+    return response
 
 
 @router.get("/read", response_model=None)
