@@ -4,6 +4,7 @@
 <root>/models/<name>/                          base models
 <root>/references/*.txt                        other authors' books, to compare with
 <root>/runs/<job id>/job.json                  the job's record, enough to restore it
+<root>/runs/<job id>/readings.jsonl            what people said who read blind; it only grows
 <root>/runs/<job id>/<phase>.<attempt>.tmp/    work in progress
 <root>/runs/<job id>/{dataset,training,merged,serving,report}/    published, each with a manifest
 """
@@ -47,6 +48,10 @@ class Volume:
     def folder(self, job_id: str, phase: Phase) -> Path:
         """Where a phase's output is, or will be, published."""
         return self.run(job_id) / FOLDERS[phase]
+
+    def readings(self, job_id: str) -> Path:
+        """Where the answers of a job's blind readers are kept: beside what is published, which never changes."""
+        return self.run(job_id) / "readings.jsonl"
 
     def attempt(self, job_id: str, phase: Phase, attempt: int) -> Path:
         """A fresh, empty folder for one attempt."""

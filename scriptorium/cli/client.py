@@ -67,6 +67,17 @@ class Client:
         """Answer a question."""
         return self._call("POST", f"/x/jobs/{job_id}/decisions/{kind}", json={"answer": answer})
 
+    def tally(self, job_id: str) -> Body:
+        """What a job's blind readers said, counted."""
+        return self._call("GET", f"/x/jobs/{job_id}/reading/tally")
+
+    def report(self, job_id: str) -> str:
+        """A job's report as a page, with what its blind readers have said so far."""
+        answer = self._http.get(f"{self.url}/jobs/{job_id}/report", params={"download": True})
+        if answer.is_error:
+            raise _error(answer)
+        return answer.text
+
     def answers(self) -> bool:
         """Whether an API of ours is there."""
         try:

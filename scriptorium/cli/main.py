@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from scriptorium.cli import hand
@@ -147,6 +148,7 @@ def conclude(client: Client, job_id: str, output: Path | None, *, as_json: bool)
     paths = fetch_results(client, job, output or Path("reports") / job_id)
     if not as_json:
         out.print(f"model: {job['fine_tuned_model']}")
+        out.print(f"read blind: {client.url}{job['scriptorium']['pages']['read']}")
         out.print(f"report: {next(path for path in paths if path.name == 'report.html')}")
 
 
@@ -202,6 +204,31 @@ def decide(
         tabulate({"option": [option["name"] for option in asked["options"]],
                   "meaning": [option["meaning"] for option in asked["options"]]})  # fmt: skip
         out.print(f"recommended: {asked['recommended']}")
+
+
+@app.command()
+def reading(
+    job_id: JobId,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the report with the tally here.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Blind reading: the link to send to readers, and what they have said so far."""
+    client = connect()
+    tally = client.tally(job_id)
+    if output:
+        output.write_text(client.report(job_id), encoding="utf-8")
+    link = f"{client.url}{tally['page']}"
+    if as_json:
+        show({**tally, "link": link}, as_json, "")
+        return
+    out.print(f"read blind: {link}")
+    for question in ("closer", "better") if tally["answers"] else ():
+        out.print(tally[question]["summary"])
+    tabulate({"reader": [escape(entry["reader"]) for entry in tally["readers"]],
+              "pairs": [f"{entry['answered']} of {entry['total']}" for entry in tally["readers"]],
+              "tuned closer": [entry["closer"]["tuned"] for entry in tally["readers"]],
+              "base closer": [entry["closer"]["base"] for entry in tally["readers"]],
+              "can't tell": [entry["closer"]["cannot_tell"] for entry in tally["readers"]]})  # fmt: skip
 
 
 @app.command()

@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from scriptorium.errors import (
@@ -24,10 +24,12 @@ from scriptorium.errors import (
     StoreUnavailable,
     UserError,
 )
+from services.api.reading.page import show_error
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5
+PAGES = "/jobs/"  # what lies below it is for people
 WHERE = ("body", "query", "path", "header")
 BRANCH = re.compile(r"int|float|str|constrained-\w+|literal\[.*\]")  # pydantic's names for the arms of a union
 
@@ -44,6 +46,11 @@ def render(error: ScriptoriumError) -> JSONResponse:
     kind = "invalid_request_error" if isinstance(error, UserError) else "server_error"
     body = {"message": str(error), "type": kind, "param": error.param, "code": error.code, "next_step": error.next_step}
     return JSONResponse({"error": body}, error.status, headers(error))
+
+
+def answer(request: Request, error: ScriptoriumError) -> Response:
+    """The answer where a request failed that may have come from a browser."""
+    return show_error(error) if request.url.path.startswith(PAGES) else render(error)
 
 
 def headers(error: ScriptoriumError) -> dict[str, str]:
@@ -103,24 +110,24 @@ def _cause(entry: Mapping[str, Any]) -> BaseException | None:
     return error.__cause__ if isinstance(error, Exception) else None
 
 
-async def _ours(request: Request, error: Exception) -> JSONResponse:
+async def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, ScriptoriumError)  # noqa: S101  registered for nothing else
     if error.status >= 500:
         log.warning("%s %s: %s", request.method, request.url.path, error)
-    return render(error)
+    return answer(request, error)
 
 
-async def _invalid(request: Request, error: Exception) -> JSONResponse:
+async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  registered for nothing else
-    return render(gather(error.errors()))
+    return answer(request, gather(error.errors()))
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  registered for nothing else
     if error.status_code == 404:
-        return render(RouteMissing(f"There is nothing at {request.method} {request.url.path}."))
+        return answer(request, RouteMissing(f"There is nothing at {request.method} {request.url.path}."))
     if error.status_code == 413:
-        return render(FileTooLarge(f"The body of {request.method} {request.url.path} is too large."))
+        return answer(request, FileTooLarge(f"The body of {request.method} {request.url.path} is too large."))
     refused = InvalidRequest(f"{error.detail}: {request.method} {request.url.path}.")
     refused.status = error.status_code
-    return render(refused)
+    return answer(request, refused)

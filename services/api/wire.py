@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from scriptorium.contracts import Checkpoint, Event, EventType, Job, StoredFile
+from scriptorium.contracts import Checkpoint, Event, EventType, Job, Status, StoredFile
 from scriptorium.requests import apply_hyperparameters
 
 Body = dict[str, Any]
@@ -60,9 +60,15 @@ def render_job(job: Job, progress: dict[str, float], position: int | None) -> Bo
             "attempts": job.attempts,
             "progress": {name: value for name, value in progress.items() if math.isfinite(value)},  # JSON has no NaN
             "queue_position": position,
+            "pages": render_pages(job),
             "decision": next((asked.kind for asked in job.decisions.values() if not asked.answer), None),
         },
     }
+
+
+def render_pages(job: Job) -> Body | None:
+    """Where a browser finds the report and its blind reading, once there is one."""
+    return {name: f"/jobs/{job.id}/{name}" for name in ("report", "read")} if job.status is Status.SUCCEEDED else None
 
 
 def render_event(event: Event) -> Body:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from scriptorium.paragraphs import split_paragraphs
 from services.evaluator.curve import draw_curve
 from services.evaluator.drops import draw_drops
 from services.evaluator.findings import Findings
@@ -37,12 +38,6 @@ def render_page(findings: Findings, samples: Sequence[Sample]) -> str:
         curve=draw_curve(findings.training),
         drops=draw_drops(findings.result.author, findings.result.others),
     )
-
-
-def split_paragraphs(text: str) -> list[str]:
-    """Paragraphs, apart by blank lines, without control characters that HTML does not know."""
-    clean = re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", text.replace("\r\n", "\n"))
-    return [part.strip() for part in re.split(r"\n\s*\n", clean) if part.strip()]
 
 
 def _shorten(sample: Sample) -> tuple[str, str]:

@@ -210,6 +210,7 @@ def test_the_command_line_tells_the_same_story(running: Stack, finished: str, tm
     assert (tmp_path / "report" / "metrics.csv").exists()
     listed = json.loads(running.run("jobs", "--json").stdout)
     assert [job["id"] for job in listed] == [finished]
+    assert json.loads(running.run("reading", finished, "--json").stdout)["answers"] == 0
     assert running.run("status").returncode == 0
     assert "Traceback" not in running.run("logs", "trainer").stdout
 
