@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from scriptorium.contracts import TokenStatistics
-from scriptorium.dataset import Row, read_rows
+from scriptorium.dataset import Row, stream_rows
 from scriptorium.errors import InternalError
 from services.data.passage import Passage
 
@@ -15,13 +16,23 @@ from services.data.passage import Passage
 def check_written(folder: Path, splits: dict[str, list[Row]]) -> None:
     """Read everything back; raises InternalError where a file does not say what was meant."""
     for name, rows in splits.items():
-        if read_rows(folder / f"{name}.jsonl") != rows:
+        if not same(stream_rows(folder / f"{name}.jsonl"), rows):
             raise InternalError(f"{name}.jsonl does not read back as it was written.")
         alpaca = folder / "alpaca" / f"{name}.jsonl"
-        if alpaca.exists():
-            lines = alpaca.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-            if [json.loads(line)["output"] for line in lines if line] != [row.passage for row in rows]:
-                raise InternalError(f"alpaca/{name}.jsonl does not read back as it was written.")
+        if alpaca.exists() and not same(read_outputs(alpaca), (row.passage for row in rows)):
+            raise InternalError(f"alpaca/{name}.jsonl does not read back as it was written.")
+
+
+def same(read: Iterable[object], meant: Iterable[object]) -> bool:
+    """Whether two series are equal; only two of their members are held at a time."""
+    return all(one == other for one, other in zip_longest(read, meant))
+
+
+def read_outputs(path: Path) -> Iterator[str]:
+    """The answers of Alpaca rows."""
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)["output"]
 
 
 def token_statistics(passages: Sequence[Passage]) -> TokenStatistics:

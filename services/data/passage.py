@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import tee
 
 from scriptorium.chat import ChatTokenizer, Message
 from scriptorium.contracts import Finding
@@ -42,9 +43,9 @@ class Passage:
 
 def cut_chapters(chapters: Iterable[Chapter], chunking: Chunking, tokenizer: ChatTokenizer) -> Iterator[list[Passage]]:
     """The passages of each chapter, in order; only a few chapters are held at a time."""
-    chapters = list(chapters)
-    texts = (PARAGRAPH.join(chapter.paragraphs) for chapter in chapters)
-    for chapter, (text, offsets) in zip(chapters, tokenizer.locate(texts), strict=True):
+    kept, sent = tee(chapters)
+    texts = (PARAGRAPH.join(chapter.paragraphs) for chapter in sent)
+    for (text, offsets), chapter in zip(tokenizer.locate(texts), kept, strict=True):
         yield cut_chapter(chapter, text, token_scale(offsets), chunking)
 
 

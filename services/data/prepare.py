@@ -6,7 +6,7 @@ By hand: `scriptorium prepare`; in a job: services/data/tasks.py.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def prepare_manuscript(request: PrepareRequest, folder: Path, report: Report) ->
     everything = [passage for name in SPLITS for passage in splits[name]]
     lengths.check_count(len(splits["train"]))
     splits["train"] = ask_training(splits["train"], request.prompt, request.mix, request.seed, request.sequence_len)
-    paragraphs = [paragraph for passage in passages for paragraph in passage.text.split("\n\n")]
+    paragraphs = (paragraph for passage in passages for paragraph in passage.text.split("\n\n"))
     splits[REFERENCE], left_out = collect_references(request, paragraphs, tokenizer, report)
     seen = examine(
         passages,
@@ -97,34 +97,37 @@ def cut_manuscript(manuscript: Manuscript, request: PrepareRequest, tokenizer: C
     cleaning = Cleaning()
     chapters = gather_chapters(manuscript, cleaning, report)
     if manuscript.curated:
-        passages = take_whole(chapters, tokenizer)
+        passages = take_whole(list(chapters), tokenizer)
     else:
-        passages = []
-        for found in cut_chapters(chapters, request.chunking, tokenizer):
-            report.check()
-            passages += found
+        passages = [each for found in cut_chapters(chapters, request.chunking, tokenizer) for each in found]
     rows = take_rows(manuscript.examples, tokenizer)
-    words = sum(chapter.words for chapter in chapters) + sum(row.words for row in rows)
-    count = len(chapters) + len({row.chapter for row in rows})
-    return Cut([*passages, *rows], words, count, cleaning.steps())
+    count = len({passage.chapter for passage in passages}) + len({row.chapter for row in rows})
+    return Cut([*passages, *rows], sum(passage.words for passage in (*passages, *rows)), count, cleaning.steps())
 
 
-def gather_chapters(manuscript: Manuscript, cleaning: Cleaning, report: Report) -> list[Chapter]:
-    """The chapters of every part, titled apart; raises InvalidTrainingFile where a part has no text."""
-    chapters: list[Chapter] = []
+def gather_chapters(manuscript: Manuscript, cleaning: Cleaning, report: Report) -> Iterator[Chapter]:
+    """The chapters of every part, titled apart; raises InvalidTrainingFile where a part has no text.
+
+    The manuscript gives its parts away, so that a long text is not held twice.
+    """
+    return make_unique(clean_parts(manuscript, cleaning, report))
+
+
+def clean_parts(manuscript: Manuscript, cleaning: Cleaning, report: Report) -> Iterator[Chapter]:
+    """The chapters of one part after the other."""
     problems = []
     several = not manuscript.curated and len({part.name for part in manuscript.parts}) > 1
-    for part in manuscript.parts:
+    while manuscript.parts:
+        part = manuscript.parts.pop(0)
         report.check()
         opens = cleaning.source != part.name
         cleaning.source = part.name
         found = clean_part(part, manuscript.curated, cleaning, opens=opens)
         if opens and not any(chapter.words for chapter in found):
             problems.append(Problem(part.name, "holds no text once headings and licence are left out"))
-        chapters += [replace(each, title=f"{part.name}: {each.title}") if several else each for each in found]
+        yield from (replace(each, title=f"{part.name}: {each.title}") if several else each for each in found)
     if problems:
         raise InvalidTrainingFile(f"{len(problems)} text(s) are empty.", problems=problems)
-    return make_unique(chapters)
 
 
 def clean_part(part: Part, curated: bool, cleaning: Cleaning, *, opens: bool) -> list[Chapter]:

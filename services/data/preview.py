@@ -31,12 +31,13 @@ class Preview(Contract):
 def preview_manuscript(path: Path, filename: str, report: Report, examples: int = EXAMPLES) -> Preview:
     """Clean a manuscript with so many examples of each step; raises what reading it raises. Writes nothing."""
     manuscript = read_manuscript(path, filename)
+    words = sum(len(part.text.split()) for part in manuscript.parts)
     cleaning = Cleaning(examples)
     chapters = [
         ChapterFound(title=each.title, words=each.words) for each in gather_chapters(manuscript, cleaning, report)
     ]
     return Preview(
-        words_in=sum(len(part.text.split()) for part in manuscript.parts),
+        words_in=words,
         words_kept=sum(chapter.words for chapter in chapters),
         chapters=chapters,
         steps=cleaning.steps(),

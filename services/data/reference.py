@@ -47,7 +47,7 @@ def read_reference(path: Path, known: frozenset[str]) -> tuple[list[Chapter], li
         book = read_manuscript(path, path.name)
     except UserError as error:
         return [], [Finding(code="reference_unreadable", place=path.name, message=str(error))]
-    chapters = make_unique(clean_book(book.parts[0].text))
+    chapters = list(make_unique(clean_book(book.parts[0].text)))
     own = long_paragraphs(paragraph for chapter in chapters for paragraph in chapter.paragraphs)
     if len(own & known) > SAME * min(len(own), len(known)):
         return [], [Finding(code="reference_left_out", place=path.name, message="is the manuscript itself")]
