@@ -352,7 +352,11 @@ class ServeResult(Contract):
 
 
 class EvaluateRequest(Contract):
-    """A dataset with held-out briefs and two endpoints to ask; `metrics` is training's metrics.jsonl."""
+    """A dataset with held-out briefs and two endpoints to ask; `metrics` is training's metrics.jsonl.
+
+    At most `prompts` briefs, answers of `max_tokens` tokens, `streams` requests at once per engine. `seeded` says that
+    the engines take seeds.
+    """
 
     dataset: Path
     tokenizer: Path
@@ -360,9 +364,11 @@ class EvaluateRequest(Contract):
     tuned: Endpoint
     metrics: Path
     title: str
-    prompts: int = 12
+    prompts: int = 48
     passages: int = 24
-    max_tokens: int = 320
+    max_tokens: int = 800
+    streams: int = 64
+    seeded: bool = False
     seed: int = 42
 
 
@@ -378,11 +384,15 @@ class LossDrop(Contract):
 
 
 class EvaluateResult(Contract):
-    """How much of the held-out text became more likely, for the author and (if there are any) for other authors."""
+    """How much of the held-out text became more likely, for the author and (if there are any) for other authors.
+
+    `samples` briefs were answered by both models; `unseen_impostors` other authors are left to test a voice with.
+    """
 
     author: LossDrop
     others: LossDrop | None
     samples: int
+    unseen_impostors: int = 0
 
 
 Result = PrepareResult | TrainResult | MergeResult | ServeResult | EvaluateResult

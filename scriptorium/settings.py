@@ -70,11 +70,19 @@ class Settings(BaseSettings):
     engine_ready_timeout: timedelta = Field(default=timedelta(minutes=8), description="How long an engine may load.")
     brief_url: str = Field(default="", description="Server that writes briefs if a recipe asks; default: this API.")
     brief_model: str = Field(default="", description="Model that writes them; default: the job's base model.")
-    evaluation_prompts: int = Field(default=12, ge=1, le=500, description="Held-out briefs that both models answer.")
+    evaluation_prompts: int = Field(default=48, ge=1, le=500, description="Held-out briefs that every model answers.")
     evaluation_passages: int = Field(default=24, ge=2, le=500, description="Held-out passages whose loss is measured.")
-    evaluation_max_tokens: int = Field(default=320, ge=16, description="Longest answer in an evaluation, in tokens.")
+    evaluation_max_tokens: int = Field(
+        default=800, ge=16, description="Longest answer in an evaluation, in tokens; never longer than the author's."
+    )
+    evaluation_streams: int = Field(default=64, ge=1, le=1024, description="Requests at once to one engine.")
+    impostors_dir: Path | None = Field(
+        default=None, description="Other authors, a file or folder each; default: impostors/ in the data folder."
+    )
 
-    @field_validator("data_dir", "models_dir", "recipes_dir", "axolotl_env", "vllm_env", "alive_file", mode="after")
+    @field_validator(
+        "data_dir", "models_dir", "recipes_dir", "axolotl_env", "vllm_env", "alive_file", "impostors_dir", mode="after"
+    )
     @classmethod
     def absolute(cls, path: Path | None) -> Path | None:
         """Child processes have working directories of their own."""
@@ -84,6 +92,12 @@ class Settings(BaseSettings):
     def models(self) -> Path:
         """The folder of base models."""
         return self.models_dir or self.data_dir / "models"
+
+    @property
+    def impostors(self) -> Path | None:
+        """The folder of other authors' texts, where there is one."""
+        folder = self.impostors_dir or self.data_dir / "impostors"
+        return folder if folder.is_dir() else None
 
     @property
     def gpu(self) -> bool:
