@@ -104,6 +104,7 @@ class Job(Contract):
     """Everything that is known of one fine-tuning job.
 
     `attempts` holds the fencing token of each phase; `excused` counts the attempts that a shutdown ended.
+    `impostors` is an uploaded .zip of other authors' works, to be used instead of those on the volume.
     """
 
     id: str
@@ -111,6 +112,7 @@ class Job(Contract):
     model: str
     training_file: str
     validation_file: str | None = None
+    impostors: str | None = None
     suffix: str | None = None
     seed: int = 42
     metadata: dict[str, str] = {}
@@ -195,7 +197,7 @@ class PrepareRequest(Contract):
 
     `prompt` and `mix` say what asks for the training passages; held-out ones always have briefs. A training row of
     more than `sequence_len` tokens would be cut or left out, so no prompt is made that long. Without a `brief_writer`
-    briefs are extracted.
+    briefs are extracted. `impostors` is a folder or an uploaded .zip, by its name, with a file or folder per author.
     """
 
     manuscript: Path
@@ -208,6 +210,8 @@ class PrepareRequest(Contract):
     chunking: Chunking
     split: Split
     references: Path | None = None
+    impostors: Path | None = None
+    impostors_name: str = ""
     seed: int = 42
 
 

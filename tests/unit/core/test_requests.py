@@ -1,7 +1,13 @@
-from scriptorium.contracts import Endpoint, Hyperparameters
-from scriptorium.recipe import Data, Training
-from scriptorium.requests import apply_hyperparameters, brief_writer
+from io import BytesIO
+
+from scriptorium.contracts import Endpoint, Hyperparameters, Job
+from scriptorium.files import Files
+from scriptorium.recipe import Data, Recipe, Training
+from scriptorium.requests import Rooms, apply_hyperparameters, brief_writer, impostors
 from scriptorium.settings import Settings
+from scriptorium.volume import Volume
+
+AUTO = Hyperparameters()
 
 
 def test_auto_leaves_the_recipe_as_it_is() -> None:
@@ -24,3 +30,14 @@ def test_the_three_knobs_of_the_wire() -> None:
     assert (training.num_epochs, training.max_steps) == (2, None)
     assert (training.micro_batch_size, training.gradient_accumulation_steps) == (2, 2)
     assert training.learning_rate == 5e-4
+
+
+def test_impostors_come_with_the_job_or_from_the_volume(tmp_path) -> None:
+    volume, settings = Volume(tmp_path), Settings(data_dir=tmp_path, impostors_dir=None)
+    job = Job(id="ftjob-1", created_at=0, model="m", training_file="f", recipe=Recipe(name="r"), hyperparameters=AUTO)
+    assert impostors(job, Rooms(settings, volume)) == {}
+    (tmp_path / "impostors").mkdir()
+    assert impostors(job, Rooms(settings, volume))["impostors"] == tmp_path / "impostors"
+    file = Files(volume.files).add(BytesIO(b"PK"), "others.zip", "fine-tune")
+    sent = impostors(job.model_copy(update={"impostors": file.id}), Rooms(settings, volume))
+    assert sent == {"impostors": volume.files / file.id / "content", "impostors_name": "others.zip"}
