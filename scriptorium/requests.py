@@ -115,7 +115,7 @@ def evaluate(job: c.Job, rooms: Rooms) -> c.EvaluateRequest:
         prompts=rooms.settings.evaluation_prompts,
         passages=rooms.settings.evaluation_passages,
         max_tokens=rooms.settings.evaluation_max_tokens,
-        streams=rooms.settings.evaluation_streams,
+        streams=rooms.settings.streams,
         seeded=rooms.settings.gpu,
         seed=job.seed,
     )

@@ -75,7 +75,9 @@ class Settings(BaseSettings):
     evaluation_max_tokens: int = Field(
         default=800, ge=16, description="Longest answer in an evaluation, in tokens; never longer than the author's."
     )
-    evaluation_streams: int = Field(default=64, ge=1, le=1024, description="Requests at once to one engine.")
+    evaluation_streams: int = Field(
+        default=0, ge=0, le=1024, description="Requests at once to one engine; 0: 64 on a CPU, 256 on a GPU."
+    )
     impostors_dir: Path | None = Field(
         default=None, description="Other authors, a file or folder each; default: impostors/ in the data folder."
     )
@@ -103,6 +105,11 @@ class Settings(BaseSettings):
     def gpu(self) -> bool:
         """Whether training and serving use an NVIDIA GPU."""
         return has_nvidia_gpu() if self.device == "auto" else self.device == "cuda"
+
+    @property
+    def streams(self) -> int:
+        """Requests at once to one engine: vLLM's own number on a GPU, what its small cache has room for on a CPU."""
+        return self.evaluation_streams or (256 if self.gpu else 64)
 
     @property
     def runtime_dir(self) -> Path:

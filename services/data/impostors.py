@@ -23,7 +23,7 @@ from services.data.reference import long_paragraphs
 
 WORDS = 40_000  # of an author: some eighty passages, which pin a style down; more cost time in every evaluation
 FEWEST = 5_000  # words from which a style shows
-WORKS = 8  # of an author, each with an equal share of the words
+WORKS = 24  # of an author, each with an equal share of the words: enough for a few passages
 SHARED = 3  # long paragraphs in common, which is no chance: a work that holds a part of the manuscript
 
 Work = list[str]  # paragraphs
