@@ -97,9 +97,9 @@ class Settings(BaseSettings):
 
     @property
     def impostors(self) -> Path | None:
-        """The folder of other authors' texts, where there is one."""
+        """Where other authors' texts are, if there are any."""
         folder = self.impostors_dir or self.data_dir / "impostors"
-        return folder if folder.is_dir() else None
+        return folder if folder.exists() else None
 
     @property
     def gpu(self) -> bool:

@@ -32,7 +32,8 @@ Model = Annotated[str | None, typer.Option("--model", "-m", help="Base model: a 
 RecipeName = Annotated[str | None, typer.Option("--recipe", "-r", help="A recipe's name, or a YAML file of your own.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder to write; must not exist.")]
 Impostors = Annotated[
-    Path | None, typer.Option("--impostors", help="Other authors: a folder with a file or folder for each.")
+    Path | None,
+    typer.Option("--impostors", exists=True, help="Other authors: a folder with a file or folder for each."),
 ]
 JobId = Annotated[str, typer.Argument(help="The job's id, ftjob-...")]
 

@@ -6,6 +6,7 @@ from scriptorium.dataset import IMPOSTORS, read_others
 from scriptorium.errors import Cancelled
 from scriptorium.report import SilentReport
 from services.data.impostors import FEWEST, WORKS, count_words, take_middle, take_stretches, write_impostors
+from services.data.prepare import prepare_manuscript
 
 LONG = 100  # paragraphs of about sixty words each
 
@@ -88,3 +89,15 @@ def test_a_stretch_is_the_middle():
     assert take_middle(work, 5_000) == work
     assert take_middle([], 10) == []
     assert count_words(work) < FEWEST
+
+
+def test_a_dataset_has_them_beside_it(ask, book, others, tmp_path):
+    folder = tmp_path / "dataset"
+    folder.mkdir()
+    (others / "me.txt").write_text(book)
+    request = ask(book, impostors=others, impostors_name="others")
+    result = prepare_manuscript(request, folder, SilentReport())
+    assert [author.author for author in read_others(folder / IMPOSTORS)] == ["crane", "twain"]
+    left_out = {finding.place: finding.next_step for finding in result.findings if finding.code == "impostor_left_out"}
+    assert set(left_out) == {"me", "short"}
+    assert all(left_out.values())
