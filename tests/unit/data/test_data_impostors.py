@@ -21,9 +21,9 @@ def others(tmp_path, prose):
     folder = tmp_path / "others"
     (folder / "crane").mkdir(parents=True)
     for number in range(3):
-        (folder / "crane" / f"{number}.txt").write_text(f"CHAPTER 1\n\n{prose(LONG, seed=number)}")
-    (folder / "twain.txt").write_text(prose(LONG, seed=10))
-    (folder / "short.txt").write_text(prose(5, seed=20))
+        (folder / "crane" / f"{number}.txt").write_text(f"CHAPTER 1\n\n{prose(LONG, seed=100 + number)}")
+    (folder / "twain.txt").write_text(prose(LONG, seed=110))
+    (folder / "short.txt").write_text(prose(5, seed=120))
     (folder / "broken.txt").write_bytes(b"\0")
     (folder / ".hidden.txt").write_text("x")
     return folder
