@@ -371,7 +371,7 @@ class EvaluateRequest(Contract):
     prompts: int = 48
     passages: int = 24
     max_tokens: int = 800
-    streams: int = 64
+    streams: int = 128
     seeded: bool = False
     seed: int = 42
 

@@ -76,7 +76,7 @@ class Settings(BaseSettings):
         default=800, ge=16, description="Longest answer in an evaluation, in tokens; never longer than the author's."
     )
     evaluation_streams: int = Field(
-        default=0, ge=0, le=1024, description="Requests at once to one engine; 0: 64 on a CPU, 256 on a GPU."
+        default=0, ge=0, le=1024, description="Requests at once to one engine; 0: 128 on a CPU, 256 on a GPU."
     )
     impostors_dir: Path | None = Field(
         default=None, description="Other authors, a file or folder each; default: impostors/ in the data folder."
@@ -108,8 +108,8 @@ class Settings(BaseSettings):
 
     @property
     def streams(self) -> int:
-        """Requests at once to one engine: vLLM's own number on a GPU, what its small cache has room for on a CPU."""
-        return self.evaluation_streams or (256 if self.gpu else 64)
+        """Requests at once to one engine: as many as vLLM runs side by side by itself; more would wait there."""
+        return self.evaluation_streams or (256 if self.gpu else 128)
 
     @property
     def runtime_dir(self) -> Path:

@@ -19,9 +19,9 @@ from scriptorium.chat import Message
 from scriptorium.contracts import Endpoint
 from scriptorium.errors import EvaluationFailed, Problem
 
-STREAMS = 64  # requests at once and per engine: vLLM batches them, a single one leaves it idle
+STREAMS = 128  # requests at once and per engine: as many as vLLM batches on a CPU
 WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)  # seconds before each new try
-TIMEOUT = httpx.Timeout(1800.0, connect=10.0)  # a CPU takes minutes over a full batch
+TIMEOUT = httpx.Timeout(3600.0, connect=10.0)  # a busy CPU takes long over a full batch
 # Where a request is silent, vLLM takes what a model's generation_config.json says (as a top_p of 0.9), and nothing
 # may be cut off a distribution that is to be measured.
 WHOLE = {"top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
