@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scriptorium.dataset import IMPOSTORS, write_lines
@@ -57,6 +57,7 @@ def test_imitation_keeps_earlier_turns(row):
     assert user["content"].endswith(asked.brief)
 
 
+@settings(deadline=None, max_examples=30)  # it writes files
 @given(st.sets(st.text(min_size=1), max_size=12), st.integers(0, 1000))
 def test_half_the_impostors_are_unseen_and_a_seed_divides_alike(tmp_path_factory, names, seed):
     folder = tmp_path_factory.mktemp("dataset")
