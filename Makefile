@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 
-.PHONY: bench-merge help setup light demo test test-compose faults-data bench-data check format lock clean up down
+.PHONY: bench-merge bench-generate help setup light demo test test-compose faults-data bench-data check format lock clean up down
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,10 @@ faults-data: light ## faults of eighty kinds in real novels: how many the data g
 bench-data: light ## ten novels through the data service, against Axolotl's preprocessing and the tokenizer alone
 	@PYTHONPATH=. $(BIN)/python -m deploy.local.environments axolotl demo
 	@PYTHONPATH=. $(BIN)/python -m bench.data
+
+bench-generate: light ## the evaluation's sampling against vLLM asked directly, in turns, on the small base model
+	@PYTHONPATH=. $(BIN)/python -m deploy.local.environments vllm axolotl demo
+	@PYTHONPATH=. $(BIN)/python -m bench.generate
 
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --no-header --no-annotate --no-emit-find-links --no-emit-index-url --python-version 3.11
 lock: $(BIN)/uv ## compile the pinned requirement files anew

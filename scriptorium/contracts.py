@@ -106,6 +106,7 @@ class Job(Contract):
     """Everything that is known of one fine-tuning job.
 
     `attempts` holds the fencing token of each phase; `excused` counts the attempts that a shutdown ended.
+    `impostors` is an uploaded .zip of other authors' works, to be used instead of those on the volume.
     """
 
     id: str
@@ -113,6 +114,7 @@ class Job(Contract):
     model: str
     training_file: str
     validation_file: str | None = None
+    impostors: str | None = None
     suffix: str | None = None
     seed: int = 42
     metadata: dict[str, str] = {}
@@ -197,7 +199,7 @@ class PrepareRequest(Contract):
 
     `prompt` and `mix` say what asks for the training passages; held-out ones always have briefs. A training row of
     more than `sequence_len` tokens would be cut or left out, so no prompt is made that long. Without a `brief_writer`
-    briefs are extracted.
+    briefs are extracted. `impostors` is a folder or an uploaded .zip, by its name, with a file or folder per author.
     """
 
     manuscript: Path
@@ -210,6 +212,8 @@ class PrepareRequest(Contract):
     chunking: Chunking
     split: Split
     references: Path | None = None
+    impostors: Path | None = None
+    impostors_name: str = ""
     seed: int = 42
 
 
@@ -384,7 +388,11 @@ class ServeResult(Contract):
 
 
 class EvaluateRequest(Contract):
-    """A dataset with held-out briefs and two endpoints to ask; `metrics` is training's metrics.jsonl."""
+    """A dataset with held-out briefs and two endpoints to ask; `metrics` is training's metrics.jsonl.
+
+    At most `prompts` briefs, answers of `max_tokens` tokens, `streams` requests at once per engine. `seeded` says that
+    the engines take seeds.
+    """
 
     dataset: Path
     tokenizer: Path
@@ -392,9 +400,11 @@ class EvaluateRequest(Contract):
     tuned: Endpoint
     metrics: Path
     title: str
-    prompts: int = 12
+    prompts: int = 48
     passages: int = 24
-    max_tokens: int = 320
+    max_tokens: int = 800
+    streams: int = 128
+    seeded: bool = False
     seed: int = 42
 
 
@@ -410,11 +420,15 @@ class LossDrop(Contract):
 
 
 class EvaluateResult(Contract):
-    """How much of the held-out text became more likely, for the author and (if there are any) for other authors."""
+    """How much of the held-out text became more likely, for the author and (if there are any) for other authors.
+
+    `samples` briefs were answered by both models; `unseen_impostors` other authors are left to test a voice with.
+    """
 
     author: LossDrop
     others: LossDrop | None
     samples: int
+    unseen_impostors: int = 0
 
 
 Result = PrepareResult | TrainResult | MergeResult | ServeResult | EvaluateResult

@@ -4,6 +4,7 @@ train.jsonl dev.jsonl test.jsonl   chat rows: {"messages": [user, assistant], "c
                                    "kind": "brief" | "context" | "continue"}; dev and test have briefs only
 reference.jsonl                    the same of other authors, where there are any; briefs only
 alpaca/{train,dev,test}.jsonl      the same passages with the seed workflow's constant instruction
+impostors.jsonl                    {"author": "...", "works": ["...", ...]}: cleaned stretches of other authors' works
 examples.json                      some training rows as the model sees them, piece by piece, trained or not
 quality.json                       the PrepareResult
 quality.html                       the same for people, with pictures
@@ -22,6 +23,7 @@ from scriptorium.recipe import PromptKind
 
 SPLITS = ("train", "dev", "test")
 REFERENCE = "reference"
+IMPOSTORS = "impostors.jsonl"
 QUALITY = "quality.json"
 QUALITY_PAGE = "quality.html"
 EXAMPLES = "examples.json"
@@ -52,6 +54,15 @@ class Row(BaseModel):
         return self.messages[-1]["content"]
 
 
+class OtherAuthor(BaseModel):
+    """Another author: a name, and a stretch of each work, paragraphs apart by blank lines."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    author: str
+    works: list[str]
+
+
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
     """Write one row a line."""
     write_lines(path, (row.model_dump() for row in rows))
@@ -74,3 +85,11 @@ def stream_rows(path: Path) -> Iterator[Row]:
     """The rows of a file, one after the other."""
     with path.open(encoding="utf-8") as lines:
         yield from (Row.model_validate_json(line) for line in lines if line.strip())
+
+
+def read_others(path: Path) -> list[OtherAuthor]:
+    """Read other authors; an absent file has none."""
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8") as lines:
+        return [OtherAuthor.model_validate_json(line) for line in lines if line.strip()]

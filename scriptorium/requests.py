@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from scriptorium import contracts as c
 from scriptorium.checkpoints import checkpoint_folder
@@ -52,8 +53,18 @@ def prepare(job: c.Job, rooms: Rooms) -> c.PrepareRequest:
         chunking=data.chunking,
         split=data.split,
         references=rooms.volume.references if rooms.volume.references.is_dir() else None,
+        **impostors(job, rooms),
         seed=job.seed,
     )
+
+
+def impostors(job: c.Job, rooms: Rooms) -> dict[str, Any]:
+    """Other authors' works, where there are any: the job's own upload, or else the folder that the settings name."""
+    if job.impostors:
+        file = Files(rooms.volume.files).get(job.impostors)
+        return {"impostors": Files(rooms.volume.files).content(file.id), "impostors_name": file.filename}
+    folder = rooms.settings.impostors
+    return {"impostors": folder, "impostors_name": folder.name} if folder else {}
 
 
 def brief_writer(data: Data, base: str, settings: Settings) -> c.Endpoint | None:
@@ -113,6 +124,8 @@ def evaluate(job: c.Job, rooms: Rooms) -> c.EvaluateRequest:
         prompts=rooms.settings.evaluation_prompts,
         passages=rooms.settings.evaluation_passages,
         max_tokens=rooms.settings.evaluation_max_tokens,
+        streams=rooms.settings.streams,
+        seeded=rooms.settings.gpu,
         seed=job.seed,
     )
 

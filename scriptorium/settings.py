@@ -70,11 +70,21 @@ class Settings(BaseSettings):
     engine_ready_timeout: timedelta = Field(default=timedelta(minutes=8), description="How long an engine may load.")
     brief_url: str = Field(default="", description="Server that writes briefs if a recipe asks; default: this API.")
     brief_model: str = Field(default="", description="Model that writes them; default: the job's base model.")
-    evaluation_prompts: int = Field(default=12, ge=1, le=500, description="Held-out briefs that both models answer.")
+    evaluation_prompts: int = Field(default=48, ge=1, le=500, description="Held-out briefs that every model answers.")
     evaluation_passages: int = Field(default=24, ge=2, le=500, description="Held-out passages whose loss is measured.")
-    evaluation_max_tokens: int = Field(default=320, ge=16, description="Longest answer in an evaluation, in tokens.")
+    evaluation_max_tokens: int = Field(
+        default=800, ge=16, description="Longest answer in an evaluation, in tokens; never longer than the author's."
+    )
+    evaluation_streams: int = Field(
+        default=0, ge=0, le=1024, description="Requests at once to one engine; 0: 128 on a CPU, 256 on a GPU."
+    )
+    impostors_dir: Path | None = Field(
+        default=None, description="Other authors, a file or folder each; default: impostors/ in the data folder."
+    )
 
-    @field_validator("data_dir", "models_dir", "recipes_dir", "axolotl_env", "vllm_env", "alive_file", mode="after")
+    @field_validator(
+        "data_dir", "models_dir", "recipes_dir", "axolotl_env", "vllm_env", "alive_file", "impostors_dir", mode="after"
+    )
     @classmethod
     def absolute(cls, path: Path | None) -> Path | None:
         """Child processes have working directories of their own."""
@@ -86,9 +96,20 @@ class Settings(BaseSettings):
         return self.models_dir or self.data_dir / "models"
 
     @property
+    def impostors(self) -> Path | None:
+        """Where other authors' texts are, if there are any."""
+        folder = self.impostors_dir or self.data_dir / "impostors"
+        return folder if folder.exists() else None
+
+    @property
     def gpu(self) -> bool:
         """Whether training and serving use an NVIDIA GPU."""
         return has_nvidia_gpu() if self.device == "auto" else self.device == "cuda"
+
+    @property
+    def streams(self) -> int:
+        """Requests at once to one engine: as many as vLLM runs side by side by itself; more would wait there."""
+        return self.evaluation_streams or (256 if self.gpu else 128)
 
     @property
     def runtime_dir(self) -> Path:

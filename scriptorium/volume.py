@@ -3,6 +3,7 @@
 <root>/files/<file id>/{file.json,content}     uploads and result files
 <root>/models/<name>/                          base models
 <root>/references/*.txt                        other authors' books, to compare with
+<root>/impostors/<author>[/*]                  other authors' works, to tell a voice from
 <root>/runs/<job id>/job.json                  the job's record, enough to restore it
 <root>/runs/<job id>/readings.jsonl            what people said who read blind; it only grows
 <root>/runs/<job id>/<phase>.<attempt>.tmp/    work in progress

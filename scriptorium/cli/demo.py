@@ -15,6 +15,7 @@ from rich.console import Console
 from deploy.local import stack
 from deploy.local.demo_assets import BASE, Assets, demo_assets
 from deploy.local.environments import DEMO
+from deploy.local.impostors import install
 from scriptorium.cli.client import Client
 from scriptorium.cli.follow import fetch_results, follow
 from scriptorium.cli.manuscript import open_manuscript
@@ -56,6 +57,7 @@ def demo() -> Path:
             shutil.rmtree(earlier, ignore_errors=True)  # of a demo that did not come to its end
     data_dir.mkdir(parents=True)
     shutil.copytree(assets.references, data_dir / "references")
+    install(data_dir / "impostors")
     settings = demo_settings(assets, data_dir)
     try:
         report = run_demo(settings, assets)

@@ -71,12 +71,13 @@ def prepare(book: Path, output: Path, model: str, recipe: Recipe, settings: Sett
     """Manuscript -> dataset folder; or, where the name ends in .jsonl, one file of Alpaca rows with all of it."""
     from services.data.prepare import prepare_manuscript
 
-    data = recipe.data
+    data, impostors = recipe.data, settings.impostors
     request = PrepareRequest(
         manuscript=book.resolve(), filename=book.name, base=base_of(model, settings), prompt=data.prompt,
         mix=data.mix, brief_writer=brief_writer(data, served_name(model), settings),
         sequence_len=recipe.training.sequence_len, chunking=data.chunking, split=data.split,
         references=settings.data_dir / "references" if (settings.data_dir / "references").is_dir() else None,
+        impostors=impostors, impostors_name=impostors.name if impostors else "",
     )  # fmt: skip
     run = run_to_rows if output.suffix == ".jsonl" else run_into
     return run(output, lambda folder: prepare_manuscript(request, folder, ConsoleReport()))
@@ -141,6 +142,6 @@ def evaluate(dataset: Path, output: Path, endpoints: dict[str, Any], training: P
         base=Endpoint(url=endpoints["base_url"], model=endpoints["base"]),
         tuned=Endpoint(url=endpoints["tuned_url"], model=endpoints["tuned"]),
         title=output.name, prompts=settings.evaluation_prompts, passages=settings.evaluation_passages,
-        max_tokens=settings.evaluation_max_tokens,
+        max_tokens=settings.evaluation_max_tokens, streams=settings.streams, seeded=settings.gpu,
     )  # fmt: skip
     return run_into(output, lambda folder: evaluate_voice(request, folder, ConsoleReport()))

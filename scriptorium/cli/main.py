@@ -23,6 +23,8 @@ from scriptorium.errors import Conflict, ScriptoriumError
 from scriptorium.settings import Settings, get_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+impostors_app = typer.Typer(no_args_is_help=True, help="Other authors, whom an evaluation tells a voice from.")
+app.add_typer(impostors_app, name="impostors")
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -31,6 +33,10 @@ Model = Annotated[str | None, typer.Option("--model", "-m", help="Base model: a 
 RecipeName = Annotated[str | None, typer.Option("--recipe", "-r", help="A recipe's name, or a YAML file of your own.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder to write; must not exist.")]
 Format = Literal["adapter", "merged", "gguf-f16", "gguf-q8_0"]
+Impostors = Annotated[
+    Path | None,
+    typer.Option("--impostors", exists=True, help="Other authors: a folder with a file or folder for each."),
+]
 JobId = Annotated[str, typer.Argument(help="The job's id, ftjob-...")]
 
 
@@ -107,6 +113,7 @@ def run(
     model: Model = None,
     recipe: RecipeName = None,
     suffix: Annotated[str | None, typer.Option("--suffix", "-s", help="Part of the tuned model's name.")] = None,
+    impostors: Impostors = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the report goes.")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Print the job's id and return at once.")] = False,
     as_json: Json = False,
@@ -116,7 +123,15 @@ def run(
     chosen = recipe or settings.default_recipe
     with open_manuscript(book) as (name, content):
         file = client.upload(content, name)
-    body: dict[str, Any] = {"model": model or settings.default_model, "training_file": file["id"], "recipe": chosen}
+    others = {}
+    if impostors:
+        with open_manuscript(impostors) as (name, content):
+            others = {"impostors": client.upload(content, name)["id"]}
+    body: dict[str, Any] = others | {
+        "model": model or settings.default_model,
+        "training_file": file["id"],
+        "recipe": chosen,
+    }
     if Path(chosen).suffix in (".yaml", ".yml"):
         body["recipe"] = hand.recipe_of(chosen, settings).model_dump()
     job = client.create(body | ({"suffix": suffix} if suffix else {}))
@@ -274,10 +289,13 @@ def prepare(
     recipe: RecipeName = None,
     preview: Annotated[bool, typer.Option("--preview", help="Show what cleaning changes; write nothing.")] = False,
     changes: Annotated[int, typer.Option(min=0, help="With --preview: how many changes of each step to show.")] = 5,
+    impostors: Impostors = None,
     as_json: Json = False,
 ) -> None:
     """By hand: a manuscript becomes a dataset folder, or one .jsonl file in Alpaca form."""
     settings = get_settings()
+    if impostors:
+        settings = settings.model_copy(update={"impostors_dir": impostors.absolute()})
     if preview:
         seen = hand.preview(book, changes)
         show(seen.model_dump(mode="json"), as_json, "") if as_json else print_preview(seen, out)
@@ -288,6 +306,16 @@ def prepare(
     if chosen.data.briefs == "model" and not settings.brief_url:
         settings = settings.model_copy(update={"brief_url": api_url(settings)})
     show_result(hand.prepare(book, output, model or settings.default_model, chosen, settings), output, as_json)
+
+
+@impostors_app.command()
+def install(as_json: Json = False) -> None:
+    """Put public-domain novels by nine authors where every job finds them; what is there already stays."""
+    from deploy.local.impostors import install as install_impostors
+
+    settings = get_settings()
+    folder = settings.impostors_dir or settings.data_dir / "impostors"
+    show(install_impostors(folder), as_json, f"Other authors to tell a voice from are in {folder}.")
 
 
 @app.command()

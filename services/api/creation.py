@@ -73,6 +73,7 @@ class CreateJob(Part):
     model: str
     training_file: str
     validation_file: str | None = None
+    impostors: str | None = None
     method: Method | None = None
     hyperparameters: Hyperparameters | None = None
     suffix: Suffix | None = None
@@ -90,12 +91,12 @@ class CreateJob(Part):
             check_model(value, info.context.volume.models)
         return value
 
-    @field_validator("training_file")
+    @field_validator("training_file", "impostors")
     @classmethod
-    def known_file(cls, value: str, info: ValidationInfo[Context]) -> str:
-        """The manuscript must have been uploaded."""
+    def known_file(cls, value: str | None, info: ValidationInfo[Context]) -> str | None:
+        """The manuscript, and other authors' works where they are given, must have been uploaded."""
         with as_value_error():
-            return Files(info.context.volume.files).get(value).id
+            return value if value is None else Files(info.context.volume.files).get(value).id
 
     @field_validator("validation_file")
     @classmethod
@@ -162,6 +163,7 @@ def read_job(body: dict[str, Any], context: Context) -> Job:
         created_at=int(time.time()),
         model=request.model,
         training_file=request.training_file,
+        impostors=request.impostors,
         suffix=request.suffix,
         metadata=request.metadata or {},
         recipe=request.recipe,
@@ -197,5 +199,15 @@ def exists(context: Context, job_id: str) -> bool:
 
 def equal(one: Job, other: Job) -> bool:
     """Whether two jobs were asked for in the same words."""
-    asked = {"model", "training_file", "suffix", "seed", "metadata", "recipe", "hyperparameters", "checkpoint"}
+    asked = {
+        "model",
+        "training_file",
+        "impostors",
+        "suffix",
+        "seed",
+        "metadata",
+        "recipe",
+        "hyperparameters",
+        "checkpoint",
+    }
     return one.model_dump(include=asked) == other.model_dump(include=asked)

@@ -74,7 +74,7 @@ def delete(file_id: str, context: Context) -> dict[str, Any]:
 
 def delete_file(file_id: str, context: PhaseContext) -> None:
     """Remove a file; raises Conflict while a job that is not over needs it."""
-    users = [job.id for job in context.store.jobs.active() if job.training_file == file_id]
+    users = [job.id for job in context.store.jobs.active() if file_id in (job.training_file, job.impostors)]
     if users:
         raise Conflict(f"{file_id} is in use by {users[0]}.", param="file_id", next_step="Cancel the job first.")
     Files(context.volume.files).delete(file_id)

@@ -24,6 +24,7 @@ from services.data.examples import show_examples
 from services.data.gates import lengths
 from services.data.gates.examine import examine, refuse
 from services.data.gates.table import judge
+from services.data.impostors import write_impostors
 from services.data.page import write_page
 from services.data.passage import Passage, add_briefs, cut_chapters, take_rows, take_whole
 from services.data.prompt import ask_training
@@ -63,6 +64,7 @@ def prepare_manuscript(request: PrepareRequest, folder: Path, report: Report) ->
     splits["train"] = ask_training(splits["train"], request.prompt, request.mix, request.seed, request.sequence_len)
     paragraphs = (paragraph for passage in passages for paragraph in passage.text.split("\n\n"))
     splits[REFERENCE], left_out = collect_references(request, paragraphs, tokenizer, report)
+    left_out += write_impostors(request, paragraphs, folder, report)
     seen = examine(
         passages,
         divided.near_duplicates,

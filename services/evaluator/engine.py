@@ -19,9 +19,12 @@ from scriptorium.chat import Message
 from scriptorium.contracts import Endpoint
 from scriptorium.errors import EvaluationFailed, Problem
 
-STREAMS = 24  # requests at once and per engine: vLLM batches them, a single one leaves it idle
+STREAMS = 128  # requests at once and per engine: as many as vLLM batches on a CPU
 WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)  # seconds before each new try
-TIMEOUT = httpx.Timeout(600.0, connect=10.0)  # a CPU takes minutes over a full batch
+TIMEOUT = httpx.Timeout(3600.0, connect=10.0)  # a busy CPU takes long over a full batch
+# Where a request is silent, vLLM takes what a model's generation_config.json says (as a top_p of 0.9), and nothing
+# may be cut off a distribution that is to be measured.
+WHOLE = {"top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
 NEXT_STEP = "Read the engine's log (`scriptorium logs server`), then create the job again."
 
 
@@ -34,8 +37,13 @@ class _ChatChoice(BaseModel):
     finish_reason: str | None = None
 
 
+class _Usage(BaseModel):
+    completion_tokens: int | None = None
+
+
 class _Chat(BaseModel):
     choices: list[_ChatChoice] = Field(min_length=1)
+    usage: _Usage = _Usage()
 
 
 class _Token(BaseModel):
@@ -67,10 +75,11 @@ Answer = TypeVar("Answer", bound=BaseModel)
 
 
 class Written(BaseModel):
-    """What a model wrote and why it stopped ("stop", "length")."""
+    """What a model wrote, why it stopped ("stop", "length") and, where the engine says, how many tokens it took."""
 
     text: str
     finish_reason: str | None
+    tokens: int | None = None
 
 
 class Card(BaseModel):
@@ -91,14 +100,18 @@ class Engine:
     waits: Sequence[float]
     slots: asyncio.Semaphore
 
-    async def write(self, messages: Sequence[Message], max_tokens: int, temperature: float = 1.0) -> Written:
-        """Let the model answer; at 1.0 it is sampled from its own distribution, at 0.0 the likeliest token is taken.
+    async def write(
+        self, messages: Sequence[Message], max_tokens: int, *, temperature: float = 1.0, seed: int | None = None
+    ) -> Written:
+        """Let the model answer: at 1.0 sampled from its own distribution, at 0.0 the likeliest token.
 
-        No `seed` is sent, which vLLM's CPU engine dies of.
+        vLLM's CPU engine dies of a `seed`.
         """
-        body = {"messages": list(messages), "temperature": temperature, "max_tokens": max_tokens}
-        choice = (await self._ask("/v1/chat/completions", _Chat, body)).choices[0]
-        return Written(text=choice.message.content or "", finish_reason=choice.finish_reason)
+        body = {"messages": list(messages), "temperature": temperature, **WHOLE, "max_tokens": max_tokens}
+        answer = await self._ask("/v1/chat/completions", _Chat, body if seed is None else {**body, "seed": seed})
+        choice = answer.choices[0]
+        tokens = answer.usage.completion_tokens
+        return Written(text=choice.message.content or "", finish_reason=choice.finish_reason, tokens=tokens)
 
     async def log_probabilities(self, ids: Sequence[int]) -> list[float]:
         """The log-probability (nats) of each token given those before it, from the second one on."""
@@ -176,15 +189,23 @@ class Engine:
 
 @asynccontextmanager
 async def engines(
-    base: Endpoint, tuned: Endpoint, transport: httpx.AsyncBaseTransport | None, waits: Sequence[float]
+    base: Endpoint,
+    tuned: Endpoint,
+    transport: httpx.AsyncBaseTransport | None,
+    waits: Sequence[float],
+    streams: int = STREAMS,
 ) -> AsyncIterator[tuple[Engine, Engine]]:
-    """Both engines over one client; a `transport` of one's own replaces the network in tests."""
+    """Both engines over one client; a `transport` of one's own replaces the network in tests.
+
+    At most `streams` requests are with one vLLM at a time, also where it answers for both models.
+    """
     limits = httpx.Limits(max_connections=None)
+    slots = {url: asyncio.Semaphore(streams) for url in (base.url, tuned.url)}
     # trust_env: a proxy of the host is for the world outside, not for our own engines
     async with httpx.AsyncClient(transport=transport, timeout=TIMEOUT, limits=limits, trust_env=False) as client:
         yield (
-            Engine("base", base, client, waits, asyncio.Semaphore(STREAMS)),
-            Engine("tuned", tuned, client, waits, asyncio.Semaphore(STREAMS)),
+            Engine("base", base, client, waits, slots[base.url]),
+            Engine("tuned", tuned, client, waits, slots[tuned.url]),
         )
 
 

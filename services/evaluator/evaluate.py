@@ -16,18 +16,21 @@ import httpx
 
 from scriptorium import __version__
 from scriptorium.chat import chat_tokenizer
-from scriptorium.contracts import EvaluateRequest, EvaluateResult
+from scriptorium.contracts import EvaluateRequest, EvaluateResult, Level
 from scriptorium.dataset import REFERENCE, Row, read_rows
 from scriptorium.errors import EvaluationFailed
 from scriptorium.report import Report
 from scriptorium.spread import spread
 from services.evaluator.engine import WAITS, Card, Engine, engines, meet
 from services.evaluator.findings import REPORT, Findings, Passages, Settings
+from services.evaluator.impostors import ENOUGH_UNSEEN, Impostor, count_unseen, read_impostors
 from services.evaluator.loss import DRAWS, LONGEST, Scored, locate_all, measure_drop, score_passages
 from services.evaluator.metrics import read_losses
 from services.evaluator.page import PAGE, render_page
 from services.evaluator.parameters import count_parameters
-from services.evaluator.sample import SAMPLES, Decoding, Sample, write_samples
+from services.evaluator.protocol import SEEDED, UNSEEDED, Protocol, carry_out, plan_protocol
+from services.evaluator.sample import SAMPLES, Sample
+from services.evaluator.texts import of_role, pair_up
 from services.evaluator.verdict import judge, summarise
 from services.evaluator.watch import run_watched
 
@@ -48,6 +51,7 @@ class Measured:
     longest: int
     author: list[Scored]
     others: list[Scored]
+    protocol: Protocol
     samples: list[Sample]
 
 
@@ -65,11 +69,13 @@ def evaluate_voice(
     out or a model does not answer, BaseModelUnusable, and Stopped.
     """
     rows = read_held_out(request.dataset)
-    opened = engines(request.base, request.tuned, transport, waits)
+    impostors = read_impostors(request.dataset, request.seed)
+    _tell_impostors(impostors, report)
+    opened = engines(request.base, request.tuned, transport, waits, request.streams)
     measured = run_watched(_measure(request, rows, opened, folder, report), report)
-    findings = _conclude(request, measured)
+    findings = _conclude(request, measured, impostors)
     (folder / REPORT).write_text(findings.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    (folder / PAGE).write_text(render_page(findings, measured.samples), encoding="utf-8")
+    (folder / PAGE).write_text(render_page(findings, pair_up(measured.samples)), encoding="utf-8")
     author = findings.result.author
     report.message(f"[VALIDATE] {summarise(findings.result)}", drop_percent=author.drop_percent)
     report.message("[VALIDATE] Report written")
@@ -87,6 +93,17 @@ def read_held_out(dataset: Path) -> HeldOut:
     return HeldOut(test, read_rows(dataset / f"{REFERENCE}.jsonl"))
 
 
+def _tell_impostors(impostors: Sequence[Impostor], report: Report) -> None:
+    """Say how many other authors there are to compare with, and what it means where they are few."""
+    unseen = count_unseen(impostors)
+    text = f"[VALIDATE] {len(impostors)} impostors, {unseen} of them unseen"
+    if unseen >= ENOUGH_UNSEEN:
+        report.message(text)
+        return
+    few = f"fewer than {ENOUGH_UNSEEN}, so the voice can be called promising at most"
+    report.message(f"{text}: {few} (see `scriptorium impostors install`)", level=Level.WARN, unseen=unseen)
+
+
 async def _measure(
     request: EvaluateRequest,
     rows: HeldOut,
@@ -101,9 +118,9 @@ async def _measure(
         author, others = spread(rows.test, request.passages), spread(rows.others, request.passages)
         spans = locate_all([*author, *others], tokenizer, longest)
         scored = await score_passages([*author, *others], spans, pair, report)
-        prompts = spread(rows.test, request.prompts)
-        samples = await write_samples(prompts, pair, request.max_tokens, folder, report)
-    return Measured(cards, longest, scored[: len(author)], scored[len(author) :], samples)
+        protocol = plan_protocol(request, rows.test, tokenizer, cards)
+        samples = await carry_out(protocol, pair, cards, folder, report)
+    return Measured(cards, longest, scored[: len(author)], scored[len(author) :], protocol, samples)
 
 
 def _longest(cards: tuple[Card, Card]) -> int:
@@ -111,15 +128,23 @@ def _longest(cards: tuple[Card, Card]) -> int:
     return min([LONGEST, *(card.max_model_len - 1 for card in cards if card.max_model_len)])
 
 
-def _conclude(request: EvaluateRequest, measured: Measured) -> Findings:
+def _conclude(request: EvaluateRequest, measured: Measured, impostors: list[Impostor]) -> Findings:
     """Put the measurements together; no work is left to do but to write them down."""
     author = measure_drop(measured.author, request.seed)
     others = measure_drop(measured.others, request.seed) if measured.others else None
-    result = EvaluateResult(author=author, others=others, samples=len(measured.samples))
+    prompts = len(of_role(measured.samples, "base"))
+    unseen = count_unseen(impostors)
+    result = EvaluateResult(author=author, others=others, samples=prompts, unseen_impostors=unseen)
     parameters = count_parameters(request.tokenizer)
     settings = Settings(
-        decoding=Decoding(max_tokens=request.max_tokens),
-        prompts=len(measured.samples),
+        decoding=measured.protocol.decoding,
+        seeds=SEEDED if request.seeded else UNSEEDED,
+        prompts=prompts,
+        calibration=len(of_role(measured.samples, "base", "dev")),
+        excerpts=measured.protocol.excerpts,
+        seen_impostors=[impostor.author for impostor in impostors if impostor.seen],
+        unseen_impostors=[impostor.author for impostor in impostors if not impostor.seen],
+        streams=request.streams,
         longest_tokens=measured.longest,
         cut=sum(passage.cut for passage in (*measured.author, *measured.others)),
         bootstrap_draws=DRAWS,

@@ -15,10 +15,20 @@ REPORT = "report.json"
 
 
 class Settings(BaseModel):
-    """How it was measured; `longest_tokens` is where rendered passages were cut, `cut` how many were."""
+    """How it was measured; `longest_tokens` is where rendered passages were cut, `cut` how many were.
+
+    `prompts` are briefs that every model answered, `calibration` passages that the base wrote from dev briefs, and
+    `excerpts` what the base was shown to imitate (no excerpts: it was not asked to). `streams` ran at once per engine.
+    """
 
     decoding: Decoding
+    seeds: str
     prompts: int
+    calibration: int = 0
+    excerpts: list[str] = []
+    seen_impostors: list[str] = []
+    unseen_impostors: list[str] = []
+    streams: int
     longest_tokens: int
     cut: int
     bootstrap_draws: int

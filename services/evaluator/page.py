@@ -13,16 +13,18 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scriptorium.paragraphs import split_paragraphs
+from scriptorium.spread import spread
 from services.evaluator.curve import draw_curve
 from services.evaluator.drops import draw_drops
 from services.evaluator.findings import Findings
-from services.evaluator.sample import Sample
+from services.evaluator.texts import Pair
 
 PAGE = "report.html"
+SHOWN = 12  # passages side by side, evenly spread: as many as somebody reads
 AIR = 40  # words that the author's passage may be longer on the page than the longer of the two answers
 
 
-def render_page(findings: Findings, samples: Sequence[Sample]) -> str:
+def render_page(findings: Findings, pairs: Sequence[Pair]) -> str:
     """The whole page as HTML."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -34,19 +36,20 @@ def render_page(findings: Findings, samples: Sequence[Sample]) -> str:
     environment.filters.update(paragraphs=split_paragraphs, day=_day, words=_count_words, unbroken=_unbroken)
     return environment.get_template("report.html.j2").render(
         findings=findings,
-        samples=[(sample, *_shorten(sample)) for sample in samples],
+        pairs=[(pair, *_shorten(pair)) for pair in spread(pairs, SHOWN)],
         curve=draw_curve(findings.training),
         drops=draw_drops(findings.result.author, findings.result.others),
     )
 
 
-def _shorten(sample: Sample) -> tuple[str, str]:
+def _shorten(pair: Pair) -> tuple[str, str]:
     """The author's passage in two: about as much as the models wrote, and the rest."""
-    room = max(_count_words(sample.base.text), _count_words(sample.tuned.text)) + AIR
-    ends = [word.end() for word in re.finditer(r"\S+", sample.genuine)]
+    genuine = pair.base.genuine
+    room = max(_count_words(pair.base.text), _count_words(pair.tuned.text)) + AIR
+    ends = [word.end() for word in re.finditer(r"\S+", genuine)]
     if len(ends) <= room + AIR:
-        return sample.genuine, ""
-    return sample.genuine[: ends[room - 1]], sample.genuine[ends[room - 1] :]
+        return genuine, ""
+    return genuine[: ends[room - 1]], genuine[ends[room - 1] :]
 
 
 def _unbroken(text: str) -> str:

@@ -8,6 +8,7 @@ from scriptorium.files import Files
 from scriptorium.phase import run_phase
 from scriptorium.volume import Volume
 from services.evaluator.evaluate import evaluate_voice
+from services.evaluator.hand_on import hand_on
 
 app = queue.app()
 
@@ -24,4 +25,4 @@ def learn(job: Job, result: EvaluateResult, volume: Volume) -> dict[str, object]
 @app.task(name=queue.EVALUATE)
 def evaluate(job_id: str) -> None:
     """Compare one job's tuned model with its base."""
-    run_phase(job_id, Phase.EVALUATE, evaluate_voice, learn=learn)
+    run_phase(job_id, Phase.EVALUATE, evaluate_voice, hand_on=hand_on, learn=learn)

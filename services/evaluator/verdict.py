@@ -7,6 +7,7 @@ import math
 from pydantic import BaseModel
 
 from scriptorium.contracts import EvaluateResult, LossDrop
+from services.evaluator.impostors import ENOUGH_UNSEEN
 
 FEW = 8  # passages: with fewer a bootstrap interval is too narrow to be believed
 TINY = 1_000_000_000  # parameters: below, a model catches the surface of a style and little of its sense
@@ -29,7 +30,7 @@ def judge(result: EvaluateResult, parameters: int | None) -> Verdict:
     return Verdict(
         sentence=f"{_author(result.author)}{_others(result.others)}",
         meaning=_meaning(result.author),
-        caveats=[*_comparison(result), *_amount(result), *_size(parameters)],
+        caveats=[*_comparison(result), *_amount(result), *_impostors(result), *_size(parameters)],
     )
 
 
@@ -96,6 +97,17 @@ def _amount(result: EvaluateResult) -> list[str]:
     sets = [("the author", result.author), ("other authors", result.others)]
     few = [f"{drop.passages} of {whose}" for whose, drop in sets if drop is not None and drop.passages < FEW]
     return [f"Few passages were read ({', '.join(few)}): the interval is narrower than it should be."] if few else []
+
+
+def _impostors(result: EvaluateResult) -> list[str]:
+    """What few other authors mean: the best of them may be far away by luck."""
+    unseen = result.unseen_impostors
+    if unseen >= ENOUGH_UNSEEN:
+        return []
+    return [
+        f"Of other authors {unseen or 'none'} could be held back to put the voice to the test, and {ENOUGH_UNSEEN} are "
+        "needed: it can be called promising at most. `scriptorium impostors install` brings some."
+    ]
 
 
 def _size(parameters: int | None) -> list[str]:

@@ -12,7 +12,11 @@ from scriptorium.port import free_port
 from tests.compose.shell import PROJECT, run, succeeds, wait
 
 ABSENT = "grafana"  # no package registry has it; its boards' queries are put to Prometheus instead
-SHORT = {"SCRIPTORIUM_EVALUATION_PROMPTS": "8", "SCRIPTORIUM_EVALUATION_PASSAGES": "16"}
+SHORT = {
+    "SCRIPTORIUM_EVALUATION_PROMPTS": "8",
+    "SCRIPTORIUM_EVALUATION_PASSAGES": "16",
+    "SCRIPTORIUM_EVALUATION_MAX_TOKENS": "320",
+}
 
 
 class Stack:

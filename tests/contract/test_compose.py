@@ -21,7 +21,7 @@ ENGINES = ("trainer", "server")
 PUBLISHED = {"api", "grafana", "prometheus"}
 # What the containers fix themselves, and what only the command line or the processes of one machine read.
 FIXED = {"DATA_DIR", "REDIS_URL", "API_HOST", "DEVICE", "STOP_GRACE", "ALIVE_FILE", "ENGINE_HOST", "SERVICE"}
-LOCAL = {"MODELS_DIR", "RECIPES_DIR", "API_PORT", "API_URL", "AXOLOTL_ENV", "VLLM_ENV"}
+LOCAL = {"MODELS_DIR", "RECIPES_DIR", "API_PORT", "API_URL", "AXOLOTL_ENV", "VLLM_ENV", "IMPOSTORS_DIR"}
 
 
 def load(project: Path, name: str) -> dict[str, Any]:

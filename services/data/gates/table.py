@@ -255,6 +255,12 @@ GATES: dict[str, Gate] = {
     ),
     "reference_left_out": Gate(NOTE, "A reference book that is the manuscript.", "Nothing to do: it was left out."),
     "reference_unreadable": Gate(NOTE, "A reference book that cannot be read.", "Send it as .txt in UTF-8."),
+    "impostor_left_out": Gate(
+        NOTE,
+        "Another author’s text that is the manuscript’s own author, or too little to show a style.",
+        "Nothing to do, unless fewer than eight others are left: then add some.",
+    ),
+    "impostor_unreadable": Gate(NOTE, "Another author’s text that cannot be read.", "Send it as .txt in UTF-8."),
 }
 
 

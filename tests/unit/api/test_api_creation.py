@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scriptorium.errors import InvalidRequest
+from scriptorium.errors import FileMissing, InvalidRequest
 from scriptorium.files import Files
 from scriptorium.phase import Context
 from scriptorium.pipeline import Pipeline
@@ -86,3 +86,12 @@ def test_a_key_takes_the_place_of_the_body() -> None:
 
 def test_half_a_character_is_no_failure() -> None:
     assert fingerprint({"suffix": "\ud800"}, None)
+
+
+def test_impostors_must_have_been_uploaded(context: Context, body: dict[str, Any]) -> None:
+    job = read_job({**body, "impostors": body["training_file"]}, context)
+    assert job.impostors == body["training_file"]
+    assert not equal(job, read_job(body, context))
+    with pytest.raises(FileMissing) as caught:
+        read_job({**body, "impostors": "../../etc/passwd"}, context)
+    assert caught.value.param == "impostors"

@@ -1,10 +1,14 @@
+from io import BytesIO
 from pathlib import Path
 
 from scriptorium.contracts import Endpoint, Hyperparameters, Job, Phase, TrainResult
+from scriptorium.files import Files
 from scriptorium.recipe import Data, Recipe, Training
-from scriptorium.requests import Rooms, apply_hyperparameters, brief_writer, merge
+from scriptorium.requests import Rooms, apply_hyperparameters, brief_writer, impostors, merge
 from scriptorium.settings import Settings
 from scriptorium.volume import Volume
+
+AUTO = Hyperparameters()
 
 
 def test_auto_leaves_the_recipe_as_it_is() -> None:
@@ -46,3 +50,14 @@ def test_a_merge_knows_which_base_was_trained_on(tmp_path: Path) -> None:
     )
     volume.publish(job.id, Phase.TRAIN, volume.attempt(job.id, Phase.TRAIN, 1), {"result": trained.model_dump()})
     assert merge(job, Rooms(Settings(data_dir=tmp_path), volume)).base_hashes == {"m": "ab"}
+
+
+def test_impostors_come_with_the_job_or_from_the_volume(tmp_path) -> None:
+    volume, settings = Volume(tmp_path), Settings(data_dir=tmp_path, impostors_dir=None)
+    job = Job(id="ftjob-1", created_at=0, model="m", training_file="f", recipe=Recipe(name="r"), hyperparameters=AUTO)
+    assert impostors(job, Rooms(settings, volume)) == {}
+    (tmp_path / "impostors").mkdir()
+    assert impostors(job, Rooms(settings, volume))["impostors"] == tmp_path / "impostors"
+    file = Files(volume.files).add(BytesIO(b"PK"), "others.zip", "fine-tune")
+    sent = impostors(job.model_copy(update={"impostors": file.id}), Rooms(settings, volume))
+    assert sent == {"impostors": volume.files / file.id / "content", "impostors_name": "others.zip"}

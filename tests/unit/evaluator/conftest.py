@@ -80,6 +80,7 @@ class FakeEngines:
         self.broken: dict[str, list[httpx.Response | httpx.TransportError]] = {}
         self.text = "The rain <b>fell</b> & fell."
         self.slow = 0.0
+        self.context = 64
         self.busy = 0
         self.busiest = 0
 
@@ -98,16 +99,18 @@ class FakeEngines:
 
     async def answer(self, role: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
         if path == "/v1/models":
-            return {"data": [{"id": role, "object": "model", "max_model_len": 64}]}
+            names = ["base", "tuned"] if role == "one" else [role]
+            return {"data": [{"id": name, "object": "model", "max_model_len": self.context} for name in names]}
         if path == "/version":
             return {"version": "0.0.test"}
         if path == "/v1/completions":
-            return {"choices": [{"text": "", "prompt_logprobs": score(body["prompt"], LOGPROB[role])}]}
+            return {"choices": [{"text": "", "prompt_logprobs": score(body["prompt"], LOGPROB[body["model"]])}]}
         self.busy += 1
         self.busiest = max(self.busiest, self.busy)
         await asyncio.sleep(self.slow)
         self.busy -= 1
-        return {"choices": [{"message": {"content": self.text}, "finish_reason": "length"}]}
+        choice = {"message": {"content": self.text}, "finish_reason": "length"}
+        return {"choices": [choice], "usage": {"completion_tokens": 6}}
 
     @property
     def transport(self) -> httpx.MockTransport:

@@ -1,14 +1,18 @@
 import json
 import time
+from itertools import product
 from pathlib import Path
 
 import httpx
 import pytest
 
-from scriptorium.contracts import EvaluateRequest, Level
+from scriptorium.contracts import Endpoint, EvaluateRequest
+from scriptorium.dataset import IMPOSTORS, Row, write_lines, write_rows
 from scriptorium.errors import Cancelled, EvaluationFailed
 from scriptorium.report import SilentReport
 from services.evaluator.evaluate import evaluate_voice
+from services.evaluator.hand_on import hand_on
+from services.evaluator.texts import Genuine, reread_texts
 
 SOON = (0.0, 0.0)
 
@@ -18,6 +22,11 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "evaluate.1.tmp"
     folder.mkdir()
     return folder
+
+
+def make(passage: str = "It rained all night", brief: str = "Write about rain") -> Row:
+    messages = [{"role": "user", "content": brief}, {"role": "assistant", "content": passage}]
+    return Row(messages=messages, chapter="Chapter 7")
 
 
 def run(request, folder, engines, report=None):
@@ -34,6 +43,7 @@ def test_whole_evaluation(request_, folder, engines_):
     assert result.others is not None
     assert result.others.passages == 3
     assert result.samples == 4
+    assert result.unseen_impostors == 0
     assert report.messages[-2:] == [
         "[VALIDATE] Held-out loss 2.00 -> 1.50 (-25.0 %, 95 % interval 25.0-25.0); other authors -25.0 %",
         "[VALIDATE] Report written",
@@ -47,7 +57,15 @@ def test_report_json_says_how_it_was_measured(request_, folder, engines_):
     run(request_, folder, engines_)
     body = json.loads((folder / "report.json").read_text())
     assert body["result"]["author"]["drop_percent"] == pytest.approx(25.0)
-    assert body["settings"]["decoding"] == {"temperature": 1.0, "top_p": 1.0, "max_tokens": 50}
+    assert body["settings"]["decoding"] == {
+        "temperature": 1.0,
+        "top_p": 1.0,
+        "top_k": 0,
+        "min_p": 0.0,
+        "repetition_penalty": 1.0,
+        "max_tokens": 16,
+    }
+    assert body["settings"]["seeds"].startswith("none")
     assert body["settings"]["longest_tokens"] == 63
     assert body["tuned"] == {"model": "tuned", "max_model_len": 64, "version": "0.0.test"}
     assert body["training"]["train"] == [{"step": 1, "loss": 3.9}, {"step": 2, "loss": 3.5}]
@@ -61,9 +79,10 @@ def test_both_models_get_the_same_requests(request_, folder, engines_):
     assert len(asked) == 8
     assert asked[0][1]["messages"] == [{"role": "user", "content": "Write about rain"}]
     for _, body in asked:
-        assert set(body) == {"model", "messages", "temperature", "max_tokens"}  # no seed, which kills vLLM on a CPU
-        assert body["temperature"] == 1.0
-        assert body["max_tokens"] == 50
+        assert "seed" not in body  # which kills vLLM on a CPU
+        assert {body["temperature"], body["top_p"], body["repetition_penalty"]} == {1.0}
+        assert {body["top_k"], body["min_p"]} == {0}
+        assert body["max_tokens"] == 16
     assert {body["model"] for _, body in asked} == {"base", "tuned"}
 
 
@@ -76,10 +95,12 @@ def test_requests_run_at_once(request_, folder, engines_):
 def test_samples_are_kept_in_order(request_, folder, engines_):
     run(request_, folder, engines_)
     samples = [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
-    assert [sample["index"] for sample in samples] == [0, 1, 2, 3]
+    assert [(sample["role"], sample["index"]) for sample in samples] == list(product(["base", "tuned"], range(4)))
     assert samples[0]["brief"] == "Write about rain"
     assert samples[0]["genuine"] == "It rained all night"
-    assert samples[0]["tuned"] == {"text": engines_.text, "finish_reason": "length"}
+    assert samples[4]["text"] == engines_.text
+    assert (samples[4]["finish_reason"], samples[4]["tokens"]) == ("length", 6)
+    assert (samples[4]["model"], samples[4]["engine"]) == ("tuned", "0.0.test")
 
 
 def test_without_other_authors(request_, folder, engines_):
@@ -182,12 +203,61 @@ def test_cancelled_at_once(request_: EvaluateRequest, folder, engines_):
 
 
 def test_whole_samples_survive_a_failure(request_, folder, engines_):
-    class Dying(SilentReport):
-        def message(self, text: str, level: Level = Level.INFO, **data: object) -> None:
-            if text.startswith("[VALIDATE] 8/8 passages written"):
-                raise Cancelled("at the last moment")
+    engines_.broken = {"tuned/v1/chat/completions": [httpx.Response(400, text="no")]}
+    with pytest.raises(EvaluationFailed):
+        run(request_, folder, engines_)
+    with (folder / "samples.jsonl").open("a") as lines:
+        lines.write('{"role": "tuned", "te')  # torn
+    engines_.broken, engines_.calls = {}, []
+    later = folder.with_name("evaluate.2.tmp")
+    later.mkdir()
+    hand_on([folder], later)
+    report = SilentReport()
+    assert run(request_, later, engines_, report).samples == 4
+    assert {name for name, _ in engines_.calls if name.endswith("/chat/completions")} == {"tuned/v1/chat/completions"}
+    assert "[VALIDATE] Writing 8 passages (base 4, tuned 4); 4 are there from an earlier attempt" in report.messages
 
-    with pytest.raises(Cancelled):
-        run(request_, folder, engines_, Dying())
-    kept = [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
-    assert 1 <= len(kept) < 4
+
+def test_samples_that_were_asked_for_otherwise_are_written_again(request_, folder, engines_):
+    run(request_, folder, engines_)
+    engines_.calls = []
+    run(request_.model_copy(update={"seeded": True}), folder, engines_)
+    seeds = [body["seed"] for name, body in engines_.calls if name.endswith("/chat/completions")]
+    assert len(seeds) == 8
+    assert seeds[:4] == seeds[4:]
+    assert len(set(seeds)) == 4
+
+
+def test_calibration_and_the_prompted_baseline(request_, folder, engines_):
+    long = " ".join(["It rained all night."] * 15)
+    write_rows(request_.dataset / "train.jsonl", [make(long) for _ in range(5)])
+    write_rows(request_.dataset / "dev.jsonl", [make(brief="Write about rain all night")])
+    write_lines(request_.dataset / IMPOSTORS, [{"author": f"a{n}", "works": ["It rained"]} for n in range(9)])
+    engines_.context = 600
+    result = run(request_, folder, engines_)
+    assert (result.samples, result.unseen_impostors) == (4, 5)
+    texts = reread_texts(request_.dataset, folder, request_.seed)
+    assert len(texts.base) == len(texts.tuned) == len(texts.prompted) == len(texts.base_calibration) == 4
+    assert texts.author_train == [long] * 5
+    assert texts.held_out[0] == Genuine("It rained all night", "Chapter 7")
+    assert sum(impostor.seen for impostor in texts.impostors) == 4
+    asked = {
+        (
+            name.partition("/")[0],
+            "Imitate" in body["messages"][0]["content"],
+            "rained" in body["messages"][0]["content"],
+        )
+        for name, body in engines_.calls
+        if name.endswith("/chat/completions")
+    }
+    assert asked == {("base", False, False), ("base", True, True), ("tuned", False, False)}
+
+
+def test_one_engine_for_both_models_gets_everything_at_once(request_, folder, engines_):
+    engines_.slow = 0.02
+    both = {
+        "base": Endpoint(url="http://one.test", model="base"),
+        "tuned": Endpoint(url="http://one.test", model="tuned"),
+    }
+    run(request_.model_copy(update={**both, "streams": 6}), folder, engines_)
+    assert engines_.busiest == 6

@@ -4,11 +4,12 @@ from itertools import pairwise, product
 import pytest
 
 from scriptorium.contracts import EvaluateResult, LossDrop
-from services.evaluator.engine import Card, Written
+from services.evaluator.engine import Card
 from services.evaluator.findings import Findings, Passages, Settings
 from services.evaluator.metrics import Losses, Point
 from services.evaluator.page import render_page, split_paragraphs
 from services.evaluator.sample import Decoding, Sample
+from services.evaluator.texts import Pair
 from services.evaluator.verdict import judge
 
 HOSTILE = '</p><script>alert(1)</script> & "quoted" {{ 7 * 7 }}'
@@ -29,24 +30,41 @@ def findings(others: LossDrop | None = None, training: Losses = CURVE, title: st
         tuned=Card(model="ft:base", max_model_len=None, version="0.11"),
         verdict=judge(result, 134_515_008),
         result=result,
-        settings=Settings(decoding=decoding, prompts=1, longest_tokens=1024, cut=2, bootstrap_draws=2000, seed=42),
+        settings=Settings(
+            decoding=decoding,
+            seeds="none",
+            prompts=1,
+            streams=24,
+            longest_tokens=1024,
+            cut=2,
+            bootstrap_draws=2000,
+            seed=42,
+        ),
         passages=Passages(author=[], others=[]),
         training=training,
         samples="samples.jsonl",
     )
 
 
-def sample(text: str = "She was happy.", genuine: str = "It was a truth.") -> Sample:
-    return Sample(
+def pair(text: str = "She was happy.", genuine: str = "It was a truth.") -> Pair:
+    base = Sample(
+        role="base",
+        split="test",
         index=0,
         chapter=text,
         author="A",
         brief=text,
+        messages=[{"role": "user", "content": text}],
+        text=text,
+        finish_reason="length",
+        tokens=6,
+        decoding=Decoding(max_tokens=320),
+        seed=None,
+        model="base",
+        engine=None,
         genuine=genuine,
-        base=Written(text=text, finish_reason="length"),
-        tuned=Written(text=text, finish_reason="stop"),
-        settings=Decoding(max_tokens=320),
     )
+    return Pair(base, base.model_copy(update={"role": "tuned", "finish_reason": "stop"}))
 
 
 class Outline(HTMLParser):
@@ -76,7 +94,7 @@ class Outline(HTMLParser):
 
 @pytest.mark.parametrize(("others", "training"), list(product([None, DROP], [CURVE, Losses()])))
 def test_every_variant_is_well_formed(others, training):
-    outline = Outline(render_page(findings(others, training), [sample()]))
+    outline = Outline(render_page(findings(others, training), [pair()]))
     assert outline.open == []
     pictures = [attributes for tag, attributes in outline.tags if tag == "svg"]
     assert len(pictures) == (2 if training.train else 1)
@@ -89,7 +107,7 @@ def test_every_variant_is_well_formed(others, training):
 
 
 def test_text_is_escaped_everywhere():
-    page = render_page(findings(title=HOSTILE), [sample(HOSTILE, genuine=HOSTILE)])
+    page = render_page(findings(title=HOSTILE), [pair(HOSTILE, genuine=HOSTILE)])
     outline = Outline(page)
     assert "script" not in {tag for tag, _ in outline.tags}
     assert "<script" not in page
@@ -98,7 +116,7 @@ def test_text_is_escaped_everywhere():
 
 
 def test_page_needs_nothing_from_outside():
-    outline = Outline(render_page(findings(DROP), [sample() for _ in range(12)]))
+    outline = Outline(render_page(findings(DROP), [pair() for _ in range(12)]))
     assert not {"img", "link", "script", "iframe"} & {tag for tag, _ in outline.tags}
     assert not [a for _, a in outline.tags if {"src", "href"} & set(a)]
     policy = [a["content"] for _, a in outline.tags if a.get("http-equiv") == "Content-Security-Policy"]
@@ -107,11 +125,11 @@ def test_page_needs_nothing_from_outside():
 
 def test_page_is_small():
     long = "word " * 2000
-    assert len(render_page(findings(DROP), [sample(long, genuine=long) for _ in range(12)]).encode()) < 1_000_000
+    assert len(render_page(findings(DROP), [pair(long, genuine=long) for _ in range(12)]).encode()) < 1_000_000
 
 
 def test_headings_go_down_step_by_step():
-    outline = Outline(render_page(findings(), [sample()]))
+    outline = Outline(render_page(findings(), [pair()]))
     levels = [int(tag[1]) for tag, _ in outline.tags if tag in {"h1", "h2", "h3", "h4"}]
     assert levels[0] == 1
     assert levels.count(1) == 1
@@ -121,7 +139,7 @@ def test_headings_go_down_step_by_step():
 
 def test_a_long_passage_of_the_author_is_folded():
     genuine = " ".join(f"word{n}" for n in range(500))
-    outline = Outline(render_page(findings(), [sample(genuine=genuine)]))
+    outline = Outline(render_page(findings(), [pair(genuine=genuine)]))
     assert "457 more words" in outline.text
     shown = " ".join(outline.text)
     assert "word0 " in shown
@@ -129,7 +147,7 @@ def test_a_long_passage_of_the_author_is_folded():
 
 
 def test_a_model_that_wrote_nothing():
-    assert render_page(findings(), [sample("")]).count("(nothing was written)") == 2
+    assert render_page(findings(), [pair("")]).count("(nothing was written)") == 2
 
 
 def test_paragraphs():

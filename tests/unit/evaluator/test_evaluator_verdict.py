@@ -9,7 +9,7 @@ def drop(value: float, low: float, high: float, passages: int = 24) -> LossDrop:
 
 
 def result(author: LossDrop, others: LossDrop | None = None) -> EvaluateResult:
-    return EvaluateResult(author=author, others=others, samples=12)
+    return EvaluateResult(author=author, others=others, samples=12, unseen_impostors=4)
 
 
 def test_a_clear_gain_of_this_author():
@@ -62,3 +62,9 @@ def test_summary_line():
     line = summarise(result(drop(8.6, 7.9, 9.2), drop(1.2, 0.5, 2)))
     assert line == "Held-out loss 3.62 -> 3.31 (-8.6 %, 95 % interval 7.9-9.2); other authors -1.2 %"
     assert summarise(result(drop(-1, -2, 0.5))).endswith("(+1.0 %, 95 % interval -2.0 to 0.5)")
+
+
+def test_few_impostors_are_said():
+    few = result(drop(12, 10, 14)).model_copy(update={"unseen_impostors": 3})
+    caveat = next(text for text in judge(few, None).caveats if "promising at most" in text)
+    assert "Of other authors 3 could be held back" in caveat

@@ -1,0 +1,148 @@
+"""The evaluation's own sampling against vLLM asked directly: `make bench-generate`.
+
+One vLLM with the small base model; the evaluation's orders for a real book (test briefs, calibration, briefs behind
+excerpts) are carried out by the evaluator, and by a bare loop that sends the same messages all at once and leaves the
+queueing to vLLM. They alternate; each model may end where it likes, so what counts is tokens per second.
+The last line is `generate: ratio=<ours/direct> tokens_s=<ours>`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+import httpx
+
+from deploy.local.demo_assets import BASE, demo_assets
+from scriptorium.chat import chat_tokenizer
+from scriptorium.contracts import Endpoint, EvaluateRequest, PrepareRequest
+from scriptorium.dataset import read_rows
+from scriptorium.recipe import load_recipe
+from scriptorium.report import SilentReport
+from scriptorium.settings import PROJECT, Settings
+from scriptorium.store.serving import WantedModel
+from services.data.prepare import prepare_manuscript
+from services.evaluator.engine import WAITS, engines, meet
+from services.evaluator.protocol import Protocol, carry_out, plan_protocol
+from services.server.engine import VllmEngine
+
+CONTEXT = 2048
+READY = 300.0  # seconds
+
+
+def main() -> None:
+    """Measure, print every round and the last line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--prompts", type=int, default=48)
+    parser.add_argument("--max-tokens", type=int, default=128)
+    options = parser.parse_args()
+    assets = demo_assets()
+    with tempfile.TemporaryDirectory(prefix="bench-generate-") as name:
+        folder = Path(name)
+        settings = Settings(data_dir=folder, engine_context=CONTEXT)
+        base = (assets.models / BASE).resolve()
+        dataset = prepare(assets.book, base, folder / "dataset")
+        with served(base, settings, folder / "engine.log") as url:
+            endpoint = Endpoint(url=url, model=BASE)  # one engine writes for both models
+            request = EvaluateRequest(
+                dataset=dataset,
+                tokenizer=base,
+                base=endpoint,
+                tuned=endpoint,
+                metrics=dataset / "metrics.jsonl",
+                title="bench",
+                prompts=options.prompts,
+                max_tokens=options.max_tokens,
+                streams=settings.streams,
+            )
+            measure(request, folder, options.rounds)
+
+
+def prepare(book: Path, base: Path, folder: Path) -> Path:
+    """The demo's book as a dataset."""
+    data = load_recipe(PROJECT / "recipes" / "cpu.yaml").data
+    folder.mkdir()
+    request = PrepareRequest(
+        manuscript=book, filename=book.name, base=base, prompt=data.prompt, chunking=data.chunking, split=data.split
+    )
+    prepare_manuscript(request, folder, SilentReport())
+    return folder
+
+
+@contextmanager
+def served(base: Path, settings: Settings, log: Path) -> Iterator[str]:
+    """A vLLM for the base model, as a job has it."""
+    engine = VllmEngine((WantedModel(name=BASE, folder=str(base)),), settings, log)
+    try:
+        started = time.monotonic()
+        while not engine.ready:
+            if engine.dead or time.monotonic() - started > READY:
+                raise SystemExit(f"vLLM does not answer: {engine.last_words()}")
+            time.sleep(1)
+            engine.look()
+        yield engine.url
+    finally:
+        engine.stop()
+
+
+def measure(request: EvaluateRequest, folder: Path, rounds: int) -> None:
+    """Let both write in turns, who is first changing too; the first, unmeasured turn fills the engine's caches."""
+    protocol = asyncio.run(plan(request))
+    runs: dict[str, Callable[[int], float]] = {
+        "evaluation": lambda number: asyncio.run(sample(request, protocol, fresh(folder / f"round{number}"))),
+        "direct": lambda _: asyncio.run(send(request.base, protocol)),
+    }
+    runs["direct"](0)
+    speeds: dict[str, list[float]] = {name: [] for name in runs}
+    for number in range(rounds):
+        for name in sorted(runs, reverse=bool(number % 2)):
+            speeds[name].append(runs[name](number))
+            print(f"{name:12}{speeds[name][-1]:8.0f} tokens/s of {len(protocol.orders)} passages", flush=True)
+    pairs = zip(speeds["evaluation"], speeds["direct"], strict=True)
+    ratio = median(ours / direct for ours, direct in pairs)  # of neighbours, which other work slows alike
+    print(f"generate: ratio={ratio:.2f} tokens_s={median(speeds['evaluation']):.0f}")
+
+
+def fresh(folder: Path) -> Path:
+    """A folder without samples of another turn."""
+    folder.mkdir()
+    return folder
+
+
+async def plan(request: EvaluateRequest) -> Protocol:
+    """The evaluation's own orders."""
+    async with engines(request.base, request.tuned, None, WAITS) as pair:
+        cards = await meet(pair)
+    test = read_rows(request.dataset / "test.jsonl")
+    return plan_protocol(request, test, chat_tokenizer(request.tokenizer), cards)
+
+
+async def sample(request: EvaluateRequest, protocol: Protocol, folder: Path) -> float:
+    """Tokens per second of the evaluation's sampling, files and progress included."""
+    async with engines(request.base, request.tuned, None, WAITS, request.streams) as pair:
+        cards = await meet(pair)
+        started = time.perf_counter()
+        samples = await carry_out(protocol, pair, cards, folder, SilentReport())
+        return sum(sample.tokens or 0 for sample in samples) / (time.perf_counter() - started)
+
+
+async def send(endpoint: Endpoint, protocol: Protocol) -> float:
+    """Tokens per second of a bare loop over the same messages, all of them at once."""
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=endpoint.url, timeout=3600, limits=limits, trust_env=False) as client:
+        how = {"model": endpoint.model, "temperature": 1.0, "max_tokens": protocol.decoding.max_tokens}
+        started = time.perf_counter()
+        bodies = [{**how, "messages": order.messages} for order in protocol.orders]
+        answers = await asyncio.gather(*(client.post("/v1/chat/completions", json=body) for body in bodies))
+        return sum(answer.json()["usage"]["completion_tokens"] for answer in answers) / (time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    main()
