@@ -390,8 +390,8 @@ class ServeResult(Contract):
 class EvaluateRequest(Contract):
     """A dataset with held-out briefs and two endpoints to ask; `metrics` is training's metrics.jsonl.
 
-    At most `prompts` briefs, answers of `max_tokens` tokens, `streams` requests at once per engine. `seeded` says that
-    the engines take seeds.
+    At most `prompts` briefs, answers of `max_tokens` tokens, so many verifiable `instructions` (0: none), `streams`
+    requests at once per engine. `seeded` says that the engines take seeds.
     """
 
     dataset: Path
@@ -403,6 +403,7 @@ class EvaluateRequest(Contract):
     prompts: int = 48
     passages: int = 24
     max_tokens: int = 800
+    instructions: int = 192
     streams: int = 128
     seeded: bool = False
     seed: int = 42
@@ -423,12 +424,14 @@ class EvaluateResult(Contract):
     """How much of the held-out text became more likely, for the author and (if there are any) for other authors.
 
     `samples` briefs were answered by both models; `unseen_impostors` other authors are left to test a voice with.
+    `retention` says whether it was shown that nothing else was lost.
     """
 
     author: LossDrop
     others: LossDrop | None
     samples: int
     unseen_impostors: int = 0
+    retention: Literal["pass", "warn", "fail"] = "warn"
 
 
 Result = PrepareResult | TrainResult | MergeResult | ServeResult | EvaluateResult

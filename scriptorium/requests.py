@@ -124,6 +124,7 @@ def evaluate(job: c.Job, rooms: Rooms) -> c.EvaluateRequest:
         prompts=rooms.settings.evaluation_prompts,
         passages=rooms.settings.evaluation_passages,
         max_tokens=rooms.settings.evaluation_max_tokens,
+        instructions=rooms.settings.evaluation_instructions,
         streams=rooms.settings.streams,
         seeded=rooms.settings.gpu,
         seed=job.seed,

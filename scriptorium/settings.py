@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     brief_url: str = Field(default="", description="Server that writes briefs if a recipe asks; default: this API.")
     brief_model: str = Field(default="", description="Model that writes them; default: the job's base model.")
     evaluation_prompts: int = Field(default=48, ge=1, le=500, description="Held-out briefs that every model answers.")
+    evaluation_instructions: int = Field(
+        default=192, ge=0, le=384, description="Verifiable instructions that both models are asked; 0: none."
+    )
     evaluation_passages: int = Field(default=24, ge=2, le=500, description="Held-out passages whose loss is measured.")
     evaluation_max_tokens: int = Field(
         default=800, ge=16, description="Longest answer in an evaluation, in tokens; never longer than the author's."

@@ -142,6 +142,7 @@ def evaluate(dataset: Path, output: Path, endpoints: dict[str, Any], training: P
         base=Endpoint(url=endpoints["base_url"], model=endpoints["base"]),
         tuned=Endpoint(url=endpoints["tuned_url"], model=endpoints["tuned"]),
         title=output.name, prompts=settings.evaluation_prompts, passages=settings.evaluation_passages,
-        max_tokens=settings.evaluation_max_tokens, streams=settings.streams, seeded=settings.gpu,
+        max_tokens=settings.evaluation_max_tokens, instructions=settings.evaluation_instructions,
+        streams=settings.streams, seeded=settings.gpu,
     )  # fmt: skip
     return run_into(output, lambda folder: evaluate_voice(request, folder, ConsoleReport()))

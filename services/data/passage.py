@@ -107,6 +107,11 @@ def untrained(message: Message) -> Message:
     return {**message, "training": False} if message["role"] == "assistant" else message
 
 
+def each_paragraph(passages: Iterable[Passage]) -> Iterator[str]:
+    """The paragraphs of passages, one after the other."""
+    return (paragraph for passage in passages for paragraph in passage.text.split(PARAGRAPH))
+
+
 def make_messages(passage: Passage) -> list[Message]:
     """The turns of a passage's row, of which the last one trains."""
     return [*passage.turns, {"role": "user", "content": passage.prompt}, {"role": "assistant", "content": passage.text}]

@@ -26,7 +26,7 @@ from services.data.gates.examine import examine, refuse
 from services.data.gates.table import judge
 from services.data.impostors import write_impostors
 from services.data.page import write_page
-from services.data.passage import Passage, add_briefs, cut_chapters, take_rows, take_whole
+from services.data.passage import Passage, add_briefs, cut_chapters, each_paragraph, take_rows, take_whole
 from services.data.prompt import ask_training
 from services.data.read import Manuscript, Part, read_manuscript
 from services.data.reference import collect_references
@@ -62,9 +62,8 @@ def prepare_manuscript(request: PrepareRequest, folder: Path, report: Report) ->
     everything = [passage for name in SPLITS for passage in splits[name]]
     lengths.check_count(len(splits["train"]))
     splits["train"] = ask_training(splits["train"], request.prompt, request.mix, request.seed, request.sequence_len)
-    paragraphs = (paragraph for passage in passages for paragraph in passage.text.split("\n\n"))
-    splits[REFERENCE], left_out = collect_references(request, paragraphs, tokenizer, report)
-    left_out += write_impostors(request, paragraphs, folder, report)
+    splits[REFERENCE], left_out = collect_references(request, each_paragraph(passages), tokenizer, report)
+    left_out += write_impostors(request, each_paragraph(passages), folder, report)
     seen = examine(
         passages,
         divided.near_duplicates,

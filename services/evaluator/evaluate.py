@@ -24,11 +24,14 @@ from scriptorium.spread import spread
 from services.evaluator.engine import WAITS, Card, Engine, engines, meet
 from services.evaluator.findings import REPORT, Findings, Passages, Settings
 from services.evaluator.impostors import ENOUGH_UNSEEN, Impostor, count_unseen, read_impostors
+from services.evaluator.kept import judge_kept
 from services.evaluator.loss import DRAWS, LONGEST, Scored, locate_all, measure_drop, score_passages
 from services.evaluator.metrics import read_losses
 from services.evaluator.page import PAGE, render_page
 from services.evaluator.parameters import count_parameters
 from services.evaluator.protocol import SEEDED, UNSEEDED, Protocol, carry_out, plan_protocol
+from services.evaluator.retention.measure import measure_retention
+from services.evaluator.retention.retention import Retention
 from services.evaluator.sample import SAMPLES, Sample
 from services.evaluator.texts import of_role, pair_up
 from services.evaluator.verdict import judge, summarise
@@ -53,6 +56,7 @@ class Measured:
     others: list[Scored]
     protocol: Protocol
     samples: list[Sample]
+    retention: Retention | None
 
 
 def evaluate_voice(
@@ -120,7 +124,9 @@ async def _measure(
         scored = await score_passages([*author, *others], spans, pair, report)
         protocol = plan_protocol(request, rows.test, tokenizer, cards)
         samples = await carry_out(protocol, pair, cards, folder, report)
-    return Measured(cards, longest, scored[: len(author)], scored[len(author) :], protocol, samples)
+        asked = request.instructions
+        retention = await measure_retention(pair, tokenizer, request.seed, report, asked) if asked else None
+    return Measured(cards, longest, scored[: len(author)], scored[len(author) :], protocol, samples, retention)
 
 
 def _longest(cards: tuple[Card, Card]) -> int:
@@ -133,8 +139,14 @@ def _conclude(request: EvaluateRequest, measured: Measured, impostors: list[Impo
     author = measure_drop(measured.author, request.seed)
     others = measure_drop(measured.others, request.seed) if measured.others else None
     prompts = len(of_role(measured.samples, "base"))
-    unseen = count_unseen(impostors)
-    result = EvaluateResult(author=author, others=others, samples=prompts, unseen_impostors=unseen)
+    kept = judge_kept(measured.retention, pair_up(measured.samples), request.seed)
+    result = EvaluateResult(
+        author=author,
+        others=others,
+        samples=prompts,
+        unseen_impostors=count_unseen(impostors),
+        retention=kept.verdict.value,
+    )
     parameters = count_parameters(request.tokenizer)
     settings = Settings(
         decoding=measured.protocol.decoding,
@@ -158,8 +170,9 @@ def _conclude(request: EvaluateRequest, measured: Measured, impostors: list[Impo
         parameters=parameters,
         base=base,
         tuned=tuned,
-        verdict=judge(result, parameters),
+        verdict=judge(result, parameters, kept.parts),
         result=result,
+        kept=kept,
         settings=settings,
         passages=Passages(author=measured.author, others=measured.others),
         training=read_losses(request.metrics),

@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from scriptorium.contracts import EvaluateResult
 from services.evaluator.engine import Card
+from services.evaluator.kept import Kept
 from services.evaluator.loss import Scored
 from services.evaluator.metrics import Losses
 from services.evaluator.sample import Decoding
@@ -54,6 +55,7 @@ class Findings(BaseModel):
     tuned: Card
     verdict: Verdict
     result: EvaluateResult
+    kept: Kept
     settings: Settings
     passages: Passages
     training: Losses

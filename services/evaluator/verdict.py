@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from pydantic import BaseModel
 
 from scriptorium.contracts import EvaluateResult, LossDrop
 from services.evaluator.impostors import ENOUGH_UNSEEN
+from services.evaluator.retention.retention import Part
+from services.evaluator.retention.retention import Verdict as Kept
 
 FEW = 8  # passages: with fewer a bootstrap interval is too narrow to be believed
 TINY = 1_000_000_000  # parameters: below, a model catches the surface of a style and little of its sense
@@ -25,12 +28,12 @@ class Verdict(BaseModel):
     caveats: list[str]
 
 
-def judge(result: EvaluateResult, parameters: int | None) -> Verdict:
-    """Put the result into words; `parameters` is the size of the model, where it is known."""
+def judge(result: EvaluateResult, parameters: int | None, parts: Sequence[Part] = ()) -> Verdict:
+    """Put the result into words; `parameters` is the size of the model, where it is known, `parts` what it kept."""
     return Verdict(
         sentence=f"{_author(result.author)}{_others(result.others)}",
         meaning=_meaning(result.author),
-        caveats=[*_comparison(result), *_amount(result), *_impostors(result), *_size(parameters)],
+        caveats=[*_comparison(result), *_amount(result), *_impostors(result), *_lost(parts), *_size(parameters)],
     )
 
 
@@ -108,6 +111,11 @@ def _impostors(result: EvaluateResult) -> list[str]:
         f"Of other authors {unseen or 'none'} could be held back to put the voice to the test, and {ENOUGH_UNSEEN} are "
         "needed: it can be called promising at most. `scriptorium impostors install` brings some."
     ]
+
+
+def _lost(parts: Sequence[Part]) -> list[str]:
+    """What training has cost, where something was lost; what could not be shown stands in its own section."""
+    return [f"{part.message} {part.next_step}" for part in parts if part.verdict is Kept.FAIL]
 
 
 def _size(parameters: int | None) -> list[str]:

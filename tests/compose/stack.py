@@ -14,6 +14,7 @@ from tests.compose.shell import PROJECT, run, succeeds, wait
 ABSENT = "grafana"  # no package registry has it; its boards' queries are put to Prometheus instead
 SHORT = {
     "SCRIPTORIUM_EVALUATION_PROMPTS": "8",
+    "SCRIPTORIUM_EVALUATION_INSTRUCTIONS": "32",
     "SCRIPTORIUM_EVALUATION_PASSAGES": "16",
     "SCRIPTORIUM_EVALUATION_MAX_TOKENS": "320",
 }

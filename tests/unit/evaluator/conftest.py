@@ -69,6 +69,7 @@ def request_(tmp_path: Path, tokenizer_folder: Path) -> EvaluateRequest:
         title="A Night of <Rain>",
         prompts=4,
         max_tokens=50,
+        instructions=0,
     )
 
 

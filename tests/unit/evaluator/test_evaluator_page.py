@@ -6,6 +6,7 @@ import pytest
 from scriptorium.contracts import EvaluateResult, LossDrop
 from services.evaluator.engine import Card
 from services.evaluator.findings import Findings, Passages, Settings
+from services.evaluator.kept import judge_kept
 from services.evaluator.metrics import Losses, Point
 from services.evaluator.page import render_page, split_paragraphs
 from services.evaluator.sample import Decoding, Sample
@@ -30,6 +31,7 @@ def findings(others: LossDrop | None = None, training: Losses = CURVE, title: st
         tuned=Card(model="ft:base", max_model_len=None, version="0.11"),
         verdict=judge(result, 134_515_008),
         result=result,
+        kept=judge_kept(None, [pair()], 42),
         settings=Settings(
             decoding=decoding,
             seeds="none",
