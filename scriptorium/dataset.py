@@ -12,7 +12,7 @@ quality.html                       the same for people, with pictures
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -67,7 +67,16 @@ def write_lines(path: Path, rows: Iterable[dict[str, object]]) -> None:
 
 def read_rows(path: Path) -> list[Row]:
     """Read rows; an absent file has none."""
-    if not path.exists():
-        return []
+    return list(iterate_rows(path)) if path.exists() else []
+
+
+def iterate_rows(path: Path) -> Iterator[Row]:
+    """Read rows one by one."""
     with path.open(encoding="utf-8") as lines:
-        return [Row.model_validate_json(line) for line in lines if line.strip()]
+        yield from (Row.model_validate_json(line) for line in lines if line.strip())
+
+
+def iterate_lines(path: Path) -> Iterator[dict[str, object]]:
+    """Read JSON lines one by one."""
+    with path.open(encoding="utf-8") as lines:
+        yield from (json.loads(line) for line in lines if line.strip())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
@@ -152,12 +152,10 @@ def name_chapter(headings: list[str], number: int) -> str:
     return ": ".join(" ".join(text.lstrip("# ").split()) for text in chosen) or f"Chapter {number}"
 
 
-def make_unique(chapters: Iterable[Chapter]) -> list[Chapter]:
-    """The same chapters, later ones of the same title numbered."""
+def make_unique(chapters: Iterable[Chapter]) -> Iterator[Chapter]:
+    """The same chapters as they come, later ones of the same title numbered."""
     seen: Counter[str] = Counter()
-    unique = []
     for chapter in chapters:
         seen[chapter.title] += 1
         again = seen[chapter.title]
-        unique.append(chapter if again == 1 else replace(chapter, title=f"{chapter.title} ({again})"))
-    return unique
+        yield chapter if again == 1 else replace(chapter, title=f"{chapter.title} ({again})")

@@ -1,7 +1,7 @@
 """Word's .docx: paragraphs by style, as the document has them once every change in it is accepted.
 
-The document is read tag after tag with lxml, not through python-docx, which was tried: it leaves out what was inserted
-under "track changes" and what lies in content controls, loads every picture, and fails in many ways on damaged files.
+The document is read tag after tag with lxml: so what was inserted under "track changes" and what lies in content
+controls is there, no picture is loaded, and what is damaged fails in one way. python-docx makes the files of the tests.
 """
 
 from __future__ import annotations

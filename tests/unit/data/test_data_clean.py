@@ -74,7 +74,7 @@ def test_verse_keeps_its_lines() -> None:
 def test_headings_are_found_and_do_not_train(headings: list[str], found: list[str]) -> None:
     from services.data.chapters import make_unique
 
-    chapters = make_unique(clean_book("\n\n".join(f"{heading}\n\n{wrap(LONG)}" for heading in headings)))
+    chapters = list(make_unique(clean_book("\n\n".join(f"{heading}\n\n{wrap(LONG)}" for heading in headings))))
     assert [chapter.title for chapter in chapters] == found
     assert [chapter.paragraphs for chapter in chapters] == [[STORY] * 25] * 2
 
