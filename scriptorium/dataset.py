@@ -78,13 +78,19 @@ def write_lines(path: Path, rows: Iterable[dict[str, object]]) -> None:
 
 def read_rows(path: Path) -> list[Row]:
     """Read rows; an absent file has none."""
-    return list(stream_rows(path)) if path.exists() else []
+    return list(iterate_rows(path)) if path.exists() else []
 
 
-def stream_rows(path: Path) -> Iterator[Row]:
-    """The rows of a file, one after the other."""
+def iterate_rows(path: Path) -> Iterator[Row]:
+    """Read rows one by one."""
     with path.open(encoding="utf-8") as lines:
         yield from (Row.model_validate_json(line) for line in lines if line.strip())
+
+
+def iterate_lines(path: Path) -> Iterator[dict[str, object]]:
+    """Read JSON lines one by one."""
+    with path.open(encoding="utf-8") as lines:
+        yield from (json.loads(line) for line in lines if line.strip())
 
 
 def read_others(path: Path) -> list[OtherAuthor]:

@@ -107,13 +107,14 @@ def share_of_dialogue(share: float) -> str:
     return "some dialogue" if share < 0.4 else "much dialogue"
 
 
-def read_lexicon(texts: Sequence[str]) -> Lexicon:
+def read_lexicon(texts: Iterable[str]) -> Lexicon:
     """Names are words that are capitalised inside sentences and seldom written small."""
     seen: Counter[str] = Counter()
     counts: Counter[str] = Counter()
     determined: Counter[str] = Counter()
     passages: Counter[str] = Counter()
-    for text in texts:
+    length = 0
+    for length, text in enumerate(texts, start=1):  # noqa: B007  # counted for the end
         words = WORD.findall(text)
         seen.update(MIDDLE.findall(text))
         determined.update(word for before, word in pairwise(words) if before in DETERMINERS)
@@ -124,7 +125,7 @@ def read_lexicon(texts: Sequence[str]) -> Lexicon:
         capital[bare(word)] += number
     often = (word for word, number in capital.items() if number > counts[word.lower()])
     names = frozenset(word for word in often if not PRONOUN.match(word))
-    return Lexicon(names - ADDRESSES, weigh_topics(counts, determined, passages, len(texts)))
+    return Lexicon(names - ADDRESSES, weigh_topics(counts, determined, passages, length))
 
 
 def weigh_topics(

@@ -159,7 +159,7 @@ def name_chapter(headings: list[str], number: int) -> str:
 
 
 def make_unique(chapters: Iterable[Chapter]) -> Iterator[Chapter]:
-    """The same chapters, later ones of the same title numbered."""
+    """The same chapters as they come, later ones of the same title numbered."""
     seen: Counter[str] = Counter()
     for chapter in chapters:
         seen[chapter.title] += 1

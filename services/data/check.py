@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
 from scriptorium.contracts import TokenStatistics
-from scriptorium.dataset import Row, stream_rows
+from scriptorium.dataset import iterate_lines, iterate_rows
 from scriptorium.errors import InternalError
 from services.data.passage import Passage
+from services.data.write import make_row
 
 
-def check_written(folder: Path, splits: dict[str, list[Row]]) -> None:
+def check_written(folder: Path, splits: Mapping[str, Sequence[Passage]]) -> None:
     """Read everything back; raises InternalError where a file does not say what was meant."""
-    for name, rows in splits.items():
-        if not same(stream_rows(folder / f"{name}.jsonl"), rows):
-            raise InternalError(f"{name}.jsonl does not read back as it was written.")
+    for name, passages in splits.items():
+        same(f"{name}.jsonl", iterate_rows(folder / f"{name}.jsonl"), map(make_row, passages))
         alpaca = folder / "alpaca" / f"{name}.jsonl"
-        if alpaca.exists() and not same(read_outputs(alpaca), (row.passage for row in rows)):
-            raise InternalError(f"alpaca/{name}.jsonl does not read back as it was written.")
+        if alpaca.exists():
+            outputs = (passage.text for passage in passages)
+            same(f"alpaca/{name}.jsonl", (line["output"] for line in iterate_lines(alpaca)), outputs)
 
 
-def same(read: Iterable[object], meant: Iterable[object]) -> bool:
-    """Whether two series are equal; only two of their members are held at a time."""
-    return all(one == other for one, other in zip_longest(read, meant))
-
-
-def read_outputs(path: Path) -> Iterator[str]:
-    """The answers of Alpaca rows."""
-    with path.open(encoding="utf-8") as lines:
-        for line in lines:
-            yield json.loads(line)["output"]
+def same(name: str, found: Iterable[object], meant: Iterable[object]) -> None:
+    """Compare one by one; raises InternalError."""
+    if any(one != other for one, other in zip_longest(found, meant)):
+        raise InternalError(f"{name} does not read back as it was written.")
 
 
 def token_statistics(passages: Sequence[Passage]) -> TokenStatistics:

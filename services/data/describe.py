@@ -60,7 +60,7 @@ def describe_passages(
     # trust_env: a proxy of the host is for the world outside, not for an engine nearby
     with httpx.Client(base_url=endpoint.url, transport=wire, timeout=TIMEOUT, trust_env=False) as client:
         briefs = list(write_all(passages, endpoint, client, report))
-    asked = [replace(passage, prompt=brief or passage.prompt) for passage, brief in zip(passages, briefs, strict=True)]
+    asked = [replace(passage, asked=brief or passage.asked) for passage, brief in zip(passages, briefs, strict=True)]
     kept = [passage for passage, brief in zip(passages, briefs, strict=True) if not brief]
     message = f"keeps its extracted brief: {endpoint.model} quoted it or said nothing"
     return [*asked, *ready], [Finding(code="brief_extracted", place=passage.place, message=message) for passage in kept]

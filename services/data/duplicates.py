@@ -1,15 +1,20 @@
 """Passages that have much of their wording in common, found exactly: every run of eight words is looked up.
 
-Runs are hashed to 64 bits with numpy and sorted, so the work grows with the words of the text and not with pairs.
+Runs are hashed to 64 bits with numpy and sorted, so the work grows with the words of the text and not with pairs. They
+lie in files, each with a range of the hashes, of which one at a time is in memory.
 """
 
 from __future__ import annotations
 
 import re
+import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count, pairwise
+from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +22,7 @@ from numpy.typing import NDArray
 RUN = 8  # words; two novels hardly ever have eight in a row in common
 ALIKE = 0.2  # of the shorter one's runs; one word changed in eight leaves a third of them
 CROWD = 12  # passages with the same run: boilerplate; each is then compared with its neighbours only
-MOST = 4_000_000  # runs that are looked up; six novels of a thousand pages have as many
-LETTERS = 6  # of a word, with the space after it
+SHELF = 500_000  # runs, about, that are in memory at once
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd, from the golden ratio: the order of words counts
 
 WORD = re.compile(r"\w+")
@@ -36,17 +40,41 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Runs:
-    """Every run of eight words once per text: its hash and the text it is in, sorted by hash and text."""
+class Shelf:
+    """Runs whose hashes lie in one range: each hash and the text it is in, sorted by hash and text."""
 
     hashes: Hashes
     owners: Numbers
-    counts: Numbers
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Every run of eight words once per text, in files by ranges of their hashes, and how many each text has in each.
+
+    The files have no names: they are gone when they are closed.
+    """
+
+    files: Sequence[IO[bytes]]
+    sizes: Numbers  # texts by files
+
+    @property
+    def counts(self) -> Numbers:
+        """How many runs each text has."""
+        return np.asarray(self.sizes.sum(axis=1))
+
+    def shelves(self) -> Iterator[Shelf]:
+        """The runs, range by range."""
+        for file, sizes in zip(self.files, self.sizes.T, strict=True):
+            file.seek(0)
+            hashes = np.frombuffer(file.read(), np.uint64)
+            order = np.argsort(hashes, kind="stable")  # stable: owners stay in order among equals
+            yield Shelf(hashes[order], np.repeat(np.arange(len(sizes)), sizes)[order])
 
 
 def near_duplicates(texts: Sequence[str], alike: float = ALIKE) -> list[Pair]:
     """Every pair of texts that share at least `alike` of the shorter one's runs of words, in the order of the texts."""
-    return find_pairs(read_runs(texts), alike)
+    with read_runs(texts, sum(map(len, texts))) as runs:
+        return find_pairs(runs, alike)
 
 
 def cluster(pairs: Sequence[Pair], texts: int) -> list[int]:
@@ -65,20 +93,26 @@ def cluster(pairs: Sequence[Pair], texts: int) -> list[int]:
     return [root(index) for index in range(texts)]
 
 
-def read_runs(texts: Sequence[str]) -> Runs:
-    """The runs of texts; of a very long manuscript's those one in so many that there are about MOST."""
-    sparse = np.uint64(1 + sum(map(len, texts)) // (LETTERS * MOST))
+@contextmanager
+def read_runs(texts: Iterable[str], words: int, folder: Path | None = None) -> Iterator[Runs]:
+    """The runs of texts that have about so many words, in files of a folder while the context lasts."""
     numbers: defaultdict[str, int] = defaultdict(count().__next__)  # of words, as they come: the same in every process
-    parts = [hash_runs(text, numbers, sparse) for text in texts]
-    sizes = np.fromiter(map(len, parts), np.int64, len(parts))
-    hashes = np.concatenate([*parts, np.empty(0, np.uint64)])
-    del parts
-    order = np.argsort(hashes, kind="stable")  # stable: owners stay in order among equals
-    return Runs(hashes[order], np.repeat(np.arange(len(texts)), sizes)[order], sizes)
+    with ExitStack() as opened:
+        files = [opened.enter_context(tempfile.TemporaryFile(dir=folder)) for _ in range(1 + words // SHELF)]
+        edges = np.array([(number << 64) // len(files) for number in range(1, len(files))], np.uint64)
+        sizes = []
+        for text in texts:
+            hashes = hash_runs(text, numbers)
+            parts = np.split(hashes, np.searchsorted(hashes, edges))
+            for file, part in zip(files, parts, strict=True):
+                file.write(part.tobytes())
+            sizes.append([len(part) for part in parts])
+        del numbers
+        yield Runs(files, np.array(sizes, np.int64).reshape(-1, len(files)))
 
 
-def hash_runs(text: str, numbers: defaultdict[str, int], sparse: np.uint64) -> Hashes:
-    """The different hashes of a text's runs that `sparse` divides: chosen so, the same ones are left of every text."""
+def hash_runs(text: str, numbers: defaultdict[str, int]) -> Hashes:
+    """The different hashes of a text's runs, sorted."""
     found = WORD.findall(text.lower())
     words = mix(np.fromiter(map(numbers.__getitem__, found), np.uint64, len(found)))
     last = max(0, len(words) - RUN + 1)
@@ -86,7 +120,7 @@ def hash_runs(text: str, numbers: defaultdict[str, int], sparse: np.uint64) -> H
     for offset in range(RUN):
         hashes *= MULTIPLIER
         hashes += words[offset : offset + last]
-    return np.unique(hashes[hashes % sparse == 0] if sparse > 1 else hashes)
+    return np.unique(hashes)
 
 
 def mix(numbers: Hashes) -> Hashes:
@@ -99,16 +133,27 @@ def mix(numbers: Hashes) -> Hashes:
 
 def find_pairs(runs: Runs, alike: float = ALIKE) -> list[Pair]:
     """The pairs of texts that share at least `alike` of the shorter one's runs."""
-    texts = len(runs.counts)
-    first, second = meet(runs)
-    keys, shared = np.unique(first * texts + second, return_counts=True)
-    first, second = np.divmod(keys, texts) if texts else (keys, keys)
-    shares = shared / np.minimum(runs.counts[first], runs.counts[second])
+    counts = runs.counts
+    keys, shared = np.empty(0, np.int64), np.empty(0, np.int64)
+    for shelf in runs.shelves():
+        first, second = meet(shelf)
+        found, times = np.unique(first * len(counts) + second, return_counts=True)
+        keys, shared = add_up(np.concatenate([keys, found]), np.concatenate([shared, times]))
+    first, second = np.divmod(keys, len(counts)) if len(counts) else (keys, keys)
+    shares = shared / np.minimum(counts[first], counts[second])
     chosen = np.flatnonzero(shares >= alike)
     return [Pair(int(first[index]), int(second[index]), float(shares[index])) for index in chosen]
 
 
-def meet(runs: Runs) -> tuple[Numbers, Numbers]:
+def add_up(keys: Numbers, numbers: Numbers) -> tuple[Numbers, Numbers]:
+    """Each key once, in order, with the sum of its numbers."""
+    different, places = np.unique(keys, return_inverse=True)
+    sums = np.zeros(len(different), np.int64)
+    np.add.at(sums, places, numbers)
+    return different, sums
+
+
+def meet(runs: Shelf) -> tuple[Numbers, Numbers]:
     """Two texts for each run that both have, the earlier text first."""
     edges = np.flatnonzero(np.append(True, runs.hashes[1:] != runs.hashes[:-1])[: len(runs.hashes)])
     sizes = np.diff(np.append(edges, len(runs.hashes)))

@@ -6,9 +6,10 @@ What trains is the assistant's turn and the token that ends it, as Axolotl masks
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from pydantic import BaseModel
@@ -18,9 +19,13 @@ from scriptorium.dataset import EXAMPLES, Row
 from scriptorium.recipe import PromptKind
 from scriptorium.report import Report
 from scriptorium.spread import spread
+from services.data.passage import Passage
 
 SHOWN = 3
 SHORT = 60  # characters of a piece's beginning and end in the job's story
+
+
+Asked = TypeVar("Asked", bound=Passage | Row)
 
 
 class Piece(BaseModel):
@@ -40,21 +45,21 @@ class Example(BaseModel):
     pieces: list[Piece]
 
 
-def show_examples(rows: Sequence[Row], tokenizer: ChatTokenizer, folder: Path, report: Report) -> None:
-    """Write some rows as the model sees them to `folder`, and tell them in short."""
-    examples = [make_example(row, tokenizer) for row in choose_rows(rows)]
+def show_examples(rows: Iterable[Row], tokenizer: ChatTokenizer, folder: Path, report: Report) -> None:
+    """Write rows as the model sees them to `folder`, and tell them in short."""
+    examples = [make_example(row, tokenizer) for row in rows]
     body = [example.model_dump() for example in examples]
     (folder / EXAMPLES).write_text(json.dumps(body, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     for example in examples:
         report.message(f"[DATA] {describe(example)}")
 
 
-def choose_rows(rows: Sequence[Row]) -> list[Row]:
-    """A row of each kind of prompt, then others from all over the book, in its order."""
-    places = list(range(len(rows)))
-    chosen = {rows[place].kind: place for place in reversed(places)}.values()
+def choose_examples(passages: Sequence[Asked]) -> list[Asked]:
+    """One with each kind of prompt, then others from all over the book, in its order."""
+    places = list(range(len(passages)))
+    chosen = {passages[place].kind: place for place in reversed(places)}.values()
     wanted = [*chosen, *(place for place in spread(places, SHOWN) if place not in chosen)]
-    return [rows[place] for place in sorted(wanted[:SHOWN])]
+    return [passages[place] for place in sorted(wanted[:SHOWN])]
 
 
 def make_example(row: Row, tokenizer: ChatTokenizer) -> Example:

@@ -101,7 +101,7 @@ def clean(part: Part, *, opens: bool) -> Iterable[Chapter]:
     return clean_sections(part.sections) if part.sections else clean_book(part.text, opens=opens)
 
 
-def why_left_out(author: str, works: Sequence[Work], known: frozenset[str], filename: str) -> str:
+def why_left_out(author: str, works: Sequence[Work], known: frozenset[int], filename: str) -> str:
     """Why an author is no impostor; nothing where he is one."""
     if any(holds(work, known) for work in works):
         return "is the author of the manuscript: a work has paragraphs of it"
@@ -112,7 +112,7 @@ def why_left_out(author: str, works: Sequence[Work], known: frozenset[str], file
     return "" if count >= FEWEST else f"has {count:,} words; {FEWEST:,} are needed"
 
 
-def holds(work: Work, known: frozenset[str]) -> bool:
+def holds(work: Work, known: frozenset[int]) -> bool:
     """Whether a work has paragraphs that are known; all of them where it has very few."""
     own = long_paragraphs(work)
     return bool(own) and len(own & known) >= min(SHARED, len(own))

@@ -68,12 +68,17 @@ def compare_splits(splits: Splits, runs: Runs, passages: Sequence[Passage]) -> t
     side = {passage.place: name == "train" for name, held in splits.items() for passage in held}
     trains = np.array([side.get(passage.place) is True for passage in passages], bool)
     held = np.array([side.get(passage.place) is False for passage in passages], bool)
-    new = np.append(True, runs.hashes[1:] != runs.hashes[:-1])[: len(runs.hashes)]
-    groups = np.cumsum(new) - 1  # of equal runs
-    trained = np.bincount(groups, trains[runs.owners]) > 0
-    outside = held[runs.owners]
-    both = outside & trained[groups]
-    taken = np.bincount(runs.owners[both], minlength=len(passages))
+    taken = np.zeros(len(passages), np.int64)
+    different = shared = 0
+    for shelf in runs.shelves():
+        new = np.append(True, shelf.hashes[1:] != shelf.hashes[:-1])[: len(shelf.hashes)]
+        groups = np.cumsum(new) - 1  # of equal runs
+        trained = np.bincount(groups, trains[shelf.owners]) > 0
+        outside = held[shelf.owners]
+        both = outside & trained[groups]
+        taken += np.bincount(shelf.owners[both], minlength=len(passages))
+        different += len(np.unique(groups[outside]))
+        shared += len(np.unique(groups[both]))
     findings = [
         Finding(
             code="text_leaked",
@@ -83,8 +88,7 @@ def compare_splits(splits: Splits, runs: Runs, passages: Sequence[Passage]) -> t
         for passage, part, own in zip(passages, taken, runs.counts, strict=True)
         if part > LEAKED * own
     ]
-    different = len(np.unique(groups[outside])), len(np.unique(groups[both]))
-    return Comparison(int(trains.sum()), int(held.sum()), *different), findings
+    return Comparison(int(trains.sum()), int(held.sum()), different, shared), findings
 
 
 def mend_leaks(splits: Splits, leaks: Sequence[Finding]) -> tuple[Splits, list[Finding]]:

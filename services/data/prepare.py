@@ -6,7 +6,7 @@ By hand: `scriptorium prepare`; in a job: services/data/tasks.py.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from services.data.chapters import Chapter, make_unique
 from services.data.clean import clean_book, clean_passage, clean_sections
 from services.data.describe import describe_passages
 from services.data.doubts import settle
-from services.data.examples import show_examples
+from services.data.examples import choose_examples, show_examples
 from services.data.gates import lengths
 from services.data.gates.examine import examine, refuse
 from services.data.gates.table import judge
@@ -32,35 +32,45 @@ from services.data.read import Manuscript, Part, read_manuscript
 from services.data.reference import collect_references
 from services.data.split import divide_passages
 from services.data.steps import Cleaning
-from services.data.write import write_dataset
+from services.data.texts import Keep, Texts
+from services.data.write import make_row, write_dataset
 
 SHOWN = 5  # findings of a kind that are told one by one
 
 
 @dataclass(frozen=True)
 class Cut:
-    """A manuscript in passages."""
+    """A manuscript in passages, and what is known of it."""
 
     passages: list[Passage]
     words: int
     chapters: int
     steps: list[CleaningStep]
+    curated: bool
+    findings: list[Finding]
 
 
 def prepare_manuscript(request: PrepareRequest, folder: Path, report: Report) -> PrepareResult:
-    """Write the dataset of a manuscript to `folder`; raises InvalidTrainingFile, FileTooLarge or TooFewExamples."""
-    manuscript = read_manuscript(request.manuscript, request.filename)
+    """Write the dataset of a manuscript to `folder`; raises InvalidTrainingFile, FileTooLarge or TooFewExamples.
+
+    Its texts lie in files of `folder` without names while it works: in memory is one stretch of them at a time.
+    """
+    with Texts(folder) as texts:
+        return prepare_texts(request, folder, texts, report)
+
+
+def prepare_texts(request: PrepareRequest, folder: Path, texts: Texts, report: Report) -> PrepareResult:
+    """The same, with a place for the texts."""
     tokenizer = chat_tokenizer(request.base)
-    cut = cut_manuscript(manuscript, request, tokenizer, report)
+    cut = cut_manuscript(request, tokenizer, texts.add, report)
     report.message(f"[DATA] Processing {len(cut.passages)} chunks -> JSONL")
-    passages, findings = choose_passages(cut.passages, request, manuscript.curated, tokenizer)
+    passages, findings = choose_passages(cut.passages, request, cut.curated, tokenizer)
     if request.brief_writer:
         passages, extracted = describe_passages(passages, request.brief_writer, report)
         findings += extracted
-    divided = divide_passages(passages, request.split, request.seed)
+    divided = divide_passages(passages, request.split, request.seed, folder)
     splits = divided.splits
     everything = [passage for name in SPLITS for passage in splits[name]]
-    lengths.check_count(len(splits["train"]))
     splits["train"] = ask_training(splits["train"], request.prompt, request.mix, request.seed, request.sequence_len)
     splits[REFERENCE], left_out = collect_references(request, each_paragraph(passages), tokenizer, report)
     left_out += write_impostors(request, each_paragraph(passages), folder, report)
@@ -68,75 +78,94 @@ def prepare_manuscript(request: PrepareRequest, folder: Path, report: Report) ->
         passages,
         divided.near_duplicates,
         request.chunking,
-        curated=manuscript.curated,
+        curated=cut.curated,
         place=request.filename,
         report=report,
     )
-    findings = judge([*manuscript.findings, *findings, *divided.findings, *left_out, *seen], len(passages))
-    refuse(findings)
+    findings = judge([*cut.findings, *findings, *divided.findings, *left_out, *seen], len(passages))
+    refuse(findings, len(splits["train"]))
     settle(findings, len(passages), report)
+    splits = {name: held for name, held in splits.items() if held}
     result = PrepareResult(
         words=cut.words,
         chapters=cut.chapters,
-        splits={
-            name: check.token_statistics(chosen) for name, chosen in {"all": everything, **splits}.items() if chosen
-        },
+        splits={name: check.token_statistics(held) for name, held in {"all": everything, **splits}.items()},
         steps=cut.steps,
         findings=findings,
     )
-    rows = write_dataset(folder, {name: held for name, held in splits.items() if held}, result)
-    check.check_written(folder, rows)
+    write_dataset(folder, splits, result)
+    check.check_written(folder, splits)
     tell_result(result, report)
     report.message(f"[DATA] Leak check: {divided.comparison}")
-    show_examples(rows["train"], tokenizer, folder, report)
+    show_examples(map(make_row, choose_examples(splits["train"])), tokenizer, folder, report)
     write_page(folder, request, result, order=passages, splits=splits, leaks=str(divided.comparison))
     return result
 
 
-def cut_manuscript(manuscript: Manuscript, request: PrepareRequest, tokenizer: ChatTokenizer, report: Report) -> Cut:
+def cut_manuscript(request: PrepareRequest, tokenizer: ChatTokenizer, keep: Keep, report: Report) -> Cut:
     """Passages in reading order; a curated file is one passage and one chapter. Raises InvalidTrainingFile."""
+    manuscript = read_manuscript(request.manuscript, request.filename, keep)
     cleaning = Cleaning()
-    chapters = gather_chapters(manuscript, cleaning, report)
+    sizes: list[int] = []
+    chapters = note_sizes(gather_chapters(manuscript, cleaning, report), sizes)
     if manuscript.curated:
-        passages = take_whole(list(chapters), tokenizer)
+        passages = take_whole(chapters, tokenizer, keep)
     else:
-        passages = [each for found in cut_chapters(chapters, request.chunking, tokenizer) for each in found]
-    rows = take_rows(manuscript.examples, tokenizer)
-    count = len({passage.chapter for passage in passages}) + len({row.chapter for row in rows})
-    return Cut([*passages, *rows], sum(passage.words for passage in (*passages, *rows)), count, cleaning.steps())
+        passages = []
+        for found in cut_chapters(chapters, request.chunking, tokenizer, keep):
+            report.check()
+            passages += found
+    rows = take_rows(manuscript.examples, tokenizer, keep)
+    return Cut(
+        passages=[*passages, *rows],
+        words=sum(sizes) + sum(row.words for row in rows),
+        chapters=len(sizes) + len({row.chapter for row in rows}),
+        steps=cleaning.steps(),
+        curated=manuscript.curated,
+        findings=manuscript.findings,
+    )
+
+
+def note_sizes(chapters: Iterable[Chapter], sizes: list[int]) -> Iterator[Chapter]:
+    """The chapters as they come, and the words of each put down in `sizes`."""
+    for chapter in chapters:
+        sizes.append(chapter.words)
+        yield chapter
 
 
 def gather_chapters(manuscript: Manuscript, cleaning: Cleaning, report: Report) -> Iterator[Chapter]:
-    """The chapters of every part, titled apart; raises InvalidTrainingFile where a part has no text.
+    """The chapters of every part as they are cleaned, titled apart.
 
-    The manuscript gives its parts away, so that a long text is not held twice.
+    Raises InvalidTrainingFile after the last one where a part had no text.
     """
-    return make_unique(clean_parts(manuscript, cleaning, report))
+    problems: list[Problem] = []
+    yield from make_unique(clean_parts(manuscript, cleaning, problems, report))
+    if problems:
+        raise InvalidTrainingFile(f"{len(problems)} text(s) are empty.", problems=problems)
 
 
-def clean_parts(manuscript: Manuscript, cleaning: Cleaning, report: Report) -> Iterator[Chapter]:
-    """The chapters of one part after the other."""
-    problems = []
+def clean_parts(
+    manuscript: Manuscript, cleaning: Cleaning, problems: list[Problem], report: Report
+) -> Iterator[Chapter]:
+    """The chapters of every part; adds to `problems` where one has no text."""
     several = not manuscript.curated and len({part.name for part in manuscript.parts}) > 1
-    while manuscript.parts:
-        part = manuscript.parts.pop(0)
+    for part in manuscript.parts:
         report.check()
         opens = cleaning.source != part.name
         cleaning.source = part.name
         found = clean_part(part, manuscript.curated, cleaning, opens=opens)
         if opens and not any(chapter.words for chapter in found):
             problems.append(Problem(part.name, "holds no text once headings and licence are left out"))
-        yield from (replace(each, title=f"{part.name}: {each.title}") if several else each for each in found)
-    if problems:
-        raise InvalidTrainingFile(f"{len(problems)} text(s) are empty.", problems=problems)
+        for chapter in found:
+            yield replace(chapter, title=f"{part.name}: {chapter.title}") if several else chapter
 
 
 def clean_part(part: Part, curated: bool, cleaning: Cleaning, *, opens: bool) -> list[Chapter]:
     """The chapters of a part, by the headings of its format where it has them; a curated one is its own chapter."""
     if curated:
         return [Chapter(part.name, [clean_passage(part.text, cleaning, part.line)])]
-    if part.sections:
-        return clean_sections(part.sections, cleaning)
+    if sections := part.sections:
+        return clean_sections(sections, cleaning)
     return clean_book(part.text, cleaning, part.line, opens=opens)
 
 

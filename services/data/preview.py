@@ -9,6 +9,7 @@ from scriptorium.report import Report
 from services.data.prepare import gather_chapters
 from services.data.read import read_manuscript
 from services.data.steps import EXAMPLES, Cleaning
+from services.data.texts import Texts
 
 
 class ChapterFound(Contract):
@@ -30,12 +31,13 @@ class Preview(Contract):
 
 def preview_manuscript(path: Path, filename: str, report: Report, examples: int = EXAMPLES) -> Preview:
     """Clean a manuscript with so many examples of each step; raises what reading it raises. Writes nothing."""
-    manuscript = read_manuscript(path, filename)
-    words = sum(len(part.text.split()) for part in manuscript.parts)
     cleaning = Cleaning(examples)
-    chapters = [
-        ChapterFound(title=each.title, words=each.words) for each in gather_chapters(manuscript, cleaning, report)
-    ]
+    with Texts() as texts:
+        manuscript = read_manuscript(path, filename, texts.add)
+        chapters = [
+            ChapterFound(title=each.title, words=each.words) for each in gather_chapters(manuscript, cleaning, report)
+        ]
+        words = sum(len(part.text.split()) for part in manuscript.parts)
     return Preview(
         words_in=words,
         words_kept=sum(chapter.words for chapter in chapters),

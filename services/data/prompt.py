@@ -9,7 +9,6 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from scriptorium.dataset import CONTINUE
 from scriptorium.recipe import Mix, Prompt, PromptKind
 from services.data.passage import Passage
 
@@ -25,10 +24,10 @@ def ask_training(passages: Sequence[Passage], prompt: Prompt, mix: Mix, seed: in
     ready = [passage for passage in passages if passage.ready]
     passages = [passage for passage in passages if not passage.ready]
     weights: Mix = mix if prompt == "mixed" else {prompt: 1.0}
-    lengths = {passage.text: passage.tokens for passage in passages}
-    able = [lengths.get(passage.before, room) + passage.tokens + FRAME <= room for passage in passages]
+    lengths = {passage.whole: passage.tokens for passage in passages}
+    able = [lengths.get(passage.earlier, room) + passage.tokens + FRAME <= room for passage in passages]
     kinds = deal_kinds(able, weights, seed)
-    return [*(ask(passage, kind) for passage, kind in zip(passages, kinds, strict=True)), *ready]
+    return [*(replace(passage, kind=kind) for passage, kind in zip(passages, kinds, strict=True)), *ready]
 
 
 def deal_kinds(able: Sequence[bool], weights: Mix, seed: int) -> list[PromptKind]:
@@ -46,11 +45,3 @@ def deal_kinds(able: Sequence[bool], weights: Mix, seed: int) -> list[PromptKind
     for index in rest[: wanted["continue"]]:
         kinds[index] = "continue"
     return kinds
-
-
-def ask(passage: Passage, kind: PromptKind) -> Passage:
-    """A passage asked for in one way."""
-    if kind == "brief":
-        return passage
-    prompt = f"{CONTINUE}\n\n{passage.before}" if kind == "context" else CONTINUE
-    return replace(passage, prompt=prompt, kind=kind)

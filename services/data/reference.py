@@ -28,7 +28,7 @@ def collect_references(
 ) -> tuple[list[Passage], list[Finding]]:
     """Passages with briefs from the middle of other authors' books; `manuscript` is the author's paragraphs."""
     books = sorted(request.references.glob("*.txt")) if request.references else []
-    known = long_paragraphs(manuscript) if books else frozenset()
+    known = long_paragraphs(manuscript) if books else frozenset[int]()
     passages: list[Passage] = []
     findings: list[Finding] = []
     for path in books[:IN_ALL]:
@@ -41,7 +41,7 @@ def collect_references(
     return passages, findings
 
 
-def read_reference(path: Path, known: frozenset[str]) -> tuple[list[Chapter], list[Finding]]:
+def read_reference(path: Path, known: frozenset[int]) -> tuple[list[Chapter], list[Finding]]:
     """The chapters of another author's book; none, and why, where it is unreadable or the manuscript itself."""
     try:
         book = read_manuscript(path, path.name)
@@ -79,6 +79,6 @@ def take_middle(passages: list[Passage], share: int) -> list[Passage]:
     return passages[start : start + wanted]
 
 
-def long_paragraphs(paragraphs: Iterable[str]) -> frozenset[str]:
-    """Paragraphs long enough to tell a book by, without their white space."""
-    return frozenset("".join(paragraph.split()) for paragraph in paragraphs if paragraph.count(" ") >= LONG)
+def long_paragraphs(paragraphs: Iterable[str]) -> frozenset[int]:
+    """Hashes of the paragraphs long enough to tell a book by, without their white space."""
+    return frozenset(hash("".join(paragraph.split())) for paragraph in paragraphs if paragraph.count(" ") >= LONG)

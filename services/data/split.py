@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 
 from scriptorium.contracts import Finding
 from scriptorium.dataset import SPLITS
@@ -31,16 +32,19 @@ class Division:
     findings: list[Finding]
 
 
-def divide_passages(passages: Passages, split: Split, seed: int) -> Division:
-    """Passages by split, without near-duplicates across; every run of eight words is read once for all of this."""
+def divide_passages(passages: Passages, split: Split, seed: int, folder: Path | None = None) -> Division:
+    """Passages by split, without near-duplicates across; every run of eight words is read once for all of this.
+
+    The runs lie in files of a folder meanwhile.
+    """
     splits, uneven = split_passages(passages, split, seed)
-    runs = read_runs([passage.text for passage in passages])
-    pairs = find_pairs(runs, LEAKED)
-    splits, twins = part_twins(splits, pairs, passages)
-    comparison, leaked = compare_splits(splits, runs, passages)
-    if leaked:
-        splits, leaked = mend_leaks(splits, leaked)
-        comparison, _ = compare_splits(splits, runs, passages)
+    with read_runs((passage.text for passage in passages), count_words(passages), folder) as runs:
+        pairs = find_pairs(runs, LEAKED)
+        splits, twins = part_twins(splits, pairs, passages)
+        comparison, leaked = compare_splits(splits, runs, passages)
+        if leaked:
+            splits, leaked = mend_leaks(splits, leaked)
+            comparison, _ = compare_splits(splits, runs, passages)
     near = [pair for pair in pairs if pair.shared >= ALIKE]
     return Division(splits, comparison, near, [*uneven, *twins, *leaked])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scriptorium.contracts import PrepareResult
@@ -9,15 +10,13 @@ from scriptorium.dataset import CONTINUE, QUALITY, SPLITS, Row, write_lines, wri
 from services.data.passage import Passage, make_messages
 
 
-def write_dataset(folder: Path, splits: dict[str, list[Passage]], result: PrepareResult) -> dict[str, list[Row]]:
-    """Write every split, the Alpaca form of train, dev and test, and the result; the rows as they were meant."""
-    rows = {name: [make_row(passage) for passage in passages] for name, passages in splits.items()}
-    for name, lines in rows.items():
-        write_rows(folder / f"{name}.jsonl", lines)
+def write_dataset(folder: Path, splits: Mapping[str, Sequence[Passage]], result: PrepareResult) -> None:
+    """Write every split, the Alpaca form of train, dev and test, and the result."""
+    for name, passages in splits.items():
+        write_rows(folder / f"{name}.jsonl", map(make_row, passages))
         if name in SPLITS:
-            write_lines(folder / "alpaca" / f"{name}.jsonl", map(make_alpaca, splits[name]))
+            write_lines(folder / "alpaca" / f"{name}.jsonl", map(make_alpaca, passages))
     (folder / QUALITY).write_text(result.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    return rows
 
 
 def make_row(passage: Passage) -> Row:

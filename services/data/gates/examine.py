@@ -69,10 +69,14 @@ def examine(
     return findings
 
 
-def refuse(findings: Sequence[Finding]) -> None:
-    """Raise InvalidTrainingFile with every serious finding, if there is any."""
+def refuse(findings: Sequence[Finding], training: int) -> None:
+    """Raise InvalidTrainingFile with every serious finding, or TooFewExamples with these and the debatable ones."""
     serious = [finding for finding in findings if finding.severity is Severity.SERIOUS]
+    problems = [Problem(finding.place, f"{finding.message} ({finding.code})") for finding in serious]
+    if training < lengths.FEWEST_EXAMPLES:
+        debatable = [finding for finding in findings if finding.severity is Severity.DEBATABLE]
+        problems += [Problem(finding.place, f"{finding.message} ({finding.code})") for finding in debatable]
+        raise lengths.too_few(training, problems)
     if serious:
-        problems = [Problem(finding.place, f"{finding.message} ({finding.code})") for finding in serious]
         step = " ".join(dict.fromkeys(finding.next_step for finding in serious))
         raise InvalidTrainingFile(f"The text has {len(serious)} serious problem(s).", problems=problems, next_step=step)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from hashlib import blake2b
 
 from scriptorium.chat import ChatTokenizer
 from scriptorium.contracts import Finding
-from scriptorium.errors import TooFewExamples
+from scriptorium.errors import Problem, TooFewExamples
 from scriptorium.recipe import Chunking
 from services.data.gates.table import finding
 from services.data.passage import Passage, make_messages
@@ -32,15 +33,20 @@ def drop_repeated(passages: Sequence[Passage]) -> tuple[list[Passage], list[Find
 
     Rows that came ready may have the same answer to another prompt.
     """
-    first: dict[tuple[str, str], str] = {}
+    first: dict[bytes, str] = {}
     kept, findings = [], []
     for passage in passages:
-        earlier = first.setdefault((passage.prompt, " ".join(passage.text.split())), passage.place)
+        earlier = first.setdefault(digest(passage.prompt, " ".join(passage.text.split())), passage.place)
         if earlier == passage.place:
             kept.append(passage)
         else:
             findings.append(finding("passage_repeated", passage.place, f"is the same as {earlier}; left out"))
     return kept, findings
+
+
+def digest(prompt: str, text: str) -> bytes:
+    """What tells a prompt and its answer from all others, in few bytes."""
+    return blake2b(f"{prompt}\0{text}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def find_misfits(passages: Sequence[Passage], chunking: Chunking, curated: bool) -> Iterator[Finding]:
@@ -64,15 +70,14 @@ def drop_overlong(
 ) -> tuple[list[Passage], list[Finding]]:
     """Leave out rows that came ready with more than `room` tokens; ours are never made that long."""
     ready = [passage for passage in passages if passage.ready]
-    counts = tokenizer.count([tokenizer.render(make_messages(passage)) for passage in ready])
+    counts = tokenizer.count(tokenizer.render(make_messages(passage)) for passage in ready)
     sizes = {passage.place: size for passage, size in zip(ready, counts, strict=True) if size > room}
     return [passage for passage in passages if passage.place not in sizes], [
         finding("row_too_long", place, f"{size:,} tokens, over {room:,}; left out") for place, size in sizes.items()
     ]
 
 
-def check_count(training: int) -> None:
-    """Raise TooFewExamples where there are too few to train on."""
-    if training < FEWEST_EXAMPLES:
-        message = f"The manuscript gives {training} training example(s); at least {FEWEST_EXAMPLES} are needed."
-        raise TooFewExamples(message, param="training_file")
+def too_few(training: int, problems: Sequence[Problem]) -> TooFewExamples:
+    """The error where there are too few to train on, with what else is wrong."""
+    message = f"The manuscript gives {training} training example(s); at least {FEWEST_EXAMPLES} are needed."
+    return TooFewExamples(message, param="training_file", problems=problems)

@@ -22,7 +22,7 @@ class Reading:
 
     passage: Passage
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The text itself."""
         return self.passage.text
@@ -30,7 +30,7 @@ class Reading:
     @cached_property
     def lower(self) -> str:
         """The text in small letters."""
-        return self.passage.text.lower()
+        return self.text.lower()
 
     @cached_property
     def words(self) -> list[str]:
@@ -45,7 +45,7 @@ class Reading:
     @cached_property
     def lines(self) -> list[str]:
         """Lines with something on them; a paragraph of prose is one."""
-        return [line for line in self.passage.text.split("\n") if line.strip()]
+        return [line for line in self.text.split("\n") if line.strip()]
 
     @cached_property
     def sentences(self) -> list[str]:

@@ -21,6 +21,7 @@ from services.data.read.manuscript import Example, Manuscript, Part
 from services.data.read.markdown import read_markdown
 from services.data.read.rows import read_rows
 from services.data.read.text import read_text
+from services.data.texts import Keep, in_memory
 
 Reader = Callable[[Entry, list[Finding]], Iterator[Part | Example | Problem]]
 
@@ -47,17 +48,20 @@ ELSEWHERE = {
 CURATED = re.compile(r"^chunk_.*\.txt$", re.IGNORECASE)
 
 
-def read_manuscript(path: Path, filename: str) -> Manuscript:
-    """Read every text and row; raises InvalidTrainingFile with all problems at once, or FileTooLarge."""
+def read_manuscript(path: Path, filename: str, keep: Keep = in_memory) -> Manuscript:
+    """Read every text and row, one after the other, and let `keep` put each where there is room.
+
+    Raises InvalidTrainingFile with all problems at once, or FileTooLarge.
+    """
     budget = Budget(filename)
     try:
         with open_files(path, filename, budget) as entries:
-            return read_entries(entries, filename)
+            return read_entries(entries, filename, keep)
     except Unreadable as error:
         raise InvalidTrainingFile(f"{filename} {error}.", param="training_file") from None
 
 
-def read_entries(entries: Sequence[Entry], filename: str) -> Manuscript:
+def read_entries(entries: Sequence[Entry], filename: str, keep: Keep) -> Manuscript:
     """The manuscript that files make; curated passages are alone in one."""
     known = [entry for entry in entries if entry.suffix in READERS]
     if not known:
@@ -70,9 +74,9 @@ def read_entries(entries: Sequence[Entry], filename: str) -> Manuscript:
         for found in read_entry(entry, manuscript.findings):
             match found:
                 case Part():
-                    manuscript.parts.append(found)
+                    manuscript.parts.append(found.kept(keep))
                 case Example():
-                    manuscript.examples.append(found)
+                    manuscript.examples.append(found.kept(keep))
                 case Problem():
                     problems.append(found)
     if problems:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from scriptorium.chat import Message
 from scriptorium.contracts import Finding
+from services.data.texts import Held, Keep, read
 
 
 @dataclass(frozen=True)
@@ -25,9 +28,28 @@ class Part:
     """
 
     name: str
-    text: str
-    sections: tuple[Section, ...] = ()
+    whole: Held
+    outline: Held = ""  # the sections as JSON
     line: int = 1
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return read(self.whole)
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """What stands under each heading."""
+        return tuple(Section(*each) for each in json.loads(read(self.outline) or "[]"))
+
+    def kept(self, keep: Keep) -> Part:
+        """The same, its text kept elsewhere."""
+        return replace(self, whole=keep(read(self.whole)), outline=keep(read(self.outline)))
+
+
+def write_outline(sections: Sequence[Section]) -> str:
+    """Sections as JSON."""
+    return json.dumps([(each.heading, each.level, each.paragraphs) for each in sections], ensure_ascii=False)
 
 
 @dataclass(frozen=True)
@@ -36,7 +58,16 @@ class Example:
 
     place: str
     chapter: str
-    messages: tuple[Message, ...]
+    said: Held  # the messages as JSON
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """Every turn."""
+        return tuple(json.loads(read(self.said)))
+
+    def kept(self, keep: Keep) -> Example:
+        """The same, its messages kept elsewhere."""
+        return replace(self, said=keep(read(self.said)))
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def read_rows(entry: Entry, findings: list[Finding]) -> Iterator[Example | Probl
                 form = find_form(row)
                 forms[form] += 1
                 unused.update(row.keys() - set(FORMS[form]) - OPTIONAL)
-                yield Example(place, read_chapter(row) or entry.name, READERS[form](row))
+                yield Example(place, read_chapter(row) or entry.name, json.dumps(READERS[form](row)))
             except RowProblem as error:
                 problems += 1
                 if problems <= MOST_PROBLEMS:

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from scriptorium.contracts import Finding
-from services.data.read.manuscript import Part, Section
+from services.data.read.manuscript import Part, Section, write_outline
 
 FEWEST_SECTIONS = 2  # with text; the one heading of a text is its title
 PAGE = "\f"
@@ -45,7 +45,7 @@ class Structure:
         sections = self.sections()
         sections = sections if sum(bool(section.paragraphs) for section in sections) >= FEWEST_SECTIONS else ()
         text = "\n\n".join("\n\n".join([section.heading, *section.paragraphs]).strip() for section in sections)
-        return Part(self.name, text or self.plain(), sections)
+        return Part(self.name, text or self.plain(), write_outline(sections))
 
     def sections(self) -> tuple[Section, ...]:
         """Each heading and what follows it; what comes before the first one is a section, too."""

@@ -20,7 +20,7 @@ TEXT = "The old man went down to the river with his lamp and looked at the water
 
 
 def passage(number: int, text: str = TEXT) -> Passage:
-    return Passage(text, "I", f"I, passage {number}", len(text.split()), 30, prompt="its own")
+    return Passage(text, "I", f"I, passage {number}", len(text.split()), 30, asked="its own")
 
 
 def answering(say: Callable[[dict[str, object]], str]) -> httpx.MockTransport:
@@ -54,7 +54,7 @@ def test_what_quotes_is_asked_for_again_and_then_left() -> None:
 
 
 def test_rows_that_came_ready_keep_their_prompts() -> None:
-    row = replace(passage(2), prompt="theirs", ready=True)
+    row = replace(passage(2), asked="theirs", ready=True)
     found, _ = describe_passages([row, passage(1)], ENDPOINT, SilentReport(), answering(lambda _: "A man walks."))
     assert [each.prompt.rpartition(". ")[2] for each in found] == ["A man walks.", "theirs"]
 

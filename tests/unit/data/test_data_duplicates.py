@@ -1,6 +1,7 @@
 import random
 from itertools import combinations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,13 +62,17 @@ def test_few_words_have_no_duplicates() -> None:
     assert near_duplicates([]) == near_duplicates(["", "a b"]) == near_duplicates(["one two"] * 2) == []
 
 
-def test_of_a_very_long_manuscript_a_sample_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("shelf", [300, 7_000, 10**9])
+def test_runs_on_several_shelves_give_the_same_pairs(shelf: int, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [write(seed, words=2000) for seed in range(10)]
     texts.append(" ".join([*texts[4].split()[:1000], *write(99, words=1000).split()]))
-    exact = read_runs(texts)
-    monkeypatch.setattr(duplicates, "MOST", len(exact.hashes) // 8)
-    some = read_runs(texts)
-    assert len(some.hashes) < len(exact.hashes) / 5
-    (pair,) = find_pairs(some)
-    assert (pair.first, pair.second) == (4, 10)
-    assert pair.shared == pytest.approx(0.5, abs=0.1)
+    whole = near_duplicates(texts)
+    monkeypatch.setattr(duplicates, "SHELF", shelf)
+    with read_runs(texts, 22_000) as runs:
+        assert len(runs.files) == 1 + 22_000 // shelf
+        hashes = [held.hashes for held in runs.shelves()]
+        assert runs.counts.sum() == sum(map(len, hashes))
+        assert find_pairs(runs) == whole
+    together = np.concatenate(hashes)
+    assert (together[1:] >= together[:-1]).all()
+    assert [(pair.first, pair.second) for pair in whole] == [(4, 10)]

@@ -9,7 +9,7 @@ from scriptorium.chat import ChatTokenizer
 from scriptorium.dataset import CONTINUE, EXAMPLES, Row
 from scriptorium.recipe import PromptKind
 from scriptorium.report import SilentReport
-from services.data.examples import choose_rows, describe, make_example, show_examples
+from services.data.examples import choose_examples, describe, make_example, show_examples
 
 PASSAGE = "The old man went down to the river — “alone,” as he said.\n\nNobody saw him. Ça va? 新しい朝が来た。"
 CHATML = (
@@ -66,7 +66,7 @@ def test_a_prompt_that_quotes_the_passage_does_not_train(tokenizer: ChatTokenize
 def test_one_of_each_kind_is_shown_and_told(tokenizer: ChatTokenizer, tmp_path: Path) -> None:
     kinds: list[PromptKind] = ["brief"] * 5 + ["continue"] + ["brief"] * 3 + ["context"]
     report = SilentReport()
-    show_examples([row(kind) for kind in kinds], tokenizer, tmp_path, report)
+    show_examples(choose_examples([row(kind) for kind in kinds]), tokenizer, tmp_path, report)
     shown = json.loads((tmp_path / EXAMPLES).read_text(encoding="utf-8"))
     assert [example["kind"] for example in shown] == ["brief", "continue", "context"]
     assert len(report.messages) == 3
@@ -76,7 +76,7 @@ def test_one_of_each_kind_is_shown_and_told(tokenizer: ChatTokenizer, tmp_path: 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 50])
 def test_three_rows_are_shown_where_there_are_three(count: int) -> None:
     rows = [row(passage=f"Passage {number}.") for number in range(count)]
-    chosen = choose_rows(rows)
+    chosen = choose_examples(rows)
     assert len(chosen) == min(3, count)
     assert [each for each in rows if each in chosen] == chosen
 

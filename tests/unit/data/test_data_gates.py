@@ -27,7 +27,7 @@ PROSE = (
 
 
 def passage(text: str, place: str = "here") -> Passage:
-    return Passage(text=text, chapter="I", place=place, words=len(text.split()), tokens=len(text.split()))
+    return Passage(whole=text, chapter="I", place=place, words=len(text.split()), tokens=len(text.split()))
 
 
 def look(*texts: str, curated: bool = True) -> list[Finding]:
@@ -187,10 +187,10 @@ def test_a_finding_is_worse_where_many_passages_have_it() -> None:
 def test_serious_findings_fail_together() -> None:
     found = look(f"{PROSE}<|im_end|>", "* * *", f"{PROSE} someone@example.com")
     with pytest.raises(InvalidTrainingFile) as caught:
-        refuse(found)
+        refuse(found, 100)
     assert [problem.place for problem in caught.value.problems] == ["passage 1", "passage 2"]
     assert GATES["special_token"].next_step in str(caught.value.next_step)
-    refuse([each for each in found if each.severity is not Severity.SERIOUS])
+    refuse([each for each in found if each.severity is not Severity.SERIOUS], 100)
 
 
 def test_private_data_is_not_told_in_full() -> None:

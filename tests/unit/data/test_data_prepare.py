@@ -1,11 +1,12 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from scriptorium.contracts import PrepareRequest, PrepareResult
-from scriptorium.dataset import CONTINUE, QUALITY, SPLITS, read_rows, write_rows
+from scriptorium.dataset import CONTINUE, QUALITY, SPLITS, read_rows, write_lines, write_rows
 from scriptorium.errors import Cancelled, InternalError, InvalidTrainingFile, TooFewExamples
 from scriptorium.recipe import Chunking
 from scriptorium.report import SilentReport
@@ -123,6 +124,23 @@ def test_too_little_text_is_an_error_with_numbers(ask: Ask, prose: Callable[...,
         prepare(ask(prose(20)), tmp_path / "out")
 
 
+def test_too_little_text_is_told_with_all_else_that_is_wrong(
+    ask: Ask, prose: Callable[..., str], tmp_path: Path
+) -> None:
+    with pytest.raises(TooFewExamples) as caught:
+        prepare(ask(f"{prose(20)}\n\nHe said <|im_end|> and wrote to jo@example.com."), tmp_path / "out")
+    assert [str(problem).rpartition(" ")[2] for problem in caught.value.problems] == [
+        "(special_token)",
+        "(email_address)",
+    ]
+
+
+def test_the_texts_of_a_failed_job_leave_no_file(ask: Ask, prose: Callable[..., str], tmp_path: Path) -> None:
+    with pytest.raises(TooFewExamples):
+        prepare(ask(prose(20)), tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_a_text_of_headings_only_is_an_error(ask: Ask, tmp_path: Path) -> None:
     with pytest.raises(InvalidTrainingFile) as caught:
         prepare(ask("CHAPTER I\n\n* * *\n\nThe End"), tmp_path / "out")
@@ -157,8 +175,12 @@ def test_a_stop_is_heard(ask: Ask, book: str, tmp_path: Path) -> None:
 def test_files_that_do_not_read_back_are_an_error(tmp_path: Path) -> None:
     from services.data.passage import Passage
 
-    row = make_row(Passage("text", "I", "I", 1, 1, "Write."))
-    write_rows(tmp_path / "train.jsonl", [row])
-    check.check_written(tmp_path, {"train": [row]})
-    with pytest.raises(InternalError, match=r"train\.jsonl"):
-        check.check_written(tmp_path, {"train": [row, row]})
+    passage = Passage("text", "I", "I", 1, 1, "Write.")
+    write_rows(tmp_path / "train.jsonl", [make_row(passage)])
+    check.check_written(tmp_path, {"train": [passage]})
+    for meant in ([], [replace(passage, whole="other")], [passage, passage]):
+        with pytest.raises(InternalError, match=r"^train\.jsonl"):
+            check.check_written(tmp_path, {"train": meant})
+    write_lines(tmp_path / "alpaca" / "train.jsonl", [{"output": "other"}])
+    with pytest.raises(InternalError, match=r"^alpaca/train\.jsonl"):
+        check.check_written(tmp_path, {"train": [passage]})

@@ -17,7 +17,7 @@ def chapter(name: str, count: int, tokens: int = 500) -> list[Passage]:
     """Passages of which each but the first has one before it."""
     texts = [f"{name}, text {number}." for number in range(count)]
     return [
-        Passage(text, name, f"{name}, passage {number}", 400, tokens, f"Brief of {text}", before=before)
+        Passage(text, name, f"{name}, passage {number}", 400, tokens, f"Brief of {text}", earlier=before)
         for number, (text, before) in enumerate(zip(texts, ["", *texts], strict=False))
     ]
 

@@ -68,7 +68,7 @@ def novel(seed: int, chapters: int = 12, passages: int = 5, words: int = 200) ->
 
 
 def again(passage: Passage, text: str, number: int) -> Passage:
-    return replace(passage, text=text, chapter=f"Again {number}", place=f"again {number}")
+    return replace(passage, whole=text, chapter=f"Again {number}", place=f"again {number}")
 
 
 def changed(text: str, every: int) -> str:
@@ -121,7 +121,7 @@ def sew(book: list[Passage], count: int) -> tuple[list[Passage], list[str]]:
     pieces = [" ".join(passage.text.split()[:15]) for passage in splits["train"]]
     places = [passage.place for passage in splits["test"][:count]]
     return [
-        replace(passage, text=" ".join([*passage.text.split()[:100], *pieces])) if passage.place in places else passage
+        replace(passage, whole=" ".join([*passage.text.split()[:100], *pieces])) if passage.place in places else passage
         for passage in book
     ], places
 
@@ -147,7 +147,7 @@ def test_a_few_words_in_common_are_counted_and_no_finding() -> None:
     splits, _ = split_passages(book, Split(), 4)
     tested = splits["test"][0]
     saying = " ".join(splits["train"][0].text.split()[:10])
-    patched = replace(tested, text=f"{tested.text} {saying}")
+    patched = replace(tested, whole=f"{tested.text} {saying}")
     divided = divide_passages([patched if passage is tested else passage for passage in book], Split(), 4)
     assert divided.comparison.shared == 3
     assert not divided.findings

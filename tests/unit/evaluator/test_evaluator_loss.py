@@ -17,7 +17,7 @@ def scored(base: float, tuned: float, tokens: int = 100) -> Scored:
 
 def test_only_the_passage_and_its_end_of_turn_count(tokenizer, row):
     span = locate(row(), tokenizer, 1024)
-    words = [tokenizer._tokenizer.convert_ids_to_tokens(token) for token in span.ids[span.start :]]
+    words = [tokenizer._tokenizer.id_to_token(token) for token in span.ids[span.start :]]
     assert words == ["It", "rained", "all", "night", "<|end|>"]
     assert not span.cut
 
