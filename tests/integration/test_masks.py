@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.demo_assets import BASE, demo_assets
 from scriptorium.chat import ChatTokenizer
 from scriptorium.contracts import TrainRequest
 from scriptorium.dataset import CONTINUE, Row, write_rows
@@ -16,13 +17,11 @@ from services.trainer.axolotl import make_config
 
 HERE = Path(__file__).parent
 PYTHON = Path(os.environ.get("SCRIPTORIUM_AXOLOTL_PYTHON", HERE.parents[1] / ".envs/axolotl/bin/python"))
-BASE = HERE.parents[1] / "build/demo/models/SmolLM2-135M-Instruct"
 
 pytestmark = [
     pytest.mark.environments,
     pytest.mark.slow,
     pytest.mark.skipif(not PYTHON.exists(), reason=f"the Axolotl environment is not there: {PYTHON}"),
-    pytest.mark.skipif(not BASE.exists(), reason=f"the demo's base model is not there: {BASE}"),
 ]
 
 PASSAGES = [
@@ -61,15 +60,16 @@ def rows() -> list[Row]:
 
 
 def test_what_is_shown_as_trained_is_what_axolotl_trains(tmp_path: Path) -> None:
+    base = demo_assets().models / BASE
     write_rows(tmp_path / "train.jsonl", rows())
-    request = TrainRequest(dataset=tmp_path, base=BASE, training=Training(adapter="lora"))
+    request = TrainRequest(dataset=tmp_path, base=base, training=Training(adapter="lora"))
     (tmp_path / "config.json").write_text(json.dumps(make_config(request, tmp_path, rows(), [], gpu=False)))
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "AXOLOTL_DO_NOT_TRACK": "1"}
     script = [str(PYTHON), str(HERE / "axolotl_masks.py"), str(tmp_path)]
     done = subprocess.run(script, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     masks = json.loads((tmp_path / "masks.json").read_text())
-    tokenizer = ChatTokenizer(BASE)
+    tokenizer = ChatTokenizer(base)
     for row, theirs in zip(rows(), masks, strict=True):
         ids, trained = tokenise(row, tokenizer)
         assert theirs["ids"] == ids

@@ -36,7 +36,7 @@ from services.merger import tensors
 
 root, number = Path(sys.argv[1]), int(sys.argv[2])
 volume = Volume(root)
-tensors.row_blocks.__defaults__ = (1 << 16,)  # many small blocks
+tensors.row_blocks.__defaults__ = (1 << 16, 1)  # many small blocks
 print("ready", flush=True)
 folder = volume.attempt("{JOB}", Phase.MERGE, number)
 hand_on(volume.earlier_attempts("{JOB}", Phase.MERGE, number), folder)
