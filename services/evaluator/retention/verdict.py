@@ -13,6 +13,7 @@ STRAYED = 10.0  # points by which adherence to the brief may fall
 ENOUGH = 2 * STRAYED / 100  # share that the base must name, so that the loss of half is more than that
 GENTLER = "Take an earlier checkpoint, or train with fewer steps or a lower learning rate."
 LARGER = "Nothing in the training has to change for this; a larger base model shows whether it keeps what it can do."
+ASK = "Have more of them asked: SCRIPTORIUM_EVALUATION_INSTRUCTIONS, 145 at least."
 BARELY = "The base hardly keeps to its briefs, so whether that was lost cannot be seen."
 MORE = "Ask more instructions, or take an earlier checkpoint and compare."
 ORDER = tuple(Verdict)
@@ -33,7 +34,8 @@ def judge_following(found: Following) -> Part:
         message = f"{bounds}. Something was lost, and {limit} is not ruled out."
         return Part(code="instructions_lost", verdict=Verdict.FAIL, message=message, next_step=GENTLER)
     if not found.visible:
-        return Part(code="instructions_unseen", verdict=Verdict.WARN, message=_unseen(found), next_step=LARGER)
+        step = ASK if found.needed is None else LARGER
+        return Part(code="instructions_unseen", verdict=Verdict.WARN, message=_unseen(found), next_step=step)
     if not kept:
         message = f"{bounds}. No loss was shown, but {limit} is not ruled out."
         return Part(code="instructions_unsure", verdict=Verdict.WARN, message=message, next_step=MORE)
@@ -61,7 +63,7 @@ def judge_adherence(found: Adherence) -> Part:
     )
     if found.points < -STRAYED:
         return Part(code="briefs_lost", verdict=Verdict.FAIL, message=message, next_step=GENTLER)
-    if found.low_points < 0 and found.base < ENOUGH:
+    if found.low_points <= 0 and found.base < ENOUGH:
         return Part(code="briefs_unseen", verdict=Verdict.WARN, message=f"{message} {BARELY}", next_step=LARGER)
     if found.low_points <= -STRAYED:
         return Part(code="briefs_unsure", verdict=Verdict.WARN, message=message, next_step=GENTLER)

@@ -35,6 +35,7 @@ def test_words_are_counted_whole_and_once():
         (0.5, 0.35, "briefs_lost"),
         (0.5, 0.42, "briefs_unsure"),
         (0.15, 0.08, "briefs_unseen"),
+        (0.0, 0.0, "briefs_unseen"),
     ],
 )
 def test_the_verdict(base, tuned, code):

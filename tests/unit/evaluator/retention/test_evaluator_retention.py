@@ -109,6 +109,7 @@ def test_few_instructions_show_nothing():
     part = judge_following(made(set(range(90)), set(range(90)), asked=100))
     assert (part.code, part.verdict) == ("instructions_unseen", Verdict.WARN)
     assert "100 instructions are too few" in part.message
+    assert "SCRIPTORIUM_EVALUATION_INSTRUCTIONS" in (part.next_step or "")
 
 
 def test_what_is_followed_by_accident_cannot_be_lost():
