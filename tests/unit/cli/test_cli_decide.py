@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from scriptorium.cli import main
+from scriptorium.cli import jobs, main
+from scriptorium.cli.app import api_url
 from scriptorium.cli.client import Client
 from scriptorium.settings import Settings
 
@@ -36,7 +37,7 @@ class FakeClient:
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> FakeClient:
     made = FakeClient([ASKED])
-    monkeypatch.setattr(main, "connect", lambda: made)
+    monkeypatch.setattr(jobs, "connect", lambda: made)
     return made
 
 
@@ -62,4 +63,4 @@ def test_a_job_that_asks_nothing_is_named(client: FakeClient) -> None:
 
 def test_without_a_local_stack_the_usual_address_is_tried(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setattr(Client, "answers", lambda self: self.url == "http://127.0.0.1:8421")
-    assert main.api_url(Settings(data_dir=tmp_path)) == "http://127.0.0.1:8421"
+    assert api_url(Settings(data_dir=tmp_path)) == "http://127.0.0.1:8421"

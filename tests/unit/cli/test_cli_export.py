@@ -11,7 +11,7 @@ import httpx
 import pytest
 from rich.console import Console
 
-from scriptorium.cli import main
+from scriptorium.cli import jobs
 from scriptorium.cli.client import Client
 from scriptorium.cli.follow import fetch_export, fetch_results
 from scriptorium.errors import Conflict, StoreUnavailable
@@ -119,7 +119,7 @@ def test_files_that_are_there_already_are_not_fetched_again(tmp_path: Path) -> N
 
 def test_a_folder_is_no_source_of_folders(tmp_path: Path) -> None:
     with pytest.raises(Conflict, match="is a folder already"):
-        main.export(str(tmp_path), "merged", tmp_path / "out")
+        jobs.export(str(tmp_path), "merged", tmp_path / "out")
     (tmp_path / "there.gguf").touch()
     with pytest.raises(Conflict, match="is there already"):
-        main.export(str(tmp_path), "gguf-f16", tmp_path / "there.gguf")
+        jobs.export(str(tmp_path), "gguf-f16", tmp_path / "there.gguf")

@@ -6,6 +6,7 @@ from typing import Any, BinaryIO
 import pytest
 from typer.testing import CliRunner
 
+from scriptorium.cli import jobs, phases
 from scriptorium.cli import main as command
 from scriptorium.settings import Settings
 
@@ -29,7 +30,7 @@ class FakeClient:
 
 def test_impostors_go_along_with_the_book(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     client = FakeClient()
-    monkeypatch.setattr(command, "connect", lambda: client)
+    monkeypatch.setattr(jobs, "connect", lambda: client)
     (tmp_path / "others" / "twain").mkdir(parents=True)
     (tmp_path / "others" / "twain" / "one.txt").write_text("It was.")
     (tmp_path / "book.txt").write_text("It was.")
@@ -40,7 +41,7 @@ def test_impostors_go_along_with_the_book(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 def test_the_folder_of_the_settings_is_filled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(command, "get_settings", lambda: Settings(data_dir=tmp_path, impostors_dir=None))
+    monkeypatch.setattr(phases, "get_settings", lambda: Settings(data_dir=tmp_path, impostors_dir=None))
     monkeypatch.setattr("deploy.local.impostors.install", lambda folder: {folder.name: 1})
     done = CliRunner().invoke(command.app, ["impostors", "install", "--json"])
     assert json.loads(done.stdout) == {"impostors": 1}

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from scriptorium.cli import main
+from scriptorium.cli import jobs, main
 from scriptorium.cli.client import Client
 
 SCORE = {"tuned": 5, "base": 1, "cannot_tell": 0, "summary": "The tuned model was chosen."}
@@ -30,7 +30,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tally: dict[str, Any], *options: str) -
         assert request.url.path == "/v1/x/jobs/ftjob-1/reading/tally"
         return httpx.Response(200, json=tally)
 
-    monkeypatch.setattr(main, "connect", lambda: Client("http://api.test", httpx.MockTransport(answer)))
+    monkeypatch.setattr(jobs, "connect", lambda: Client("http://api.test", httpx.MockTransport(answer)))
     return CliRunner().invoke(main.app, ["reading", "ftjob-1", *options], catch_exceptions=False).output
 
 
