@@ -9,6 +9,14 @@ FINEST = 1e-9  # a smaller spread is none: ticks have ten decimals
 
 
 @dataclass(frozen=True)
+class Tick:
+    """A mark on an axis: where, and the number beside it."""
+
+    at: float
+    label: str
+
+
+@dataclass(frozen=True)
 class Axis:
     """Values from `low` to `high`, drawn from `start` to `end` (picture units; `end` may be the smaller one)."""
 

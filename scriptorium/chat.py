@@ -15,7 +15,7 @@ from typing import Literal, NotRequired
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Tokenizer
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from scriptorium.errors import BaseModelUnusable
@@ -58,7 +58,11 @@ class ChatTokenizer:
 
     def count(self, texts: Iterable[str]) -> list[int]:
         """Tokens of each text, special tokens left out."""
-        return [len(found) for batch in batches(texts) for found in self._encode(batch)]
+        return [
+            len(found)
+            for batch in batches(texts)
+            for found in self._tokenizer.encode_batch_fast(batch, add_special_tokens=False)
+        ]
 
     def locate(self, texts: Iterable[str]) -> Iterator[tuple[str, Offsets]]:
         """Each text, as they come, with where its tokens begin and end in characters: an array of (tokens, 2)."""
@@ -85,8 +89,8 @@ class ChatTokenizer:
         found = self._tokenizer.encode(rendered, add_special_tokens=False)
         return list(found.ids), pairs(found.offsets)
 
-    def span(self, messages: Sequence[Message], longest: int) -> tuple[list[int], int]:
-        """Token ids of a chat up to the end of its last turn, at most `longest`, and where the last turn's text begins.
+    def span(self, messages: Sequence[Message]) -> tuple[list[int], int]:
+        """Token ids of a chat up to the end of its last turn, and where the last turn's text begins.
 
         A token across the border belongs to the last turn: it begins where the renderings with and without it part.
         """
@@ -95,7 +99,7 @@ class ChatTokenizer:
         ids = self.encode(head + end_of_turn or whole)
         asked = self.encode(self.render(messages[:-1], ask=True))
         start = next((at for at, (one, other) in enumerate(zip(asked, ids, strict=False)) if one != other), len(asked))
-        return ids[:longest], start
+        return ids, start
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of token ids, special tokens included."""
@@ -113,9 +117,6 @@ class ChatTokenizer:
         special = self._tokenizer.get_added_tokens_decoder()
         tail = self.encode(rendered.rpartition(probe)[2])
         return next((special[token].content for token in tail if token in special), self._named.get("eos_token", ""))
-
-    def _encode(self, texts: list[str]) -> list[Encoding]:
-        return self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
 
     @contextmanager
     def _template_errors(self) -> Iterator[None]:

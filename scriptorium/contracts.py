@@ -431,7 +431,7 @@ class EvaluateResult(Contract):
     others: LossDrop | None
     samples: int
     unseen_impostors: int = 0
-    retention: Literal["pass", "warn", "fail"] = "warn"
+    retention: Literal["pass", "warn", "fail"] | None = None
 
 
 Result = PrepareResult | TrainResult | MergeResult | ServeResult | EvaluateResult

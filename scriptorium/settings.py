@@ -12,6 +12,7 @@ from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -93,6 +94,15 @@ class Settings(BaseSettings):
         """Child processes have working directories of their own."""
         return path and path.expanduser().absolute()
 
+    @field_validator("brief_url", mode="after")
+    @classmethod
+    def reachable(cls, url: str) -> str:
+        """It is asked over HTTP."""
+        parts = urlsplit(url)
+        if url and not (parts.scheme in ("http", "https") and parts.hostname and parts.port != 0):
+            raise ValueError("must be an address such as http://127.0.0.1:8000")
+        return url
+
     @property
     def models(self) -> Path:
         """The folder of base models."""
@@ -128,7 +138,8 @@ class Settings(BaseSettings):
     @property
     def brief_server(self) -> str:
         """Where briefs are written, without /v1."""
-        return self.brief_url or self.api_url or f"http://{self.api_host}:{self.api_port}"
+        found = self.brief_url or self.api_url or f"http://{self.api_host}:{self.api_port}"
+        return found.rstrip("/").removesuffix("/v1")
 
     @property
     def broker_url(self) -> str:

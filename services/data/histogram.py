@@ -5,20 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scriptorium.axis import Axis
+from scriptorium.axis import Axis, Tick
 
 WIDTH, HEIGHT = 720, 270
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 30, 50
 BARS = 36  # about
 AIR = 1.5  # picture units between two bars
-
-
-@dataclass(frozen=True)
-class Tick:
-    """A mark on an axis: where, and the number beside it."""
-
-    at: float
-    label: str
 
 
 @dataclass(frozen=True)

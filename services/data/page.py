@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from scriptorium import __version__
 from scriptorium.contracts import CleaningStep, Finding, PrepareRequest, PrepareResult, Severity
 from scriptorium.dataset import EXAMPLES, QUALITY_PAGE, SPLITS
+from scriptorium.pages import page_templates
 from services.data.chapter_map import draw_map
 from services.data.gates.table import GATES
 from services.data.histogram import draw_histogram
@@ -69,15 +68,8 @@ def render_page(
     """The whole page as HTML."""
     chunking = request.chunking
     lengths = [passage.length(chunking.unit) for name in SPLITS for passage in splits.get(name, ())]
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(number=_number, plain=_plain, spoken=_spoken, words=_count_words)
-    return environment.get_template("page.html.j2").render(
+    templates = page_templates(Path(__file__).parent, number=_number, plain=_plain, spoken=_spoken, words=_count_words)
+    return templates.get_template("page.html.j2").render(
         version=__version__,
         title=PurePosixPath(request.filename).stem,
         filename=request.filename,

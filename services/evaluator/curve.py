@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scriptorium.axis import Axis, axis_around
+from scriptorium.axis import Axis, Tick, axis_around
 from scriptorium.spread import spread
 from services.evaluator.metrics import Losses, Point
 
 WIDTH, HEIGHT = 720, 330
 LEFT, RIGHT, TOP, BOTTOM = 52, 100, 34, 50  # room for the numbers, the names of the lines and the axis titles
 MOST = 400  # points of a line: more than the picture has room for
-
-
-@dataclass(frozen=True)
-class Tick:
-    """A mark on an axis: where, and the number beside it."""
-
-    at: float
-    label: str
 
 
 @dataclass(frozen=True)

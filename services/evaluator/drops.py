@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scriptorium.axis import axis_around
+from scriptorium.axis import Tick, axis_around
 from scriptorium.contracts import LossDrop
-from services.evaluator.curve import Tick
 
 WIDTH, LEFT, RIGHT, ROW, TOP, BOTTOM = 720, 150, 90, 46, 8, 50
 

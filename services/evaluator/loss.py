@@ -17,13 +17,12 @@ from scriptorium.dataset import Row
 from scriptorium.errors import EvaluationFailed, Problem
 from scriptorium.report import Report
 from services.evaluator.engine import Engine
-from services.evaluator.watch import together
+from services.evaluator.watch import Progress, together
 
 LONGEST = 1024  # tokens: log-probabilities over a large vocabulary take memory next to the engine's own
 DRAWS = 2000
 TAILS = (2.5, 97.5)
 TOO_LONG = "Serve the models with a longer --max-model-len, or prepare the data with shorter briefs."
-STEP = 16  # passages between two lines of progress
 
 
 @dataclass(frozen=True)
@@ -47,15 +46,8 @@ class Scored(BaseModel):
 
 
 def locate(row: Row, tokenizer: ChatTokenizer, longest: int) -> Span:
-    """Render a row and find where its passage begins and ends; `longest` is in tokens.
-
-    A token across the border of brief and passage belongs to the passage: it starts where the two renderings part.
-    """
-    whole = tokenizer.render(row.messages)
-    head, end_of_turn, _ = whole.rpartition(tokenizer.end_of_turn)
-    ids = tokenizer.encode(head + end_of_turn or whole)
-    asked = tokenizer.encode(tokenizer.render(row.messages[:-1], ask=True))
-    start = next((at for at, (one, other) in enumerate(zip(asked, ids, strict=False)) if one != other), len(asked))
+    """Render a row and find where its passage begins; it is cut after `longest` tokens."""
+    ids, start = tokenizer.span(row.messages)
     return Span(ids[:longest], start, len(ids) > longest)
 
 
@@ -77,7 +69,7 @@ async def score_passages(
     rows: Sequence[Row], spans: Sequence[Span], pair: tuple[Engine, Engine], report: Report
 ) -> list[Scored]:
     """Score each row's passage under both models, one model after the other: two engines share the same cores."""
-    progress = _Progress(len(rows) * len(pair), report)
+    progress = Progress("losses of held-out passages measured", len(rows) * len(pair), report)
     base, tuned = [await together([_loss(engine, span, progress) for span in spans]) for engine in pair]
     return [
         Scored(
@@ -92,21 +84,7 @@ async def score_passages(
     ]
 
 
-class _Progress:
-    """Counts the passages that a model has read."""
-
-    def __init__(self, total: int, report: Report) -> None:
-        self.total = total
-        self.report = report
-        self.done = 0
-
-    def count(self) -> None:
-        self.done += 1
-        if self.done % STEP == 0 or self.done == self.total:
-            self.report.message(f"[VALIDATE] {self.done}/{self.total} losses of held-out passages measured")
-
-
-async def _loss(engine: Engine, span: Span, progress: _Progress) -> float:
+async def _loss(engine: Engine, span: Span, progress: Progress) -> float:
     """The summed loss of a passage under one model."""
     log_probabilities = await engine.log_probabilities(span.ids)
     progress.count()

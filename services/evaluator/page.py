@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from scriptorium.pages import page_templates
 from scriptorium.paragraphs import split_paragraphs
 from scriptorium.spread import spread
 from services.evaluator.curve import draw_curve
@@ -26,15 +25,10 @@ AIR = 40  # words that the author's passage may be longer on the page than the l
 
 def render_page(findings: Findings, pairs: Sequence[Pair]) -> str:
     """The whole page as HTML."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    templates = page_templates(
+        Path(__file__).parent, paragraphs=split_paragraphs, day=_day, words=_count_words, unbroken=_unbroken
     )
-    environment.filters.update(paragraphs=split_paragraphs, day=_day, words=_count_words, unbroken=_unbroken)
-    return environment.get_template("report.html.j2").render(
+    return templates.get_template("report.html.j2").render(
         findings=findings,
         pairs=[(pair, *_shorten(pair)) for pair in spread(pairs, SHOWN)],
         curve=draw_curve(findings.training),

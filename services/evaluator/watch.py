@@ -10,6 +10,7 @@ from scriptorium.report import Report
 
 Outcome = TypeVar("Outcome")
 
+STEP = 16  # answers between two lines of progress
 PERIOD = 0.5  # seconds between two looks at the report: a cancelled job should feel cancelled
 
 
@@ -38,3 +39,20 @@ async def together(works: list[Coroutine[Any, Any, Outcome]]) -> list[Outcome]:
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
     return [task.result() for task in tasks]
+
+
+class Progress:
+    """Counts what the models have done, tells every so many, and lets the report stop it."""
+
+    def __init__(self, what: str, total: int, report: Report) -> None:
+        self.what = what
+        self.total = total
+        self.report = report
+        self.done = 0
+
+    def count(self) -> None:
+        """One more is done; raises Stopped."""
+        self.done += 1
+        if self.done % STEP == 0 or self.done == self.total:
+            self.report.message(f"[VALIDATE] {self.done}/{self.total} {self.what}", done=self.done, total=self.total)
+        self.report.check()

@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import TypedDict
 
 from scriptorium.chat import chat_tokenizer
 from scriptorium.checkpoints import checkpoint_folder
@@ -26,16 +27,24 @@ LOOK = timedelta(seconds=0.3)
 REFERENCES = 4  # passages that are kept in full
 
 
+class Passage(TypedDict):
+    """Token ids, of which those from `start` on are the passage's own."""
+
+    ids: list[int]
+    start: int
+
+
 def measure_checkpoints(
     request: TrainRequest, folder: Path, dev: Sequence[Row], steps: Sequence[int], report: Report
 ) -> None:
     """Write what each checkpoint thinks of the dev rows; a failure is told, and no more. Raises what `check` raises."""
-    if not dev:
+    passages = locate_passages(request, dev) if dev else []
+    if not passages:
         return
     (folder / FOLDER).mkdir(exist_ok=True)
     order = folder / FOLDER / "order.json"
-    order.write_text(json.dumps(make_order(request, folder, dev, steps)), encoding="utf-8")
-    report.message(f"[TRAIN] Measuring {len(steps)} checkpoint(s) on {len(dev)} held-out passages")
+    order.write_text(json.dumps(make_order(request, folder, passages, steps)), encoding="utf-8")
+    report.message(f"[TRAIN] Measuring {len(steps)} checkpoint(s) on {len(passages)} held-out passages")
     environment = get_settings().axolotl_env
     line: list[str | Path] = [environment / "bin" / "python", "-m", "services.trainer.forward", order]
     child = Child(line, folder / LOG, variables(environment), folder)
@@ -43,14 +52,21 @@ def measure_checkpoints(
     order.unlink()
 
 
-def make_order(request: TrainRequest, folder: Path, dev: Sequence[Row], steps: Sequence[int]) -> dict[str, object]:
-    """What the child is told: paths, and the passages as token ids."""
-    tokenizer = chat_tokenizer(request.base)
-    spans = [tokenizer.span(row.messages, request.training.sequence_len) for row in dev]
+def locate_passages(request: TrainRequest, dev: Sequence[Row]) -> list[Passage]:
+    """The rows as token ids, as long as training takes them, but for those whose answer does not fit."""
+    tokenizer, longest = chat_tokenizer(request.base), request.training.sequence_len
+    spans = [tokenizer.span(row.messages) for row in dev]
+    return [{"ids": ids[:longest], "start": max(start, 1)} for ids, start in spans if start < min(len(ids), longest)]
+
+
+def make_order(
+    request: TrainRequest, folder: Path, passages: Sequence[Passage], steps: Sequence[int]
+) -> dict[str, object]:
+    """What the child is told: paths and passages."""
     return {
         "base": str(request.base),
         "adapters": {str(measured_path(folder, step)): str(checkpoint_folder(folder, step)) for step in steps},
-        "passages": [{"ids": ids, "start": max(start, 1)} for ids, start in spans if start < len(ids)],
+        "passages": list(passages),
         "references": REFERENCES,
         "quantised": str(folder / "quantised.safetensors"),
     }

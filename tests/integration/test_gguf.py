@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
+from in_axolotl import NEEDED, run_in_axolotl
 from safetensors.numpy import load_file
 
 from scriptorium.recipe import Export
 from scriptorium.report import SilentReport
 from services.merger.export import export_model
 
-HERE = Path(__file__).parent
-PYTHON = Path(os.environ.get("SCRIPTORIUM_AXOLOTL_PYTHON", HERE.parents[1] / ".envs/axolotl/bin/python"))
 FORMATS: dict[Export, tuple[float, float]] = {"gguf-f16": (0.001, 1.0), "gguf-q8_0": (0.03, 0.9)}
 
-pytestmark = [
-    pytest.mark.environments,
-    pytest.mark.skipif(not PYTHON.exists(), reason=f"the Axolotl environment is not there: {PYTHON}"),
-]
-
-
-def run(*arguments: Path) -> None:
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
-    line = [str(PYTHON), str(HERE / "gguf_reference.py"), *map(str, arguments)]
-    done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
+pytestmark = NEEDED
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model, its exports, and what each says."""
     root = tmp_path_factory.mktemp("gguf")
     model = root / "model"
-    run(model)
+    run_in_axolotl("gguf_reference.py", model)
     vocabulary = {"<|end|>": 0, **{f"w{number}": number for number in range(1, 64)}}
     before = {"type": "ByteLevel", "use_regex": True, "add_prefix_space": False, "trim_offsets": True}
     body = {"type": "BPE", "vocab": vocabulary, "merges": []}
@@ -45,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (model / "tokenizer_config.json").write_text(json.dumps({"eos_token": "<|end|>", "chat_template": "x"}))
     for export in FORMATS:
         export_model(model, export, root / f"{export}.gguf", SilentReport())
-    run(root, *(root / f"{export}.gguf" for export in FORMATS))
+    run_in_axolotl("gguf_reference.py", root, *(root / f"{export}.gguf" for export in FORMATS))
     return root
 
 

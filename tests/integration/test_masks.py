@@ -1,11 +1,10 @@
 """What we show as trained is what Axolotl trains, token for token, with the configuration that our trainer writes."""
 
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
+from in_axolotl import NEEDED, run_in_axolotl
 
 from deploy.local.demo_assets import BASE, demo_assets
 from scriptorium.chat import ChatTokenizer
@@ -15,14 +14,7 @@ from scriptorium.recipe import Training
 from services.data.examples import tokenise
 from services.trainer.axolotl import make_config
 
-HERE = Path(__file__).parent
-PYTHON = Path(os.environ.get("SCRIPTORIUM_AXOLOTL_PYTHON", HERE.parents[1] / ".envs/axolotl/bin/python"))
-
-pytestmark = [
-    pytest.mark.environments,
-    pytest.mark.slow,
-    pytest.mark.skipif(not PYTHON.exists(), reason=f"the Axolotl environment is not there: {PYTHON}"),
-]
+pytestmark = [*NEEDED, pytest.mark.slow]
 
 PASSAGES = [
     "The old man went down to the river.",
@@ -64,10 +56,7 @@ def test_what_is_shown_as_trained_is_what_axolotl_trains(tmp_path: Path) -> None
     write_rows(tmp_path / "train.jsonl", rows())
     request = TrainRequest(dataset=tmp_path, base=base, training=Training(adapter="lora"))
     (tmp_path / "config.json").write_text(json.dumps(make_config(request, tmp_path, rows(), [], gpu=False)))
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "AXOLOTL_DO_NOT_TRACK": "1"}
-    script = [str(PYTHON), str(HERE / "axolotl_masks.py"), str(tmp_path)]
-    done = subprocess.run(script, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
+    run_in_axolotl("axolotl_masks.py", tmp_path)
     masks = json.loads((tmp_path / "masks.json").read_text())
     tokenizer = ChatTokenizer(base)
     for row, theirs in zip(rows(), masks, strict=True):

@@ -10,14 +10,13 @@ into both, one on both is merged twice. There the merged model must say what PEF
 """
 
 import json
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 import pytest
+from in_axolotl import NEEDED, run_in_axolotl
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
@@ -26,8 +25,6 @@ from scriptorium.contracts import MergeRequest, MergeResult
 from scriptorium.report import SilentReport
 from services.merger.merge import merge_adapter
 
-HERE = Path(__file__).parent
-PYTHON = Path(os.environ.get("SCRIPTORIUM_AXOLOTL_PYTHON", HERE.parents[1] / ".envs/axolotl/bin/python"))
 TARGETS = {"plain": 14, "rslora": 14, "patterns": 14, "dora": 14, "saved": 14, "embeddings": 16, "embeddings_dora": 15,
            "resized": 14, "conv": 8, "conv_dora": 8, "tied_resized": 14, "tied_saved_together": 14,
            "tied_saved_apart": 14, "tied_saved_head": 14}  # fmt: skip
@@ -37,10 +34,7 @@ TYPES = ("bf16", "fp32", "exact")
 
 Tensors = dict[str, NDArray[Any]]
 
-pytestmark = [
-    pytest.mark.environments,
-    pytest.mark.skipif(not PYTHON.exists(), reason=f"the Axolotl environment is not there: {PYTHON}"),
-]
+pytestmark = NEEDED
 
 
 class Cases:
@@ -49,11 +43,11 @@ class Cases:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.results: dict[str, MergeResult] = {}
-        run(folder)
+        run_in_axolotl("peft_reference.py", folder)
         for kind in KINDS:
             for precision in TYPES:
                 self.results[f"{kind}-{precision}"] = merge(folder / f"{kind}-{precision}")
-        run(folder, *(str(folder / name / "ours") for name in self.results))
+        run_in_axolotl("peft_reference.py", folder, *(str(folder / name / "ours") for name in self.results))
 
     def tensors(self, case: str, part: str) -> Tensors:
         """The tensors of a case's "base", "merged" (by PEFT) or "ours"."""
@@ -64,14 +58,6 @@ class Cases:
         """What a model says: "logits" PEFT's before its merge, "ours.logits" our merged one in transformers."""
         found: NDArray[Any] = load_file(self.folder / case / f"{file}.safetensors")["logits"]
         return found
-
-
-def run(*arguments: object) -> None:
-    """Run the script in Axolotl's environment."""
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
-    script = [str(PYTHON), str(HERE / "peft_reference.py"), *map(str, arguments)]
-    done = subprocess.run(script, env=environment, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import ml_dtypes  # noqa: F401 - numpy learns of bf16
 import numpy as np
 import pytest
+from in_axolotl import NEEDED, run_in_axolotl
 from safetensors.numpy import load_file, save_file
 
 from scriptorium import manifest
@@ -18,24 +17,14 @@ from scriptorium.measured import Measured, OnBase, Passage, measured_path
 from scriptorium.report import SilentReport
 from services.merger.merge import merge_adapter
 
-HERE = Path(__file__).parent
-PROJECT = HERE.parents[1]
-PYTHON = Path(os.environ.get("SCRIPTORIUM_AXOLOTL_PYTHON", PROJECT / ".envs/axolotl/bin/python"))
-
-pytestmark = [
-    pytest.mark.environments,
-    pytest.mark.skipif(not PYTHON.exists(), reason=f"the Axolotl environment is not there: {PYTHON}"),
-]
+pytestmark = NEEDED
 
 
 @pytest.fixture(scope="module")
 def training(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A training whose base was 4-bit and whose adapter of one projection adds nothing, and what it should become."""
     root = tmp_path_factory.mktemp("nf4")
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(PROJECT)}
-    line = [str(PYTHON), str(HERE / "nf4_reference.py"), str(root)]
-    done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_in_axolotl("nf4_reference.py", root)
     folder = root / "checkpoints" / "checkpoint-1"
     folder.mkdir(parents=True)
     module = "base_model.model.model.layers.0.self_attn.q_proj"

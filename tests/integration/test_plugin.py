@@ -1,24 +1,16 @@
 """What our plugin measures inside Axolotl's environment; a whole training is run in tests/e2e."""
 
 import json
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from in_axolotl import NEEDED, run_in_axolotl
 
 from services.trainer.metrics import METRICS, read_metrics
 from services.trainer.progress import DEVICE
 
-HERE = Path(__file__).parent
-PYTHON = Path(os.environ.get("SCRIPTORIUM_AXOLOTL_PYTHON", HERE.parents[1] / ".envs/axolotl/bin/python"))
-
-pytestmark = [
-    pytest.mark.environments,
-    pytest.mark.slow,
-    pytest.mark.skipif(not PYTHON.exists(), reason=f"the Axolotl environment is not there: {PYTHON}"),
-]
+pytestmark = [*NEEDED, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +21,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def measured(folder: Path) -> dict[str, Any]:
     """What the script wrote."""
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(HERE.parents[1])}
-    environment |= {"AXOLOTL_DO_NOT_TRACK": "1"}
-    script = [str(PYTHON), str(HERE / "plugin_measures.py"), str(folder)]
-    done = subprocess.run(script, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
+    run_in_axolotl("plugin_measures.py", folder)
     answer: dict[str, Any] = json.loads((folder / "measured.json").read_text())
     return answer
 

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scriptorium.errors import ScriptoriumError
+from scriptorium.pages import page_templates
 from scriptorium.paragraphs import split_paragraphs
 from services.api.reading.answers import Answer, Choice
 from services.api.reading.picture import draw_scores
@@ -47,12 +46,12 @@ def show_error(error: ScriptoriumError) -> HTMLResponse:
 
 def render_section(tally: Tally, *, linked: bool) -> str:
     """The tally as a section of the report, with links where the page is served."""
-    return _environment().get_template("section.html.j2").render(tally=tally, drawn=draw_scores(tally), linked=linked)
+    return TEMPLATES.get_template("section.html.j2").render(tally=tally, drawn=draw_scores(tally), linked=linked)
 
 
 def _respond(template: str, status: int = 200, **values: object) -> HTMLResponse:
     nonce = secrets.token_urlsafe(16)
-    page = _environment().get_template(f"{template}.html.j2").render(nonce=nonce, **values)
+    page = TEMPLATES.get_template(f"{template}.html.j2").render(nonce=nonce, **values)
     policy = f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; form-action 'self'; {ALONE}"
     return HTMLResponse(page, status, protect(policy))
 
@@ -67,21 +66,11 @@ def protect(policy: str) -> dict[str, str]:
     }
 
 
-@cache
-def _environment() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters.update(paragraphs=split_paragraphs, unbroken=_unbroken)
-    return made
-
-
 def _unbroken(text: str) -> str:
     """The text with its signs tied to their numbers."""
     for loose, tied in ((" %", "\u00a0%"), ("p = ", "p\u00a0=\u00a0"), ("p < ", "p\u00a0<\u00a0")):
         text = text.replace(loose, tied)
     return text
+
+
+TEMPLATES = page_templates(Path(__file__).parent, paragraphs=split_paragraphs, unbroken=_unbroken)

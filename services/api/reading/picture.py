@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from scriptorium.axis import Axis
+from scriptorium.axis import Axis, Tick
 from services.api.reading.tally import Score
 
 WIDTH, LEFT, RIGHT, ROW, TOP, BOTTOM = 720, 150, 70, 46, 8, 50
@@ -32,10 +32,10 @@ class Bar:
 
 @dataclass(frozen=True)
 class Picture:
-    """Everything the template needs; `ticks` are places with their labels."""
+    """Everything the template needs."""
 
     bars: list[Bar]
-    ticks: list[tuple[float, str]]
+    ticks: list[Tick]
     chance: float
     bottom: int
     height: int
@@ -55,5 +55,5 @@ def draw_scores(found: Scored) -> Picture | None:
             y = TOP + ROW * (len(bars) + 0.5)
             bars.append(Bar(name, y, x.place(share), x.place(low), x.place(high), f"{share:.0f} %"))
     bottom = TOP + ROW * len(bars)
-    ticks = [(x.place(value), f"{value:g}") for value in x.ticks(4)]
+    ticks = [Tick(x.place(value), f"{value:g}") for value in x.ticks(4)]
     return Picture(bars, ticks, x.place(50), bottom, bottom + BOTTOM) if bars else None

@@ -5,30 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scriptorium.chat import Message
-from scriptorium.report import Report
 from services.evaluator.engine import Engine
 from services.evaluator.retention.instruction import Instruction
-from services.evaluator.watch import together
+from services.evaluator.watch import Progress, together
 
 MAX_TOKENS = 96  # an answer that follows needs some 60; a small model on a CPU writes all of them each time
-STEP = 32  # answers between two lines of progress
-
-
-class Progress:
-    """Counts what the models have done, and lets the report stop it."""
-
-    def __init__(self, what: str, total: int, report: Report) -> None:
-        self.what = what
-        self.total = total
-        self.report = report
-        self.done = 0
-
-    def count(self) -> None:
-        """One more is done; raises Stopped."""
-        self.done += 1
-        if self.done % STEP == 0 or self.done == self.total:
-            self.report.message(f"[VALIDATE] {self.done}/{self.total} {self.what}", done=self.done, total=self.total)
-        self.report.check()
 
 
 async def ask(engine: Engine, instructions: Sequence[Instruction], progress: Progress) -> list[str]:

@@ -7,12 +7,13 @@ import time
 from scriptorium.chat import ChatTokenizer
 from scriptorium.report import Report
 from services.evaluator.engine import Engine
-from services.evaluator.retention.asking import Progress, ask
+from services.evaluator.retention.asking import ask
 from services.evaluator.retention.following import compare_answers
 from services.evaluator.retention.instructions import write_instructions
 from services.evaluator.retention.reading import read_neutral_text
 from services.evaluator.retention.retention import Following, Retention
 from services.evaluator.retention.verdict import judge_following, judge_reading, worst
+from services.evaluator.watch import Progress
 
 ASKED = 192  # six of each kind: two minutes on two cores with a small model
 

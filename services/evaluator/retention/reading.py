@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from scriptorium.chat import ChatTokenizer
 from scriptorium.report import Report
 from services.evaluator.engine import Engine
-from services.evaluator.retention.asking import Progress
 from services.evaluator.retention.counting import paragraphs
 from services.evaluator.retention.retention import Perplexity
-from services.evaluator.watch import together
+from services.evaluator.watch import Progress, together
 
 TEXT = Path(__file__).with_name("neutral.txt")
 DRAWS = 2000

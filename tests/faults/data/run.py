@@ -7,7 +7,6 @@ they are set against the number of passages.
 
 from __future__ import annotations
 
-import json
 import random
 import re
 import sys
@@ -21,8 +20,6 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from tokenizers import Tokenizer, models, pre_tokenizers
-
 from deploy.local.demo_assets import CORPORA
 from deploy.local.environments import DEMO
 from scriptorium.contracts import Finding, PrepareRequest, Severity
@@ -33,6 +30,7 @@ from services.data import prepare
 from services.data.gates.examine import examine as gates
 from services.data.passage import Passage
 from tests.faults.data import manuscripts, passages
+from tests.word_model import write_word_model
 
 SEED = 7
 PLACES = 3  # of a fault in one manuscript
@@ -55,14 +53,7 @@ class Outcome:
 @cache
 def base() -> Path:
     """A model folder whose tokens are words: no fault has to do with tokens."""
-    folder = Path(tempfile.mkdtemp(prefix="faults-"))
-    tokenizer = Tokenizer(models.WordLevel({"<unk>": 0}, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer.save(str(folder / "tokenizer.json"))
-    template = "{% for m in messages %}{{ m['content'] }}{% endfor %}"
-    config = {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "<unk>", "chat_template": template}
-    (folder / "tokenizer_config.json").write_text(json.dumps(config))
-    return folder
+    return write_word_model(Path(tempfile.mkdtemp(prefix="faults-")))
 
 
 def novels(pattern: str) -> list[Path]:

@@ -21,7 +21,7 @@ def test_the_base_model_writes_briefs_through_the_api_unless_others_are_named() 
     asked = Data(briefs="model")
     assert brief_writer(Data(), "base", settings) is None
     assert brief_writer(asked, "base", settings) == Endpoint(url="http://127.0.0.1:9000", model="base")
-    named = Settings(brief_url="http://elsewhere", brief_model="scribe")
+    named = Settings(brief_url="http://elsewhere/v1/", brief_model="scribe")
     assert brief_writer(asked, "base", named) == Endpoint(url="http://elsewhere", model="scribe")
 
 

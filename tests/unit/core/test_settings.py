@@ -33,3 +33,11 @@ def test_durations_are_read_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_paths_are_absolute(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCRIPTORIUM_DATA_DIR", "here")
     assert get_settings().data_dir == Path.cwd() / "here"
+
+
+@pytest.mark.parametrize("url", ["engine:8000", "ftp://engine", "http://", "http://[", "http://engine:port"])
+def test_the_writer_of_briefs_has_an_address(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("SCRIPTORIUM_BRIEF_URL", url)
+    with pytest.raises(InvalidRequest) as caught:
+        get_settings()
+    assert [problem.place for problem in caught.value.problems] == ["SCRIPTORIUM_BRIEF_URL"]

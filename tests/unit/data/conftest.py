@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tokenizers import Tokenizer, models, pre_tokenizers
 
 from scriptorium.contracts import PrepareRequest
 from scriptorium.recipe import Chunking, Split
+from tests.word_model import write_word_model
 
 NOUNS = (
     "cabin ocean lion forest rope boat lamp river letter sword horse garden tower bridge candle window kitchen valley"
@@ -51,14 +50,7 @@ def book() -> str:
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a tokenizer whose tokens are words."""
-    folder = tmp_path_factory.mktemp("base")
-    tokenizer = Tokenizer(models.WordLevel({"<unk>": 0}, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer.save(str(folder / "tokenizer.json"))
-    template = "{% for m in messages %}{{ m['content'] }}{% endfor %}"
-    config = {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "<unk>", "chat_template": template}
-    (folder / "tokenizer_config.json").write_text(json.dumps(config))
-    return folder
+    return write_word_model(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture

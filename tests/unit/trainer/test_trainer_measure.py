@@ -41,17 +41,27 @@ def test_the_order_names_paths_and_passages_and_leaves_out_what_has_no_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spans = {"1": ([1, 2, 3], 2), "2": ([1, 2, 3], 3), "3": ([7, 8], 0)}
-    tokenizer = SimpleNamespace(span=lambda messages, longest: spans[messages[0]["content"]])
+    tokenizer = SimpleNamespace(span=lambda messages: spans[messages[0]["content"]])
     monkeypatch.setattr(measure, "chat_tokenizer", lambda folder: tokenizer)
     dev = [Row(messages=[{"role": "user", "content": name}], chapter="1") for name in spans]
     request = TrainRequest(dataset=tmp_path, base=tmp_path / "base", training=Training())
-    order = measure.make_order(request, tmp_path, dev, [3, 6])
+    passages = measure.locate_passages(request, dev)
+    order = measure.make_order(request, tmp_path, passages, [3, 6])
     assert order["passages"] == [{"ids": [1, 2, 3], "start": 2}, {"ids": [7, 8], "start": 1}]
     assert order["adapters"] == {
         str(tmp_path / "measured" / f"checkpoint-{step}.json"): str(tmp_path / "checkpoints" / f"checkpoint-{step}")
         for step in (3, 6)
     }
     json.dumps(order)
+
+
+def test_where_no_answer_fits_nothing_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "chat_tokenizer", lambda folder: SimpleNamespace(span=lambda _: ([1] * 200, 150)))
+    request = TrainRequest(dataset=tmp_path, base=tmp_path, training=Training(sequence_len=128))
+    report = SilentReport()
+    measure.measure_checkpoints(request, tmp_path, [Row(messages=[], chapter="1")], [3], report)
+    assert not report.messages
+    assert not (tmp_path / "measured").exists()
 
 
 def test_losses_are_told_and_a_failure_is_only_told(tmp_path: Path) -> None:

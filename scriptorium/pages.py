@@ -1,0 +1,22 @@
+"""Jinja for our HTML pages: everything is escaped, because books, models and readers are not trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+
+def page_templates(folder: Path, **filters: Callable[..., Any]) -> Environment:
+    """The templates of a folder, which may include each other; a name that nobody gave a value is an error."""
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(filters)
+    return environment
