@@ -6,7 +6,7 @@ By hand: `scriptorium prepare`; in a job: services/data/tasks.py.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -64,10 +64,7 @@ def prepare_texts(request: PrepareRequest, folder: Path, texts: Texts, report: R
     tokenizer = chat_tokenizer(request.base)
     cut = cut_manuscript(request, tokenizer, texts.add, report)
     report.message(f"[DATA] Processing {len(cut.passages)} chunks -> JSONL")
-    passages, findings = choose_passages(cut.passages, request, cut.curated, tokenizer)
-    if request.brief_writer:
-        passages, extracted = describe_passages(passages, request.brief_writer, report)
-        findings += extracted
+    passages, findings = choose_passages(cut.passages, request, cut.curated, tokenizer, report)
     divided = divide_passages(passages, request.split, request.seed, folder)
     splits = divided.splits
     everything = [passage for name in SPLITS for passage in splits[name]]
@@ -86,13 +83,7 @@ def prepare_texts(request: PrepareRequest, folder: Path, texts: Texts, report: R
     refuse(findings, len(splits["train"]))
     settle(findings, len(passages), report)
     splits = {name: held for name, held in splits.items() if held}
-    result = PrepareResult(
-        words=cut.words,
-        chapters=cut.chapters,
-        splits={name: check.token_statistics(held) for name, held in {"all": everything, **splits}.items()},
-        steps=cut.steps,
-        findings=findings,
-    )
+    result = summarise(cut, {"all": everything, **splits}, findings)
     write_dataset(folder, splits, result)
     check.check_written(folder, splits)
     tell_result(result, report)
@@ -100,6 +91,17 @@ def prepare_texts(request: PrepareRequest, folder: Path, texts: Texts, report: R
     show_examples(map(make_row, choose_examples(splits["train"])), tokenizer, folder, report)
     write_page(folder, request, result, order=passages, splits=splits, leaks=str(divided.comparison))
     return result
+
+
+def summarise(cut: Cut, splits: Mapping[str, Sequence[Passage]], findings: list[Finding]) -> PrepareResult:
+    """What there is to know of a dataset."""
+    return PrepareResult(
+        words=cut.words,
+        chapters=cut.chapters,
+        splits={name: check.token_statistics(held) for name, held in splits.items()},
+        steps=cut.steps,
+        findings=findings,
+    )
 
 
 def cut_manuscript(request: PrepareRequest, tokenizer: ChatTokenizer, keep: Keep, report: Report) -> Cut:
@@ -170,14 +172,15 @@ def clean_part(part: Part, curated: bool, cleaning: Cleaning, *, opens: bool) ->
 
 
 def choose_passages(
-    passages: Sequence[Passage], request: PrepareRequest, curated: bool, tokenizer: ChatTokenizer
+    passages: Sequence[Passage], request: PrepareRequest, curated: bool, tokenizer: ChatTokenizer, report: Report
 ) -> tuple[list[Passage], list[Finding]]:
     """The passages that are worth training on, with their briefs; a curated one is, whatever its length."""
     kept, tiny = (list(passages), []) if curated else lengths.drop_tiny(passages, request.chunking)
     kept, repeated = lengths.drop_repeated(kept)
     kept, overlong = lengths.drop_overlong(kept, tokenizer, request.sequence_len)
     kept, quoting = add_briefs(kept)
-    return kept, [*tiny, *repeated, *overlong, *quoting]
+    kept, extracted = describe_passages(kept, request.brief_writer, report) if request.brief_writer else (kept, [])
+    return kept, [*tiny, *repeated, *overlong, *quoting, *extracted]
 
 
 def tell_result(result: PrepareResult, report: Report) -> None:
