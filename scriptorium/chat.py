@@ -6,7 +6,9 @@ takes a second and 60 MB. A test compares the two.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from itertools import chain
@@ -62,10 +64,14 @@ class ChatTokenizer:
 
     def locate(self, texts: Iterable[str]) -> Iterator[tuple[str, Offsets]]:
         """Each text, as they come, with where its tokens begin and end in characters: an array of (tokens, 2)."""
-        for batch in batches(texts):
-            found = self._tokenizer.encode_batch(batch, add_special_tokens=False)
-            for text, encoding in zip(batch, found, strict=True):
-                yield text, pairs(encoding.offsets)
+        with ThreadPoolExecutor(max_workers=1) as ahead:
+            coming: deque[tuple[list[str], Future[list[Encoding]]]] = deque()
+            for batch in batches(texts):
+                coming.append((batch, ahead.submit(self._tokenizer.encode_batch, batch, add_special_tokens=False)))
+                if len(coming) > 1:  # one is encoded while the caller works with the one before
+                    yield from located(*coming.popleft())
+            if coming:
+                yield from located(*coming.popleft())
 
     def render(self, messages: Sequence[Message], *, ask: bool = False) -> str:
         """The text that the model sees; with `ask` it ends where the assistant is about to write."""
@@ -122,6 +128,12 @@ def read_tokenizer(path: Path, special: Iterable[str]) -> Tokenizer:
     tokenizer.no_padding()
     tokenizer.add_special_tokens([token for token in special if tokenizer.token_to_id(token) is None])
     return tokenizer
+
+
+def located(texts: Sequence[str], encoded: Future[list[Encoding]]) -> Iterator[tuple[str, Offsets]]:
+    """Each text with the places of its tokens."""
+    for text, encoding in zip(texts, encoded.result(), strict=True):
+        yield text, pairs(encoding.offsets)
 
 
 def pairs(offsets: Sequence[tuple[int, int]]) -> Offsets:
