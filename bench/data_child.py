@@ -1,6 +1,7 @@
 """What bench.data runs in processes of their own: `python -m bench.data_child TASK PATH ...`.
 
     prepare BOOKS DATASET   a folder of novels through the data service, as the recipe qlora has it
+    compile                 only imported, so that Python compiles what it has not yet
     encode DATASET          its passages through the bare tokenizer's encode_batch
     copy BOOKS FOLDER       the novels, and copies in which all but the most frequent words are exchanged
 
@@ -15,6 +16,7 @@ import re
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from bench.data import COPIES
@@ -53,6 +55,16 @@ def prepare(books: Path, dataset: Path) -> float:
     config = {**make_config(train, dataset, [], [], gpu=False), "plugins": None}
     (dataset / "config.json").write_text(json.dumps({key: value for key, value in config.items() if value is not None}))
     return seconds
+
+
+def load() -> float:
+    """Import all that preparing needs."""
+    started = time.perf_counter()
+    import scriptorium.template  # noqa: F401
+    import services.data.prepare
+    import services.trainer.axolotl  # noqa: F401
+
+    return time.perf_counter() - started
 
 
 def encode(dataset: Path) -> float:
@@ -104,7 +116,7 @@ def disguise(text: str, other: dict[str, str]) -> str:
     return WORD.sub(change, text)
 
 
-TASKS = {"prepare": prepare, "encode": encode, "copy": copy}
+TASKS: dict[str, Callable[..., float]] = {"prepare": prepare, "compile": load, "encode": encode, "copy": copy}
 
 if __name__ == "__main__":
     print(TASKS[sys.argv[1]](*map(Path, sys.argv[2:])))

@@ -120,7 +120,13 @@ def hash_runs(text: str, numbers: defaultdict[str, int]) -> Hashes:
     for offset in range(RUN):
         hashes *= MULTIPLIER
         hashes += words[offset : offset + last]
-    return np.unique(hashes)
+    hashes.sort()
+    return hashes[is_new(hashes)]
+
+
+def is_new(hashes: Hashes) -> NDArray[np.bool_]:
+    """Where in sorted hashes another one begins."""
+    return np.append(True, hashes[1:] != hashes[:-1])[: len(hashes)]
 
 
 def mix(numbers: Hashes) -> Hashes:
@@ -155,7 +161,7 @@ def add_up(keys: Numbers, numbers: Numbers) -> tuple[Numbers, Numbers]:
 
 def meet(runs: Shelf) -> tuple[Numbers, Numbers]:
     """Two texts for each run that both have, the earlier text first."""
-    edges = np.flatnonzero(np.append(True, runs.hashes[1:] != runs.hashes[:-1])[: len(runs.hashes)])
+    edges = np.flatnonzero(is_new(runs.hashes))
     sizes = np.diff(np.append(edges, len(runs.hashes)))
     first, second = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for size in np.unique(sizes[sizes > 1]):

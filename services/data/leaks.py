@@ -13,7 +13,7 @@ import numpy as np
 
 from scriptorium.contracts import Finding
 from scriptorium.dataset import SPLITS
-from services.data.duplicates import RUN, Pair, Runs
+from services.data.duplicates import RUN, Pair, Runs, is_new
 from services.data.passage import Passage
 
 LEAKED = (
@@ -71,14 +71,13 @@ def compare_splits(splits: Splits, runs: Runs, passages: Sequence[Passage]) -> t
     taken = np.zeros(len(passages), np.int64)
     different = shared = 0
     for shelf in runs.shelves():
-        new = np.append(True, shelf.hashes[1:] != shelf.hashes[:-1])[: len(shelf.hashes)]
-        groups = np.cumsum(new) - 1  # of equal runs
+        groups = np.cumsum(is_new(shelf.hashes)) - 1  # of equal runs
         trained = np.bincount(groups, trains[shelf.owners]) > 0
         outside = held[shelf.owners]
-        both = outside & trained[groups]
-        taken += np.bincount(shelf.owners[both], minlength=len(passages))
-        different += len(np.unique(groups[outside]))
-        shared += len(np.unique(groups[both]))
+        tested = np.bincount(groups, outside) > 0
+        taken += np.bincount(shelf.owners[outside & trained[groups]], minlength=len(passages))
+        different += int(tested.sum())
+        shared += int((tested & trained).sum())
     findings = [
         Finding(
             code="text_leaked",

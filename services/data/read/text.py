@@ -11,7 +11,7 @@ from services.data.read.files import Entry
 from services.data.read.manuscript import Part
 
 LONG = 4_000_000  # characters: the longest novels have three million, so a book is one piece
-TOO_LONG = 2 * LONG  # then a piece ends without a chapter
+TOO_LONG = LONG + LONG // 4  # then a piece ends without a chapter
 
 
 def read_text(entry: Entry, findings: list[Finding]) -> Iterator[Part]:

@@ -7,7 +7,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from scriptorium import chat
-from scriptorium.chat import ChatTokenizer, Message, batches
+from scriptorium.chat import ChatTokenizer, Message, batches, cut_long
 from scriptorium.errors import BaseModelUnusable
 
 CHATML = (
@@ -82,6 +82,20 @@ def test_tokens_are_located_in_texts_of_any_number_and_length(tmp_path: Path, mo
         text.split() for text in texts
     ]
     assert list(tokenizer.locate([])) == []
+
+
+def test_a_long_text_is_encoded_in_stretches_and_its_places_are_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = ChatTokenizer(write_tokenizer(tmp_path, CHATML, ["<|im_start|>", "<|im_end|>"], "<|im_end|>"))
+    text = "\n\n".join(["the lamp burned"] * 9 + ["a" * 40] + ["the lamp"] * 3)
+    (whole,) = tokenizer.locate([text])
+    monkeypatch.setattr(chat, "BATCH", 30)
+    assert cut_long("a" * 30) == [0, 30]
+    assert len(cut_long(text)) > 5
+    (cut,) = tokenizer.locate([text])
+    assert cut[1].tolist() == whole[1].tolist()
+    assert [text[start:end] for start, end in cut[1]] == text.split()
 
 
 def test_batches_are_filled_in_order_and_lazily(monkeypatch: pytest.MonkeyPatch) -> None:
