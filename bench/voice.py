@@ -14,9 +14,10 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from bench.voice_losses import measure_losses
 from bench.voice_texts import (
@@ -45,9 +46,16 @@ from services.evaluator.voice.material import Impostor, Losses, Material, Passag
 from services.evaluator.voice.prepared import prepare_texts
 from services.evaluator.voice.result import Voice
 from services.evaluator.voice.scored import score_prepared
-from services.evaluator.voice.transfer import Scores, Transfer, measure_other, measure_transfer
+from services.evaluator.voice.transfer import Scores, Transfer, measure_transfer
 from services.evaluator.voice.verdict import TARGET, ImpostorTransfer, judge_voice
-from services.evaluator.voice.voice import Learned, compare_voice, learn_voice, measure_voice
+from services.evaluator.voice.voice import (
+    ONE_THREAD,
+    Learned,
+    compare_voice,
+    learn_voice,
+    measure_impostors,
+    measure_voice,
+)
 
 TARGETS = ("burroughs", "cooper", "hawthorne", "twain")
 SHARES = (0.2, 0.4, 0.6, 0.8)
@@ -55,6 +63,7 @@ PROMPTS, TRAIN, TEXTS = 48, 100, 210  # chunks
 POOL = 96  # passages of a true 60, of which each simulated evaluation takes PROMPTS
 CALIBRATION = 48  # chunks of the base
 GENUINE_READ, CHEAT_READ = 16, 8  # passages that the base model reads for the coherence gate
+OWN = "own text"
 REJECTED = {"regurgitation", "loop", "salad", "babble", "quotes", "truncated"}
 
 
@@ -71,12 +80,18 @@ class Cast:
     unseen: list[Impostor]
 
 
-@dataclass(frozen=True)
-class Simulated:
-    """What came out of simulated evaluations of a true 60."""
+@dataclass
+class Found:
+    """T of every mixture by share; of a true 60, how often it was production, and how often the bound alone was above.
 
-    production: float
-    bound_alone: float
+    `caught` has an entry per cheat, `seconds` one per whole evaluation.
+    """
+
+    transfers: dict[float, list[float]] = field(default_factory=lambda: defaultdict(list))
+    production: list[bool] = field(default_factory=list)
+    bound_alone: list[bool] = field(default_factory=list)
+    caught: list[bool] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
 
 
 def main() -> None:
@@ -86,39 +101,37 @@ def main() -> None:
     parser.add_argument("--simulations", type=int, default=100, help="evaluations of a true 60, per division")
     options = parser.parse_args()
     demo_assets()
+    with threadpool_limits(ONE_THREAD):
+        measure(options.divisions, options.simulations)
+
+
+def measure(divisions: int, simulations: int) -> None:
+    """Every author in turn."""
     texts = {name: cut_chunks([read_author(patterns)]) for name, patterns in AUTHORS.items()}
     base = cut_chunks([shuffle_base(random.Random(1))])  # noqa: S311  # no secret
-    found: dict[float, list[float]] = defaultdict(list)
-    passes: list[Simulated] = []
-    caught: list[bool] = []
-    seconds = []
-    print(f"{'author':12}{'share':>7}{'T':>7}{'words':>7}{'chars':>7}{'gramm':>7}{'bound':>7}  best impostor")
+    found = Found()
     for name in TARGETS:
         cast = make_cast(name, texts, base)
         learned = learn_voice(make_material(cast, *divide(cast, 0)[:2]))
-        for number in range(options.divisions):
-            measure_division(cast, learned, number, found, passes, options.simulations)
-        caught += try_cheats(cast, learned, seconds)
-    conclude(found, passes, caught, seconds)
+        print(f"\n{name:12}{'share':>7}{'T':>7}{'words':>7}{'chars':>7}{'gramm':>7}{'bound':>7}  closest impostor")
+        for number in range(divisions):
+            measure_division(cast, learned, number, found, simulations)
+        try_cheats(cast, learned, found)
+    conclude(found)
 
 
-def conclude(
-    found: Mapping[float, Sequence[float]],
-    passes: Sequence[Simulated],
-    caught: Sequence[bool],
-    seconds: Sequence[float],
-) -> None:
+def conclude(found: Found) -> None:
     """The summary and the last line."""
-    errors = {share: float(np.mean(values)) - 100 * share for share, values in found.items() if share < 1}
-    print("\nmean deviation: " + ", ".join(f"{100 * share:.0f} %: {error:+.1f}" for share, error in errors.items()))
-    single = {share: float(np.std(values)) for share, values in found.items()}
-    print("its spread over evaluations: " + ", ".join(f"{100 * share:.0f} %: {sd:.1f}" for share, sd in single.items()))
-    rate, alone = (float(np.mean([getattr(one, which) for one in passes])) for which in ("production", "bound_alone"))
+    errors = {share: float(np.mean(values)) - 100 * share for share, values in found.transfers.items()}
+    spreads = {share: float(np.std(values)) for share, values in found.transfers.items()}
+    print("\nmean deviation of T: " + ", ".join(f"{share:.0%} {error:+.1f}" for share, error in errors.items()))
+    print("standard deviation: " + ", ".join(f"{share:.0%} {spread:.1f}" for share, spread in spreads.items()))
+    rate, alone = float(np.mean(found.production)), float(np.mean(found.bound_alone))
     print(f"a true 60 is called production in {rate:.1%}; its lower bound alone is above 60 in {alone:.1%}")
-    worst = max(map(abs, errors.values()))
+    worst = max(abs(error) for share, error in errors.items() if share < 1)
     print(
-        f"voice: linearity_error={worst:.1f} cheats_caught={sum(caught)}/{len(caught)} "
-        f"false_pass_rate={rate:.3f} score_s={min(seconds):.1f}"
+        f"voice: linearity_error={worst:.1f} cheats_caught={sum(found.caught)}/{len(found.caught)} "
+        f"false_pass_rate={rate:.3f} score_s={max(found.seconds):.1f}"
     )
 
 
@@ -161,14 +174,7 @@ def make_material(
     )
 
 
-def measure_division(
-    cast: Cast,
-    learned: Learned,
-    number: int,
-    found: dict[float, list[float]],
-    passes: list[Simulated],
-    simulations: int,
-) -> None:
+def measure_division(cast: Cast, learned: Learned, number: int, found: Found, simulations: int) -> None:
     """Mixtures from one division of the held-out text."""
     genuine, base, own, theirs = divide(cast, number)
     material = make_material(cast, genuine, base)
@@ -178,13 +184,13 @@ def measure_division(
         count = POOL if share == TARGET / 100 else PROMPTS
         mixed = [mix(*sentences, share, CHUNK, chance) for _ in range(count)]
         scores = score_mixed(material, learned, mixed)
-        impostors = measure_unseen(cast, learned, scores)
+        impostors = measure_impostors(cast.unseen, learned, scores, number)
         first = Scores(scores.genuine, scores.base, scores.tuned[:PROMPTS])
         transfer = measure_transfer(first, number)
-        found[share].append(transfer.raw.value)
+        found.transfers[share].append(transfer.raw.value)
         show(cast.name, share, transfer, impostors)
         if count == POOL:
-            passes.append(simulate(scores, impostors, simulations, number))
+            simulate(scores, impostors, simulations, number, found)
 
 
 def score_mixed(material: Material, learned: Learned, mixed: Sequence[str]) -> Scores:
@@ -194,53 +200,49 @@ def score_mixed(material: Material, learned: Learned, mixed: Sequence[str]) -> S
     return Scores(scored[0].genuine, scored[0].base, np.vstack([scores.tuned for scores in scored]))
 
 
-def measure_unseen(cast: Cast, learned: Learned, scores: Scores) -> list[ImpostorTransfer]:
-    """The unseen impostors."""
-    return [
-        ImpostorTransfer(
-            name=other.name,
-            alike=other.alike,
-            chunks=len(learned.unseen[other.name]),
-            transfer=measure_other(learned.scorer.score(learned.unseen[other.name]), scores, 0),
-        )
-        for other in cast.unseen
-    ]
-
-
-def simulate(scores: Scores, impostors: Sequence[ImpostorTransfer], count: int, seed: int) -> Simulated:
+def simulate(scores: Scores, impostors: Sequence[ImpostorTransfer], count: int, seed: int, found: Found) -> None:
     """Evaluations with other passages each time; the gates that mixtures cannot fail are taken as passed."""
     chance = np.random.default_rng(seed)
-    production = alone = 0
     for number in range(count):
         taken = chance.choice(len(scores.tuned), PROMPTS, replace=False)
         drawn = replace(scores, tuned=scores.tuned[taken])
         transfer = measure_transfer(drawn, number)
         gates = [check_measurable(drawn), check_caricature(transfer)]
-        production += judge_voice(transfer, impostors, gates).name == "production"
-        alone += transfer.folded.lower_bound > TARGET
-    return Simulated(production / count, alone / count)
+        found.production.append(judge_voice(transfer, impostors, gates).name == "production")
+        found.bound_alone.append(transfer.folded.lower_bound > TARGET)
 
 
-def try_cheats(cast: Cast, learned: Learned, seconds: list[float]) -> list[bool]:
+def try_cheats(cast: Cast, learned: Learned, found: Found) -> None:
     """Measure the author's own text and every cheat in full, gates and all."""
     genuine, base, own, _ = divide(cast, 0)
     material = make_material(cast, genuine, base)
     started = time.perf_counter()
     measure_voice(material, 0, SilentReport())
-    seconds.append(time.perf_counter() - started)
+    found.seconds.append(time.perf_counter() - started)
     cheats = make_cheats(cast, learned, base, own)
-    genuine_losses = read(spread(genuine, GENUINE_READ))
-    caught = []
+    written = {
+        name: [texts[place % len(texts)] for place in range(PROMPTS)] for name, texts in {OWN: own, **cheats}.items()
+    }
+    losses = read_losses(genuine, written)
     print(f"\n{cast.name:12}{'verdict':>16}{'T':>6}{'bound':>7}{'auc':>6}{'attr':>6}{'marks':>7}  failed gates")
-    for name, tuned in {"own text": own, **cheats}.items():
-        written = [tuned[place % len(tuned)] for place in range(PROMPTS)]
-        losses = Losses(genuine=genuine_losses, base=[], tuned=read(spread(written, CHEAT_READ)))
-        voice = compare_voice(replace(material, tuned=written, losses=losses), learned, 0, SilentReport())
+    for name, tuned in written.items():
+        changed = replace(material, tuned=tuned, losses=losses[name])
+        voice = compare_voice(changed, learned, 0, SilentReport())
         tell(name, voice)
-        if name != "own text":
-            caught.append(voice.verdict.name == "rejected" if name in REJECTED else voice.verdict.name != "production")
-    print()
-    return caught
+        if name != OWN:
+            verdict = voice.verdict.name
+            found.caught.append(verdict == "rejected" if name in REJECTED else verdict != "production")
+
+
+def read_losses(genuine: Sequence[str], written: Mapping[str, Sequence[str]]) -> dict[str, Losses]:
+    """The base model reads some of the genuine passages and of each that was written, all in one go."""
+    known = spread(genuine, GENUINE_READ)
+    chosen = [text for texts in written.values() for text in spread(texts, CHEAT_READ)]
+    python, kept = ENVS / "axolotl" / "bin" / "python", PROJECT / "build" / "voice-losses.json"
+    found = measure_losses([*known, *chosen], python, DEMO / "models" / BASE, kept)
+    own, rest = found[: len(known)], found[len(known) :]
+    parts = [rest[start : start + CHEAT_READ] for start in range(0, len(rest), CHEAT_READ)]
+    return {name: Losses(genuine=own, base=[], tuned=part) for name, part in zip(written, parts, strict=True)}
 
 
 def make_cheats(cast: Cast, learned: Learned, base: Sequence[str], own: Sequence[str]) -> dict[str, list[str]]:
@@ -262,12 +264,6 @@ def make_cheats(cast: Cast, learned: Learned, base: Sequence[str], own: Sequence
         "truncated": [cut_to(text, SHORT) for text in own],
         "caricature": [mix(strongest, strongest, 1.0, CHUNK, chance) for _ in range(PROMPTS)],
     }
-
-
-def read(texts: Sequence[str]) -> list[float]:
-    """The base model's loss on each."""
-    python = ENVS / "axolotl" / "bin" / "python"
-    return measure_losses(texts, python, DEMO / "models" / BASE, PROJECT / "build" / "voice-losses.json")
 
 
 def show(name: str, share: float, transfer: Transfer, impostors: Sequence[ImpostorTransfer]) -> None:

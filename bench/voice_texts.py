@@ -10,6 +10,7 @@ import random
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from deploy.local.demo_assets import CORPORA
@@ -96,7 +97,7 @@ def learn_pairs(train: Sequence[str]) -> Mapping[str, list[str]]:
     """What follows each word or sign."""
     tokens = TOKEN.findall(" ".join(train))
     pairs: dict[str, list[str]] = defaultdict(list)
-    for one, other in zip(tokens, tokens[1:], strict=False):
+    for one, other in pairwise(tokens):
         pairs[one].append(other)
     return pairs
 

@@ -54,9 +54,9 @@ class Separation(Frozen):
 
 
 class Attribution(Frozen):
-    """The share of passages that a classifier over all authors gives to this one: genuine, base's, tuned model's."""
+    """The share of passages that a classifier over all hands, the base among them, gives to the author."""
 
-    authors: int
+    hands: int
     genuine: float
     base: float
     tuned: float

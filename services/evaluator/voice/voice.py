@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from scriptorium.report import Report
 from scriptorium.spread import spread
@@ -45,7 +46,8 @@ from services.evaluator.voice.verdict import ImpostorTransfer, judge_voice
 AUTHOR_CHUNKS = 160  # more of the author's text makes it slower and no better
 SEEN_CHUNKS = 40
 UNSEEN_CHUNKS = 24
-AUTHOR = "the author"
+AUTHOR, BASE = "the author", "the base"
+ONE_THREAD = 1  # the matrices are small: more threads wait for each other, twenty times as long on a busy machine
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,11 @@ def measure_voice(material: Material, seed: int, report: Report) -> Voice:
 
 def learn_voice(material: Material) -> Learned:
     """Learn scores and markers; uses neither the held-out text nor what was written from its briefs."""
+    with threadpool_limits(ONE_THREAD):
+        return _learn(material)
+
+
+def _learn(material: Material) -> Learned:
     classes = Classes(
         spread(cut_chunks(material.author_train), AUTHOR_CHUNKS),
         cut_chunks(material.base_calibration),
@@ -81,12 +88,17 @@ def learn_voice(material: Material) -> Learned:
 
 def compare_voice(material: Material, learned: Learned, seed: int, report: Report) -> Voice:
     """Measure what the models wrote with what was learned."""
+    with threadpool_limits(ONE_THREAD):
+        return _compare(material, learned, seed, report)
+
+
+def _compare(material: Material, learned: Learned, seed: int, report: Report) -> Voice:
     prepared = prepare_texts(material)
     report.check()
     scores = score_prepared(prepared, learned.scorer)
     report.check()
     transfer = measure_transfer(scores, seed)
-    impostors = _measure_impostors(material.unseen, learned, scores, seed)
+    impostors = measure_impostors(material.unseen, learned, scores, seed)
     gates = check_all(material, learned, prepared, scores, transfer)
     report.check()
     genuine, base, tuned = (_own(texts) for texts in (prepared.genuine, prepared.base, prepared.tuned))
@@ -127,9 +139,10 @@ def _own(texts: Sequence[Text]) -> list[str]:
     return [text.own for text in texts if text.long_enough] or [text.own for text in texts]
 
 
-def _measure_impostors(
+def measure_impostors(
     unseen: Sequence[Impostor], learned: Learned, scores: Scores, seed: int
 ) -> list[ImpostorTransfer]:
+    """The T of each unseen impostor who gave a chunk of text."""
     found = [(impostor, learned.unseen[impostor.name]) for impostor in unseen]
     return [
         ImpostorTransfer(
@@ -160,12 +173,12 @@ def _separate(prepared: Prepared, scorer: Scorer, apart: float, seed: int) -> Se
 
 
 def _attribute(material: Material, learned: Learned, *asked: Sequence[str]) -> Attribution:
-    """Closed set: the author, every impostor, seen or not."""
-    chunks = {AUTHOR: learned.classes.author} | learned.unseen
+    """Closed set: the author, the base, every impostor, seen or not."""
+    chunks = {AUTHOR: learned.classes.author, BASE: learned.classes.base} | learned.unseen
     chunks |= {impostor.name: texts for impostor, texts in zip(material.seen, learned.classes.seen, strict=True)}
     hands = {name: learned.scorer.features(texts) for name, texts in chunks.items() if texts}
     genuine, base, tuned = attribute(hands, AUTHOR, [learned.scorer.features(texts) for texts in asked])
-    return Attribution(authors=len(hands), genuine=genuine, base=base, tuned=tuned)
+    return Attribution(hands=len(hands), genuine=genuine, base=base, tuned=tuned)
 
 
 def _list_samples(material: Material, prepared: Prepared, scores: Scores) -> list[SampleVoice]:

@@ -11,11 +11,13 @@ import pytest
 from services.evaluator.voice.material import Impostor, Losses, Material, Passage
 from services.evaluator.voice.voice import Learned, learn_voice
 
-SMALL = (
+_SMALL = (
     "the of and a to in was that with for as had on at by but which not from were all this upon when so there been if "
     "out no said into more some up would who them one what could then than now only over down any very after before"
-).split()
-PARTS = [a + b + c for a in ("bar", "ten", "mil", "sor", "gan") for b in ("a", "e", "o", "ou") for c in ("ber", "lin", "mot", "ses", "dling")]  # fmt: skip
+)
+SMALL = _SMALL.split()
+ENDS = ("ber", "lin", "mot", "ses", "dling")
+PARTS = [a + b + c for a in ("bar", "ten", "mil", "sor", "gan") for b in ("a", "e", "o", "ou") for c in ENDS]
 WORDS = 200
 PROMPTS = 24
 
@@ -34,7 +36,8 @@ def told(author: int, seed: int, words: int) -> str:
     sentences, total = [], 0
     while total < words:
         count = max(3, int(chance.poisson(length)))
-        picked = [str(chance.choice(SMALL, p=small)) if chance.random() < 0.6 else str(chance.choice(PARTS)) for _ in range(count)]  # fmt: skip
+        kinds = chance.random(count) < 0.6
+        picked = [str(chance.choice(SMALL, p=small) if kind else chance.choice(PARTS)) for kind in kinds]
         picked[count // 2] += str(chance.choice([",", ";", " -", ""], p=signs))
         sentences.append(" ".join(picked).capitalize() + ".")
         total += count
@@ -60,14 +63,16 @@ def material() -> Material:
     likely = tuple(np.random.default_rng(0).normal(3.8, 0.2, PROMPTS))
     return Material(
         author_train=passages(AUTHOR, 1, 60),
-        held_out=[Passage(text, f"Write of {PARTS[n]} and {PARTS[-n]}.", f"Chapter {n % 3}") for n, text in enumerate(genuine)],
+        held_out=[
+            Passage(text, f"Write of {PARTS[n]} and {PARTS[-n]}.", f"Chapter {n % 3}") for n, text in enumerate(genuine)
+        ],
         base=passages(BASE, 2),
         tuned=passages(AUTHOR, 3),
         base_calibration=passages(BASE, 1, 30),
         seen=[Impostor(f"seen {n}", passages(10 + n, 1, 12)) for n in range(3)],
         unseen=[Impostor(f"unseen {n}", passages(20 + n, 1, 12)) for n in range(4)],
         losses=Losses(likely, likely, likely),
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="session")

@@ -121,7 +121,9 @@ def test_short_passages_are_counted(material, short, outcome):
     assert (gate.outcome, gate.samples) == (outcome, list(range(short)))
 
 
-BRIEFS = [f"Write a passage with some dialogue. It has to do with: {thing}." for thing in ("rivers", "lantern", "horses")]
+BRIEFS = [
+    f"Write a passage with some dialogue. It has to do with: {thing}." for thing in ("rivers", "lantern", "horses")
+]
 
 
 @pytest.mark.parametrize(

@@ -14,15 +14,15 @@ TEXT = (
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("words per sentence", 25 / 5),
+        ("words per sentence", 25 / 4),
         ("words per paragraph", 25 / 2),
         ("commas", 3000 / 25),
         ("semicolons", 1000 / 25),
         ("dashes", 1000 / 25),
         ("contractions", 2000 / 25),
         ("adverbs in -ly", 2000 / 25),
-        ("sentences that open with a conjunction", 40),
-        ("sentences that open with a personal pronoun", 20),
+        ("sentences that open with a conjunction", 50),
+        ("sentences that open with a personal pronoun", 25),
     ],
 )
 def test_habits_are_counted(name, value):

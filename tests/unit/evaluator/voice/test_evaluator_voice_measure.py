@@ -19,7 +19,8 @@ def test_an_author_imitated_well_is_found(voice):
     assert all(impostor.transfer.value < 60 for impostor in voice.impostors)
     assert voice.separation.author_base_auc > 0.95
     assert voice.separation.tuned_genuine_auc < 0.8
-    assert voice.attribution.tuned > 0.8 > 0.2 > voice.attribution.base
+    assert voice.attribution.tuned > 0.8
+    assert voice.attribution.base < 0.2
     assert voice.verdict.name == "production"
 
 
@@ -42,7 +43,7 @@ def test_the_base_itself_is_at_zero(material, learned):
 def test_short_passages_count_as_the_base(material, learned):
     tuned = [text if place % 2 else "Too short." for place, text in enumerate(material.tuned)]
     voice = compare_voice(replace(material, tuned=tuned), learned, 0, SilentReport())
-    assert voice.transfer.raw.value == pytest.approx(50, abs=10)
+    assert voice.transfer.raw.value == pytest.approx(50, abs=15)
     assert [sample.counted_as_base for sample in voice.samples] == [True, False] * 12
     assert voice.verdict.gates == ["length"]
 

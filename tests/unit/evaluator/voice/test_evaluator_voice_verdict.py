@@ -31,8 +31,14 @@ def gate(code: str, outcome: str = "pass", measured: bool = True) -> Gate:
         (transfer(0.9), impostors(best=92), [], "promising", "other 0 is (92)"),
         (transfer(0.9), impostors(3), [], "promising", "Only 3 other authors"),
         (transfer(0.9), [], [], "promising", "Only 0 other authors"),
-        (transfer(1.0, 1.0, 0.3), impostors(), [], "promising", "grammar 30"),
-        (transfer(0.9), impostors(), [gate("coherence", "warn", measured=False)], "promising", "Not measured: coherence"),
+        (transfer(1.0, 1.0, 0.3), impostors(), [], "promising", "grammar 31"),
+        (
+            transfer(0.9),
+            impostors(),
+            [gate("coherence", "warn", measured=False)],
+            "promising",
+            "Not measured: coherence",
+        ),
         (transfer(0.9, prompts=20), impostors(), [], "promising", "20 prompts"),
         (transfer(0.9), impostors(), [gate("measurable", "fail")], "not_measurable", "measurable was looked at"),
         (transfer(0.9), impostors(), [gate("memorisation", "fail")], "rejected", "memorisation was looked at"),
@@ -44,8 +50,7 @@ def test_verdicts(found, others, gates, name, because):
     assert verdict.name == name
     assert (not verdict.reasons) == (name == "production")
     assert because in " ".join(verdict.reasons)
-    if name not in ("production",):
-        assert verdict.next_steps or "other 0" in because or "grammar" in because
+    assert bool(verdict.next_steps) == (name != "production")
 
 
 def test_a_rejection_names_every_gate_and_what_to_do():
