@@ -66,6 +66,10 @@ bench-data: light ## ten novels through the data service, against Axolotl's prep
 	@PYTHONPATH=. $(BIN)/python -m deploy.local.environments axolotl demo
 	@PYTHONPATH=. $(BIN)/python -m bench.data
 
+bench-voice: light ## the voice metric on human text where the truth is known: mixtures of authors, and ways to cheat it
+	@PYTHONPATH=. $(BIN)/python -m deploy.local.environments axolotl demo
+	@PYTHONPATH=. $(BIN)/python -m bench.voice
+
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --no-header --no-annotate --no-emit-find-links --no-emit-index-url --python-version 3.11
 lock: $(BIN)/uv ## compile the pinned requirement files anew
 	@$(COMPILE) pyproject.toml -o requirements.txt

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scriptorium.errors import EvaluationFailed, Problem
+from services.evaluator.voice.chunk import CHUNK
+from services.evaluator.voice.words import count_words
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,19 @@ class Material:
 
     def __post_init__(self) -> None:
         """Raise EvaluationFailed with everything that does not fit."""
-        problems = [*self._absent(), *self._uneven(), *self._doubled()]
+        problems = [*self._scarce(), *self._uneven(), *self._doubled()]
         if problems:
             raise EvaluationFailed("The voice cannot be measured with this material.", problems=problems)
 
-    def _absent(self) -> list[Problem]:
-        needed = ("author_train", "held_out", "base_calibration", "seen")
-        return [Problem(name, "is empty") for name in needed if not getattr(self, name)]
+    def _scarce(self) -> list[Problem]:
+        given = {"author_train": self.author_train, "base_calibration": self.base_calibration}
+        given |= {impostor.name: impostor.texts for impostor in (*self.seen, *self.unseen)}
+        words = {name: sum(map(count_words, texts)) for name, texts in given.items()}
+        scarce = [
+            Problem(name, f"has {count} words; {CHUNK} are needed") for name, count in words.items() if count < CHUNK
+        ]
+        needed = {"held_out": self.held_out, "seen": self.seen}
+        return [*scarce, *(Problem(name, "is empty") for name, found in needed.items() if not found)]
 
     def _uneven(self) -> list[Problem]:
         lengths = {"base": len(self.base), "tuned": len(self.tuned)}

@@ -6,6 +6,7 @@ from typing import Literal
 
 from services.evaluator.voice.frozen import Frozen
 
+GateCode = Literal["measurable", "memorisation", "degeneration", "coherence", "length", "adherence", "caricature"]
 Outcome = Literal["pass", "warn", "fail"]
 
 
@@ -15,7 +16,7 @@ class Gate(Frozen):
     `samples` are the places of the passages that it speaks of; `next_step` is empty where all is well.
     """
 
-    code: str
+    code: GateCode
     outcome: Outcome
     measured: bool = True
     finding: str

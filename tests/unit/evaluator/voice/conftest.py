@@ -70,7 +70,7 @@ def material() -> Material:
         tuned=passages(AUTHOR, 3),
         base_calibration=passages(BASE, 1, 30),
         seen=[Impostor(f"seen {n}", passages(10 + n, 1, 12)) for n in range(3)],
-        unseen=[Impostor(f"unseen {n}", passages(20 + n, 1, 12)) for n in range(4)],
+        unseen=[Impostor(f"unseen {n}", passages(20 + n, 1, 12), alike=True) for n in range(4)],
         losses=Losses(likely, likely, likely),
     )
 

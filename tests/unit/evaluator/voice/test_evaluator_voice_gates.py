@@ -21,7 +21,7 @@ def tuned(material, change):
 
 
 def words(text, count, start=0):
-    return " ".join(text.split()[start : start + count])
+    return " ".join(text.replace(" -", "").split()[start : start + count])
 
 
 def test_new_text_is_not_copied(material):

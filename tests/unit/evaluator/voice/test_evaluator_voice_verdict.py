@@ -6,9 +6,9 @@ from services.evaluator.voice.transfer import Estimate, Scores, measure_transfer
 from services.evaluator.voice.verdict import ImpostorTransfer, judge_voice
 
 
-def impostors(count: int = 4, best: float = 20.0) -> list[ImpostorTransfer]:
+def impostors(count: int = 4, best: float = 20.0, alike: bool = True) -> list[ImpostorTransfer]:
     estimate = Estimate(value=best, low=best - 5, high=best + 5, lower_bound=best - 4)
-    return [ImpostorTransfer(name=f"other {n}", alike=True, chunks=20, transfer=estimate) for n in range(count)]
+    return [ImpostorTransfer(name=f"other {n}", alike=alike, chunks=20, transfer=estimate) for n in range(count)]
 
 
 def transfer(*where: float, noise: float = 0.1, prompts: int = 48):
@@ -31,13 +31,14 @@ def gate(code: str, outcome: str = "pass", measured: bool = True) -> Gate:
         (transfer(0.9), impostors(best=92), [], "promising", "other 0 is (92)"),
         (transfer(0.9), impostors(3), [], "promising", "Only 3 other authors"),
         (transfer(0.9), [], [], "promising", "Only 0 other authors"),
+        (transfer(0.9), impostors(alike=False), [], "promising", "same period and genre"),
         (transfer(1.0, 1.0, 0.3), impostors(), [], "promising", "grammar 31"),
         (
             transfer(0.9),
             impostors(),
             [gate("coherence", "warn", measured=False)],
             "promising",
-            "Not measured: coherence",
+            "coherence could not be measured",
         ),
         (transfer(0.9, prompts=20), impostors(), [], "promising", "20 prompts"),
         (transfer(0.9), impostors(), [gate("measurable", "fail")], "not_measurable", "measurable was looked at"),
@@ -54,6 +55,8 @@ def test_verdicts(found, others, gates, name, because):
 
 
 def test_a_rejection_names_every_gate_and_what_to_do():
-    verdict = judge_voice(transfer(0.9), impostors(), [gate("length", "fail"), gate("coherence", "fail"), gate("x")])
+    verdict = judge_voice(
+        transfer(0.9), impostors(), [gate("length", "fail"), gate("coherence", "fail"), gate("caricature")]
+    )
     assert verdict.gates == ["length", "coherence"]
     assert verdict.next_steps == ["mend length", "mend coherence"]
