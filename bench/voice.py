@@ -196,7 +196,7 @@ def measure_division(cast: Cast, learned: Learned, number: int, found: Found, si
 def score_mixed(material: Material, learned: Learned, mixed: Sequence[str]) -> Scores:
     """Score as an evaluation does, in as many rounds as there are prompts for."""
     rounds = [mixed[start : start + PROMPTS] for start in range(0, len(mixed), PROMPTS)]
-    scored = [score_prepared(prepare_texts(replace(material, tuned=part)), learned.scorer) for part in rounds]
+    scored = [score_prepared(prepare_texts(replace(material, tuned=part)), learned.scorer).scores for part in rounds]
     return Scores(scored[0].genuine, scored[0].base, np.vstack([scores.tuned for scores in scored]))
 
 
@@ -253,7 +253,7 @@ def make_cheats(cast: Cast, learned: Learned, base: Sequence[str], own: Sequence
     scores = learned.scorer.score(sentences)
     strength = ((scores - np.nanmean(scores, axis=0)) / np.nanstd(scores, axis=0)).mean(axis=1)
     strongest = [sentences[place] for place in np.argsort(-strength)[: len(sentences) // STRONGEST]]
-    closest = max(cast.unseen, key=lambda other: float(learned.scorer.score(learned.unseen[other.name]).mean()))
+    closest = max(cast.unseen, key=lambda other: float(learned.unseen[other.name].scores.mean()))
     return {
         "regurgitation": spread(cast.train, PROMPTS),
         "loop": [loop(text, CHUNK) for text in own],

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from services.evaluator.voice.grammar import Grammar, Tokens
+from services.evaluator.voice.grammar import ORDER, Grammar, Tokens
 from services.evaluator.voice.linear import Classes
 from services.evaluator.voice.names import find_names
 
@@ -30,5 +30,7 @@ class LikelihoodRatio:
 
     def _score(self, text: str) -> float:
         ids = self.tokens.read(text)
+        if len(ids) < ORDER:
+            return np.nan
         base, *references = [float(other.score(ids).mean()) for other in self.others]
         return float(self.author.score(ids).mean()) - (base + float(np.mean(references or [base]))) / 2

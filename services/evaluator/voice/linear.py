@@ -54,8 +54,13 @@ class LinearScore:
         found = features(classes.texts)
         self.scaler = StandardScaler().fit(found, sample_weight=classes.weights)
         self.model = LogisticRegression(C=STRENGTH, max_iter=1000)
-        self.model.fit(self.scaler.transform(found), classes.labels, sample_weight=classes.weights)
+        self.trained = np.asarray(self.scaler.transform(found))
+        self.model.fit(self.trained, classes.labels, sample_weight=classes.weights)
 
-    def score(self, texts: Sequence[str]) -> Matrix:
-        """One number per text; higher is more like the author."""
-        return np.asarray(self.model.decision_function(self.scaler.transform(self.features(texts))))
+    def read(self, texts: Sequence[str]) -> Matrix:
+        """The z-scored features, one row per text."""
+        return np.asarray(self.scaler.transform(self.features(texts)))
+
+    def score(self, read: Matrix) -> Matrix:
+        """One number per row of features; higher is more like the author."""
+        return np.asarray(self.model.decision_function(read))

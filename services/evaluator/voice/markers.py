@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from services.evaluator.voice.frozen import Frozen
-from services.evaluator.voice.habits import HABITS, per_thousand
+from services.evaluator.voice.habits import HABITS
 from services.evaluator.voice.words import list_words
 
 HALF, TOO_MUCH = 0.5, 1.5  # share of the gap that is recovered: present, overshoot
@@ -18,9 +18,7 @@ INTERVAL = (5.0, 95.0)  # percentiles of the author's mean over as many passages
 DRAWS = 500
 CLEAR = 2.0  # standard errors of the gap, below which nothing can be recovered
 
-Measure = Callable[[str], float]
 Row = npt.NDArray[np.float64]
-Rows = tuple[Row, Row, Row]
 
 
 class Marker(Frozen):
@@ -58,16 +56,18 @@ def compare_markers(
     mined: Mapping[str, float], author: Sequence[str], base: Sequence[str], tuned: Sequence[str], seed: int
 ) -> Markers:
     """Measure the habits and the mined words in passages of the three."""
-    measures: list[tuple[str, Measure, str, float | None]] = [
-        *((name, measure, unit, None) for name, (measure, unit) in HABITS.items()),
-        *((word, partial(frequency, word), "per 1,000 words", z) for word, z in mined.items()),
+    sides = (author, base, tuned)
+    counts = [[Counter(list_words(text)) for text in texts] for texts in sides]
+    found = [
+        *(
+            compare(name, unit, None, [np.array([measure(text) for text in texts]) for texts in sides], seed)
+            for name, (measure, unit) in HABITS.items()
+        ),
+        *(
+            compare(word, "per 1,000 words", z, [frequency(word, counted) for counted in counts], seed)
+            for word, z in mined.items()
+        ),
     ]
-
-    def values(measure: Measure) -> Rows:
-        ours, theirs, tunes = (np.array([measure(text) for text in texts]) for texts in (author, base, tuned))
-        return ours, theirs, tunes
-
-    found = [compare(name, unit, z, values(measure), seed) for name, measure, unit, z in measures]
     return Markers(
         markers=found,
         present=sum(marker.present for marker in found) / len(found),
@@ -76,7 +76,7 @@ def compare_markers(
     )
 
 
-def compare(name: str, unit: str, z: float | None, rows: Rows, seed: int) -> Marker:
+def compare(name: str, unit: str, z: float | None, rows: Sequence[Row], seed: int) -> Marker:
     """One marker from its values in every passage of author, base and tuned model."""
     author, base, tuned = rows
     draws = np.random.default_rng(seed).integers(0, len(author), size=(DRAWS, len(tuned)))
@@ -107,6 +107,6 @@ def recover(author: Row, base: Row, tuned: Row) -> float | None:
     return float((tuned.mean() - base.mean()) / gap) if abs(gap) > CLEAR * error else None
 
 
-def frequency(word: str, text: str) -> float:
-    """How often a word is used, per 1,000 words."""
-    return per_thousand(list_words(text).count(word), text)
+def frequency(word: str, counted: Sequence[Counter[str]]) -> Row:
+    """How often each text uses a word, per 1,000 words."""
+    return np.array([1000 * counts[word] / max(1, counts.total()) for counts in counted])

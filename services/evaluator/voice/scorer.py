@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -18,27 +19,37 @@ SCORES = ("words", "characters", "grammar")
 Matrix = npt.NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Read:
+    """Texts as the measure sees them, one row per text: a column per score, and the features of words and characters.
+
+    A text without words has no score (NaN).
+    """
+
+    scores: Matrix
+    features: Matrix
+
+
 class Scorer:
-    """Three numbers for any text."""
+    """Three numbers for any text; `trained` are the features of the training chunks in the order of `classes.texts`."""
 
     def __init__(self, classes: Classes) -> None:
-        self.vocabulary = find_frequent(classes.texts)
-        characters = Characters(classes.texts, self.vocabulary)
-        self.parts = (
-            LinearScore(lambda texts: measure_frequencies(texts, self.vocabulary), classes),
-            LinearScore(characters.measure, classes),
-            LikelihoodRatio(classes, self.vocabulary),
-        )
+        vocabulary = find_frequent(classes.texts)
+        characters = Characters(classes.texts, vocabulary)
+        self.words = LinearScore(lambda texts: measure_frequencies(texts, vocabulary), classes)
+        self.characters = LinearScore(characters.measure, classes)
+        self.grammar = LikelihoodRatio(classes, vocabulary)
+        self.trained = np.hstack([self.words.trained, self.characters.trained])
+
+    def read(self, texts: Sequence[str]) -> Read:
+        """Read each text once."""
+        if not texts:
+            return Read(np.zeros((0, len(SCORES))), np.zeros((0, self.trained.shape[1])))
+        words, characters = self.words.read(texts), self.characters.read(texts)
+        columns = [self.words.score(words), self.characters.score(characters), self.grammar.score(texts)]
+        empty = [[count_words(text) == 0] for text in texts]
+        return Read(np.where(empty, np.nan, np.column_stack(columns)), np.hstack([words, characters]))
 
     def score(self, texts: Sequence[str]) -> Matrix:
-        """One row per text, one column per score in the order of SCORES; a text without words has no score (NaN)."""
-        scores = np.full((len(texts), len(SCORES)), np.nan)
-        told = [place for place, text in enumerate(texts) if count_words(text)]
-        if told:
-            scores[told] = np.column_stack([part.score([texts[place] for place in told]) for part in self.parts])
-        return scores
-
-    def features(self, texts: Sequence[str]) -> Matrix:
-        """Words and characters of each text, z-scored as the scores see them."""
-        parts = [part for part in self.parts if isinstance(part, LinearScore)]
-        return np.hstack([part.scaler.transform(part.features(texts)) for part in parts])
+        """The scores alone."""
+        return self.read(texts).scores

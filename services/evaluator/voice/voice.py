@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from scriptorium.report import Report
@@ -37,8 +38,8 @@ from services.evaluator.voice.result import (
     Separation,
     Voice,
 )
-from services.evaluator.voice.scored import score_prepared
-from services.evaluator.voice.scorer import SCORES, Scorer
+from services.evaluator.voice.scored import Scored, score_prepared
+from services.evaluator.voice.scorer import SCORES, Read, Scorer
 from services.evaluator.voice.separation import attribute, measure_drift, separate_base, separate_tuned
 from services.evaluator.voice.transfer import Scores, Transfer, measure_other, measure_range, measure_transfer, place
 from services.evaluator.voice.verdict import ImpostorTransfer, judge_voice
@@ -49,14 +50,20 @@ UNSEEN_CHUNKS = 24
 AUTHOR, BASE = "the author", "the base"
 ONE_THREAD = 1  # the matrices are small: more threads wait for each other, twenty times as long on a busy machine
 
+Matrix = npt.NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Learned:
-    """What is learned before a single passage of the tuned model is read; several models can be measured with it."""
+    """What is learned before a single passage of the tuned model is read; several models can be measured with it.
+
+    `hands` are the features of the training chunks of each, `mined` words with their z.
+    """
 
     classes: Classes
     scorer: Scorer
-    unseen: dict[str, list[str]]
+    hands: dict[str, Matrix]
+    unseen: dict[str, Read]
     mined: dict[str, float]
 
 
@@ -82,8 +89,18 @@ def _learn(material: Material) -> Learned:
         [spread(cut_chunks(impostor.texts), SEEN_CHUNKS) for impostor in material.seen],
     )
     others = [text for texts in (classes.base, *classes.seen) for text in texts]
-    unseen = {impostor.name: spread(cut_chunks(impostor.texts), UNSEEN_CHUNKS) for impostor in material.unseen}
-    return Learned(classes, Scorer(classes), unseen, mine_words(classes.author, others))
+    scorer = Scorer(classes)
+    unseen = {
+        impostor.name: scorer.read(spread(cut_chunks(impostor.texts), UNSEEN_CHUNKS)) for impostor in material.unseen
+    }
+    return Learned(classes, scorer, _split_hands(material, classes, scorer), unseen, mine_words(classes.author, others))
+
+
+def _split_hands(material: Material, classes: Classes, scorer: Scorer) -> dict[str, Matrix]:
+    """The rows of each training class."""
+    names = [AUTHOR, BASE, *(impostor.name for impostor in material.seen)]
+    ends = np.cumsum([len(texts) for texts in (classes.author, classes.base, *classes.seen)])
+    return dict(zip(names, np.split(scorer.trained, ends[:-1]), strict=True))
 
 
 def compare_voice(material: Material, learned: Learned, seed: int, report: Report) -> Voice:
@@ -95,7 +112,8 @@ def compare_voice(material: Material, learned: Learned, seed: int, report: Repor
 def _compare(material: Material, learned: Learned, seed: int, report: Report) -> Voice:
     prepared = prepare_texts(material)
     report.check()
-    scores = score_prepared(prepared, learned.scorer)
+    scored = score_prepared(prepared, learned.scorer)
+    scores = scored.scores
     report.check()
     transfer = measure_transfer(scores, seed)
     impostors = measure_impostors(material.unseen, learned, scores, seed)
@@ -107,8 +125,8 @@ def _compare(material: Material, learned: Learned, seed: int, report: Report) ->
         transfer=transfer,
         impostors=impostors,
         author_range=_measure_range(material, scores),
-        separation=_separate(prepared, learned.scorer, separate_base(scores), seed),
-        attribution=_attribute(material, learned, genuine, base, tuned),
+        separation=_separate(scored, seed),
+        attribution=_attribute(learned, scored),
         markers=compare_markers(learned.mined, genuine, base, tuned, seed),
         gates=gates,
         samples=_list_samples(material, prepared, scores),
@@ -142,17 +160,15 @@ def _own(texts: Sequence[Text]) -> list[str]:
 def measure_impostors(
     unseen: Sequence[Impostor], learned: Learned, scores: Scores, seed: int
 ) -> list[ImpostorTransfer]:
-    """The T of each unseen impostor who gave a chunk of text."""
-    found = [(impostor, learned.unseen[impostor.name]) for impostor in unseen]
+    """The T of each unseen impostor."""
     return [
         ImpostorTransfer(
             name=impostor.name,
             alike=impostor.alike,
-            chunks=len(chunks),
-            transfer=measure_other(learned.scorer.score(chunks), scores, seed),
+            chunks=len(learned.unseen[impostor.name].scores),
+            transfer=measure_other(learned.unseen[impostor.name].scores, scores, seed),
         )
-        for impostor, chunks in found
-        if chunks
+        for impostor in unseen
     ]
 
 
@@ -161,23 +177,23 @@ def _measure_range(material: Material, scores: Scores) -> list[ChapterTransfer]:
     return [ChapterTransfer(chapter=name, passages=count, transfer=value) for name, (count, value) in found.items()]
 
 
-def _separate(prepared: Prepared, scorer: Scorer, apart: float, seed: int) -> Separation:
-    """AUCs and drift over the prompts of which every text is long enough."""
-    triples = zip(prepared.genuine, prepared.base, prepared.tuned, strict=True)
-    whole = [triple for triple in triples if all(text.long_enough for text in triple)]
-    if len(whole) < 2:
-        return Separation(author_base_auc=apart, tuned_genuine_auc=1.0, drift=None)
-    genuine, base, tuned = (scorer.features([text.own for text in texts]) for texts in zip(*whole, strict=True))
-    auc = separate_tuned(tuned, genuine, seed)
-    return Separation(author_base_auc=apart, tuned_genuine_auc=auc, drift=measure_drift(tuned, base, genuine))
+def _separate(scored: Scored, seed: int) -> Separation:
+    """AUCs and drift, over the prompts of which every text is long enough."""
+    whole = scored.genuine.enough & scored.base.enough & scored.tuned.enough
+    genuine, base, tuned = (hand.read.features[whole] for hand in (scored.genuine, scored.base, scored.tuned))
+    few = len(tuned) < 2
+    return Separation(
+        author_base_auc=separate_base(scored.scores),
+        tuned_genuine_auc=1.0 if few else separate_tuned(tuned, genuine, seed),
+        drift=None if few else measure_drift(tuned, base, genuine),
+    )
 
 
-def _attribute(material: Material, learned: Learned, *asked: Sequence[str]) -> Attribution:
+def _attribute(learned: Learned, scored: Scored) -> Attribution:
     """Closed set: the author, the base, every impostor, seen or not."""
-    chunks = {AUTHOR: learned.classes.author, BASE: learned.classes.base} | learned.unseen
-    chunks |= {impostor.name: texts for impostor, texts in zip(material.seen, learned.classes.seen, strict=True)}
-    hands = {name: learned.scorer.features(texts) for name, texts in chunks.items() if texts}
-    genuine, base, tuned = attribute(hands, AUTHOR, [learned.scorer.features(texts) for texts in asked])
+    hands = learned.hands | {name: read.features for name, read in learned.unseen.items()}
+    asked = [hand.features for hand in (scored.genuine, scored.base, scored.tuned)]
+    genuine, base, tuned = attribute(hands, AUTHOR, asked)
     return Attribution(hands=len(hands), genuine=genuine, base=base, tuned=tuned)
 
 
