@@ -16,12 +16,12 @@ SHORTEST = 0.5  # share of the length compared: below, a passage is too short to
 
 @dataclass(frozen=True)
 class Text:
-    """A passage cut to the length of its triple.
+    """A passage, `whole` with its number of `words`, and `told`, cut to the length of its triple.
 
-    `told` is all of it, `own` what is left without copied runs; `copied` are those runs (characters of `told`) but for
-    what the brief said first.
+    `own` is what is left of `told` without copied runs; `copied` are the runs of `whole` but for what the brief said.
     """
 
+    whole: str
     told: str
     own: str
     copied: list[Span]
@@ -62,14 +62,19 @@ def _cut_triple(texts: Sequence[str], brief: Copies, known: Sequence[Copies], le
     lengths = [count_words(text) for text in texts]
     common = min([length, *(words for words in lengths if words >= SHORTEST * length)])
     return [
-        _mask_text(cut_to(text, common), brief, copies, words, SHORTEST * length)
-        for text, copies, words in zip(texts, known, lengths, strict=True)
+        _mask_text(text, common, (brief, copies), SHORTEST * length) for text, copies in zip(texts, known, strict=True)
     ]
 
 
-def _mask_text(told: str, brief: Copies, known: Copies, words: int, shortest: float) -> Text:
-    """A text that has not enough words of its own left counts as too short, too."""
-    asked, found = brief.find(told), known.find(told)
-    own = mask(told, asked, found)
-    copied = [span for span in found if not any(one.start <= span.start and span.end <= one.end for one in asked)]
-    return Text(told, own, copied, words, count_words(own) >= shortest)
+def _mask_text(whole: str, length: int, known: tuple[Copies, Copies], shortest: float) -> Text:
+    """A text that has too few words of its own left counts as too short; `known` is the brief and the author."""
+    brief, author = known
+    told = cut_to(whole, length)
+    own = mask(told, brief.find(told), author.find(told))
+    asked = brief.find(whole)
+    copied = [span for span in author.find(whole) if not any(_holds(one, span) for one in asked)]
+    return Text(whole, told, own, copied, count_words(whole), count_words(own) >= shortest)
+
+
+def _holds(outer: Span, inner: Span) -> bool:
+    return outer.start <= inner.start and inner.end <= outer.end

@@ -43,6 +43,7 @@ from services.evaluator.voice.scorer import SCORES, Read, Scorer
 from services.evaluator.voice.separation import attribute, measure_drift, separate_base, separate_tuned
 from services.evaluator.voice.transfer import Scores, Transfer, measure_other, measure_range, measure_transfer, place
 from services.evaluator.voice.verdict import ImpostorTransfer, judge_voice
+from services.evaluator.voice.words import count_words
 
 AUTHOR_CHUNKS = 160  # more of the author's text makes it slower and no better
 SEEN_CHUNKS = 40
@@ -204,7 +205,7 @@ def _list_samples(material: Material, prepared: Prepared, scores: Scores) -> lis
             index=index,
             chapter=passage.chapter,
             words=text.words,
-            compared=min(text.words, prepared.length),
+            compared=count_words(text.told),
             counted_as_base=not text.long_enough,
             scores=dict(zip(SCORES, map(float, np.round(placed[index], 2)), strict=True)),
             copied=[_show(span) for span in text.copied],

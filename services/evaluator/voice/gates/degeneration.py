@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from services.evaluator.voice.chunk import cut_to
+from services.evaluator.voice.chunk import cut_chunks, cut_to
 from services.evaluator.voice.gates.gate import Gate, grade
 from services.evaluator.voice.material import Endings
 from services.evaluator.voice.prepared import Prepared, Text
@@ -94,9 +94,10 @@ def check_degeneration(prepared: Prepared, genuine: Sequence[str], endings: Endi
 
 
 def find_failing(texts: Sequence[Text], windows: Windows) -> list[int]:
-    """The places of texts that are outside their window."""
+    """The places of texts of which a piece is outside its window."""
+    told = {place: text.whole for place, text in enumerate(texts) if text.words >= STEP}
     return [
-        place for place, text in enumerate(texts) if count_words(text.told) >= STEP and not windows.holds(text.told)
+        place for place, text in told.items() if not all(windows.holds(piece) for piece in cut_chunks([text]) or [text])
     ]
 
 

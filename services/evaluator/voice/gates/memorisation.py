@@ -36,6 +36,6 @@ def check_memorisation(prepared: Prepared) -> Gate:
 
 def measure_coverage(texts: Sequence[Text]) -> float:
     """The share of words that are inside copied runs."""
-    words = sum(count_words(text.told) for text in texts)
-    left = sum(count_words(mask(text.told, text.copied)) for text in texts)
+    words = sum(text.words for text in texts)
+    left = sum(count_words(mask(text.whole, text.copied)) for text in texts)
     return (words - left) / max(1, words)

@@ -37,7 +37,7 @@ def test_one_copied_run_is_enough(material, run, outcome):
     assert gate.outcome == outcome
     if run > 7:
         (span,) = prepared.tuned[0].copied
-        assert prepared.tuned[0].told[span.start : span.end] == span.text
+        assert prepared.tuned[0].whole[span.start : span.end] == span.text
         assert gate.numbers["longest_run"] == span.words >= run
         assert span.text not in prepared.tuned[0].own
 
@@ -69,6 +69,15 @@ def test_loops_are_found(material, learned, change):
     assert gate.outcome == "fail"
     assert len(gate.samples) == len(material.tuned)
     assert gate.next_step
+
+
+def test_what_comes_after_the_length_compared_is_looked_at_too(material, learned):
+    source = words(material.author_train[5], 60)
+    copied = tuned(material, lambda _, text: f"{text} {source}")
+    assert len(copied.tuned[0].told) < len(copied.tuned[0].whole)
+    assert check_memorisation(copied).outcome == "fail"
+    circles = tuned(material, lambda _, text: text + " and then the" * 100)
+    assert check_degeneration(circles, learned.classes.author, None).outcome == "fail"
 
 
 def test_noise_is_found_and_prose_is_not(material, learned):
