@@ -55,7 +55,8 @@ class Windows:
         return self.known[length]
 
     def _measure(self, length: int) -> Window:
-        texts = [cut_to(text, length) for text in self.genuine]
+        long = [text for text in self.genuine if count_words(text) >= 0.9 * length] or self.genuine
+        texts = [cut_to(text, length) for text in long]
         low, high = np.percentile([compress(text) for text in texts], (1, 99))
         repeated = float(np.percentile([repeat(text) for text in texts], 99))
         return Window(float(low) - MARGIN, float(high) + MARGIN, max(REPEATED, 2 * repeated))
