@@ -49,7 +49,7 @@ AUTHOR_CHUNKS = 160  # more of the author's text makes it slower and no better
 SEEN_CHUNKS = 40
 UNSEEN_CHUNKS = 24
 AUTHOR, BASE = "the author", "the base"
-ONE_THREAD = 1  # the matrices are small: more threads wait for each other, twenty times as long on a busy machine
+ONE_THREAD = 1  # the matrices are small: on a busy machine more threads wait for each other
 
 Matrix = npt.NDArray[np.float64]
 
