@@ -49,7 +49,7 @@ class Files:
 
     def offer(self, paths: Mapping[str, Path]) -> list[str]:
         """Store results under their names, once each, and return their ids; an attempt may have died after storing."""
-        known = {file.filename: file.id for file in self.newest()}
+        known = {file.filename: file.id for file in self.newest() if file.purpose == RESULT}
         return [known.get(name) or self.add_path(path, name, RESULT).id for name, path in paths.items()]
 
     def get(self, file_id: str) -> StoredFile:
