@@ -13,6 +13,7 @@ from scriptorium.contracts import (
     Result,
     ServeResult,
     TrainResult,
+    VoiceScore,
 )
 
 RESULTS: dict[Phase, type[Result]] = {
@@ -77,7 +78,20 @@ def _training(result: TrainResult) -> Numbers:
 def _evaluation(result: EvaluateResult) -> Numbers:
     texts = {"author": result.author, "others": result.others}
     drops = [_drop(text, drop) for text, drop in texts.items() if drop]
-    return {"evaluation_samples": result.samples, **{key: value for drop in drops for key, value in drop.items()}}
+    told = {key: value for drop in drops for key, value in drop.items()}
+    return {"evaluation_samples": result.samples, **told, **(_voice(result.voice) if result.voice else {})}
+
+
+def _voice(score: VoiceScore) -> Numbers:
+    """T of the tuned model with its bounds, of asking alone and of the closest other author."""
+    told = {
+        "tuned": score.folded,
+        "tuned low": score.low,
+        "tuned high": score.high,
+        "prompted": score.prompted,
+        "impostor": score.impostor,
+    }
+    return {f"evaluation_voice/{of}": value for of, value in told.items() if value is not None}
 
 
 def _drop(text: str, drop: LossDrop) -> Numbers:

@@ -86,6 +86,9 @@ OF_A_JOB = {
     "evaluation_loss_drop_percent": _of_job(
         "evaluation_loss_drop_percent", "Drop in loss of held-out text, tuned against base.", "text", "bound"
     ),
+    "evaluation_voice": _of_job(
+        "evaluation_voice_transfer", "T: how far from the base (0) to the author (100) what is written has come.", "of"
+    ),
     "evaluation_samples": _of_job("evaluation_samples", "Held-out briefs that both models answered."),
 }
 

@@ -98,6 +98,12 @@ class Decisions(Section):
     checkpoint: Literal["ask", "auto"] = "auto"  # nothing is lost by it: the others stay, and can be merged later
 
 
+class Evaluation(Section):
+    """What an evaluation cannot know: which other authors (`alike`, by name) are of the same period and genre."""
+
+    alike: list[str] = []
+
+
 class Recipe(Section):
     """A whole recipe; `export` names formats that the merged model is written in besides."""
 
@@ -107,6 +113,7 @@ class Recipe(Section):
     training: Training = Training()
     export: list[Export] = []
     decisions: Decisions = Decisions()
+    evaluation: Evaluation = Evaluation()
 
 
 def parse_recipe(body: Any, source: str) -> Recipe:

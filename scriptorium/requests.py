@@ -125,6 +125,7 @@ def evaluate(job: c.Job, rooms: Rooms) -> c.EvaluateRequest:
         passages=rooms.settings.evaluation_passages,
         max_tokens=rooms.settings.evaluation_max_tokens,
         instructions=rooms.settings.evaluation_instructions,
+        alike=job.recipe.evaluation.alike,
         streams=rooms.settings.streams,
         seeded=rooms.settings.gpu,
         seed=job.seed,

@@ -7,6 +7,7 @@ from deploy.monitoring.panels import Column, Query, Step, bars, chart, groups, n
 from deploy.monitoring.queries import RUNS, last, newest, while_training
 
 DROP = "scriptorium_evaluation_loss_drop_percent"
+TRANSFER = "scriptorium_evaluation_voice_transfer"
 LEARNED: tuple[Step, ...] = ((None, "red"), (0, "yellow"), (5, "green"))
 COLOURS = {
     "author low": "#37872D",
@@ -20,6 +21,10 @@ COLOURS = {
 
 def _drop(text: str, bound: str) -> str:
     return last(DROP, where=f'text="{text}", bound="{bound}", {RUNS}')
+
+
+def _transfer(of: str) -> str:
+    return last(TRANSFER, where=f'of="{of}", {RUNS}')
 
 
 def _examples(split: str) -> str:
@@ -47,6 +52,14 @@ NOW = (
            width=3, decimals=1, steps=((None, "red"), (0, "green")), none="no other authors"),
     number("Answers", "How many held-out briefs both models answered.", "none",
            Query(newest(last("scriptorium_evaluation_samples")), "answers"), width=3, decimals=0),
+)  # fmt: skip
+
+VOICE = (
+    rows("T of each run", "How far it has come from the base model (0) to the author (100), with the 95 % interval; beside "
+         "it the base that was asked to imitate, and the closest other author.",
+         Column("low", _transfer("tuned low"), decimals=0), Column("T", _transfer("tuned"), decimals=0),
+         Column("high", _transfer("tuned high"), decimals=0), Column("asked", _transfer("prompted"), decimals=0),
+         Column("other author", _transfer("impostor"), decimals=0), key="job_id", called="run", width=24, height=7),
 )  # fmt: skip
 
 SCORES = (
@@ -80,5 +93,10 @@ BOARD = Board(
     title="Voice",
     about="How much of the author's voice each run has learned, from which text.",
     variables=(JOB, HOST),
-    rows=(Row("", NOW), Row("Did it learn the author?", SCORES), Row("From which text", TEXT)),
+    rows=(
+        Row("", NOW),
+        Row("Did the voice come through?", VOICE),
+        Row("Did it learn the author?", SCORES),
+        Row("From which text", TEXT),
+    ),
 )

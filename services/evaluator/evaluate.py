@@ -15,27 +15,35 @@ from pathlib import Path
 import httpx
 
 from scriptorium import __version__
-from scriptorium.chat import chat_tokenizer
+from scriptorium.chat import ChatTokenizer, chat_tokenizer
 from scriptorium.contracts import EvaluateRequest, EvaluateResult, Level
 from scriptorium.dataset import REFERENCE, Row, read_rows
 from scriptorium.errors import EvaluationFailed
 from scriptorium.report import Report
 from scriptorium.spread import spread
+from services.evaluator.coherence import measure_losses
 from services.evaluator.engine import WAITS, Card, Engine, engines, meet
 from services.evaluator.findings import REPORT, Findings, Passages, Settings
+from services.evaluator.headline import tell
+from services.evaluator.heard import Heard, hear_voice, score
 from services.evaluator.impostors import ENOUGH_UNSEEN, Impostor, count_unseen, read_impostors
 from services.evaluator.kept import judge_kept
 from services.evaluator.loss import DRAWS, LONGEST, Scored, locate_all, measure_drop, score_passages
 from services.evaluator.metrics import read_losses
+from services.evaluator.orders import Role
 from services.evaluator.page import PAGE, render_page
 from services.evaluator.parameters import count_parameters
 from services.evaluator.protocol import SEEDED, UNSEEDED, Protocol, carry_out, plan_protocol
 from services.evaluator.retention.measure import measure_retention
 from services.evaluator.retention.retention import Retention
 from services.evaluator.sample import SAMPLES, Sample
-from services.evaluator.texts import of_role, pair_up
+from services.evaluator.texts import of_role, pair_up, read_texts
 from services.evaluator.verdict import judge, summarise
+from services.evaluator.voice.material import Losses
 from services.evaluator.watch import run_watched
+
+WRITERS: tuple[Role, Role] = ("base", "tuned")
+GENUINE = 24  # genuine passages at least, to know how likely such text is
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,7 @@ class Measured:
     others: list[Scored]
     protocol: Protocol
     samples: list[Sample]
+    losses: Losses
     retention: Retention | None
 
 
@@ -77,11 +86,15 @@ def evaluate_voice(
     _tell_impostors(impostors, report)
     opened = engines(request.base, request.tuned, transport, waits, request.streams)
     measured = run_watched(_measure(request, rows, opened, folder, report), report)
-    findings = _conclude(request, measured, impostors)
+    texts = read_texts(request.dataset, measured.samples, request.seed)
+    heard = hear_voice(texts, measured.samples, measured.losses, alike=request.alike, seed=request.seed, report=report)
+    findings = _conclude(request, measured, impostors, heard)
     (folder / REPORT).write_text(findings.model_dump_json(indent=2) + "\n", encoding="utf-8")
     (folder / PAGE).write_text(render_page(findings, pair_up(measured.samples)), encoding="utf-8")
     author = findings.result.author
     report.message(f"[VALIDATE] {summarise(findings.result)}", drop_percent=author.drop_percent)
+    if findings.result.voice:
+        report.message(f"[VALIDATE] {tell(findings.result.voice)}")
     report.message("[VALIDATE] Report written")
     return findings.result
 
@@ -124,9 +137,20 @@ async def _measure(
         scored = await score_passages([*author, *others], spans, pair, report)
         protocol = plan_protocol(request, rows.test, tokenizer, cards)
         samples = await carry_out(protocol, pair, cards, folder, report)
+        losses = await _read_back(samples, rows, pair[0], tokenizer, longest=longest, report=report)
         asked = request.instructions
         retention = await measure_retention(pair, tokenizer, request.seed, report, asked) if asked else None
-    return Measured(cards, longest, scored[: len(author)], scored[len(author) :], protocol, samples, retention)
+    own, theirs = scored[: len(author)], scored[len(author) :]
+    return Measured(cards, longest, own, theirs, protocol, samples, losses, retention)
+
+
+async def _read_back(
+    samples: list[Sample], rows: HeldOut, base: Engine, tokenizer: ChatTokenizer, *, longest: int, report: Report
+) -> Losses:
+    """How likely the base finds what both wrote, and genuine pages beside it."""
+    written = [[sample.text for sample in of_role(samples, role)] for role in WRITERS]
+    genuine = [row.passage for row in spread(rows.test, max(GENUINE, len(written[0])))]
+    return await measure_losses(base, tokenizer, (genuine, written[0], written[1]), longest, report)
 
 
 def _longest(cards: tuple[Card, Card]) -> int:
@@ -134,7 +158,7 @@ def _longest(cards: tuple[Card, Card]) -> int:
     return min([LONGEST, *(card.max_model_len - 1 for card in cards if card.max_model_len)])
 
 
-def _conclude(request: EvaluateRequest, measured: Measured, impostors: list[Impostor]) -> Findings:
+def _conclude(request: EvaluateRequest, measured: Measured, impostors: list[Impostor], heard: Heard) -> Findings:
     """Put the measurements together; no work is left to do but to write them down."""
     author = measure_drop(measured.author, request.seed)
     others = measure_drop(measured.others, request.seed) if measured.others else None
@@ -146,6 +170,7 @@ def _conclude(request: EvaluateRequest, measured: Measured, impostors: list[Impo
         samples=prompts,
         unseen_impostors=count_unseen(impostors),
         retention=kept.verdict.value,
+        voice=score(heard),
     )
     parameters = count_parameters(request.tokenizer)
     settings = Settings(
@@ -172,6 +197,7 @@ def _conclude(request: EvaluateRequest, measured: Measured, impostors: list[Impo
         tuned=tuned,
         verdict=judge(result, parameters, kept.parts),
         result=result,
+        heard=heard,
         kept=kept,
         settings=settings,
         passages=Passages(author=measured.author, others=measured.others),

@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from scriptorium.contracts import EvaluateResult
 from services.evaluator.engine import Card
+from services.evaluator.heard import Heard
 from services.evaluator.kept import Kept
 from services.evaluator.loss import Scored
 from services.evaluator.metrics import Losses
@@ -55,6 +56,7 @@ class Findings(BaseModel):
     tuned: Card
     verdict: Verdict
     result: EvaluateResult
+    heard: Heard
     kept: Kept
     settings: Settings
     passages: Passages

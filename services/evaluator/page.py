@@ -16,7 +16,11 @@ from scriptorium.spread import spread
 from services.evaluator.curve import draw_curve
 from services.evaluator.drops import draw_drops
 from services.evaluator.findings import Findings
+from services.evaluator.headline import headline
+from services.evaluator.marked import mark_copies
+from services.evaluator.places import draw_places
 from services.evaluator.texts import Pair
+from services.evaluator.voice.result import Copied
 
 PAGE = "report.html"
 SHOWN = 12  # passages side by side, evenly spread: as many as somebody reads
@@ -26,11 +30,18 @@ AIR = 40  # words that the author's passage may be longer on the page than the l
 def render_page(findings: Findings, pairs: Sequence[Pair]) -> str:
     """The whole page as HTML."""
     templates = page_templates(
-        Path(__file__).parent, paragraphs=split_paragraphs, day=_day, words=_count_words, unbroken=_unbroken
+        Path(__file__).parent,
+        paragraphs=split_paragraphs,
+        day=_day,
+        words=_count_words,
+        unbroken=_unbroken,
+        marked=mark_copies,
     )
     return templates.get_template("report.html.j2").render(
         findings=findings,
-        pairs=[(pair, *_shorten(pair)) for pair in spread(pairs, SHOWN)],
+        headline=headline(findings.heard),
+        places=draw_places(findings.heard),
+        pairs=[(pair, *_shorten(pair), _copied(findings, pair)) for pair in spread(pairs, SHOWN)],
         curve=draw_curve(findings.training),
         drops=draw_drops(findings.result.author, findings.result.others),
     )
@@ -44,6 +55,12 @@ def _shorten(pair: Pair) -> tuple[str, str]:
     if len(ends) <= room + AIR:
         return genuine, ""
     return genuine[: ends[room - 1]], genuine[ends[room - 1] :]
+
+
+def _copied(findings: Findings, pair: Pair) -> Sequence[Copied]:
+    """What the tuned model copied into this passage."""
+    voice = findings.heard.voice
+    return voice.samples[pair.tuned.index].copied if voice else ()
 
 
 def _unbroken(text: str) -> str:

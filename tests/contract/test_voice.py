@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 from typing import get_args
 
+from scriptorium.contracts import VoiceName
 from services.evaluator.voice.gates.gate import GateCode
 from services.evaluator.voice.scorer import SCORES
-from services.evaluator.voice.verdict import Name
 
 
 def test_scores_gates_and_verdicts_are_documented(project: Path) -> None:
     listed = re.findall(r"^\| `(\w+)` \|", (project / "docs" / "voice.md").read_text(), re.MULTILINE)
-    assert listed == [*get_args(Name), *SCORES, *get_args(GateCode)]
+    assert listed == [*get_args(VoiceName), *SCORES, *get_args(GateCode)]

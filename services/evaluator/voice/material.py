@@ -9,6 +9,13 @@ from scriptorium.errors import EvaluationFailed, Problem
 from services.evaluator.voice.chunk import CHUNK
 from services.evaluator.voice.words import count_words
 
+TRAINING, CALIBRATION = "the training text", "what the base wrote from dev briefs"
+NEXT = (
+    "Give more text of the author, hold chapters out for dev and test, and add other authors "
+    "(`scriptorium impostors install`)."
+)
+HELD_OUT, SEEN = "held-out passages", "other authors to learn from"
+
 
 @dataclass(frozen=True)
 class Passage:
@@ -69,17 +76,19 @@ class Material:
         """Raise EvaluationFailed with everything that does not fit."""
         problems = [*self._scarce(), *self._uneven(), *self._doubled()]
         if problems:
-            raise EvaluationFailed("The voice cannot be measured with this material.", problems=problems)
+            raise EvaluationFailed(
+                "The voice cannot be measured with this material.", problems=problems, next_step=NEXT
+            )
 
     def _scarce(self) -> list[Problem]:
-        given = {"author_train": self.author_train, "base_calibration": self.base_calibration}
+        given = {TRAINING: self.author_train, CALIBRATION: self.base_calibration}
         given |= {impostor.name: impostor.texts for impostor in (*self.seen, *self.unseen)}
         words = {name: sum(map(count_words, texts)) for name, texts in given.items()}
         scarce = [
             Problem(name, f"has {count} words; {CHUNK} are needed") for name, count in words.items() if count < CHUNK
         ]
-        needed = {"held_out": self.held_out, "seen": self.seen}
-        return [*scarce, *(Problem(name, "is empty") for name, found in needed.items() if not found)]
+        needed = {HELD_OUT: self.held_out, SEEN: self.seen}
+        return [*scarce, *(Problem(name, "are missing") for name, found in needed.items() if not found)]
 
     def _uneven(self) -> list[Problem]:
         lengths = {"base": len(self.base), "tuned": len(self.tuned)}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
+from scriptorium.contracts import VoiceName
 from services.evaluator.voice.frozen import Frozen
 from services.evaluator.voice.gates.gate import Gate, GateCode
 from services.evaluator.voice.transfer import Estimate, Transfer
@@ -17,9 +17,7 @@ FEW = 24  # prompts: with fewer, a bootstrap bound is too high more often than o
 TRAIN = "Train on more of the author's text, for more steps, or with a higher rank; then compare again."
 HOLD_OUT = "Hold more chapters out (data.split.test in the recipe), or add text by the author."
 MORE_AUTHORS = "Give a folder with more other authors, some of them of the same period and genre."
-ALIKE = "Say which of the other authors are of the same period and genre, or add some."
-
-Name = Literal["production", "promising", "not_there", "not_measurable", "rejected"]
+ALIKE = "Name the other authors of the same period and genre in the recipe (evaluation.alike), or add some."
 
 
 class ImpostorTransfer(Frozen):
@@ -42,7 +40,7 @@ class Doubt:
 class VoiceVerdict(Frozen):
     """The verdict, why it is not a better one, the gates that failed, and what to do next."""
 
-    name: Name
+    name: VoiceName
     reasons: list[str]
     gates: list[GateCode]
     next_steps: list[str]
@@ -57,7 +55,7 @@ def judge_voice(transfer: Transfer, impostors: Sequence[ImpostorTransfer], gates
     if measurable:
         return _blame("not_measurable", measurable)
     doubts = hold_back(transfer, impostors, gates)
-    name: Name = "production" if not doubts else "promising" if transfer.folded.value > TARGET else "not_there"
+    name: VoiceName = "production" if not doubts else "promising" if transfer.folded.value > TARGET else "not_there"
     steps = [*(doubt.step for doubt in doubts), *(gate.next_step for gate in gates if gate.next_step)]
     return VoiceVerdict(
         name=name, reasons=[doubt.reason for doubt in doubts], gates=[], next_steps=list(dict.fromkeys(steps))
@@ -104,7 +102,7 @@ def _doubt_impostors(folded: Estimate, impostors: Sequence[ImpostorTransfer]) ->
     return doubts
 
 
-def _blame(name: Name, gates: Sequence[Gate]) -> VoiceVerdict:
+def _blame(name: VoiceName, gates: Sequence[Gate]) -> VoiceVerdict:
     return VoiceVerdict(
         name=name,
         reasons=[gate.finding for gate in gates],

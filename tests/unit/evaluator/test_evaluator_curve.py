@@ -59,7 +59,9 @@ def drop(value: float, low: float, high: float) -> LossDrop:
 def test_drops_share_one_axis_with_zero_on_it():
     drops = draw_drops(drop(12, 10, 14), drop(-2, -3, 1))
     author, others = drops.bars
-    assert drops.left <= others.low < others.dot < drops.zero < others.high < author.low < author.dot < author.high
+    assert (
+        drops.left <= others.low < others.dot < drops.lines[0].at < others.high < author.low < author.dot < author.high
+    )
     assert author.high <= drops.right
     assert others.label == "−2.0 %"
 

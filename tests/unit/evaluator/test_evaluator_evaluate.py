@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from scriptorium.contracts import Endpoint, EvaluateRequest
+from scriptorium.contracts import Endpoint, EvaluateRequest, VoiceScore
 from scriptorium.dataset import IMPOSTORS, Row, write_lines, write_rows
 from scriptorium.errors import Cancelled, EvaluationFailed
 from scriptorium.report import SilentReport
@@ -44,8 +44,10 @@ def test_whole_evaluation(request_, folder, engines_):
     assert result.others.passages == 3
     assert result.samples == 4
     assert result.unseen_impostors == 0
-    assert report.messages[-2:] == [
+    assert result.voice == VoiceScore(verdict="not_measurable")  # of a few words
+    assert report.messages[-3:] == [
         "[VALIDATE] Held-out loss 2.00 -> 1.50 (-25.0 %, 95 % interval 25.0-25.0); other authors -25.0 %",
+        "[VALIDATE] Voice: not measurable",
         "[VALIDATE] Report written",
     ]
     assert "[VALIDATE] 5/8 passages written" in report.messages

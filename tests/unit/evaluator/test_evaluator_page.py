@@ -3,70 +3,11 @@ from itertools import pairwise, product
 
 import pytest
 
-from scriptorium.contracts import EvaluateResult, LossDrop
-from services.evaluator.engine import Card
-from services.evaluator.findings import Findings, Passages, Settings
-from services.evaluator.kept import judge_kept
-from services.evaluator.metrics import Losses, Point
+from services.evaluator.metrics import Losses
 from services.evaluator.page import render_page, split_paragraphs
-from services.evaluator.sample import Decoding, Sample
-from services.evaluator.texts import Pair
-from services.evaluator.verdict import judge
+from tests.report_findings import CURVE, DROP, HOSTILE, findings, pair
 
-HOSTILE = '</p><script>alert(1)</script> & "quoted" {{ 7 * 7 }}'
 VOID = {"meta", "line", "circle", "polyline", "link", "br", "img"}
-DROP = LossDrop(passages=24, base=3.62, tuned=3.31, drop_percent=8.6, low_percent=7.9, high_percent=9.2)
-CURVE = Losses(train=[Point(step=n, loss=4 - n / 20) for n in range(1, 20)], dev=[Point(step=10, loss=3.6)])
-
-
-def findings(others: LossDrop | None = None, training: Losses = CURVE, title: str = "Emma") -> Findings:
-    result = EvaluateResult(author=DROP, others=others, samples=1)
-    decoding = Decoding(max_tokens=320)
-    return Findings(
-        title=title,
-        scriptorium="0.1.0",
-        created_at=1_750_000_000,
-        parameters=134_515_008,
-        base=Card(model="base", max_model_len=2048, version=None),
-        tuned=Card(model="ft:base", max_model_len=None, version="0.11"),
-        verdict=judge(result, 134_515_008),
-        result=result,
-        kept=judge_kept(None, [pair()], 42),
-        settings=Settings(
-            decoding=decoding,
-            seeds="none",
-            prompts=1,
-            streams=24,
-            longest_tokens=1024,
-            cut=2,
-            bootstrap_draws=2000,
-            seed=42,
-        ),
-        passages=Passages(author=[], others=[]),
-        training=training,
-        samples="samples.jsonl",
-    )
-
-
-def pair(text: str = "She was happy.", genuine: str = "It was a truth.") -> Pair:
-    base = Sample(
-        role="base",
-        split="test",
-        index=0,
-        chapter=text,
-        author="A",
-        brief=text,
-        messages=[{"role": "user", "content": text}],
-        text=text,
-        finish_reason="length",
-        tokens=6,
-        decoding=Decoding(max_tokens=320),
-        seed=None,
-        model="base",
-        engine=None,
-        genuine=genuine,
-    )
-    return Pair(base, base.model_copy(update={"role": "tuned", "finish_reason": "stop"}))
 
 
 class Outline(HTMLParser):

@@ -47,7 +47,7 @@ def _compare(losses: Losses) -> Gate:
         next_step="" if outcome == "pass" else NEXT,
         numbers={
             "tuned": float(tuned.mean()),
-            "base": float(np.mean(losses.base)) if losses.base else middle,
+            **({"base": float(np.mean(losses.base))} if losses.base else {}),
             "genuine": float(np.mean(losses.genuine)),
             "low": low,
             "high": high,

@@ -5,6 +5,7 @@ import pytest
 
 from scriptorium.errors import EvaluationFailed
 from scriptorium.report import SilentReport
+from services.evaluator.voice.material import CALIBRATION, SEEN
 from services.evaluator.voice.result import Voice
 from services.evaluator.voice.voice import compare_voice, measure_voice
 
@@ -66,7 +67,7 @@ def test_copied_passages_show_where(material, learned):
 def test_all_that_does_not_fit_is_said_at_once(material):
     with pytest.raises(EvaluationFailed) as error:
         replace(material, tuned=material.tuned[1:], seen=[], unseen=[material.unseen[0]], base_calibration=[])
-    assert {problem.place for problem in error.value.problems} == {"base_calibration", "seen", "tuned"}
+    assert {problem.place for problem in error.value.problems} == {CALIBRATION, SEEN, "tuned"}
     with pytest.raises(EvaluationFailed, match="cannot be measured"):
         replace(material, unseen=[*material.unseen, material.seen[0]])
 

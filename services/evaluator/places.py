@@ -1,0 +1,38 @@
+"""Where the tuned model lies between base and author, as a picture, with other authors and the author's chapters."""
+
+from __future__ import annotations
+
+from services.evaluator.bars import Bars, Row, lay_out
+from services.evaluator.heard import Heard
+from services.evaluator.voice.result import Voice
+from services.evaluator.voice.transfer import Estimate
+from services.evaluator.voice.verdict import TARGET
+
+ROW, TOP = 34, 26  # many rows, and room for the names of the lines above them
+LINES = [(0.0, "base"), (TARGET, "60"), (100.0, "author")]
+
+
+def draw_places(heard: Heard) -> Bars | None:
+    """Lay out T of the tuned model, of asking alone and of unseen other authors, and the range of your chapters."""
+    if heard.voice is None:
+        return None
+    voice = heard.voice
+    rows = [_row("Tuned model", "tuned", voice.transfer.folded)]
+    if heard.prompted:
+        rows.append(_row("Base, asked nicely", "base", heard.prompted))
+    others = sorted(voice.impostors, key=lambda impostor: -impostor.transfer.value)
+    rows += [_row(impostor.name.title(), "other", impostor.transfer) for impostor in others]
+    return lay_out([*rows, *_range(voice)], LINES, ROW, TOP)
+
+
+def _row(name: str, kind: str, found: Estimate) -> Row:
+    return Row(name, kind, found.value, found.low, found.high, f"{found.value:.0f}".replace("-", "−"))
+
+
+def _range(voice: Voice) -> list[Row]:
+    """The author's chapters that were kept back, from the least to the most typical one."""
+    found = sorted(chapter.transfer for chapter in voice.author_range)
+    if len(found) < 2:
+        return []
+    label = f"{found[0]:.0f}–{found[-1]:.0f}".replace("-", "−")
+    return [Row("Your own chapters", "author", found[len(found) // 2], found[0], found[-1], label)]
