@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 
-.PHONY: bench-merge bench-voice bench-generate help setup light demo test test-compose faults-data bench-data check format lock clean up down
+.PHONY: bench-merge bench-voice voice bench-generate help setup light demo test test-compose faults-data bench-data check format lock clean up down
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ bench-generate: light ## the evaluation's sampling against vLLM asked directly, 
 bench-voice: light ## the voice metric on human text where the truth is known: mixtures of authors, and ways to cheat it
 	@PYTHONPATH=. $(BIN)/python -m deploy.local.environments axolotl demo
 	@PYTHONPATH=. $(BIN)/python -m bench.voice
+
+voice: setup ## a real novel and two controls through training and evaluation: did the voice come through? (half an hour)
+	@PYTHONPATH=. $(BIN)/python -m bench.voice_run $(if $(FRESH),--fresh)
 
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --no-header --no-annotate --no-emit-find-links --no-emit-index-url --python-version 3.11
 lock: $(BIN)/uv ## compile the pinned requirement files anew

@@ -55,8 +55,8 @@ NOW = (
 )  # fmt: skip
 
 VOICE = (
-    rows("T of each run", "How far it has come from the base model (0) to the author (100), with the 95 % interval; beside "
-         "it the base that was asked to imitate, and the closest other author.",
+    rows("T of each run", "How far it has come from the base model (0) to the author (100), with the 95 % interval; "
+         "beside it the base that was asked to imitate, and the closest other author.",
          Column("low", _transfer("tuned low"), decimals=0), Column("T", _transfer("tuned"), decimals=0),
          Column("high", _transfer("tuned high"), decimals=0), Column("asked", _transfer("prompted"), decimals=0),
          Column("other author", _transfer("impostor"), decimals=0), key="job_id", called="run", width=24, height=7),
