@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -70,6 +70,10 @@ class Client:
     def tally(self, job_id: str) -> Body:
         """What a job's blind readers said, counted."""
         return self._call("GET", f"/x/jobs/{job_id}/reading/tally")
+
+    def compare(self, job_ids: Sequence[str]) -> Body:
+        """Evaluated jobs side by side."""
+        return self._call("GET", "/x/compare", params={"job": list(job_ids)})
 
     def report(self, job_id: str) -> str:
         """A job's report as a page, with what its blind readers have said so far."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -148,6 +149,32 @@ def reading(
               "tuned closer": [entry["closer"]["tuned"] for entry in tally["readers"]],
               "base closer": [entry["closer"]["base"] for entry in tally["readers"]],
               "can't tell": [entry["closer"]["cannot_tell"] for entry in tally["readers"]]})  # fmt: skip
+
+
+@app.command()
+def compare(
+    job_ids: Annotated[list[str], typer.Argument(help="Two or more jobs; the others are held to the first.")],
+    as_json: Json = False,
+) -> None:
+    """Compare evaluated models: how much of the voice each has, and which is clearly closer to its author."""
+    found = connect().compare(job_ids)
+    if as_json:
+        show(found, as_json, "")
+        return
+    sides = [(side, side["result"], side["result"]["voice"] or {}) for side in found["models"]]
+    tabulate({"job": [side["job"] for side, *_ in sides], "model": [escape(side["model"]) for side, *_ in sides],
+              "verdict": [voice.get("verdict", "not measured").replace("_", " ") for *_, voice in sides],
+              "T": [interval(voice) for *_, voice in sides],
+              "loss": [f"{-result['author']['drop_percent']:+.1f} %" for _, result, _ in sides]})  # fmt: skip
+    for difference in found["differences"]:
+        out.print(f"{difference['job']}: {difference['summary']}")
+
+
+def interval(voice: Mapping[str, Any]) -> str:
+    """T with its interval, as it stands in a table."""
+    return (
+        f"{voice['folded']:.0f} ({voice['low']:.0f} to {voice['high']:.0f})" if voice.get("folded") is not None else ""
+    )
 
 
 @app.command()

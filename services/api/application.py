@@ -17,7 +17,7 @@ from scriptorium.errors import StoreUnavailable
 from scriptorium.phase import Context
 from scriptorium.reaper import Waiting, reap
 from scriptorium.store.connection import store_errors
-from services.api import chat, decisions, events, files, health, jobs, models
+from services.api import chat, compare, decisions, events, files, health, jobs, models
 from services.api.errors import handle_errors, internal_error
 from services.api.limits import BodyLimit
 from services.api.reading import pages, wire
@@ -43,7 +43,7 @@ def create_app(context: Context, *, reaping: bool = True, waiting: Waiting = que
     app.state.context = context
     app.state.telemetry = Telemetry(context, waiting)
     handle_errors(app)
-    for room in (files, jobs, decisions, wire, pages, events, models, chat, health):
+    for room in (files, jobs, compare, decisions, wire, pages, events, models, chat, health):
         app.include_router(room.router)
     app.add_middleware(BodyLimit, max_upload_bytes=context.settings.max_upload_bytes)
     app.middleware("http")(observe)  # added last: outermost
