@@ -25,7 +25,7 @@ from services.evaluator.coherence import measure_losses
 from services.evaluator.engine import WAITS, Card, Engine, engines, meet
 from services.evaluator.findings import REPORT, Findings, Passages, Settings
 from services.evaluator.headline import tell
-from services.evaluator.heard import Heard, hear_voice, score
+from services.evaluator.heard import Heard, hear_voice, score, weigh
 from services.evaluator.impostors import ENOUGH_UNSEEN, Impostor, count_unseen, read_impostors
 from services.evaluator.kept import judge_kept
 from services.evaluator.loss import DRAWS, LONGEST, Scored, locate_all, measure_drop, score_passages
@@ -164,6 +164,7 @@ def _conclude(request: EvaluateRequest, measured: Measured, impostors: list[Impo
     others = measure_drop(measured.others, request.seed) if measured.others else None
     prompts = len(of_role(measured.samples, "base"))
     kept = judge_kept(measured.retention, pair_up(measured.samples), request.seed)
+    heard = weigh(heard, kept)
     result = EvaluateResult(
         author=author,
         others=others,

@@ -15,16 +15,22 @@ from scriptorium.contracts import VoiceScore
 from scriptorium.errors import EvaluationFailed
 from scriptorium.report import Report
 from services.evaluator.impostors import Impostor
+from services.evaluator.kept import Kept
+from services.evaluator.retention.retention import Verdict as Lost
+from services.evaluator.retention.verdict import ASK, worst
 from services.evaluator.sample import Sample
 from services.evaluator.texts import Texts, of_role
 from services.evaluator.voice import material as voice_material
+from services.evaluator.voice.gates.gate import Gate
 from services.evaluator.voice.material import Endings, Losses, Material, Passage
 from services.evaluator.voice.prepared import prepare_texts
 from services.evaluator.voice.result import Voice
 from services.evaluator.voice.scored import score_prepared
 from services.evaluator.voice.transfer import Estimate, measure_transfer
-from services.evaluator.voice.verdict import HOLD_OUT, VoiceVerdict
+from services.evaluator.voice.verdict import HOLD_OUT, VoiceVerdict, judge_voice
 from services.evaluator.voice.voice import ONE_THREAD, Learned, compare_voice, learn_voice
+
+UNASKED = "No instructions were asked, so it cannot be told whether following them was lost."
 
 
 class Heard(BaseModel):
@@ -96,6 +102,30 @@ def excuse(error: EvaluationFailed) -> VoiceVerdict:
     """What the metric lacked, as a verdict."""
     reasons = [error.message, *(f"{problem.place.capitalize()} {problem.message}." for problem in error.problems)]
     return VoiceVerdict(name="not_measurable", reasons=reasons, gates=[], next_steps=[error.next_step or HOLD_OUT])
+
+
+def weigh(heard: Heard, kept: Kept) -> Heard:
+    """The verdict again, with what training has cost as one more gate."""
+    if heard.voice is None:
+        return heard
+    gates = [*heard.voice.gates, check_retention(kept)]
+    verdict = judge_voice(heard.voice.transfer, heard.voice.impostors, gates)
+    voice = heard.voice.model_copy(update={"verdict": verdict, "gates": gates})
+    return heard.model_copy(update={"verdict": verdict, "voice": voice})
+
+
+def check_retention(kept: Kept) -> Gate:
+    """Fail where a loss was shown; what was not shown either way, or not asked, counts as not measured."""
+    part = worst(tuple(kept.parts))
+    if kept.retention is None and part.verdict is not Lost.FAIL:
+        return Gate(code="retention", outcome="warn", measured=False, finding=UNASKED, next_step=ASK)
+    return Gate(
+        code="retention",
+        outcome=part.verdict.value,
+        measured=part.verdict is not Lost.WARN,
+        finding=part.message,
+        next_step=part.next_step or "",
+    )
 
 
 def score(heard: Heard) -> VoiceScore:

@@ -36,6 +36,7 @@ def render_page(findings: Findings, pairs: Sequence[Pair]) -> str:
         words=_count_words,
         unbroken=_unbroken,
         marked=mark_copies,
+        percent=_percent,
     )
     return templates.get_template("report.html.j2").render(
         findings=findings,
@@ -65,7 +66,12 @@ def _copied(findings: Findings, pair: Pair) -> Sequence[Copied]:
 
 def _unbroken(text: str) -> str:
     """The text with its percent signs tied to their numbers."""
-    return text.replace(" %", "\u00a0%")
+    return re.sub(r"(?<=\d) ?%", "\u00a0%", text)
+
+
+def _percent(share: float) -> str:
+    """A share in percent."""
+    return f"{share:.0%}".replace("%", "\u00a0%")
 
 
 def _count_words(text: str) -> int:

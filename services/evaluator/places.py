@@ -19,7 +19,7 @@ def draw_places(heard: Heard) -> Bars | None:
     voice = heard.voice
     rows = [_row("Tuned model", "tuned", voice.transfer.folded)]
     if heard.prompted:
-        rows.append(_row("Base, asked nicely", "base", heard.prompted))
+        rows.append(_row("Base, imitating", "base", heard.prompted))
     others = sorted(voice.impostors, key=lambda impostor: -impostor.transfer.value)
     rows += [_row(impostor.name.title(), "other", impostor.transfer) for impostor in others]
     return lay_out([*rows, *_range(voice)], LINES, ROW, TOP)

@@ -6,7 +6,9 @@ from typing import Literal
 
 from services.evaluator.voice.frozen import Frozen
 
-GateCode = Literal["measurable", "memorisation", "degeneration", "coherence", "length", "adherence", "caricature"]
+GateCode = Literal[
+    "measurable", "memorisation", "degeneration", "coherence", "length", "adherence", "caricature", "retention"
+]
 Outcome = Literal["pass", "warn", "fail"]
 
 

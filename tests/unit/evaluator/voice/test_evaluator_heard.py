@@ -5,10 +5,12 @@ import pytest
 from scriptorium.report import SilentReport
 from services.evaluator import impostors
 from services.evaluator.headline import headline, tell
-from services.evaluator.heard import Heard, hear_voice, score
+from services.evaluator.heard import Heard, hear_voice, score, weigh
+from services.evaluator.kept import judge_kept
 from services.evaluator.marked import mark_copies
 from services.evaluator.page import render_page
 from services.evaluator.places import draw_places
+from services.evaluator.retention.retention import Verdict as Lost
 from services.evaluator.texts import Genuine, Texts
 from services.evaluator.voice.material import Material
 from services.evaluator.voice.result import Copied
@@ -66,6 +68,19 @@ def test_too_little_text_is_a_verdict_and_no_failure(texts: Texts, material: Mat
     assert "scriptorium impostors install" in found.verdict.next_steps[0]
     assert headline(found) == "Whether the voice came through cannot be measured here."
     assert tell(score(found)) == "Voice: not measurable"
+
+
+def test_what_was_lost_weighs(heard: Heard) -> None:
+    kept = judge_kept(None, [pair()], 42)
+    unasked = weigh(heard, kept)
+    assert unasked.verdict.name == "promising"
+    assert "The gate retention could not be measured." in unasked.verdict.reasons
+    assert unasked.voice is not None
+    assert unasked.voice.gates[-1].next_step
+    lost = kept.parts[0].model_copy(update={"verdict": Lost.FAIL, "message": "Gone.", "next_step": "Train less."})
+    rejected = weigh(heard, kept.model_copy(update={"parts": [lost]}))
+    assert (rejected.verdict.name, rejected.verdict.reasons) == ("rejected", ["Gone."])
+    assert headline(rejected).startswith("Do not use this model as it is.")
 
 
 def test_the_picture_has_everybody_on_one_axis(heard: Heard) -> None:
