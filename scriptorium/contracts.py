@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from scriptorium.measured import Base
-from scriptorium.recipe import Chunking, Export, Mix, Prompt, Recipe, Split, Training
+from scriptorium.recipe import Chunking, Export, Mix, Prompt, Recipe, Select, Split, Training
 
 
 class Contract(BaseModel):
@@ -142,12 +142,16 @@ class Job(Contract):
 
 
 class Checkpoint(Contract):
-    """A saved state of the adapter and the losses seen there."""
+    """A saved state of the adapter and the losses seen there.
+
+    `selectivity`: what the author's held-out passages have gained over other authors', nats a token.
+    """
 
     step: int
     created_at: int
     train_loss: float | None = None
     dev_loss: float | None = None
+    selectivity: float | None = None
 
 
 class EventType(StrEnum):
@@ -306,6 +310,7 @@ class MergeRequest(Contract):
     base: Path
     training: Path
     checkpoint: int | None = None
+    select: Select = "loss"
     base_hashes: dict[str, str] = {}
     exports: list[Export] = []
 

@@ -72,7 +72,8 @@ def _training(result: TrainResult) -> Numbers:
         "train_loss": result.last_loss,
         "valid_loss": last.dev_loss if last else None,
     }
-    return {name: value for name, value in told.items() if value is not None}
+    curve = {f"checkpoint_selectivity/{one.step}": one.selectivity for one in result.checkpoints}
+    return {name: value for name, value in {**told, **curve}.items() if value is not None}
 
 
 def _evaluation(result: EvaluateResult) -> Numbers:

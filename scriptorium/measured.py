@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +24,11 @@ class Passage(BaseModel):
     tokens: int
 
 
+def mean_loss(passages: Sequence[Passage]) -> float:
+    """Nats a token, over all tokens."""
+    return sum(passage.loss for passage in passages) / sum(passage.tokens for passage in passages)
+
+
 class Reference(BaseModel):
     """What a model says to some token ids: for each of `ids[start:]` its log-probability, and the likeliest id.
 
@@ -39,17 +45,31 @@ class Reference(BaseModel):
 
 
 class OnBase(BaseModel):
-    """One base with the checkpoint's adapter: the loss of every passage, and the first few in full."""
+    """One base with the checkpoint's adapter: the loss of every passage, and the first few in full.
+
+    `others` are passages of other authors; `without` and `others_without` are the same read by the base alone.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     passages: list[Passage]
     references: list[Reference]
+    others: list[Passage] = []
+    without: list[Passage] = []
+    others_without: list[Passage] = []
 
     @property
     def loss(self) -> float:
         """Mean loss of a token."""
-        return sum(passage.loss for passage in self.passages) / sum(passage.tokens for passage in self.passages)
+        return mean_loss(self.passages)
+
+    @property
+    def selectivity(self) -> float | None:
+        """What the author's passages have gained over those of other authors, nats a token; None where not read."""
+        if not self.others or not self.without:
+            return None
+        gain = mean_loss(self.without) - mean_loss(self.passages)
+        return gain - (mean_loss(self.others_without) - mean_loss(self.others))
 
 
 class Measured(BaseModel):

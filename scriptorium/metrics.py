@@ -77,6 +77,11 @@ OF_A_JOB = {
     "memory_total_bytes": _of_job("training_memory_total_bytes", "Memory of the training device."),
     "device_use_ratio": _of_job("training_device_use_ratio", "How busy the training device is, 0-1."),
     "checkpoints": _of_job("training_checkpoints", "Checkpoints that are whole on disk."),
+    "checkpoint_selectivity": _of_job(
+        "training_checkpoint_selectivity",
+        "What held-out passages of the author gained over those of others at a checkpoint, nats per token.",
+        "step",
+    ),
     "phase_seconds": _of_job("phase_seconds", "How long a finished phase took.", "phase"),
     "merge_bytes_per_second": _of_job("merge_bytes_per_second", "Bytes of the merged model per second of merging."),
     "data_words": _of_job("data_words", "Words of the manuscript after cleaning."),

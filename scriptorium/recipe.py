@@ -16,6 +16,7 @@ from scriptorium.errors import InvalidRecipe, Problem
 PromptKind = Literal["brief", "context", "continue"]
 Prompt = Literal["brief", "context", "continue", "mixed"]
 Export = Literal["gguf-f16", "gguf-q8_0"]
+Select = Literal["loss", "voice", "decision"]
 Mix = dict[PromptKind, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
 
 
@@ -105,15 +106,29 @@ class Evaluation(Section):
 
 
 class Recipe(Section):
-    """A whole recipe; `export` names formats that the merged model is written in besides."""
+    """A whole recipe; `export` names formats that the merged model is written in besides.
+
+    `select` says which checkpoint is merged: that of the lowest dev loss, that of the highest selectivity (what the
+    author's held-out passages have gained over those of others), or the one that a person chooses.
+    """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
     description: str = ""
     data: Data = Data()
     training: Training = Training()
     export: list[Export] = []
+    select: Select = "loss"
     decisions: Decisions = Decisions()
     evaluation: Evaluation = Evaluation()
+
+    @model_validator(mode="before")
+    @classmethod
+    def asked(cls, body: Any) -> Any:
+        """Who leaves the checkpoint to a decision wants to be asked."""
+        if not isinstance(body, dict) or body.get("select") != "decision":
+            return body
+        given = body.get("decisions", {})
+        return body if not isinstance(given, dict) else {**body, "decisions": {"checkpoint": "ask", **given}}
 
 
 def parse_recipe(body: Any, source: str) -> Recipe:

@@ -90,6 +90,7 @@ def merge(job: c.Job, rooms: Rooms) -> c.MergeRequest:
         base=rooms.base(job),
         training=rooms.volume.folder(job.id, c.Phase.TRAIN),
         checkpoint=job.checkpoint,
+        select=job.recipe.select,
         exports=job.recipe.export,
         base_hashes=c.TrainResult.model_validate(rooms.result(job, c.Phase.TRAIN)).base_hashes,
     )

@@ -59,7 +59,12 @@ VOICE = (
          "beside it the base that was asked to imitate, and the closest other author.",
          Column("low", _transfer("tuned low"), decimals=0), Column("T", _transfer("tuned"), decimals=0),
          Column("high", _transfer("tuned high"), decimals=0), Column("asked", _transfer("prompted"), decimals=0),
-         Column("other author", _transfer("impostor"), decimals=0), key="job_id", called="run", width=24, height=7),
+         Column("other author", _transfer("impostor"), decimals=0),
+         key="job_id", called="run", width=16, height=8),
+    bars("Selectivity of checkpoints", "What held-out passages of the author gained over those of other authors, nats a "
+         "token: the higher, the more of this author.", "none",
+         Query(last("scriptorium_training_checkpoint_selectivity", "job_id", "step"), "{{job_id}} step {{step}}"),
+         width=8, decimals=3),
 )  # fmt: skip
 
 SCORES = (

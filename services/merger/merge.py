@@ -50,7 +50,7 @@ def merge_adapter(
     BaseModelUnusable and DiskFull.
     """
     started = time.monotonic()
-    checkpoint = select_checkpoint(request.training, request.checkpoint, report)
+    checkpoint = select_checkpoint(request.training, request.checkpoint, report, request.select)
     report.message(f"[MERGE] Checkpoint {describe(checkpoint)}")
     chosen = checkpoint_folder(request.training, checkpoint.step)
     hashes = check_checkpoint(chosen)

@@ -1,8 +1,9 @@
 """Runs checkpoints over passages in Axolotl's environment: `python -m services.trainer.forward ORDER.json`.
 
-ORDER.json: `base`, `adapters` {result file: adapter folder}, `passages` [{ids, start}], how many `references` are kept
-in full, and the file that says what training had `quantised`. One result for each adapter (see `scriptorium.measured`),
-on the base as it is stored and, where training quantised, on the NF4 round trip of just those weights.
+ORDER.json: `base`, `adapters` {result file: adapter folder}, `passages` [{ids, start}] of the author and of `others`,
+how many `references` are kept in full, and the file that says what training had `quantised`. One result for each
+adapter (see `scriptorium.measured`), on the base as it is stored and, where training quantised, on the NF4 round trip
+of just those weights.
 """
 
 from __future__ import annotations
@@ -30,10 +31,12 @@ def main(path: Path) -> None:
     model: Any = AutoModelForCausalLM.from_pretrained(order["base"], dtype="auto").to(device).eval()
     results: dict[str, Result] = {name: {"step": step_of(name), "bases": {}} for name in order["adapters"]}
     for base in bases(model, Path(order["quantised"])):
-        without = [score(model, **passage)[0] for passage in order["passages"][: order["references"]]]
+        alone = [score(model, **passage)[0] for passage in order["passages"]]
+        before = {"without": list(map(total, alone)), "others_without": read(model, order["others"])}
         for name, adapter in order["adapters"].items():
             tuned = PeftModel.from_pretrained(model, adapter).eval()
-            results[name]["bases"][base] = score_all(tuned, order["passages"], without)
+            found = score_all(tuned, order["passages"], alone[: order["references"]])
+            results[name]["bases"][base] = {**found, **before, "others": read(tuned, order["others"])}
             model = tuned.unload()
             write(Path(name), results[name])
 
@@ -66,11 +69,21 @@ def score_all(model: Any, passages: list[dict[str, Any]], without: list[list[flo
     found: Result = {"passages": [], "references": []}
     for number, passage in enumerate(passages):
         chosen, likeliest = score(model, **passage)
-        found["passages"].append({"loss": -sum(chosen), "tokens": len(chosen)})
+        found["passages"].append(total(chosen))
         if number < len(without):
             said = {"log_probabilities": chosen, "likeliest": likeliest, "without": without[number]}
             found["references"].append({**passage, **said})
     return found
+
+
+def read(model: Any, passages: list[dict[str, Any]]) -> list[Result]:
+    """The loss of each passage."""
+    return [total(score(model, **passage)[0]) for passage in passages]
+
+
+def total(chosen: list[float]) -> Result:
+    """The summed loss of a passage, and its tokens."""
+    return {"loss": -sum(chosen), "tokens": len(chosen)}
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]

@@ -16,15 +16,17 @@ from scriptorium.chat import chat_tokenizer
 from scriptorium.checkpoints import checkpoint_folder
 from scriptorium.child import Child, tail
 from scriptorium.contracts import Level, TrainRequest
-from scriptorium.dataset import Row
-from scriptorium.measured import FOLDER, Base, measured_path, read_measured
+from scriptorium.dataset import REFERENCE, Row, read_rows
+from scriptorium.measured import FOLDER, Base, OnBase, measured_path, read_measured
 from scriptorium.report import Report
 from scriptorium.settings import get_settings
+from scriptorium.spread import spread
 from services.trainer.axolotl import variables
 
 LOG = "measure.log"
 LOOK = timedelta(seconds=0.3)
 REFERENCES = 4  # passages that are kept in full
+OTHERS = 4  # passages of other authors at least; as many as there are of this one where those are more
 
 
 class Passage(TypedDict):
@@ -41,10 +43,14 @@ def measure_checkpoints(
     passages = locate_passages(request, dev) if dev else []
     if not passages:
         return
+    rows = spread(read_rows(request.dataset / f"{REFERENCE}.jsonl"), max(OTHERS, len(passages)))
+    others = locate_passages(request, rows) if rows else []
     (folder / FOLDER).mkdir(exist_ok=True)
     order = folder / FOLDER / "order.json"
-    order.write_text(json.dumps(make_order(request, folder, passages, steps)), encoding="utf-8")
-    report.message(f"[TRAIN] Measuring {len(steps)} checkpoint(s) on {len(passages)} held-out passages")
+    order.write_text(json.dumps(make_order(request, folder, passages, others, steps)), encoding="utf-8")
+    report.message(
+        f"[TRAIN] Measuring {len(steps)} checkpoint(s) on {len(passages)} held-out passages and {len(others)} of others"
+    )
     environment = get_settings().axolotl_env
     line: list[str | Path] = [environment / "bin" / "python", "-m", "services.trainer.forward", order]
     child = Child(line, folder / LOG, variables(environment), folder)
@@ -60,13 +66,14 @@ def locate_passages(request: TrainRequest, dev: Sequence[Row]) -> list[Passage]:
 
 
 def make_order(
-    request: TrainRequest, folder: Path, passages: Sequence[Passage], steps: Sequence[int]
+    request: TrainRequest, folder: Path, passages: Sequence[Passage], others: Sequence[Passage], steps: Sequence[int]
 ) -> dict[str, object]:
     """What the child is told: paths and passages."""
     return {
         "base": str(request.base),
         "adapters": {str(measured_path(folder, step)): str(checkpoint_folder(folder, step)) for step in steps},
         "passages": list(passages),
+        "others": list(others),
         "references": REFERENCES,
         "quantised": str(folder / "quantised.safetensors"),
     }
@@ -93,5 +100,16 @@ def tell(folder: Path, steps: Sequence[int], told: set[tuple[int, Base]], report
         found = read_measured(measured_path(folder, step))
         for base, on in found.bases.items() if found else ():
             if (step, base) not in told:
-                report.message(f"[TRAIN] checkpoint-{step} on the {base} base: loss {on.loss:.4f} on held-out passages")
+                tell_one(step, base, on, report)
                 told.add((step, base))
+
+
+def tell_one(step: int, base: Base, on: OnBase, report: Report) -> None:
+    """What was found of a checkpoint on one base; its selectivity on the stored one is a point of a curve."""
+    text = f"[TRAIN] checkpoint-{step} on the {base} base: loss {on.loss:.4f} on held-out passages"
+    if on.selectivity is None:
+        report.message(text, step=step, loss=on.loss)
+        return
+    report.message(f"{text}, selectivity {on.selectivity:+.4f}", step=step, loss=on.loss, selectivity=on.selectivity)
+    if base == "stored":
+        report.remember({f"checkpoint_selectivity/{step}": on.selectivity})

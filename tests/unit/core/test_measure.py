@@ -33,7 +33,10 @@ RESULT: dict[Phase, Result] = {
         findings=[Finding(code="short", place="chapter 1", message="x")],
     ),
     Phase.TRAIN: TrainResult(
-        checkpoints=[Checkpoint(step=4, created_at=1, dev_loss=3.5), Checkpoint(step=8, created_at=2, dev_loss=3.4)],
+        checkpoints=[
+            Checkpoint(step=4, created_at=1, dev_loss=3.5),
+            Checkpoint(step=8, created_at=2, dev_loss=3.4, selectivity=0.2),
+        ],
         first_loss=4.0, last_loss=3.1, steps=8, trained_tokens=4096, seconds=20.0,
     ),
     Phase.MERGE: MergeResult(step=8, dev_loss=3.4, merged_tensors=2, copied_tensors=1, bytes=3000, seconds=1.5),
@@ -48,6 +51,7 @@ EXPECTED: dict[Phase, dict[str, float]] = {
     },
     Phase.TRAIN: {
         "step": 8, "total_steps": 8, "trained_tokens": 4096, "checkpoints": 2, "train_loss": 3.1, "valid_loss": 3.4,
+        "checkpoint_selectivity/8": 0.2,
     },
     Phase.MERGE: {"merge_bytes_per_second": 2000.0},
     Phase.SERVE: {},

@@ -81,11 +81,16 @@ class Asked(SilentReport):
         return decision.options[-1].name
 
 
-def measure(training: Path, step: int, losses: list[float]) -> None:
+def read(losses: list[float]) -> list[Passage]:
+    return [Passage(loss=100 * loss, tokens=100) for loss in losses]
+
+
+def measure(training: Path, step: int, losses: list[float], others: list[float] | None = None) -> None:
     path = measured_path(training, step)
     path.parent.mkdir(exist_ok=True)
-    passages = [Passage(loss=100 * loss, tokens=100) for loss in losses]
-    path.write_text(Measured(step=step, bases={"stored": OnBase(passages=passages, references=[])}).model_dump_json())
+    before = {"without": read([4.0]), "others": read(others), "others_without": read([4.0])} if others else {}
+    on = OnBase(passages=read(losses), references=[], **before)
+    path.write_text(Measured(step=step, bases={"stored": on}).model_dump_json())
 
 
 def test_checkpoints_that_passages_cannot_tell_apart_are_a_decision(tmp_path: Path) -> None:
@@ -126,3 +131,39 @@ def test_a_given_step_is_never_asked_about(tmp_path: Path) -> None:
     report = Asked()
     assert select_checkpoint(tmp_path, 5, report).step == 5
     assert report.decision is None
+
+
+def test_the_voice_may_choose_another_checkpoint_than_the_loss(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.01, 20)
+    for step, own, others in ((5, 3.5, 3.9), (10, 3.4, 3.6)):
+        write(tmp_path, step, own)
+        measure(tmp_path, step, list(own + noise), list(others + noise))
+    assert select_checkpoint(tmp_path, None, SilentReport()).step == 10
+    report = SilentReport()
+    chosen = select_checkpoint(tmp_path, None, report, "voice")
+    assert (chosen.step, chosen.selectivity) == (5, None)  # as it was saved; its selectivity is 0.4, the other's 0.2
+    assert report.messages == []
+
+
+def test_without_other_authors_the_voice_cannot_choose(tmp_path: Path) -> None:
+    for step, own in ((5, 3.5), (10, 3.4)):
+        write(tmp_path, step, own)
+        measure(tmp_path, step, [own] * 4)
+    report = SilentReport()
+    assert select_checkpoint(tmp_path, None, report, "voice").step == 10
+    assert report.messages == [
+        "[MERGE] The checkpoint is chosen by its dev loss and not by its voice: no other authors' passages were read"
+    ]
+
+
+def test_a_decision_offers_every_checkpoint_with_its_numbers(tmp_path: Path) -> None:
+    for step, own, others in ((5, 3.5, 3.9), (10, 3.0, 3.2)):
+        write(tmp_path, step, own)
+        measure(tmp_path, step, [own] * 4, [others] * 4)
+    report = Asked()
+    assert select_checkpoint(tmp_path, None, report, "decision").step == 5
+    assert report.decision
+    assert [option.meaning for option in report.decision.options] == [
+        "merge step 10 (dev loss 3.0000, selectivity +0.2000)",
+        "merge step 5 (dev loss 3.5000, selectivity +0.4000)",
+    ]

@@ -10,13 +10,14 @@ from types import SimpleNamespace
 import pytest
 
 from scriptorium.child import Child
-from scriptorium.contracts import TrainRequest
+from scriptorium.contracts import Checkpoint, TrainRequest
 from scriptorium.dataset import Row
 from scriptorium.errors import Cancelled
 from scriptorium.measured import Measured, OnBase, Passage, measured_path, read_measured
 from scriptorium.recipe import Training
 from scriptorium.report import SilentReport
 from services.trainer import measure
+from services.trainer.train import add_selectivity
 
 
 def write(folder: Path, step: int, loss: float) -> Measured:
@@ -46,8 +47,9 @@ def test_the_order_names_paths_and_passages_and_leaves_out_what_has_no_answer(
     dev = [Row(messages=[{"role": "user", "content": name}], chapter="1") for name in spans]
     request = TrainRequest(dataset=tmp_path, base=tmp_path / "base", training=Training())
     passages = measure.locate_passages(request, dev)
-    order = measure.make_order(request, tmp_path, passages, [3, 6])
+    order = measure.make_order(request, tmp_path, passages, passages[:1], [3, 6])
     assert order["passages"] == [{"ids": [1, 2, 3], "start": 2}, {"ids": [7, 8], "start": 1}]
+    assert order["others"] == [{"ids": [1, 2, 3], "start": 2}]
     assert order["adapters"] == {
         str(tmp_path / "measured" / f"checkpoint-{step}.json"): str(tmp_path / "checkpoints" / f"checkpoint-{step}")
         for step in (3, 6)
@@ -74,6 +76,22 @@ def test_losses_are_told_and_a_failure_is_only_told(tmp_path: Path) -> None:
         "[TRAIN] checkpoint-3 on the nf4 base: loss 3.2500 on held-out passages",
         "[TRAIN] Not every checkpoint could be measured: MemoryError: too large",
     ]
+
+
+def test_the_selectivity_is_told_as_a_point_of_a_curve(tmp_path: Path) -> None:
+    measured = write(tmp_path, 3, 3.0)
+    before, after = [Passage(loss=40, tokens=10)], [Passage(loss=35, tokens=10)]
+    on = measured.bases["stored"].model_copy(update={"without": before, "others": after, "others_without": before})
+    measured_path(tmp_path, 3).write_text(Measured(step=3, bases={"stored": on}).model_dump_json())
+    report = SilentReport()
+    measure.tell(tmp_path, [3], set(), report)
+    assert report.messages == [
+        "[TRAIN] checkpoint-3 on the stored base: loss 3.0000 on held-out passages, selectivity +0.5000"
+    ]
+    assert report.remembered == {"checkpoint_selectivity/3": pytest.approx(0.5)}
+    checkpoint = Checkpoint(step=3, created_at=1, dev_loss=3.0)
+    assert add_selectivity(tmp_path, checkpoint).selectivity == pytest.approx(0.5)
+    assert add_selectivity(tmp_path, checkpoint.model_copy(update={"step": 6})).selectivity is None
 
 
 def test_a_cancelled_job_ends_the_child(tmp_path: Path) -> None:
