@@ -61,7 +61,7 @@ VOICE = (
          Column("high", _transfer("tuned high"), decimals=0), Column("asked", _transfer("prompted"), decimals=0),
          Column("other author", _transfer("impostor"), decimals=0),
          key="job_id", called="run", width=16, height=8),
-    bars("Selectivity of checkpoints", "What held-out passages of the author gained over those of other authors, nats a "
+    bars("Selectivity of checkpoints", "What held-out passages of the author gained over those of others, nats a "
          "token: the higher, the more of this author.", "none",
          Query(last("scriptorium_training_checkpoint_selectivity", "job_id", "step"), "{{job_id}} step {{step}}"),
          width=8, decimals=3),

@@ -105,6 +105,7 @@ def test_the_job_succeeds_although_its_trainer_and_its_store_were_killed(running
     assert (job.trained_tokens or 0) > 1000
     told = messages(running, finished)
     assert any("resuming at step 3" in message or "resuming at step 6" in message for message in told)
+    assert any("selectivity" in message for message in told)
     first = [next(i for i, message in enumerate(told) if message.startswith(tag)) for tag in TAGS]
     assert first == sorted(first)
 
