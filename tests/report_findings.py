@@ -5,9 +5,9 @@ from __future__ import annotations
 from scriptorium.contracts import EvaluateResult, LossDrop
 from services.evaluator.engine import Card
 from services.evaluator.findings import Findings, Passages, Settings
-from services.evaluator.heard import Heard
 from services.evaluator.kept import judge_kept
 from services.evaluator.metrics import Losses, Point
+from services.evaluator.outcome import VoiceOutcome
 from services.evaluator.sample import Decoding, Sample
 from services.evaluator.texts import Pair
 from services.evaluator.verdict import judge
@@ -19,7 +19,7 @@ CURVE = Losses(train=[Point(step=n, loss=4 - n / 20) for n in range(1, 20)], dev
 
 
 def findings(
-    others: LossDrop | None = None, training: Losses = CURVE, title: str = "Emma", heard: Heard | None = None
+    others: LossDrop | None = None, training: Losses = CURVE, title: str = "Emma", voice: VoiceOutcome | None = None
 ) -> Findings:
     result = EvaluateResult(author=DROP, others=others, samples=1)
     decoding = Decoding(max_tokens=320)
@@ -32,7 +32,8 @@ def findings(
         tuned=Card(model="ft:base", max_model_len=None, version="0.11"),
         verdict=judge(result, 134_515_008),
         result=result,
-        heard=heard or Heard(verdict=VoiceVerdict(name="not_measurable", reasons=[HOSTILE], gates=[], next_steps=[])),
+        voice=voice
+        or VoiceOutcome(verdict=VoiceVerdict(name="not_measurable", reasons=[HOSTILE], gates=[], next_steps=[])),
         kept=judge_kept(None, [pair()], 42),
         settings=Settings(
             decoding=decoding,

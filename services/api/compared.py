@@ -97,7 +97,7 @@ def read_evaluated(volume: Volume, job_id: str) -> Evaluated:
 
 def read_transfers(body: dict[str, Any]) -> Row:
     """T of each passage: the mean of its scores. Reports from before the voice was measured have none."""
-    voice = body.get("heard", {}).get("voice") or {}
+    voice = (body.get("voice") or {}).get("measured") or {}
     return np.array([np.mean(list(sample["scores"].values())) for sample in voice.get("samples", [])], float)
 
 

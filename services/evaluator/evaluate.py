@@ -25,12 +25,12 @@ from services.evaluator.coherence import measure_losses
 from services.evaluator.engine import WAITS, Card, Engine, engines, meet
 from services.evaluator.findings import REPORT, Findings, Passages, Settings
 from services.evaluator.headline import tell
-from services.evaluator.heard import Heard, hear_voice, score, weigh
 from services.evaluator.impostors import ENOUGH_UNSEEN, Impostor, count_unseen, read_impostors
 from services.evaluator.kept import judge_kept
 from services.evaluator.loss import DRAWS, LONGEST, Scored, locate_all, measure_drop, score_passages
 from services.evaluator.metrics import read_losses
 from services.evaluator.orders import Role
+from services.evaluator.outcome import VoiceOutcome, find_outcome, score, weigh
 from services.evaluator.page import PAGE, render_page
 from services.evaluator.parameters import count_parameters
 from services.evaluator.protocol import SEEDED, UNSEEDED, Protocol, carry_out, plan_protocol
@@ -87,8 +87,10 @@ def evaluate_voice(
     opened = engines(request.base, request.tuned, transport, waits, request.streams)
     measured = run_watched(_measure(request, rows, opened, folder, report), report)
     texts = read_texts(request.dataset, measured.samples, request.seed)
-    heard = hear_voice(texts, measured.samples, measured.losses, alike=request.alike, seed=request.seed, report=report)
-    findings = _conclude(request, measured, impostors, heard)
+    outcome = find_outcome(
+        texts, measured.samples, measured.losses, alike=request.alike, seed=request.seed, report=report
+    )
+    findings = _conclude(request, measured, impostors, outcome)
     (folder / REPORT).write_text(findings.model_dump_json(indent=2) + "\n", encoding="utf-8")
     (folder / PAGE).write_text(render_page(findings, pair_up(measured.samples)), encoding="utf-8")
     author = findings.result.author
@@ -158,20 +160,22 @@ def _longest(cards: tuple[Card, Card]) -> int:
     return min([LONGEST, *(card.max_model_len - 1 for card in cards if card.max_model_len)])
 
 
-def _conclude(request: EvaluateRequest, measured: Measured, impostors: list[Impostor], heard: Heard) -> Findings:
+def _conclude(
+    request: EvaluateRequest, measured: Measured, impostors: list[Impostor], outcome: VoiceOutcome
+) -> Findings:
     """Put the measurements together; no work is left to do but to write them down."""
     author = measure_drop(measured.author, request.seed)
     others = measure_drop(measured.others, request.seed) if measured.others else None
     prompts = len(of_role(measured.samples, "base"))
     kept = judge_kept(measured.retention, pair_up(measured.samples), request.seed)
-    heard = weigh(heard, kept)
+    outcome = weigh(outcome, kept)
     result = EvaluateResult(
         author=author,
         others=others,
         samples=prompts,
         unseen_impostors=count_unseen(impostors),
         retention=kept.verdict.value,
-        voice=score(heard),
+        voice=score(outcome),
     )
     parameters = count_parameters(request.tokenizer)
     settings = Settings(
@@ -198,7 +202,7 @@ def _conclude(request: EvaluateRequest, measured: Measured, impostors: list[Impo
         tuned=tuned,
         verdict=judge(result, parameters, kept.parts),
         result=result,
-        heard=heard,
+        voice=outcome,
         kept=kept,
         settings=settings,
         passages=Passages(author=measured.author, others=measured.others),

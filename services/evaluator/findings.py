@@ -6,10 +6,10 @@ from pydantic import BaseModel
 
 from scriptorium.contracts import EvaluateResult
 from services.evaluator.engine import Card
-from services.evaluator.heard import Heard
 from services.evaluator.kept import Kept
 from services.evaluator.loss import Scored
 from services.evaluator.metrics import Losses
+from services.evaluator.outcome import VoiceOutcome
 from services.evaluator.sample import Decoding
 from services.evaluator.verdict import Verdict
 
@@ -56,7 +56,7 @@ class Findings(BaseModel):
     tuned: Card
     verdict: Verdict
     result: EvaluateResult
-    heard: Heard
+    voice: VoiceOutcome
     kept: Kept
     settings: Settings
     passages: Passages

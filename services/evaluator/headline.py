@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scriptorium.contracts import VoiceScore
-from services.evaluator.heard import Heard
+from services.evaluator.outcome import VoiceOutcome
 
 OPENINGS = {
     "production": "The voice came through.",
@@ -14,12 +14,12 @@ OPENINGS = {
 }
 
 
-def headline(heard: Heard) -> str:
+def headline(outcome: VoiceOutcome) -> str:
     """The verdict in a sentence or two."""
-    opening = OPENINGS[heard.verdict.name]
-    if heard.voice is None:
+    opening = OPENINGS[outcome.verdict.name]
+    if outcome.measured is None:
         return opening
-    found = heard.voice.transfer.folded
+    found = outcome.measured.transfer.folded
     interval = f"95 % interval {_whole(found.low)} to {_whole(found.high)}"
     return (
         f"{opening} On the way from the base model (0) to you (100) it has come to {_whole(found.value)} ({interval})."

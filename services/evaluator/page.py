@@ -40,8 +40,8 @@ def render_page(findings: Findings, pairs: Sequence[Pair]) -> str:
     )
     return templates.get_template("report.html.j2").render(
         findings=findings,
-        headline=headline(findings.heard),
-        places=draw_places(findings.heard),
+        headline=headline(findings.voice),
+        places=draw_places(findings.voice),
         pairs=[(pair, *_shorten(pair), _copied(findings, pair)) for pair in spread(pairs, SHOWN)],
         curve=draw_curve(findings.training),
         drops=draw_drops(findings.result.author, findings.result.others),
@@ -60,7 +60,7 @@ def _shorten(pair: Pair) -> tuple[str, str]:
 
 def _copied(findings: Findings, pair: Pair) -> Sequence[Copied]:
     """What the tuned model copied into this passage."""
-    voice = findings.heard.voice
+    voice = findings.voice.measured
     return voice.samples[pair.tuned.index].copied if voice else ()
 
 

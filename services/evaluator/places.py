@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.evaluator.bars import Bars, Row, lay_out
-from services.evaluator.heard import Heard
+from services.evaluator.outcome import VoiceOutcome
 from services.evaluator.voice.result import Voice
 from services.evaluator.voice.transfer import Estimate
 from services.evaluator.voice.verdict import TARGET
@@ -12,14 +12,14 @@ ROW, TOP = 34, 26  # many rows, and room for the names of the lines above them
 LINES = [(0.0, "base"), (TARGET, "60"), (100.0, "author")]
 
 
-def draw_places(heard: Heard) -> Bars | None:
+def draw_places(outcome: VoiceOutcome) -> Bars | None:
     """Lay out T of the tuned model, of asking alone and of unseen other authors, and the range of your chapters."""
-    if heard.voice is None:
+    if outcome.measured is None:
         return None
-    voice = heard.voice
+    voice = outcome.measured
     rows = [_row("Tuned model", "tuned", voice.transfer.folded)]
-    if heard.prompted:
-        rows.append(_row("Base, imitating", "base", heard.prompted))
+    if outcome.prompted:
+        rows.append(_row("Base, imitating", "base", outcome.prompted))
     others = sorted(voice.impostors, key=lambda impostor: -impostor.transfer.value)
     rows += [_row(impostor.name.title(), "other", impostor.transfer) for impostor in others]
     return lay_out([*rows, *_range(voice)], LINES, ROW, TOP)

@@ -23,7 +23,7 @@ def publish(volume: Volume, job: str, level: float | None, book: str = "book") -
         "title": book,
         "created_at": 1,
         "result": EvaluateResult(author=DROP, others=None, samples=PROMPTS, voice=score).model_dump(mode="json"),
-        "heard": {"verdict": {}, "voice": {"samples": told} if told else None},
+        "voice": {"verdict": {}, "measured": {"samples": told} if told else None},
     }
     folder = volume.attempt(job, Phase.EVALUATE, 1)
     (folder / "report.json").write_text(json.dumps(body))

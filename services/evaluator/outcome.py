@@ -33,20 +33,20 @@ from services.evaluator.voice.voice import ONE_THREAD, Learned, compare_voice, l
 UNASKED = "No instructions were asked, so it cannot be told whether following them was lost."
 
 
-class Heard(BaseModel):
-    """The verdict on the voice, and what it rests on; no `voice` where there was too little text.
+class VoiceOutcome(BaseModel):
+    """The verdict on the voice, and what it rests on; `measured` is None where there was too little text.
 
     `prompted` is the folded T of the base model that was shown excerpts and asked to imitate them.
     """
 
     verdict: VoiceVerdict
-    voice: Voice | None = None
+    measured: Voice | None = None
     prompted: Estimate | None = None
 
 
-def hear_voice(
+def find_outcome(
     texts: Texts, samples: Sequence[Sample], losses: Losses | None, *, alike: Collection[str], seed: int, report: Report
-) -> Heard:
+) -> VoiceOutcome:
     """Measure the voice; `alike` names other authors of the same period and genre. Raises Stopped."""
     try:
         material = gather(texts, samples, losses, alike)
@@ -55,9 +55,11 @@ def hear_voice(
         report.check()
         report.message("[VALIDATE] Comparing what the models wrote with held-out text")
         voice = compare_voice(material, learned, seed, report)
-        return Heard(verdict=voice.verdict, voice=voice, prompted=place_prompted(material, learned, texts, seed))
+        return VoiceOutcome(
+            verdict=voice.verdict, measured=voice, prompted=place_prompted(material, learned, texts, seed)
+        )
     except EvaluationFailed as error:
-        return Heard(verdict=excuse(error))
+        return VoiceOutcome(verdict=excuse(error))
 
 
 def gather(texts: Texts, samples: Sequence[Sample], losses: Losses | None, alike: Collection[str]) -> Material:
@@ -104,14 +106,14 @@ def excuse(error: EvaluationFailed) -> VoiceVerdict:
     return VoiceVerdict(name="not_measurable", reasons=reasons, gates=[], next_steps=[error.next_step or HOLD_OUT])
 
 
-def weigh(heard: Heard, kept: Kept) -> Heard:
+def weigh(outcome: VoiceOutcome, kept: Kept) -> VoiceOutcome:
     """The verdict again, with what training has cost as one more gate."""
-    if heard.voice is None:
-        return heard
-    gates = [*heard.voice.gates, check_retention(kept)]
-    verdict = judge_voice(heard.voice.transfer, heard.voice.impostors, gates)
-    voice = heard.voice.model_copy(update={"verdict": verdict, "gates": gates})
-    return heard.model_copy(update={"verdict": verdict, "voice": voice})
+    if outcome.measured is None:
+        return outcome
+    gates = [*outcome.measured.gates, check_retention(kept)]
+    verdict = judge_voice(outcome.measured.transfer, outcome.measured.impostors, gates)
+    voice = outcome.measured.model_copy(update={"verdict": verdict, "gates": gates})
+    return outcome.model_copy(update={"verdict": verdict, "measured": voice})
 
 
 def check_retention(kept: Kept) -> Gate:
@@ -128,22 +130,22 @@ def check_retention(kept: Kept) -> Gate:
     )
 
 
-def score(heard: Heard) -> VoiceScore:
+def score(outcome: VoiceOutcome) -> VoiceScore:
     """The few numbers that go with the job; None where they were not measured."""
-    voice = heard.voice
+    voice = outcome.measured
     if voice is None:
-        return VoiceScore(verdict=heard.verdict.name)
+        return VoiceScore(verdict=outcome.verdict.name)
     best = max(voice.impostors, key=lambda impostor: impostor.transfer.value, default=None)
     raw, folded = voice.transfer.raw, voice.transfer.folded
     return VoiceScore(
-        verdict=heard.verdict.name,
+        verdict=outcome.verdict.name,
         transfer=raw.value,
         folded=folded.value,
         low=folded.low,
         high=folded.high,
         lower_bound=folded.lower_bound,
         auc=voice.separation.tuned_genuine_auc,
-        prompted=heard.prompted.value if heard.prompted else None,
+        prompted=outcome.prompted.value if outcome.prompted else None,
         impostor=best.transfer.value if best else None,
         closest=best.name if best else None,
     )

@@ -5,9 +5,9 @@ import pytest
 from scriptorium.report import SilentReport
 from services.evaluator import impostors
 from services.evaluator.headline import headline, tell
-from services.evaluator.heard import Heard, hear_voice, score, weigh
 from services.evaluator.kept import judge_kept
 from services.evaluator.marked import mark_copies
+from services.evaluator.outcome import VoiceOutcome, find_outcome, score, weigh
 from services.evaluator.page import render_page
 from services.evaluator.places import draw_places
 from services.evaluator.retention.retention import Verdict as Lost
@@ -37,23 +37,23 @@ def texts(material: Material) -> Texts:
 
 
 @pytest.fixture(scope="module")
-def heard(texts: Texts, material: Material) -> Heard:
+def outcome(texts: Texts, material: Material) -> VoiceOutcome:
     return hear(texts, material)
 
 
-def hear(texts: Texts, material: Material, alike: tuple[str, ...] = ("Unseen 1",)) -> Heard:
+def hear(texts: Texts, material: Material, alike: tuple[str, ...] = ("Unseen 1",)) -> VoiceOutcome:
     samples = [sample.model_copy(update={"index": n}) for n in range(len(texts.base)) for sample in BOTH]
-    return hear_voice(texts, samples, material.losses, alike=alike, seed=7, report=SilentReport())
+    return find_outcome(texts, samples, material.losses, alike=alike, seed=7, report=SilentReport())
 
 
-def test_a_voice_that_came_through(heard: Heard) -> None:
-    found = score(heard)
+def test_a_voice_that_came_through(outcome: VoiceOutcome) -> None:
+    found = score(outcome)
     assert found.verdict == "production"
     assert found.folded is not None
     assert found.folded > 80
     assert found.prompted == pytest.approx(0, abs=1e-6)  # it wrote what the base wrote
     assert found.closest in {f"unseen {number}" for number in range(4)}
-    assert headline(heard).startswith("The voice came through. On the way from the base model (0) to you (100)")
+    assert headline(outcome).startswith("The voice came through. On the way from the base model (0) to you (100)")
     assert tell(found).startswith(f"Voice: T {found.folded:.0f} (95 % interval")
 
 
@@ -63,28 +63,28 @@ def test_without_a_word_on_who_is_alike_nothing_is_certain(texts: Texts, materia
 
 def test_too_little_text_is_a_verdict_and_no_failure(texts: Texts, material: Material) -> None:
     found = hear(replace(texts, base_calibration=[], impostors=[]), material)
-    assert (found.verdict.name, found.voice, draw_places(found)) == ("not_measurable", None, None)
+    assert (found.verdict.name, found.measured, draw_places(found)) == ("not_measurable", None, None)
     assert any("what the base wrote from dev briefs" in reason.lower() for reason in found.verdict.reasons)
     assert "scriptorium impostors install" in found.verdict.next_steps[0]
     assert headline(found) == "Whether the voice came through cannot be measured here."
     assert tell(score(found)) == "Voice: not measurable"
 
 
-def test_what_was_lost_weighs(heard: Heard) -> None:
+def test_what_was_lost_weighs(outcome: VoiceOutcome) -> None:
     kept = judge_kept(None, [pair()], 42)
-    unasked = weigh(heard, kept)
+    unasked = weigh(outcome, kept)
     assert unasked.verdict.name == "promising"
     assert "The gate retention could not be measured." in unasked.verdict.reasons
-    assert unasked.voice is not None
-    assert unasked.voice.gates[-1].next_step
+    assert unasked.measured is not None
+    assert unasked.measured.gates[-1].next_step
     lost = kept.parts[0].model_copy(update={"verdict": Lost.FAIL, "message": "Gone.", "next_step": "Train less."})
-    rejected = weigh(heard, kept.model_copy(update={"parts": [lost]}))
+    rejected = weigh(outcome, kept.model_copy(update={"parts": [lost]}))
     assert (rejected.verdict.name, rejected.verdict.reasons) == ("rejected", ["Gone."])
     assert headline(rejected).startswith("Do not use this model as it is.")
 
 
-def test_the_picture_has_everybody_on_one_axis(heard: Heard) -> None:
-    picture = draw_places(heard)
+def test_the_picture_has_everybody_on_one_axis(outcome: VoiceOutcome) -> None:
+    picture = draw_places(outcome)
     assert picture is not None
     assert [bar.kind for bar in picture.bars] == ["tuned", "base", "other", "other", "other", "other", "author"]
     base, _, author = picture.lines
@@ -102,8 +102,8 @@ def test_copied_runs_are_marked_across_paragraphs() -> None:
     assert mark_copies("", []) == []
 
 
-def test_the_page_shows_it_all(heard: Heard) -> None:
-    page = render_page(findings(heard=heard), [pair()])
+def test_the_page_shows_it_all(outcome: VoiceOutcome) -> None:
+    page = render_page(findings(voice=outcome), [pair()])
     assert page.count("<svg") == 3
     assert "Unseen 1" in page
     assert "Habits anybody can count" in page
