@@ -21,6 +21,7 @@ from tokenizers import Tokenizer
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from scriptorium.errors import BaseModelUnusable
+from scriptorium.memory import give_back
 
 TOKENIZER = "tokenizer.json"
 BATCH = 500_000  # characters encoded at once: enough for every core, and little beside the text itself
@@ -132,6 +133,7 @@ class ChatTokenizer:
             for encoding in self._tokenizer.encode_batch(batch, add_special_tokens=False):
                 number, start, _ = next(spans)
                 found[number].append(pairs(encoding.offsets) + start)
+        give_back()
         return [(text, np.concatenate(places)) for text, places in zip(texts, found, strict=True)]
 
     @contextmanager

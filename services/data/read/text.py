@@ -10,7 +10,7 @@ from services.data.headings import labelled
 from services.data.read.files import Entry
 from services.data.read.manuscript import Part
 
-LONG = 4_000_000  # characters: the longest novels have three million, so a book is one piece
+LONG = 2_000_000  # characters: few novels have more, and a book is best one piece
 TOO_LONG = LONG + LONG // 4  # then a piece ends without a chapter
 
 
