@@ -12,13 +12,13 @@ import argparse
 import asyncio
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
 import httpx
 
+from bench.serve import served
 from deploy.local.demo_assets import BASE, demo_assets
 from scriptorium.chat import chat_tokenizer
 from scriptorium.contracts import Endpoint, EvaluateRequest, PrepareRequest
@@ -26,14 +26,11 @@ from scriptorium.dataset import read_rows
 from scriptorium.recipe import load_recipe
 from scriptorium.report import SilentReport
 from scriptorium.settings import PROJECT, Settings
-from scriptorium.store.serving import WantedModel
 from services.data.prepare import prepare_manuscript
 from services.evaluator.engine import WAITS, engines, meet
 from services.evaluator.protocol import Protocol, carry_out, plan_protocol
-from services.server.engine import VllmEngine
 
 CONTEXT = 2048
-READY = 300.0  # seconds
 
 
 def main() -> None:
@@ -49,7 +46,7 @@ def main() -> None:
         settings = Settings(data_dir=folder, engine_context=CONTEXT)
         base = (assets.models / BASE).resolve()
         dataset = prepare(assets.book, base, folder / "dataset")
-        with served(base, settings, folder / "engine.log") as url:
+        with served(BASE, base, settings, folder / "engine.log") as url:
             endpoint = Endpoint(url=url, model=BASE)  # one engine writes for both models
             request = EvaluateRequest(
                 dataset=dataset,
@@ -74,22 +71,6 @@ def prepare(book: Path, base: Path, folder: Path) -> Path:
     )
     prepare_manuscript(request, folder, SilentReport())
     return folder
-
-
-@contextmanager
-def served(base: Path, settings: Settings, log: Path) -> Iterator[str]:
-    """A vLLM for the base model, as a job has it."""
-    engine = VllmEngine((WantedModel(name=BASE, folder=str(base)),), settings, log)
-    try:
-        started = time.monotonic()
-        while not engine.ready:
-            if engine.dead or time.monotonic() - started > READY:
-                raise SystemExit(f"vLLM does not answer: {engine.last_words()}")
-            time.sleep(1)
-            engine.look()
-        yield engine.url
-    finally:
-        engine.stop()
 
 
 def measure(request: EvaluateRequest, folder: Path, rounds: int) -> None:

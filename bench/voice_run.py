@@ -14,10 +14,9 @@ from __future__ import annotations
 import argparse
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from bench.serve import served
 from deploy.local.demo_assets import BASE, CORPORA, demo_assets
 from deploy.local.environments import DEMO, PROJECT
 from deploy.local.impostors import install
@@ -36,13 +35,11 @@ from scriptorium.contracts import (
 from scriptorium.recipe import Prompt, Recipe, load_recipe
 from scriptorium.report import ConsoleReport
 from scriptorium.settings import Settings
-from scriptorium.store.serving import WantedModel
 from services.data.prepare import prepare_manuscript
 from services.evaluator.evaluate import evaluate_voice
 from services.evaluator.page import PAGE
 from services.evaluator.sample import SAMPLES
 from services.merger.merge import merge_adapter
-from services.server.engine import VllmEngine
 from services.trainer.train import train_adapter
 
 WORK, EXAMPLE = PROJECT / "build" / "voice", PROJECT / "docs" / "example"
@@ -50,7 +47,6 @@ NOVEL, OTHERS = "problemG/Gtrain02-02.txt", "problemC/Ctrain01-*.txt"  # 110k wo
 ALIKE = ["crane", "twain", "hawthorne", "irving", "cooper"]  # Americans who wrote novels in the hundred years before
 STEPS, CHECKPOINTS = 240, 2
 CONTEXT, MAX_TOKENS, PROMPTS, INSTRUCTIONS = 2048, 640, 48, 192
-READY = 300.0  # seconds
 
 
 def main() -> None:
@@ -122,7 +118,10 @@ def measure(name: str, model: Path, dataset: Path, base: Path) -> EvaluateResult
     output, first = WORK / name / "report", WORK / "tuned" / "report" / SAMPLES
     if not output.exists():
         settings = Settings(data_dir=WORK, engine_context=CONTEXT)
-        with served("base", base, settings) as base_url, served("tuned", model, settings) as tuned_url:
+        with (
+            served("base", base, settings, WORK / "engine-base.log") as base_url,
+            served("tuned", model, settings, WORK / "engine-tuned.log") as tuned_url,
+        ):
             request = EvaluateRequest(
                 dataset=dataset, tokenizer=model, metrics=model.parent / "training" / "metrics.jsonl",
                 base=Endpoint(url=base_url, model="base"), tuned=Endpoint(url=tuned_url, model="tuned"),
@@ -142,22 +141,6 @@ def evaluate(request: EvaluateRequest, folder: Path, first: Path) -> EvaluateRes
         lines = first.read_text(encoding="utf-8").splitlines(keepends=True)
         (folder / SAMPLES).write_text("".join(line for line in lines if '"role": "tuned"' not in line), "utf-8")
     return evaluate_voice(request, folder, ConsoleReport())
-
-
-@contextmanager
-def served(name: str, folder: Path, settings: Settings) -> Iterator[str]:
-    """A vLLM for one model, as a job has it."""
-    engine = VllmEngine((WantedModel(name=name, folder=str(folder)),), settings, WORK / f"engine-{name}.log")
-    try:
-        started = time.monotonic()
-        while not engine.ready:
-            if engine.dead or time.monotonic() - started > READY:
-                raise SystemExit(f"vLLM does not answer: {engine.last_words()}")
-            time.sleep(1)
-            engine.look()
-        yield engine.url
-    finally:
-        engine.stop()
 
 
 def result_of(folder: Path) -> dict[str, object]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from scriptorium import manifest
 from scriptorium.contracts import Checkpoint
+from scriptorium.measured import measured_path, read_measured
 
 FOLDER = "checkpoints"
 
@@ -28,13 +29,18 @@ def whole_checkpoints(training: Path) -> list[Checkpoint]:
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
-    """A checkpoint as its manifest describes it; a loss that is not a finite number is no measurement."""
+    """A checkpoint as its manifest describes it, with what was measured of it after training.
+
+    A loss that is not a finite number is no measurement.
+    """
     body = manifest.read(folder) or {}
+    measured = read_measured(measured_path(folder.parents[1], body["step"]))
     return Checkpoint(
         step=body["step"],
         created_at=body["created_at"],
         train_loss=finite(body.get("train_loss")),
         dev_loss=finite(body.get("dev_loss")),
+        selectivity=measured.bases["stored"].selectivity if measured else None,
     )
 
 

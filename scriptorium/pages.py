@@ -10,9 +10,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 
 def page_templates(folder: Path, **filters: Callable[..., Any]) -> Environment:
-    """The templates of a folder, which may include each other; a name that nobody gave a value is an error."""
+    """The templates of a folder and what all pages share; a name that nobody gave a value is an error."""
     environment = Environment(
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader([folder, Path(__file__).parent]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -176,13 +176,11 @@ def bars(
     height: int = 8,
     steps: Sequence[Step] = PLAIN,
     decimals: int | None = None,
+    signed: bool = False,
 ) -> Panel:
-    """Draw one horizontal bar per series, its number beside it."""
-    panel = (
-        _begin(bargauge.Panel(), title, about, unit, width=width, height=height, steps=steps)
-        .min(0)
-        .reduce_options(parts.last_value())
-    )
+    """Draw one horizontal bar per series, its number beside it; `signed` where a number may be below zero."""
+    panel = _begin(bargauge.Panel(), title, about, unit, width=width, height=height, steps=steps)
+    panel = (panel if signed else panel.min(0)).reduce_options(parts.last_value())
     panel = panel.display_mode(common_models.BarGaugeDisplayMode.BASIC).show_unfilled(True)
     panel = panel.value_mode(common_models.BarGaugeValueMode.COLOR).orientation(common_models.VizOrientation.HORIZONTAL)
     panel = panel.name_placement(common_models.BarGaugeNamePlacement.LEFT).sizing(common_models.BarGaugeSizing.AUTO)

@@ -64,7 +64,7 @@ VOICE = (
     bars("Selectivity of checkpoints", "What held-out passages of the author gained over those of others, nats a "
          "token: the higher, the more of this author.", "none",
          Query(last("scriptorium_training_checkpoint_selectivity", "job_id", "step"), "{{job_id}} step {{step}}"),
-         width=8, decimals=3),
+         width=8, decimals=3, signed=True),
 )  # fmt: skip
 
 SCORES = (

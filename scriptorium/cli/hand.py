@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from scriptorium import manifest
-from scriptorium.contracts import Endpoint, EvaluateRequest, MergeRequest, PrepareRequest, TrainRequest
+from scriptorium.contracts import EvaluateRequest, MergeRequest, PrepareRequest, TrainRequest
 from scriptorium.dataset import SPLITS
 from scriptorium.errors import Conflict
 from scriptorium.models import check_model, locate
@@ -112,13 +112,13 @@ def train(dataset: Path, output: Path, model: str, recipe: Recipe, settings: Set
     return run_into(output.resolve(), lambda folder: train_adapter(request, folder, ConsoleReport()))
 
 
-def merge(training: Path, output: Path, model: str, checkpoint: int | None, settings: Settings) -> BaseModel:
-    """Training folder -> merged model folder."""
+def merge(training: Path, output: Path, model: str, chosen: dict[str, Any], settings: Settings) -> BaseModel:
+    """Training folder -> merged model folder; `chosen` says which checkpoint, or how it is selected."""
     from services.merger.merge import merge_adapter
 
     trained = (manifest.read(training) or {}).get("result", {})
     request = MergeRequest(
-        base=base_of(model, settings), training=training.resolve(), checkpoint=checkpoint,
+        base=base_of(model, settings), training=training.resolve(), **chosen,
         base_hashes=trained.get("base_hashes", {}),
     )  # fmt: skip
     return run_into(output, lambda folder: merge_adapter(request, folder, ConsoleReport()))
@@ -133,14 +133,12 @@ def export(model: Path, output: Path, wanted: Export) -> None:
     export_model(model.resolve(), wanted, output.resolve(), ConsoleReport(), free)
 
 
-def evaluate(dataset: Path, output: Path, endpoints: dict[str, Any], training: Path, settings: Settings) -> BaseModel:
-    """Two endpoints and a dataset -> report folder; `endpoints` names both models, their URLs and the tokenizer."""
+def evaluate(dataset: Path, output: Path, asked: dict[str, Any], training: Path, settings: Settings) -> BaseModel:
+    """Two endpoints and a dataset -> report folder; `asked` holds both, the tokenizer and who is alike."""
     from services.evaluator.evaluate import evaluate_voice
 
     request = EvaluateRequest(
-        dataset=dataset.resolve(), tokenizer=endpoints["tokenizer"], metrics=training.resolve() / "metrics.jsonl",
-        base=Endpoint(url=endpoints["base_url"], model=endpoints["base"]),
-        tuned=Endpoint(url=endpoints["tuned_url"], model=endpoints["tuned"]),
+        dataset=dataset.resolve(), metrics=training.resolve() / "metrics.jsonl", **asked,
         title=output.name, prompts=settings.evaluation_prompts, passages=settings.evaluation_passages,
         max_tokens=settings.evaluation_max_tokens, instructions=settings.evaluation_instructions,
         streams=settings.streams, seeded=settings.gpu,

@@ -10,6 +10,8 @@ import typer
 from scriptorium.cli import hand
 from scriptorium.cli.app import Impostors, Json, Model, RecipeName, api_url, app, out, show
 from scriptorium.cli.preview import print_preview
+from scriptorium.contracts import Endpoint
+from scriptorium.recipe import Select
 from scriptorium.settings import get_settings
 
 impostors_app = typer.Typer(no_args_is_help=True, help="Other authors, whom an evaluation tells a voice from.")
@@ -72,11 +74,14 @@ def merge(
     output: Output,
     model: Model = None,
     checkpoint: Annotated[int | None, typer.Option(help="Step of the checkpoint; default: the best.")] = None,
+    select: Annotated[Select, typer.Option(help="Which one is the best: by dev loss, or by the voice.")] = "loss",
     as_json: Json = False,
 ) -> None:
     """By hand: the best checkpoint, or a given one, is merged into its base."""
     settings = get_settings()
-    result = hand.merge(training, output, model or settings.default_model, checkpoint, settings)
+    result = hand.merge(
+        training, output, model or settings.default_model, {"checkpoint": checkpoint, "select": select}, settings
+    )
     show_result(result, output, as_json)
 
 
@@ -90,13 +95,19 @@ def evaluate(
     tuned: Annotated[str, typer.Option(help="The tuned model's name there.")],
     output: Output,
     model: Model = None,
+    alike: Annotated[list[str] | None, typer.Option(help="Another author of the same period and genre.")] = None,
     as_json: Json = False,
 ) -> None:
     """By hand: two running endpoints are compared on held-out text."""
     settings = get_settings()
     tokenizer = hand.base_of(model or settings.default_model, settings)
-    endpoints = {"base_url": base_url, "base": base, "tuned_url": tuned_url, "tuned": tuned, "tokenizer": tokenizer}
-    show_result(hand.evaluate(dataset, output, endpoints, training, settings), output, as_json)
+    asked = {
+        "tokenizer": tokenizer,
+        "base": Endpoint(url=base_url, model=base),
+        "tuned": Endpoint(url=tuned_url, model=tuned),
+        "alike": alike or [],
+    }
+    show_result(hand.evaluate(dataset, output, asked, training, settings), output, as_json)
 
 
 @impostors_app.command()

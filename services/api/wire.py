@@ -99,5 +99,6 @@ def render_checkpoint(job: Job, checkpoint: Checkpoint) -> Body:
             "train_loss": checkpoint.train_loss,
             "valid_loss": checkpoint.dev_loss,
             "full_valid_loss": checkpoint.dev_loss,
+            "selectivity": checkpoint.selectivity,
         },
     }

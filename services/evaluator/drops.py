@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from scriptorium.bars import Bars, Row, lay_out
 from scriptorium.contracts import LossDrop
-from services.evaluator.bars import Bars, Row, lay_out
 
 
 def draw_drops(author: LossDrop, others: LossDrop | None) -> Bars:

@@ -83,7 +83,7 @@ def evaluate_voice(
     """
     rows = read_held_out(request.dataset)
     impostors = read_impostors(request.dataset, request.seed)
-    _tell_impostors(impostors, report)
+    _tell_impostors(impostors, request.alike, report)
     opened = engines(request.base, request.tuned, transport, waits, request.streams)
     measured = run_watched(_measure(request, rows, opened, folder, report), report)
     texts = read_texts(request.dataset, measured.samples, request.seed)
@@ -112,8 +112,13 @@ def read_held_out(dataset: Path) -> HeldOut:
     return HeldOut(test, read_rows(dataset / f"{REFERENCE}.jsonl"))
 
 
-def _tell_impostors(impostors: Sequence[Impostor], report: Report) -> None:
-    """Say how many other authors there are to compare with, and what it means where they are few."""
+def _tell_impostors(impostors: Sequence[Impostor], alike: Sequence[str], report: Report) -> None:
+    """Say how many other authors there are to compare with, what it means where they are few, and who is unknown."""
+    known = {impostor.author.casefold() for impostor in impostors}
+    if unknown := [name for name in alike if name.casefold() not in known]:
+        have = ", ".join(impostor.author for impostor in impostors) or "nobody"
+        text = f"[VALIDATE] evaluation.alike names {', '.join(unknown)}; the other authors are {have}"
+        report.message(text, level=Level.WARN)
     unseen = count_unseen(impostors)
     text = f"[VALIDATE] {len(impostors)} impostors, {unseen} of them unseen"
     if unseen >= ENOUGH_UNSEEN:

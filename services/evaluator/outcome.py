@@ -16,12 +16,13 @@ from scriptorium.errors import EvaluationFailed
 from scriptorium.report import Report
 from services.evaluator.impostors import Impostor
 from services.evaluator.kept import Kept
+from services.evaluator.retention.retention import Part
 from services.evaluator.retention.retention import Verdict as Lost
-from services.evaluator.retention.verdict import ASK, worst
+from services.evaluator.retention.verdict import ASK, judge_adherence, worst
 from services.evaluator.sample import Sample
 from services.evaluator.texts import Texts, of_role
 from services.evaluator.voice import material as voice_material
-from services.evaluator.voice.gates.gate import Gate
+from services.evaluator.voice.gates.gate import Gate, GateCode
 from services.evaluator.voice.material import Endings, Losses, Material, Passage
 from services.evaluator.voice.prepared import prepare_texts
 from services.evaluator.voice.result import Voice
@@ -30,7 +31,12 @@ from services.evaluator.voice.transfer import Estimate, measure_transfer
 from services.evaluator.voice.verdict import HOLD_OUT, VoiceVerdict, judge_voice
 from services.evaluator.voice.voice import ONE_THREAD, Learned, compare_voice, learn_voice
 
-UNASKED = "No instructions were asked, so it cannot be told whether following them was lost."
+UNASKED = Part(
+    code="instructions_unasked",
+    verdict=Lost.WARN,
+    message="No instructions were asked, so it cannot be told whether following them was lost.",
+    next_step=ASK,
+)
 
 
 class VoiceOutcome(BaseModel):
@@ -107,22 +113,26 @@ def excuse(error: EvaluationFailed) -> VoiceVerdict:
 
 
 def weigh(outcome: VoiceOutcome, kept: Kept) -> VoiceOutcome:
-    """The verdict again, with what training has cost as one more gate."""
-    if outcome.measured is None:
+    """The verdict again, with what training has cost as two more gates."""
+    measured = outcome.measured
+    if measured is None:
         return outcome
-    gates = [*outcome.measured.gates, check_retention(kept)]
-    verdict = judge_voice(outcome.measured.transfer, outcome.measured.impostors, gates)
-    voice = outcome.measured.model_copy(update={"verdict": verdict, "gates": gates})
-    return outcome.model_copy(update={"verdict": verdict, "measured": voice})
+    gates = [*measured.gates, *check_kept(kept)]
+    verdict = judge_voice(measured.transfer, measured.impostors, gates)
+    told = measured.model_copy(update={"verdict": verdict, "gates": gates})
+    return outcome.model_copy(update={"verdict": verdict, "measured": told})
 
 
-def check_retention(kept: Kept) -> Gate:
-    """Fail where a loss was shown; what was not shown either way, or not asked, counts as not measured."""
-    part = worst(tuple(kept.parts))
-    if kept.retention is None and part.verdict is not Lost.FAIL:
-        return Gate(code="retention", outcome="warn", measured=False, finding=UNASKED, next_step=ASK)
+def check_kept(kept: Kept) -> list[Gate]:
+    """Adherence to the briefs, and retention of everything else that the base could do."""
+    retention = worst(kept.retention.parts) if kept.retention else UNASKED
+    return [make_gate("adherence", judge_adherence(kept.adherence)), make_gate("retention", retention)]
+
+
+def make_gate(code: GateCode, part: Part) -> Gate:
+    """A part as a gate; what was not shown either way counts as not measured, so it cannot pass."""
     return Gate(
-        code="retention",
+        code=code,
         outcome=part.verdict.value,
         measured=part.verdict is not Lost.WARN,
         finding=part.message,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.evaluator.bars import Bars, Row, lay_out
+from scriptorium.bars import Bars, Row, lay_out
 from services.evaluator.outcome import VoiceOutcome
 from services.evaluator.voice.result import Voice
 from services.evaluator.voice.transfer import Estimate
@@ -22,7 +22,7 @@ def draw_places(outcome: VoiceOutcome) -> Bars | None:
         rows.append(_row("Base, imitating", "base", outcome.prompted))
     others = sorted(voice.impostors, key=lambda impostor: -impostor.transfer.value)
     rows += [_row(impostor.name.title(), "other", impostor.transfer) for impostor in others]
-    return lay_out([*rows, *_range(voice)], LINES, ROW, TOP)
+    return lay_out([*rows, *_range(voice)], LINES, row=ROW, top=TOP)
 
 
 def _row(name: str, kind: str, found: Estimate) -> Row:

@@ -33,7 +33,12 @@ def judge(result: EvaluateResult, parameters: int | None, parts: Sequence[Part] 
     return Verdict(
         sentence=f"{_author(result.author)}{_others(result.others)}",
         meaning=_meaning(result.author),
-        caveats=[*_comparison(result), *_amount(result), *_impostors(result), *_lost(parts), *_size(parameters)],
+        caveats=[
+            *_comparison(result),
+            *_amount(result),
+            *([] if _told(result) else [*_impostors(result), *_lost(parts)]),
+            *_size(parameters),
+        ],
     )
 
 
@@ -44,6 +49,11 @@ def summarise(result: EvaluateResult) -> str:
     interval = f"95 % interval {author.low_percent:.1f}{joint}{author.high_percent:.1f}"
     line = f"Held-out loss {author.base:.2f} -> {author.tuned:.2f} ({-author.drop_percent:+.1f} %, {interval})"
     return line if result.others is None else f"{line}; other authors {-result.others.drop_percent:+.1f} %"
+
+
+def _told(result: EvaluateResult) -> bool:
+    """Whether the verdict on the voice speaks of other authors and of what was lost."""
+    return result.voice is not None and result.voice.folded is not None
 
 
 def _author(drop: LossDrop) -> str:

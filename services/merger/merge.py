@@ -30,7 +30,7 @@ from services.merger.export import export_all
 from services.merger.hand_on import forget
 from services.merger.hashes import check_base, check_checkpoint
 from services.merger.plan import Plan, make_plan
-from services.merger.select import select_checkpoint
+from services.merger.select import describe, select_checkpoint
 from services.merger.shards import Merge
 from services.merger.tensors import BrokenTensorFile
 from services.merger.verify import conclude
@@ -51,7 +51,7 @@ def merge_adapter(
     """
     started = time.monotonic()
     checkpoint = select_checkpoint(request.training, request.checkpoint, report, request.select)
-    report.message(f"[MERGE] Checkpoint {describe(checkpoint)}")
+    report.message(f"[MERGE] Checkpoint {checkpoint.step} selected ({describe(checkpoint)})")
     chosen = checkpoint_folder(request.training, checkpoint.step)
     hashes = check_checkpoint(chosen)
     base = open_base(request.base)
@@ -91,6 +91,7 @@ def tell_result(merge: Merge, checkpoint: Checkpoint, proof: MergeProof) -> Merg
     return MergeResult(
         step=checkpoint.step,
         dev_loss=checkpoint.dev_loss,
+        selectivity=checkpoint.selectivity,
         merged_tensors=merged,
         copied_tensors=copied,
         saved_tensors=saved,
@@ -114,12 +115,6 @@ def tell_vocabulary(plan: Plan, tokens: int, report: Report) -> None:
         report.message("[MERGE] Input and output embeddings were trained apart: they are no longer tied", Level.WARN)
     if tokens < plan.rows:
         report.message(f"[MERGE] The tokenizer uses {tokens:,} of {plan.rows:,} rows of the embeddings")
-
-
-def describe(checkpoint: Checkpoint) -> str:
-    """The checkpoint's step and loss for a person."""
-    loss = "not measured" if checkpoint.dev_loss is None else f"{checkpoint.dev_loss:.4f}"
-    return f"{checkpoint.step} selected (dev loss {loss})"
 
 
 def check_space(needed: int, free: int) -> None:

@@ -39,9 +39,7 @@ def select_checkpoint(training: Path, step: int | None, report: Report, select: 
     best, score = rank(training, saved, select, report)
     others = [other for other in saved if other.step != best.step]
     near = others if select == "decision" else [other for other in others if as_good(training, best, other, score)]
-    near = [add_selectivity(training, checkpoint) for checkpoint in near]
-    question = make_question(add_selectivity(training, best), near)
-    return find(saved, int(report.ask(question).rpartition("-")[2])) if near else best
+    return find(saved, int(report.ask(make_question(best, near)).rpartition("-")[2])) if near else best
 
 
 def rank(training: Path, saved: Sequence[Checkpoint], select: Select, report: Report) -> tuple[Checkpoint, Score]:
@@ -90,13 +88,6 @@ def mean(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(rows[..., 0].sum(axis=-1) / rows[..., 1].sum(axis=-1))
 
 
-def add_selectivity(training: Path, checkpoint: Checkpoint) -> Checkpoint:
-    """A checkpoint with its selectivity, where it was measured."""
-    measured = read_measured(measured_path(training, checkpoint.step))
-    found = measured.bases["stored"].selectivity if measured else None
-    return checkpoint.model_copy(update={"selectivity": found})
-
-
 def as_good(training: Path, best: Checkpoint, other: Checkpoint, score: Score = dev_loss) -> bool:
     """Whether noise alone may explain that `best` is ahead."""
     one, two = score(training, best), score(training, other)
@@ -119,7 +110,10 @@ def lead(one: Rows, two: Rows) -> float:
 
 def make_question(best: Checkpoint, near: Sequence[Checkpoint]) -> Decision:
     """The question; the best one is recommended, though it leads by chance perhaps."""
-    options = [Option(name=f"checkpoint-{one.step}", meaning=describe(one)) for one in (best, *near)]
+    options = [
+        Option(name=f"checkpoint-{one.step}", meaning=f"merge step {one.step} ({describe(one)})")
+        for one in (best, *near)
+    ]
     return Decision(
         kind=DecisionKind.CHECKPOINT,
         question=f"Which of {len(options)} checkpoints is merged?",
@@ -131,7 +125,7 @@ def make_question(best: Checkpoint, near: Sequence[Checkpoint]) -> Decision:
 
 
 def describe(checkpoint: Checkpoint) -> str:
-    """What merging a checkpoint means, with its numbers."""
+    """What was measured of a checkpoint."""
     loss = "not measured" if checkpoint.dev_loss is None else f"{checkpoint.dev_loss:.4f}"
     voice = "" if checkpoint.selectivity is None else f", selectivity {checkpoint.selectivity:+.4f}"
-    return f"merge step {checkpoint.step} (dev loss {loss}{voice})"
+    return f"dev loss {loss}{voice}"

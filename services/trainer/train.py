@@ -24,7 +24,6 @@ from scriptorium.errors import (
     Problem,
     TrainingFailed,
 )
-from scriptorium.measured import measured_path, read_measured
 from scriptorium.recipe import Training
 from scriptorium.report import Report
 from scriptorium.settings import get_settings
@@ -60,16 +59,12 @@ def train_adapter(request: TrainRequest, folder: Path, report: Report) -> TrainR
     progress = run(Child(command(environment, config), folder / LOG, variables(environment), folder), folder, report)
     result = conclude(folder, progress, request.training, report, time.monotonic() - started)
     measure_checkpoints(request, folder, dev, [checkpoint.step for checkpoint in result.checkpoints], report)
-    checkpoints = [add_selectivity(folder, checkpoint) for checkpoint in result.checkpoints]
-    result = result.model_copy(update={"checkpoints": checkpoints})
-    return result.model_copy(update={"base_hashes": hashes, "seconds": round(time.monotonic() - started, 1)})
-
-
-def add_selectivity(folder: Path, checkpoint: Checkpoint) -> Checkpoint:
-    """A checkpoint with what was measured of it after training."""
-    measured = read_measured(measured_path(folder, checkpoint.step))
-    found = measured.bases["stored"].selectivity if measured else None
-    return checkpoint.model_copy(update={"selectivity": found})
+    checkpoints = whole_checkpoints(folder)
+    for checkpoint in checkpoints:
+        report.checkpoint(checkpoint)
+    return result.model_copy(
+        update={"checkpoints": checkpoints, "base_hashes": hashes, "seconds": round(time.monotonic() - started, 1)}
+    )
 
 
 def hash_base(base: Path, report: Report) -> dict[str, str]:

@@ -5,15 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from scriptorium.contracts import Contract
 from services.evaluator.retention.paired import Change
-
-
-class Frozen(BaseModel):
-    """A value that does not change and knows its keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Verdict(StrEnum):
@@ -24,7 +17,7 @@ class Verdict(StrEnum):
     FAIL = "fail"
 
 
-class Kind(Frozen):
+class Kind(Contract):
     """Instructions of one kind, and how many each model followed."""
 
     kind: str
@@ -33,7 +26,7 @@ class Kind(Frozen):
     tuned: int
 
 
-class Lost(Frozen):
+class Lost(Contract):
     """An instruction that the base follows and the tuned model does not, with both answers."""
 
     kind: str
@@ -42,7 +35,7 @@ class Lost(Frozen):
     tuned: str
 
 
-class Following(Frozen):
+class Following(Contract):
     """How many instructions were followed; `gained` and `lost` by the tuned model alone and by the base alone.
 
     `by_chance` is the share (0 to 1) that the base's answers follow by accident; `needed` is how many it must follow
@@ -72,7 +65,7 @@ class Following(Frozen):
         return self.needed is not None and self.deliberate >= self.needed
 
 
-class Perplexity(Frozen):
+class Perplexity(Contract):
     """Perplexity per token of neutral text, and tuned over base with one-sided 95 % bounds."""
 
     paragraphs: int
@@ -84,7 +77,7 @@ class Perplexity(Frozen):
     high: float
 
 
-class Adherence(Frozen):
+class Adherence(Contract):
     """The mean share (0 to 1) of a brief's own words that a passage names; the change with one-sided 95 % bounds."""
 
     briefs: int
@@ -95,7 +88,7 @@ class Adherence(Frozen):
     high_points: float
 
 
-class Part(Frozen):
+class Part(Contract):
     """One part of the gate: what it says, in a closed list of codes, and what to do where it does not pass."""
 
     code: str
@@ -104,7 +97,7 @@ class Part(Frozen):
     next_step: str | None = None
 
 
-class Retention(Frozen):
+class Retention(Contract):
     """The gate: as good as the worse of its two parts."""
 
     code: Literal["retention"] = "retention"

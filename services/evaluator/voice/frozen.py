@@ -1,11 +1,13 @@
-"""What every result is made of: fields that cannot change, and JSON as it stands."""
+"""What all results of the metric have in common."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from scriptorium.contracts import Contract
 
 
-class Frozen(BaseModel):
-    """A result; unknown fields are an error, and a number that could not be measured is None, never NaN."""
+class Frozen(Contract):
+    """A result; a number that could not be measured is None, never NaN."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scriptorium.contracts import VoiceName
+from services.evaluator.impostors import ENOUGH_UNSEEN
 from services.evaluator.voice.frozen import Frozen
 from services.evaluator.voice.gates.gate import Gate, GateCode
 from services.evaluator.voice.transfer import Estimate, Transfer
 
 TARGET = 60.0
 LEAST = 40.0  # of each score
-IMPOSTORS = 4
 FEW = 24  # prompts: with fewer, a bootstrap bound is too high more often than one time in twenty
 TRAIN = "Train on more of the author's text, for more steps, or with a higher rank; then compare again."
 HOLD_OUT = "Hold more chapters out (data.split.test in the recipe), or add text by the author."
@@ -88,8 +88,8 @@ def _doubt_transfer(transfer: Transfer) -> list[Doubt]:
 
 def _doubt_impostors(folded: Estimate, impostors: Sequence[ImpostorTransfer]) -> list[Doubt]:
     doubts = []
-    if len(impostors) < IMPOSTORS:
-        few = f"Only {len(impostors)} other authors were kept unseen; {IMPOSTORS} are needed to know what T means."
+    if len(impostors) < ENOUGH_UNSEEN:
+        few = f"Only {len(impostors)} other authors were kept unseen; {ENOUGH_UNSEEN} are needed to know what T means."
         doubts.append(Doubt(few, MORE_AUTHORS))
     elif not any(impostor.alike for impostor in impostors):
         doubts.append(Doubt("None of the unseen authors is known to be of the same period and genre.", ALIKE))

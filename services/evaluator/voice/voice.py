@@ -16,7 +16,6 @@ from scriptorium.report import Report
 from scriptorium.spread import spread
 from services.evaluator.voice.chunk import cut_chunks
 from services.evaluator.voice.copies import Span
-from services.evaluator.voice.gates.adherence import check_adherence
 from services.evaluator.voice.gates.caricature import check_caricature
 from services.evaluator.voice.gates.coherence import check_coherence
 from services.evaluator.voice.gates.degeneration import check_degeneration
@@ -140,15 +139,12 @@ def check_all(
 ) -> list[Gate]:
     """Every gate; genuine text for the windows is the training text and the held-out one."""
     genuine = [*learned.classes.author, *(text.told for text in prepared.genuine)]
-    briefs = [passage.brief for passage in material.held_out]
-    told = [[text.told for text in texts] for texts in (prepared.base, prepared.tuned)]
     return [
         check_measurable(scores),
         check_memorisation(prepared),
         check_degeneration(prepared, genuine, material.endings),
         check_coherence(material.losses),
         check_length(prepared),
-        check_adherence(briefs, *told),
         check_caricature(transfer),
     ]
 

@@ -144,7 +144,7 @@ def all_cut(passages: Passages, chance: random.Random) -> Made:
 
 def two_languages(passages: Passages, chance: random.Random) -> Made:
     """A few passages in another language."""
-    from tests.faults.data.passages import FRENCH, GERMAN
+    from tests.faults.data.languages import FRENCH, GERMAN
 
     chosen = choose(passages, chance)
     spoilt = list(passages)

@@ -43,5 +43,5 @@ def test_without_a_choice_there_is_no_share() -> None:
 def test_the_picture_shows_the_questions_that_have_a_share() -> None:
     drawn = draw_scores(count_answers(given("Ann", "tuned", "base"), {"Ann": 2}))
     assert drawn
-    assert [(bar.name, bar.label, bar.dot) for bar in drawn.bars] == [("Closer", "50 %", drawn.chance)]
+    assert [(bar.name, bar.label, bar.dot) for bar in drawn.bars] == [("Closer", "50 %", drawn.lines[0].at)]
     assert drawn.left <= drawn.bars[0].low < drawn.bars[0].dot < drawn.bars[0].high <= drawn.right

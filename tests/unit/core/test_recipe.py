@@ -83,3 +83,13 @@ def test_whatever_comes_in_is_a_recipe_or_a_clear_error(body: object) -> None:
         parse_recipe(body, "some.yaml")
     except InvalidRecipe as error:
         assert error.problems
+
+
+def test_who_leaves_the_checkpoint_to_a_decision_is_asked() -> None:
+    assert parse_recipe({"name": "own", "select": "decision"}, "own").decisions.checkpoint == "ask"
+    said = {"name": "own", "select": "decision", "decisions": {"checkpoint": "auto"}}
+    assert parse_recipe(said, "own").decisions.checkpoint == "auto"
+    assert parse_recipe({"name": "own", "select": "voice"}, "own").decisions.checkpoint == "auto"
+    with pytest.raises(InvalidRecipe) as error:
+        parse_recipe({"name": "own", "select": "luck", "evaluation": {"alike": "twain"}}, "own")
+    assert {problem.place for problem in error.value.problems} == {"select", "evaluation.alike"}

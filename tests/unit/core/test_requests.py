@@ -42,14 +42,15 @@ def test_a_merge_knows_which_base_was_trained_on(tmp_path: Path) -> None:
         created_at=0,
         model="tiny",
         training_file="file-1",
-        recipe=Recipe(name="r"),
+        recipe=Recipe(name="r", select="voice"),
         hyperparameters=Hyperparameters(),
     )
     trained = TrainResult(
         checkpoints=[], first_loss=None, last_loss=None, steps=1, trained_tokens=1, seconds=1, base_hashes={"m": "ab"}
     )
     volume.publish(job.id, Phase.TRAIN, volume.attempt(job.id, Phase.TRAIN, 1), {"result": trained.model_dump()})
-    assert merge(job, Rooms(Settings(data_dir=tmp_path), volume)).base_hashes == {"m": "ab"}
+    request = merge(job, Rooms(Settings(data_dir=tmp_path), volume))
+    assert (request.base_hashes, request.select) == ({"m": "ab"}, "voice")
 
 
 def test_impostors_come_with_the_job_or_from_the_volume(tmp_path) -> None:

@@ -263,3 +263,9 @@ def test_one_engine_for_both_models_gets_everything_at_once(request_, folder, en
     }
     run(request_.model_copy(update={**both, "streams": 6}), folder, engines_)
     assert engines_.busiest == 6
+
+
+def test_an_unknown_author_of_the_same_kind_is_told(request_, folder, engines_):
+    report = SilentReport()
+    run(request_.model_copy(update={"alike": ["Nobody", "Crane"]}), folder, engines_, report)
+    assert "[VALIDATE] evaluation.alike names Nobody, Crane; the other authors are nobody" in report.messages

@@ -1,6 +1,6 @@
 import pytest
 
-from scriptorium.contracts import EvaluateResult, LossDrop
+from scriptorium.contracts import EvaluateResult, LossDrop, VoiceScore
 from services.evaluator.verdict import judge, summarise
 
 
@@ -68,3 +68,5 @@ def test_few_impostors_are_said():
     few = result(drop(12, 10, 14)).model_copy(update={"unseen_impostors": 3})
     caveat = next(text for text in judge(few, None).caveats if "promising at most" in text)
     assert "Of other authors 3 could be held back" in caveat
+    voice = VoiceScore(verdict="promising", folded=70, low=60, high=80)
+    assert caveat not in judge(few.model_copy(update={"voice": voice}), None).caveats  # the voice's verdict says it

@@ -10,14 +10,13 @@ from types import SimpleNamespace
 import pytest
 
 from scriptorium.child import Child
-from scriptorium.contracts import Checkpoint, TrainRequest
+from scriptorium.contracts import TrainRequest
 from scriptorium.dataset import Row
 from scriptorium.errors import Cancelled
 from scriptorium.measured import Measured, OnBase, Passage, measured_path, read_measured
 from scriptorium.recipe import Training
 from scriptorium.report import SilentReport
 from services.trainer import measure
-from services.trainer.train import add_selectivity
 
 
 def write(folder: Path, step: int, loss: float) -> Measured:
@@ -89,9 +88,6 @@ def test_the_selectivity_is_told_as_a_point_of_a_curve(tmp_path: Path) -> None:
         "[TRAIN] checkpoint-3 on the stored base: loss 3.0000 on held-out passages, selectivity +0.5000"
     ]
     assert report.remembered == {"checkpoint_selectivity/3": pytest.approx(0.5)}
-    checkpoint = Checkpoint(step=3, created_at=1, dev_loss=3.0)
-    assert add_selectivity(tmp_path, checkpoint).selectivity == pytest.approx(0.5)
-    assert add_selectivity(tmp_path, checkpoint.model_copy(update={"step": 6})).selectivity is None
 
 
 def test_a_cancelled_job_ends_the_child(tmp_path: Path) -> None:

@@ -79,7 +79,8 @@ def check_degeneration(prepared: Prepared, genuine: Sequence[str], endings: Endi
     return Gate(
         code="degeneration",
         outcome=outcome,
-        finding=f"{share:.0%} of the passages repeat themselves or are noise (the base's: {base:.0%}).",
+        finding=f"{share:.0%} of the passages repeat themselves or are noise (the base's: {base:.0%})."
+        + _tell_endings(ended),
         next_step="" if outcome == "pass" else NEXT,
         numbers={
             "failing": share,
@@ -113,6 +114,11 @@ def repeat(text: str) -> float:
     words = list_words(text)
     grams = list(zip(*(words[start:] for start in range(GRAM)), strict=False))
     return 1 - len(set(grams)) / max(1, len(grams)) if grams else 0.0
+
+
+def _tell_endings(ended: dict[str, float]) -> str:
+    """How many ended by themselves, where it is known."""
+    return f" {ended['ended']:.0%} ended by themselves (the base's: {ended['base_ended']:.0%})." if ended else ""
 
 
 def _compare_endings(endings: Endings | None) -> dict[str, float]:

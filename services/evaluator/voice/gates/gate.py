@@ -7,7 +7,7 @@ from typing import Literal
 from services.evaluator.voice.frozen import Frozen
 
 GateCode = Literal[
-    "measurable", "memorisation", "degeneration", "coherence", "length", "adherence", "caricature", "retention"
+    "measurable", "memorisation", "degeneration", "coherence", "length", "caricature", "adherence", "retention"
 ]
 Outcome = Literal["pass", "warn", "fail"]
 

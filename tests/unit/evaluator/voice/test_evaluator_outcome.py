@@ -10,6 +10,7 @@ from services.evaluator.marked import mark_copies
 from services.evaluator.outcome import VoiceOutcome, find_outcome, score, weigh
 from services.evaluator.page import render_page
 from services.evaluator.places import draw_places
+from services.evaluator.retention.retention import Adherence, Part, Retention
 from services.evaluator.retention.retention import Verdict as Lost
 from services.evaluator.texts import Genuine, Texts
 from services.evaluator.voice.material import Material
@@ -76,11 +77,19 @@ def test_what_was_lost_weighs(outcome: VoiceOutcome) -> None:
     assert unasked.verdict.name == "promising"
     assert "The gate retention could not be measured." in unasked.verdict.reasons
     assert unasked.measured is not None
+    assert [gate.code for gate in unasked.measured.gates[-2:]] == ["adherence", "retention"]
     assert unasked.measured.gates[-1].next_step
-    lost = kept.parts[0].model_copy(update={"verdict": Lost.FAIL, "message": "Gone.", "next_step": "Train less."})
-    rejected = weigh(outcome, kept.model_copy(update={"parts": [lost]}))
+    gone = Part(code="instructions_lost", verdict=Lost.FAIL, message="Gone.", next_step="Train less.")
+    lost = kept.model_copy(update={"retention": Retention.model_construct(parts=(gone, gone))})
+    rejected = weigh(outcome, lost)
     assert (rejected.verdict.name, rejected.verdict.reasons) == ("rejected", ["Gone."])
     assert headline(rejected).startswith("Do not use this model as it is.")
+
+
+def test_a_model_that_forgets_its_briefs_is_rejected(outcome: VoiceOutcome) -> None:
+    strayed = Adherence(briefs=24, base=0.5, tuned=0.3, points=-20.0, low_points=-30.0, high_points=-10.0)
+    kept = judge_kept(None, [pair()], 42).model_copy(update={"adherence": strayed})
+    assert weigh(outcome, kept).verdict.gates == ["adherence"]
 
 
 def test_the_picture_has_everybody_on_one_axis(outcome: VoiceOutcome) -> None:

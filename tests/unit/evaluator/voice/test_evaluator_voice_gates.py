@@ -3,7 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from services.evaluator.voice.gates.adherence import check_adherence
 from services.evaluator.voice.gates.caricature import check_caricature
 from services.evaluator.voice.gates.coherence import check_coherence
 from services.evaluator.voice.gates.degeneration import Windows, check_degeneration
@@ -101,6 +100,7 @@ def test_endings_that_differ_are_warned_of(material, learned):
     endings = Endings(base=[True] * count, tuned=[False] * count)
     gate = check_degeneration(prepare_texts(material), learned.classes.author, endings)
     assert (gate.outcome, gate.numbers["ended_difference"]) == ("warn", -1.0)
+    assert gate.finding.endswith("0% ended by themselves (the base's: 100%).")
 
 
 def test_a_short_text_has_a_window_of_its_own(learned):
@@ -128,30 +128,6 @@ def test_coherence_that_was_not_measured_is_said_to_be():
 def test_short_passages_are_counted(material, short, outcome):
     gate = check_length(tuned(material, lambda place, text: words(text, 40) if place < short else text))
     assert (gate.outcome, gate.samples) == (outcome, list(range(short)))
-
-
-BRIEFS = [
-    f"Write a passage with some dialogue. It has to do with: {thing}." for thing in ("rivers", "lantern", "horses")
-]
-
-
-@pytest.mark.parametrize(
-    ("told", "outcome"),
-    [
-        (["the river", "a lantern", "horse"], "pass"),
-        (["the river", "a lantern", "a dog"], "fail"),
-        (["lantern", "horses", "rivers"], "fail"),
-    ],
-)
-def test_what_was_asked_comes_back(told, outcome):
-    gate = check_adherence(BRIEFS, ["rivers", "lanterns", "horses"], told)
-    assert gate.outcome == outcome
-    assert gate.numbers["base_recall"] == 1.0
-
-
-def test_briefs_without_content_ask_for_nothing():
-    gate = check_adherence(["Write."] * 3, ["a"] * 3, ["b"] * 3)
-    assert (gate.outcome, gate.numbers["recall"]) == ("pass", 0.0)
 
 
 def flat(where, noise=0.1, prompts=48):

@@ -1,11 +1,14 @@
-"""Dots with their intervals, a row each, on one axis: where everything goes. The template draws it."""
+"""Dots with their intervals, a row each, on one axis: where everything goes.
+
+Pages draw it with the macro in bars.svg.j2, which `scriptorium.pages` finds for every one of them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scriptorium.axis import Tick, axis_around
+from scriptorium.axis import Axis, Tick, axis_around
 
 WIDTH, LEFT, RIGHT, ROW, TOP, BOTTOM = 720, 150, 90, 46, 8, 50
 
@@ -50,9 +53,20 @@ class Bars:
     right: int = WIDTH - RIGHT
 
 
-def lay_out(rows: Sequence[Row], lines: Sequence[tuple[float, str]], row: int = ROW, top: int = TOP) -> Bars:
-    """Place rows of `row` units' height below each other; an axis holds them and every line (value and name)."""
-    x = axis_around([*(value for value, _ in lines), *_ends(rows)], LEFT, WIDTH - RIGHT)
+def lay_out(
+    rows: Sequence[Row],
+    lines: Sequence[tuple[float, str]],
+    *,
+    ends: tuple[float, float] | None = None,
+    row: int = ROW,
+    top: int = TOP,
+) -> Bars:
+    """Place rows of `row` units' height below each other, and lines (value and name) across them.
+
+    The axis goes from one of the `ends` to the other, or as far as there is something to see.
+    """
+    values = [*(value for value, _ in lines), *_ends(rows)]
+    x = Axis(*ends, LEFT, WIDTH - RIGHT) if ends else axis_around(values, LEFT, WIDTH - RIGHT)
     bars = [
         Bar(
             name=found.name,

@@ -1,0 +1,67 @@
+"""What travels between rooms: jobs, phases, checkpoints, and a request and a result per phase. Pydantic only.
+
+Every path in a request is absolute and was chosen by us, never by a user. Every result is small enough for a manifest.
+"""
+
+from __future__ import annotations
+
+from scriptorium.contracts.contract import Contract
+from scriptorium.contracts.data import (
+    Change,
+    CleaningStep,
+    Finding,
+    PrepareRequest,
+    PrepareResult,
+    Severity,
+    TokenStatistics,
+)
+from scriptorium.contracts.evaluation import EvaluateRequest, EvaluateResult, LossDrop, VoiceName, VoiceScore
+from scriptorium.contracts.event import Event, EventType, Level
+from scriptorium.contracts.files import StoredFile
+from scriptorium.contracts.job import Decision, DecisionKind, Hyperparameters, Job, JobError, Option, Phase, Status
+from scriptorium.contracts.merging import MergeProof, MergeRequest, MergeResult
+from scriptorium.contracts.serving import Agreement, Endpoint, ServeRequest, ServeResult
+from scriptorium.contracts.training import Checkpoint, TrainRequest, TrainResult
+
+Result = PrepareResult | TrainResult | MergeResult | ServeResult | EvaluateResult
+Request = PrepareRequest | TrainRequest | MergeRequest | ServeRequest | EvaluateRequest
+
+__all__ = [
+    "Agreement",
+    "Change",
+    "Checkpoint",
+    "CleaningStep",
+    "Contract",
+    "Decision",
+    "DecisionKind",
+    "Endpoint",
+    "EvaluateRequest",
+    "EvaluateResult",
+    "Event",
+    "EventType",
+    "Finding",
+    "Hyperparameters",
+    "Job",
+    "JobError",
+    "Level",
+    "LossDrop",
+    "MergeProof",
+    "MergeRequest",
+    "MergeResult",
+    "Option",
+    "Phase",
+    "PrepareRequest",
+    "PrepareResult",
+    "Request",
+    "Result",
+    "ServeRequest",
+    "ServeResult",
+    "Severity",
+    "Status",
+    "StoredFile",
+    "TokenStatistics",
+    "TrainRequest",
+    "TrainResult",
+    "VoiceName",
+    "VoiceScore",
+]

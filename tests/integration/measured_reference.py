@@ -1,0 +1,66 @@
+"""A tiny Llama with two adapters, and what torch itself says of passages: `python measured_reference.py FOLDER`.
+
+In Axolotl's environment, on the CPU. FOLDER/order.json is the order of `services.trainer.forward`, which is carried out
+here; FOLDER/expected.json has the losses of the author's passages and of others, computed another way: by the model's
+own loss over labels, with the adapter merged in.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from services.trainer import forward
+
+PASSAGES = [{"ids": list(range(1, 40)), "start": 9}, {"ids": list(range(60, 20, -1)), "start": 1}]
+OTHERS = [{"ids": [5, 9, 33, 2, 41, 7, 7, 50, 12], "start": 4}]
+
+
+def make(folder: Path) -> dict[str, str]:
+    """The base, an adapter that adds nothing (step 3), and one that does (step 6)."""
+    torch.manual_seed(0)
+    config = LlamaConfig(vocab_size=64, hidden_size=64, intermediate_size=96, num_hidden_layers=2,
+                         num_attention_heads=4, num_key_value_heads=2)  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(folder / "base")
+    adapters = {}
+    for step in (3, 6):
+        base = LlamaForCausalLM.from_pretrained(folder / "base")
+        tuned = get_peft_model(base, LoraConfig(r=4, target_modules=["q_proj", "up_proj"], init_lora_weights=step == 3))
+        tuned.save_pretrained(folder / f"adapter-{step}")
+        adapters[str(folder / f"checkpoint-{step}.json")] = str(folder / f"adapter-{step}")
+    return adapters
+
+
+@torch.no_grad()
+def losses(folder: Path, step: int | None) -> dict[str, list[float]]:
+    """The summed loss of every passage under the base, or with an adapter merged in."""
+    model = LlamaForCausalLM.from_pretrained(folder / "base").eval()
+    if step:
+        model = PeftModel.from_pretrained(model, folder / f"adapter-{step}").merge_and_unload().eval()
+    found = {}
+    for name, passages in (("passages", PASSAGES), ("others", OTHERS)):
+        found[name] = []
+        for passage in passages:
+            ids = torch.tensor([passage["ids"]])
+            labels = ids.clone()
+            labels[:, : passage["start"]] = -100
+            count = len(passage["ids"]) - passage["start"]
+            found[name].append(float(model(ids, labels=labels).loss) * count)
+    return found
+
+
+def main(folder: Path) -> None:
+    """Write everything."""
+    order = {"base": str(folder / "base"), "adapters": make(folder), "passages": PASSAGES, "others": OTHERS,
+             "references": 1, "quantised": str(folder / "none")}  # fmt: skip
+    (folder / "order.json").write_text(json.dumps(order))
+    forward.main(folder / "order.json")
+    expected = {str(step or "base"): losses(folder, step) for step in (None, 3, 6)}
+    (folder / "expected.json").write_text(json.dumps(expected))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
