@@ -64,6 +64,7 @@ faults-data: light ## faults of eighty kinds in real novels: how many the data g
 
 bench-data: light ## ten novels through the data service, against Axolotl's preprocessing and the tokenizer alone
 	@PYTHONPATH=. $(BIN)/python -m deploy.local.environments axolotl demo
+	@PYTHONPATH=. $(BIN)/python -m bench.data --book
 	@PYTHONPATH=. $(BIN)/python -m bench.data
 
 bench-generate: light ## the evaluation's sampling against vLLM asked directly, in turns, on the small base model

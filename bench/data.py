@@ -4,6 +4,7 @@ Ten novels (709k words) become checked training data, in turns with the two othe
 Every run is a process of its own. "work" leaves out starting, importing and loading the tokenizer, "whole" does not.
 Our modules are compiled before the clock runs, as they are in the images, and as Axolotl's are in its environment.
 The last line is `data: floor_ratio=<ours/floor, work> axolotl_ratio=<axolotl/ours, whole> peak_mb=<ours>`.
+With `--book` it is only one text of a hundred megabytes, once: two minutes, and how much memory they take.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from deploy.local.demo_assets import CORPORA, demo_assets
 from deploy.local.environments import DEMO, ENVS, PROJECT
 
 COPIES = 4
+LIBRARY = 25  # copies of ten novels: about 100 MB
 COMPILED = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(DEMO.parent / "compiled")}
+NOVELS = DEMO / "packages" / CORPORA / "problemG"
 NAMES = ("prepare", "encode_batch", "axolotl preprocess")
 
 
@@ -46,8 +49,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--axolotl-rounds", type=int, default=2, help="one takes about half a minute")
+    parser.add_argument("--book", action="store_true", help="one text of a hundred megabytes instead")
     options = parser.parse_args()
     demo_assets()
+    if options.book:
+        return measure_book()
     with tempfile.TemporaryDirectory(prefix="bench-data-") as folder:
         once, often = measure(Path(folder), options.rounds, options.axolotl_rounds)
     ours, floor, theirs = (once[name] for name in NAMES)
@@ -59,21 +65,30 @@ def main() -> None:
     print(f"data: floor_ratio={floor_ratio:.2f} axolotl_ratio={axolotl_ratio:.2f} peak_mb={peak:.0f}")
 
 
+def measure_book() -> None:
+    """Prepare a text of a hundred megabytes."""
+    with tempfile.TemporaryDirectory(prefix="bench-data-") as folder:
+        file = Path(folder) / "book.txt"
+        run_child("book", NOVELS, file)
+        found = run_child("prepare", file, Path(folder) / "dataset")
+        print(f"book: mb={file.stat().st_size / 1e6:.0f} s={found.work:.0f} peak_mb={found.peak_mb:.0f}")
+
+
 def measure(folder: Path, rounds: int, axolotl_rounds: int) -> tuple[Runs, Runs]:
     """Run everything in turns: on the novels, and on COPIES times as much text."""
-    novels, copies = DEMO / "packages" / CORPORA / "problemG", folder / "copies"
+    copies = folder / "copies"
     run_child("compile")
-    run_child("copy", novels, copies)
+    run_child("copy", NOVELS, copies)
     once: dict[str, list[Run]] = defaultdict(list)
     often: dict[str, list[Run]] = defaultdict(list)
     for number in range(rounds):
-        for books, runs in ((novels, once), (copies, often)):
+        for books, runs in ((NOVELS, once), (copies, often)):
             dataset = folder / f"{books.name}{number}"
             runs["prepare"].append(run_child("prepare", books, dataset))
             runs["encode_batch"].append(run_child("encode", dataset))
-            if books == novels and number < axolotl_rounds:
+            if books == NOVELS and number < axolotl_rounds:
                 runs["axolotl preprocess"].append(run_axolotl(dataset, folder / f"axolotl{number}"))
-    for books, runs in ((novels, once), (copies, often)):
+    for books, runs in ((NOVELS, once), (copies, often)):
         show(sum(len(path.read_bytes().split()) for path in books.glob("*.txt")), runs)
     return once, often
 

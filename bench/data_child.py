@@ -3,29 +3,32 @@
     prepare BOOKS DATASET   a folder of novels through the data service, as the recipe qlora has it
     compile                 only imported, so that Python compiles what it has not yet
     encode DATASET          its passages through the bare tokenizer's encode_batch
-    copy BOOKS FOLDER       the novels, and copies in which all but the most frequent words are exchanged
+    copy BOOKS FOLDER       COPIES of the novels in which all but the most frequent words are exchanged
+    book BOOKS FILE         LIBRARY of them in one text
 
 The last thing printed is the seconds of work.
 """
 
 from __future__ import annotations
 
+import html
 import json
 import random
 import re
+import shutil
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.data import COPIES
+from bench.data import COPIES, LIBRARY
 from deploy.local.demo_assets import BASE
 from deploy.local.environments import DEMO, PROJECT
 
 MODEL = DEMO / "models" / BASE
-COMMON = 300  # words that stay: they make a text English
-BLOCK = 50  # words about as frequent, which change places
+COMMON = 120  # words that stay: they make a text English
+BLOCK = 80  # words about as frequent, which change places
 KEPT = frozenset(["chapter", "part", "book", "prologue"])
 WORD = re.compile(r"[A-Za-z]+")
 
@@ -81,18 +84,29 @@ def encode(dataset: Path) -> float:
     return time.perf_counter() - started
 
 
-def copy(books: Path, folder: Path) -> float:
-    """COPIES times the text, none of it a near-duplicate, each copy with the same look and the same kinds of words."""
+def copy(books: Path, folder: Path, copies: int = COPIES) -> float:
+    """The text again and again, none of it a near-duplicate, with the same look and the same kinds of words."""
     folder.mkdir()
     started = time.perf_counter()
-    texts = {path.stem: path.read_bytes().decode("cp1252") for path in sorted(books.glob("*.txt"))}
+    texts = {path.stem: html.unescape(path.read_bytes().decode("cp1252")) for path in sorted(books.glob("*.txt"))}
     counts = Counter(word.lower() for text in texts.values() for word in WORD.findall(text))
     rare = [word for word, _ in counts.most_common()[COMMON:] if len(word) > 3 and word not in KEPT]
-    for number in range(COPIES):
+    for number in range(copies):
         other = exchange(rare, number)
         for name, text in texts.items():
-            (folder / f"{name}-{number}.txt").write_text(disguise(text, other), encoding="utf-8")
+            (folder / f"{number:02}-{name}.txt").write_text(disguise(text, other), encoding="utf-8")
     return time.perf_counter() - started
+
+
+def book(books: Path, file: Path) -> float:
+    """A book of a hundred megabytes."""
+    folder = file.with_suffix("")
+    seconds = copy(books, folder, LIBRARY)
+    with file.open("w", encoding="utf-8") as joined:
+        for path in sorted(folder.glob("*.txt")):
+            joined.write(path.read_text(encoding="utf-8") + "\n\n\n")
+    shutil.rmtree(folder)
+    return seconds
 
 
 def exchange(words: list[str], seed: int) -> dict[str, str]:
@@ -116,7 +130,9 @@ def disguise(text: str, other: dict[str, str]) -> str:
     return WORD.sub(change, text)
 
 
-TASKS: dict[str, Callable[..., float]] = {"prepare": prepare, "compile": load, "encode": encode, "copy": copy}
+TASKS: dict[str, Callable[..., float]] = {
+    "prepare": prepare, "compile": load, "encode": encode, "copy": copy, "book": book,
+}  # fmt: skip
 
 if __name__ == "__main__":
     print(TASKS[sys.argv[1]](*map(Path, sys.argv[2:])))

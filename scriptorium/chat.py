@@ -25,6 +25,7 @@ from scriptorium.memory import give_back
 
 TOKENIZER = "tokenizer.json"
 BATCH = 500_000  # characters encoded at once: enough for every core, and little beside the text itself
+STRETCH = 100_000  # characters of a text without chapters that are encoded by one core
 
 Offsets = NDArray[np.int64]
 
@@ -160,14 +161,14 @@ def read_tokenizer(path: Path, special: Iterable[str]) -> Tokenizer:
 
 
 def cut_long(text: str) -> list[int]:
-    """Where the stretches begin, and the last one ends, in which a text is encoded: most are encoded whole.
+    """Where the stretches begin, and the last one ends, in which a text is encoded: most chapters are encoded whole.
 
-    A text without chapters can be a whole library, and a token takes a hundred bytes while it is encoded. It is cut
+    A text without chapters can be a whole library, and encoding takes hundreds of bytes a character. It is cut
     where a paragraph ends, so that no word's tokens change.
     """
     cuts = [0]
-    while len(text) - cuts[-1] > BATCH:
-        end = text.rfind("\n\n", cuts[-1] + 1, cuts[-1] + BATCH)
+    while len(text) - cuts[-1] > STRETCH:
+        end = text.rfind("\n\n", cuts[-1] + 1, cuts[-1] + STRETCH)
         if end < 0:
             break
         cuts.append(end + 2)

@@ -90,7 +90,7 @@ def test_a_long_text_is_encoded_in_stretches_and_its_places_are_its_own(
     tokenizer = ChatTokenizer(write_tokenizer(tmp_path, CHATML, ["<|im_start|>", "<|im_end|>"], "<|im_end|>"))
     text = "\n\n".join(["the lamp burned"] * 9 + ["a" * 40] + ["the lamp"] * 3)
     (whole,) = tokenizer.locate([text])
-    monkeypatch.setattr(chat, "BATCH", 30)
+    monkeypatch.setattr(chat, "STRETCH", 30)
     assert cut_long("a" * 30) == [0, 30]
     assert len(cut_long(text)) > 5
     (cut,) = tokenizer.locate([text])
