@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.merger.adapter import Update
+from services.merger.blas import add_product
 from services.merger.tensors import Float32, Tensor, read_columns, read_rows, read_tensor, round_to, row_blocks
 
 Float64 = NDArray[np.float64]
@@ -50,39 +51,38 @@ class LowRank:
             return np.ascontiguousarray(read_columns(self.adapter, self.update.a, rows).T)
         return read_rows(self.adapter, self.update.b, rows).astype(np.float32, copy=False)
 
-    def added_to(self, weights: Float32, rows: slice, out: Float32 | None = None) -> Float32:
-        """What some rows of a weight become, in fp32."""
-        merged = self.direction(weights, rows, out)
+    def add_to(self, weights: Float32, rows: slice, room: Float32 | None = None) -> None:
+        """Turn some rows of a weight, in fp32, into what they become; `room` is an array like them to compute in."""
+        self.add_direction(weights, rows, room)
         if self.factors is not None:
-            merged *= self.factors
+            weights *= self.factors
         elif self.magnitude is not None:
-            merged *= (self.magnitude[rows] / norms(merged))[:, None]
-        return merged
+            weights *= (self.magnitude[rows] / norms(weights))[:, None]
 
-    def direction(self, weights: Float32, rows: slice, out: Float32 | None = None) -> Float32:
+    def add_direction(self, weights: Float32, rows: slice, room: Float32 | None = None) -> None:
         """The same without magnitudes: all there is to plain LoRA."""
         scale, left = np.float32(self.update.scale), self.left(rows)
-        exact = math.frexp(scale)[0] == 0.5  # times a power of two: scaling the smaller factor gives the same bits
-        merged: Float32 = np.matmul(left * scale if exact else left, self.right, out=out)
-        if not exact:
-            merged *= scale
-        merged += weights
-        return merged
+        if math.frexp(scale)[0] == 0.5:  # a power of two: scaling the smaller factor gives the same bits
+            add_product(weights, left * scale, self.right)
+        else:
+            product = np.matmul(left, self.right, out=room)
+            product *= scale
+            weights += product
 
     def with_factors(self, file: int, tensor: Tensor) -> LowRank:
         """The same for a turned weight with magnitudes, whose columns have to be measured first."""
         squares = np.zeros(tensor.shape[1])
         for rows in row_blocks(tensor):
             weights = read_rows(file, tensor, rows).astype(np.float32)
-            merged = self.direction(weights, rows)
-            squares += np.einsum("ij,ij->j", merged, merged, dtype=np.float64)
+            self.add_direction(weights, rows)
+            squares += np.einsum("ij,ij->j", weights, weights, dtype=np.float64)
         lengths = np.sqrt(squares).astype(np.float32)
         return replace(self, factors=None if self.magnitude is None else self.magnitude / lengths)
 
     def bounds(self, weights: Float32, rows: slice, columns: slice, dtype: str) -> tuple[NDArray[Any], NDArray[Any]]:
         """The smallest and largest stored values that fp32 arithmetic, in whatever order it adds up, may round to.
 
-        Computed in fp64, apart from what `added_to` does. Two sums of r products differ by at most 2 (r + 2) u times
+        Computed in fp64, apart from what `add_to` does. Two sums of r products differ by at most 2 (r + 2) u times
         the sum of their absolute values (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1).
         Whole rows of `weights` are given, for DoRA's norms; the bounds are those of some columns.
         """

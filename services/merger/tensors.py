@@ -26,10 +26,12 @@ FLOATS: dict[str, np.dtype[Any]] = {
     "F16": np.dtype(np.float16),
     "BF16": np.dtype(ml_dtypes.bfloat16),
 }
-BITS: dict[str, tuple[type[np.unsignedinteger[Any]], int]] = {  # the same as whole numbers, and the bits of infinity
-    "F32": (np.uint32, 0x7F800000),
-    "F16": (np.uint16, 0x7C00),
-    "BF16": (np.uint16, 0x7F80),
+BITS: dict[
+    str, tuple[np.dtype[Any], np.dtype[Any], int, int]
+] = {  # the same as whole numbers with and without a sign, and the bits of infinity and of minus infinity
+    "F32": (np.dtype(np.int32), np.dtype(np.uint32), 0x7F800000, 0xFF800000),
+    "F16": (np.dtype(np.int16), np.dtype(np.uint16), 0x7C00, 0xFC00),
+    "BF16": (np.dtype(np.int16), np.dtype(np.uint16), 0x7F80, 0xFF80),
 }
 BLOCK_VALUES = 1 << 20  # 4 MB in fp32: a block and its temporaries stay near the processor's cache
 LINE = 4096  # bytes
@@ -194,8 +196,8 @@ def all_finite(values: NDArray[Any], dtype: str) -> bool:
     """Whether no stored value is NaN or infinite; types that are no floats have none."""
     if dtype not in BITS or not values.size:
         return True
-    kind, infinity = BITS[dtype]
-    return bool(np.bitwise_and(values.view(kind), kind(np.iinfo(kind).max >> 1)).max() < infinity)
+    signed, unsigned, infinity, minus_infinity = BITS[dtype]
+    return bool(values.view(signed).max() < infinity and values.view(unsigned).max() < minus_infinity)
 
 
 def same_bits(one: NDArray[Any], other: NDArray[Any]) -> bool:

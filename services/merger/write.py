@@ -27,7 +27,6 @@ from services.merger.plan import Part, Shard
 from services.merger.source import Source
 from services.merger.tensors import (
     FLOATS,
-    Float32,
     byte_range,
     checksum,
     opened,
@@ -178,7 +177,7 @@ class Transfer:
 
     def merge(self, rows: slice) -> int:
         """Compute some rows and write them."""
-        merged = compute_rows(self.file, self.part, self.update, rows, self.trip)[1]
+        merged = compute_rows(self.file, self.part, self.update, rows, self.trip)
         self.receipts[self.part.tensor.name, rows.start] = checksum(merged)
         write_from(self.sink, merged.view(np.uint8).reshape(-1).data, byte_range(self.part.tensor, rows)[0])
         return merged.nbytes
@@ -186,14 +185,13 @@ class Transfer:
 
 def compute_rows(
     file: int, part: Part, update: LowRank | None, rows: slice, trip: RoundTrip | None = None
-) -> tuple[Float32, NDArray[Any]]:
-    """Some rows of the source in fp32, and what they become in the type of the result; both in the thread's scratch."""
+) -> NDArray[Any]:
+    """What some rows of the source become, in the type of the result and in the thread's scratch."""
     count = byte_range(part.source.tensor, rows)[1]
     stored = read_rows(file, part.source.tensor, rows, scratch.take("stored", (count,), np.dtype(np.uint8)))
     weights = scratch.take("weights", stored.shape, np.dtype(np.float32))
     np.copyto(weights, trip.of(stored, rows.start * stored.shape[1], part.source.tensor.dtype) if trip else stored)
-    values = weights
     if update is not None:
-        values = update.added_to(weights, rows, scratch.take("merged", stored.shape, np.dtype(np.float32)))
+        update.add_to(weights, rows, scratch.take("product", stored.shape, np.dtype(np.float32)))
     rounded = scratch.take("rounded", stored.shape, FLOATS[part.tensor.dtype])
-    return weights, round_to(values, part.tensor.dtype, rounded)
+    return round_to(weights, part.tensor.dtype, rounded)

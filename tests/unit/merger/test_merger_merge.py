@@ -234,16 +234,15 @@ def test_an_update_that_is_computed_wrongly_does_not_pass(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
     """What was written is what was computed, so only the samples in fp64 can tell."""
-    right = LowRank.direction
+    right = LowRank.add_direction
 
-    def wrong(update: LowRank, weights: Any, rows: slice, out: Any = None) -> Any:
-        merged = right(update, weights, rows, out)
-        merged += (times - 1) * (merged - weights)
-        return merged
+    def wrong(update: LowRank, weights: Any, rows: slice, room: Any = None) -> None:
+        for _ in range(times):
+            right(update, weights, rows, room)
 
     write_base(workshop.base)
     write_checkpoint(workshop.training)
-    monkeypatch.setattr(LowRank, "direction", wrong)
+    monkeypatch.setattr(LowRank, "add_direction", wrong)
     with pytest.raises(MergeFailed, match="samples in fp64") as caught:
         workshop.merge()
     assert len(caught.value.problems) == 6
