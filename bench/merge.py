@@ -40,8 +40,10 @@ MODULES = {
     "mlp.up_proj": (INNER, HIDDEN),
     "mlp.down_proj": (HIDDEN, INNER),
 }
+NAMES = ("floor", "ours", "peft", "axolotl")
 SHARD_BYTES = 1_200_000_000
 BLOCK = 1 << 22
+Commands = dict[str, tuple[list[str], dict[str, str]]]
 OURS = """
 import json, resource, sys
 from pathlib import Path
@@ -175,7 +177,7 @@ def write_json(path: Path, body: object) -> None:
     path.write_text(json.dumps(body, indent=2))
 
 
-def measure(command: list[str], out: Path, environment: dict[str, str]) -> tuple[float, float]:
+def measure(command: list[str], environment: dict[str, str], out: Path) -> tuple[float, float]:
     """Run a contender; its seconds and peak memory in MB. What it wrote is made durable within its time."""
     shutil.rmtree(out, ignore_errors=True)
     os.sync()
@@ -206,7 +208,7 @@ for path in sorted(source.iterdir()):
 """
 
 
-def contenders(base: Path, training: Path, out: Path, folder: Path) -> dict[str, tuple[list[str], dict[str, str]]]:
+def contenders(base: Path, training: Path, out: Path, folder: Path) -> Commands:
     """The command of each, and its environment."""
     axolotl = ROOT / ".envs/axolotl/bin"
     adapter = training / "checkpoints" / "checkpoint-1"
@@ -229,36 +231,48 @@ def contenders(base: Path, training: Path, out: Path, folder: Path) -> dict[str,
 def main() -> None:
     """Build what is missing, run the turns, print the table and the line of ratios."""
     count, turns = layers(), int(os.environ.get("TURNS", "2"))
-    only = os.environ.get("ONLY", "floor,ours,peft,axolotl").split(",")
+    only = os.environ.get("ONLY", ",".join(NAMES)).split(",")
     folder = ROOT / "build" / "bench" / f"merge-{count}"
-    base, training, out = folder / "base", folder / "training", folder / "out"
+    base, out = folder / "base", folder / "out"
     if not (folder / "ready").exists():  # in a process of its own: a child's peak is never less than its parent's size
         builder = multiprocessing.get_context("spawn").Process(target=build, args=(folder, count))
         builder.start()
         builder.join()
     shards = list(base.glob("*.safetensors"))
+    size = sum(path.stat().st_size for path in shards) / 1e6
+    print(f"{count} layers, {size / 1e3:.2f} GB in {len(shards)} shards, adapter r={RANK}")
+    commands = contenders(base, folder / "training", out, folder)
+    cold = {name: commands[name] for name in only}
+    warm = {name: commands[name] for name in ("floor", "ours")}
+    tell(*take_turns("cold", cold, turns, out, shards), *take_turns("warm", warm, turns, out, shards))
+
+
+def take_turns(
+    cache: str, commands: Commands, turns: int, out: Path, shards: list[Path]
+) -> tuple[dict[str, float], float]:
+    """The median seconds of each contender, and ours' peak memory in MB, with a "cold" or "warm" page cache."""
     size = sum(path.stat().st_size for path in shards)
-    print(f"{count} layers, {size / 1e9:.2f} GB in {len(shards)} shards, adapter r={RANK}")
-    commands = contenders(base, training, out, folder)
-    seconds: dict[tuple[str, str], list[float]] = {}
-    peaks: dict[str, float] = {}
-    for cache in ("cold", "warm"):
-        for turn in range(turns):
-            for name in only if cache == "cold" else only[:2]:
-                (forget if cache == "cold" else remember)(shards)
-                took, peak = measure(commands[name][0], out, commands[name][1])
-                seconds.setdefault((cache, name), []).append(took)
-                peaks[name] = max(peaks.get(name, 0.0), peak)
-                speed = size / took / 1e6
-                print(f"{cache} {turn + 1}  {name:8} {took:7.1f} s  {speed:6.0f} MB/s  peak {peak:7.0f} MB", flush=True)
-                shutil.rmtree(out, ignore_errors=True)
-    middle = {key: statistics.median(taken) for key, taken in seconds.items()}
-    if only[:2] == ["floor", "ours"]:
-        print(f"from the page cache: floor_ratio={middle['warm', 'ours'] / middle['warm', 'floor']:.2f}")
-    ours = middle["cold", "ours"]
-    ratio = {name: middle.get(("cold", name), float("nan")) / ours for name in ("floor", "peft", "axolotl")}
-    print(f"merge: floor_ratio={1 / ratio['floor']:.2f} peft_ratio={ratio['peft']:.2f} "
-          f"axolotl_ratio={ratio['axolotl']:.2f} peak_mb={peaks['ours']:.0f}")  # fmt: skip
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    highest = 0.0
+    for turn in range(1, turns + 1):
+        for name, command in commands.items():
+            CACHES[cache](shards)
+            took, peak = measure(*command, out)
+            seconds[name].append(took)
+            highest = max(highest, peak if name == "ours" else 0)
+            speed = size / took / 1e6
+            print(f"{cache} {turn}  {name:8} {took:7.1f} s  {speed:6.0f} MB/s  peak {peak:7.0f} MB", flush=True)
+            shutil.rmtree(out, ignore_errors=True)
+    return {name: statistics.median(taken) for name, taken in seconds.items()}, highest
+
+
+def tell(cold: dict[str, float], peak: float, warm: dict[str, float], warm_peak: float) -> None:
+    """The lines of ratios."""
+    floor, peft, axolotl = (cold.get(name, float("nan")) for name in ("floor", "peft", "axolotl"))
+    ours = cold["ours"]
+    print(f"from the page cache: floor_ratio={warm['ours'] / warm['floor']:.2f}")
+    print(f"merge: floor_ratio={ours / floor:.2f} peft_ratio={peft / ours:.2f} axolotl_ratio={axolotl / ours:.2f} "
+          f"peak_mb={max(peak, warm_peak):.0f}")  # fmt: skip
 
 
 def forget(shards: list[Path]) -> None:
@@ -274,6 +288,8 @@ def remember(shards: list[Path]) -> None:
     for path in shards:
         manifest.hash_file(path)
 
+
+CACHES = {"cold": forget, "warm": remember}
 
 if __name__ == "__main__":
     main()

@@ -27,8 +27,8 @@ class MergeRequest(Contract):
 class MergeProof(Contract):
     """What was read back and compared before publishing; a model that differs anywhere is not published.
 
-    Merged values were computed once more, sampled ones in fp64, too; identical bytes are those of untouched tensors.
-    `size_ratio` is the merged model's size over the base's.
+    Merged values have the checksum that they were written with, and sampled ones were computed once more, in fp64.
+    Identical bytes are those of untouched tensors; `size_ratio` is the merged model's size over the base's.
     """
 
     merged_values: int
