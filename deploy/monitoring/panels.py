@@ -136,20 +136,23 @@ def chart(
 
 
 def curves(title: str, about: str, unit: str, query: Query, *, series: str, along: str, label: str, width: int,
-           height: int) -> Panel:  # fmt: skip
-    """Draw one line per `series` along a label that holds a number: everything on one axis, whenever it happened."""
+           height: int = 8, percent: bool = False, decimals: int = 2) -> Panel:  # fmt: skip
+    """Draw one line per `series` along a label that holds a number: everything on one axis, whenever it happened.
+
+    `percent` says that the axis ends at 100.
+    """
     panel = _begin(trend.Panel(), title, about, unit, width=width, height=height).color_scheme(parts.palette())
     panel = panel.legend(parts.legend()).tooltip(parts.tooltip()).line_width(3).fill_opacity(0).span_nulls(True)
-    panel = panel.line_interpolation(common_models.LineInterpolation.SMOOTH).decimals(2)
+    panel = panel.line_interpolation(common_models.LineInterpolation.SMOOTH).decimals(decimals)
     panel = panel.show_points(common_models.VisibilityMode.ALWAYS).point_size(5)
     axis = f"{along}\\{series}"
     panel = panel.override_by_name(
         axis,
         [
-            models.DynamicConfigValue("unit", "percent"),
+            models.DynamicConfigValue("unit", "percent" if percent else "none"),
             models.DynamicConfigValue("decimals", 0),
             models.DynamicConfigValue("custom.axisLabel", label),
-            models.DynamicConfigValue("max", 100),
+            *([models.DynamicConfigValue("max", 100)] if percent else []),
         ],
     )
     changes = [*parts.matrix(column=series, row=along), *parts.ascending(axis), parts.short_names()]
@@ -176,11 +179,10 @@ def bars(
     height: int = 8,
     steps: Sequence[Step] = PLAIN,
     decimals: int | None = None,
-    signed: bool = False,
 ) -> Panel:
-    """Draw one horizontal bar per series, its number beside it; `signed` where a number may be below zero."""
+    """Draw one horizontal bar per series, its number beside it."""
     panel = _begin(bargauge.Panel(), title, about, unit, width=width, height=height, steps=steps)
-    panel = (panel if signed else panel.min(0)).reduce_options(parts.last_value())
+    panel = panel.min(0).reduce_options(parts.last_value())
     panel = panel.display_mode(common_models.BarGaugeDisplayMode.BASIC).show_unfilled(True)
     panel = panel.value_mode(common_models.BarGaugeValueMode.COLOR).orientation(common_models.VizOrientation.HORIZONTAL)
     panel = panel.name_placement(common_models.BarGaugeNamePlacement.LEFT).sizing(common_models.BarGaugeSizing.AUTO)

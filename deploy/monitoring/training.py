@@ -67,7 +67,7 @@ PICTURE = (
     curves("Loss along the run", "Mean training loss of each twentieth of a run, every run on one axis, so that runs "
            "of any length and day can be compared.", "none",
            Query(last("scriptorium_training_curve_loss", "job_id", "percent")),
-           series="job_id", along="percent", label="part of the run that is done", width=14, height=12),
+           series="job_id", along="percent", label="part of the run that is done", width=14, height=12, percent=True),
     rows("Runs", "The last numbers of every run.",
          Column("loss", last("scriptorium_training_loss"), decimals=2),
          Column("dev loss", last("scriptorium_training_dev_loss"), decimals=2),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deploy.monitoring.board import HOST, JOB, Board, Row
-from deploy.monitoring.panels import Column, Query, Step, bars, chart, groups, name, number, rows
+from deploy.monitoring.panels import Column, Query, Step, bars, chart, curves, groups, name, number, rows
 from deploy.monitoring.queries import RUNS, last, newest, while_training
 
 DROP = "scriptorium_evaluation_loss_drop_percent"
@@ -61,10 +61,10 @@ VOICE = (
          Column("high", _transfer("tuned high"), decimals=0), Column("asked", _transfer("prompted"), decimals=0),
          Column("other author", _transfer("impostor"), decimals=0),
          key="job_id", called="run", width=16, height=8),
-    bars("Selectivity of checkpoints", "What held-out passages of the author gained over those of others, nats a "
-         "token: the higher, the more of this author.", "none",
-         Query(last("scriptorium_training_checkpoint_selectivity", "job_id", "step"), "{{job_id}} step {{step}}"),
-         width=8, decimals=3, signed=True),
+    curves("Selectivity of checkpoints", "What held-out passages of the author gained over those of others, nats a "
+           "token: the higher, the more of this author.", "none",
+           Query(last("scriptorium_training_checkpoint_selectivity", "job_id", "step")),
+           series="job_id", along="step", label="step", width=8, decimals=3),
 )  # fmt: skip
 
 SCORES = (

@@ -111,7 +111,7 @@ def look(stack: Stack, status: str, pictures: Path | None) -> Verdict:
     for line in asked.missing:
         say(f"  {line}")
     if pictures and asked.complete:
-        run([sys.executable, "-m", "deploy.monitoring.picture", url, pictures])
+        run([sys.executable, "-m", "deploy.monitoring.picture", url, pictures, "--minutes", "15"])
     services = stack.services()
     return Verdict(len(services), len(services) - len(stack.unhealthy()), status, asked)
 

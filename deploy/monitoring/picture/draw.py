@@ -116,7 +116,8 @@ class Painter:
             pairs = [(_float(x), _float(y)) for x, y in zip(columns[axis], columns[name], strict=True) if y is not None]
             axes.plot([x for x, _ in pairs], [y for _, y in pairs], "o-", color=shade, linewidth=2.4, markersize=4)
         axes.set_xlabel(str(_override(panel, axis, "custom.axisLabel")), color=FAINT, fontsize=9)
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}%"))
+        sign = "%" if _override(panel, axis, "unit") == "percent" else ""
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}{sign}"))
         axes.grid(color=GRID, linewidth=0.7)
         _number_axis(axes, panel)
         return None

@@ -53,6 +53,15 @@ def test_curves_turn_a_label_into_an_axis() -> None:
     assert found["transformations"][1]["options"]["conversions"][0]["targetField"] == "percent\\job_id"
 
 
+@pytest.mark.parametrize(("percent", "unit"), [(True, "percent"), (False, "none")])
+def test_an_axis_ends_at_a_hundred_percent_or_where_its_numbers_end(percent: bool, unit: str) -> None:
+    panel = curves("L", "L.", "none", Query("x"), series="a", along="b", label="b", width=24, percent=percent)
+    (override,) = made(panel)["panels"][0]["fieldConfig"]["overrides"]
+    properties = {each["id"]: each["value"] for each in override["properties"]}
+    assert properties["unit"] == unit
+    assert ("max" in properties) is percent
+
+
 @pytest.mark.parametrize(("count", "value"), [(1, "Value"), (2, "Value #A")])
 def test_a_table_names_its_columns_as_grafana_numbers_them(count: int, value: str) -> None:
     columns = [Column(f"c{place}", "x") for place in range(count)]
