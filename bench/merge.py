@@ -6,7 +6,8 @@ phase: reading, merging, reading back and proving, fsync. The floor is a copy of
 and Axolotl wrote is synced within their time, too. Peak memory is the largest resident set of the process.
 
 Everyone reads the base from the disk, as after hours of training; ours and the floor then also from the page cache,
-where a copy costs next to no processor time and the merge does. The last line is of the former.
+where a copy costs next to no processor time and the merge does. The last line is of the former. TURNS is how often
+each runs (2), and ONLY who, such as floor,ours.
 """
 
 from __future__ import annotations

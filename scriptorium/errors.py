@@ -35,7 +35,7 @@ ScriptoriumError
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -279,3 +279,8 @@ def leaves(root: type[ScriptoriumError] = ScriptoriumError) -> Iterator[type[Scr
         yield root
     for child in children:
         yield from leaves(child)
+
+
+def explain(entry: Mapping[str, object]) -> str:
+    """What pydantic says of one value, without what it puts before words of ours."""
+    return str(entry["msg"]).removeprefix("Value error, ")

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from scriptorium.errors import InvalidRecipe, Problem
+from scriptorium.errors import InvalidRecipe, Problem, explain
 
 PromptKind = Literal["brief", "context", "continue"]
 Prompt = Literal["brief", "context", "continue", "mixed"]
@@ -136,7 +136,7 @@ def parse_recipe(body: Any, source: str) -> Recipe:
     try:
         return Recipe.model_validate(body)
     except ValidationError as error:
-        problems = [Problem(place=".".join(map(str, e["loc"])) or source, message=e["msg"]) for e in error.errors()]
+        problems = [Problem(place=".".join(map(str, e["loc"])) or source, message=explain(e)) for e in error.errors()]
         raise InvalidRecipe(f"The recipe {source} has {len(problems)} problem(s).", problems=problems) from None
 
 

@@ -12,13 +12,13 @@ from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from scriptorium.address import check_address
 from scriptorium.device import has_nvidia_gpu
-from scriptorium.errors import InvalidRequest, Problem
+from scriptorium.errors import InvalidRequest, Problem, explain
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -94,14 +94,11 @@ class Settings(BaseSettings):
         """Child processes have working directories of their own."""
         return path and path.expanduser().absolute()
 
-    @field_validator("brief_url", mode="after")
+    @field_validator("brief_url", "api_url", mode="after")
     @classmethod
     def reachable(cls, url: str) -> str:
-        """It is asked over HTTP."""
-        parts = urlsplit(url)
-        if url and not (parts.scheme in ("http", "https") and parts.hostname and parts.port != 0):
-            raise ValueError("must be an address such as http://127.0.0.1:8000")
-        return url
+        """They are asked over HTTP."""
+        return url and check_address(url)
 
     @property
     def models(self) -> Path:
@@ -154,7 +151,7 @@ def get_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         problems = [
-            Problem(place=f"SCRIPTORIUM_{'.'.join(map(str, e['loc'])).upper()}", message=e["msg"])
+            Problem(place=f"SCRIPTORIUM_{'.'.join(map(str, e['loc'])).upper()}", message=explain(e))
             for e in error.errors()
         ]
         raise InvalidRequest(

@@ -6,16 +6,16 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
 from scriptorium import manifest
-from scriptorium.contracts import EvaluateRequest, MergeRequest, PrepareRequest, TrainRequest
+from scriptorium.contracts import Endpoint, EvaluateRequest, MergeRequest, PrepareRequest, TrainRequest
 from scriptorium.dataset import SPLITS
 from scriptorium.errors import Conflict
 from scriptorium.models import check_model, locate
-from scriptorium.recipe import Export, Recipe, find_recipe, load_recipe
+from scriptorium.recipe import Export, Recipe, Select, find_recipe, load_recipe
 from scriptorium.report import ConsoleReport, SilentReport
 from scriptorium.requests import brief_writer
 from scriptorium.settings import Settings
@@ -112,13 +112,15 @@ def train(dataset: Path, output: Path, model: str, recipe: Recipe, settings: Set
     return run_into(output.resolve(), lambda folder: train_adapter(request, folder, ConsoleReport()))
 
 
-def merge(training: Path, output: Path, model: str, chosen: dict[str, Any], settings: Settings) -> BaseModel:
-    """Training folder -> merged model folder; `chosen` says which checkpoint, or how it is selected."""
+def merge(
+    training: Path, output: Path, model: str, settings: Settings, *, checkpoint: int | None, select: Select
+) -> BaseModel:
+    """Training folder -> merged model folder, of the given checkpoint or of the best one."""
     from services.merger.merge import merge_adapter
 
     trained = (manifest.read(training) or {}).get("result", {})
     request = MergeRequest(
-        base=base_of(model, settings), training=training.resolve(), **chosen,
+        base=base_of(model, settings), training=training.resolve(), checkpoint=checkpoint, select=select,
         base_hashes=trained.get("base_hashes", {}),
     )  # fmt: skip
     return run_into(output, lambda folder: merge_adapter(request, folder, ConsoleReport()))
@@ -133,12 +135,16 @@ def export(model: Path, output: Path, wanted: Export) -> None:
     export_model(model.resolve(), wanted, output.resolve(), ConsoleReport(), free)
 
 
-def evaluate(dataset: Path, output: Path, asked: dict[str, Any], training: Path, settings: Settings) -> BaseModel:
-    """Two endpoints and a dataset -> report folder; `asked` holds both, the tokenizer and who is alike."""
+def evaluate(
+    dataset: Path, output: Path, model: str, training: Path, settings: Settings, *,
+    base: Endpoint, tuned: Endpoint, alike: list[str],
+) -> BaseModel:  # fmt: skip
+    """Two endpoints and a dataset -> report folder; `model` is the base, for its tokenizer."""
     from services.evaluator.evaluate import evaluate_voice
 
     request = EvaluateRequest(
-        dataset=dataset.resolve(), metrics=training.resolve() / "metrics.jsonl", **asked,
+        dataset=dataset.resolve(), metrics=training.resolve() / "metrics.jsonl", tokenizer=base_of(model, settings),
+        base=base, tuned=tuned, alike=alike,
         title=output.name, prompts=settings.evaluation_prompts, passages=settings.evaluation_passages,
         max_tokens=settings.evaluation_max_tokens, instructions=settings.evaluation_instructions,
         streams=settings.streams, seeded=settings.gpu,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from scriptorium.address import check_address
 from scriptorium.cli import hand
 from scriptorium.cli.app import Impostors, Json, Model, RecipeName, api_url, app, out, show
 from scriptorium.cli.preview import print_preview
@@ -17,6 +18,21 @@ from scriptorium.settings import get_settings
 impostors_app = typer.Typer(no_args_is_help=True, help="Other authors, whom an evaluation tells a voice from.")
 app.add_typer(impostors_app, name="impostors")
 
+
+def address(url: str) -> str:
+    """An address that can be asked; a usage error where it cannot."""
+    try:
+        return check_address(url)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+Dataset = Annotated[
+    Path, typer.Argument(help="A dataset folder, from `scriptorium prepare`.", exists=True, file_okay=False)
+]
+Training = Annotated[
+    Path, typer.Argument(help="A training folder, from `scriptorium train`.", exists=True, file_okay=False)
+]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder to write; must not exist.")]
 
 
@@ -56,7 +72,7 @@ def prepare(
 
 @app.command()
 def train(
-    dataset: Annotated[Path, typer.Argument(help="A dataset folder, from `scriptorium prepare`.")],
+    dataset: Dataset,
     output: Output,
     model: Model = None,
     recipe: RecipeName = None,
@@ -70,28 +86,29 @@ def train(
 
 @app.command()
 def merge(
-    training: Annotated[Path, typer.Argument(help="A training folder, from `scriptorium train`.")],
+    training: Training,
     output: Output,
     model: Model = None,
     checkpoint: Annotated[int | None, typer.Option(help="Step of the checkpoint; default: the best.")] = None,
-    select: Annotated[Select, typer.Option(help="Which one is the best: by dev loss, or by the voice.")] = "loss",
+    select: Annotated[
+        Select, typer.Option(help="Which one is the best: by dev loss, by the voice, or both told.")
+    ] = "loss",
     as_json: Json = False,
 ) -> None:
     """By hand: the best checkpoint, or a given one, is merged into its base."""
     settings = get_settings()
-    result = hand.merge(
-        training, output, model or settings.default_model, {"checkpoint": checkpoint, "select": select}, settings
-    )
+    base = model or settings.default_model
+    result = hand.merge(training, output, base, settings, checkpoint=checkpoint, select=select)
     show_result(result, output, as_json)
 
 
 @app.command()
 def evaluate(
-    dataset: Annotated[Path, typer.Argument(help="A dataset folder, from `scriptorium prepare`.")],
-    training: Annotated[Path, typer.Argument(help="The training folder of the tuned model, for its loss curve.")],
-    base_url: Annotated[str, typer.Option(help="Where the base answers, without /v1.")],
+    dataset: Dataset,
+    training: Training,
+    base_url: Annotated[str, typer.Option(help="Where the base answers, without /v1.", callback=address)],
     base: Annotated[str, typer.Option(help="The base's name there.")],
-    tuned_url: Annotated[str, typer.Option(help="Where the tuned model answers, without /v1.")],
+    tuned_url: Annotated[str, typer.Option(help="Where the tuned model answers, without /v1.", callback=address)],
     tuned: Annotated[str, typer.Option(help="The tuned model's name there.")],
     output: Output,
     model: Model = None,
@@ -100,14 +117,11 @@ def evaluate(
 ) -> None:
     """By hand: two running endpoints are compared on held-out text."""
     settings = get_settings()
-    tokenizer = hand.base_of(model or settings.default_model, settings)
-    asked = {
-        "tokenizer": tokenizer,
-        "base": Endpoint(url=base_url, model=base),
-        "tuned": Endpoint(url=tuned_url, model=tuned),
-        "alike": alike or [],
-    }
-    show_result(hand.evaluate(dataset, output, asked, training, settings), output, as_json)
+    result = hand.evaluate(
+        dataset, output, model or settings.default_model, training, settings,
+        base=Endpoint(url=base_url, model=base), tuned=Endpoint(url=tuned_url, model=tuned), alike=alike or [],
+    )  # fmt: skip
+    show_result(result, output, as_json)
 
 
 @impostors_app.command()

@@ -23,6 +23,7 @@ from scriptorium.errors import (
     ScriptoriumError,
     StoreUnavailable,
     UserError,
+    explain,
 )
 from services.api.reading.page import show_error
 
@@ -102,7 +103,7 @@ def _place(entry: Mapping[str, Any]) -> str:
 def _message(entry: Mapping[str, Any]) -> str:
     if entry["type"] == "json_invalid":
         return f"It is not JSON: {entry['ctx']['error']}, at character {entry['loc'][-1]}."
-    return str(entry["msg"]).removeprefix("Value error, ")
+    return explain(entry)
 
 
 def _cause(entry: Mapping[str, Any]) -> BaseException | None:

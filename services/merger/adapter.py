@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from scriptorium.errors import MergeFailed, Problem
+from scriptorium.errors import MergeFailed, Problem, explain
 from services.merger.base import EMBEDDINGS, HEADS
 from services.merger.nf4 import RoundTrip
 from services.merger.tensors import (
@@ -157,7 +157,7 @@ def read_config(path: Path) -> LoraConfig:
     except FileNotFoundError:
         raise MergeFailed(f"The checkpoint {path.parent.name} has no {CONFIG}.", param=CONFIG) from None
     except ValidationError as error:
-        problems = [Problem(f"{CONFIG}.{'.'.join(map(str, e['loc']))}", e["msg"]) for e in error.errors()]
+        problems = [Problem(f"{CONFIG}.{'.'.join(map(str, e['loc']))}", explain(e)) for e in error.errors()]
         raise MergeFailed(f"{CONFIG} has values that do not fit.", problems=problems) from None
     except ValueError as error:
         raise MergeFailed(f"{CONFIG} is not readable as JSON: {error}", param=CONFIG) from None

@@ -45,17 +45,25 @@ def one_thread() -> Iterator[None]:
 def add_product(sums: Float32, left: Float32, right: Float32) -> None:
     """Add left @ right to `sums` in place, all three in rows; the bits are those of the product and then the sum.
 
-    One pass instead of two, which takes a quarter off. Numpy itself does not offer it.
+    One pass instead of two, which takes a quarter off. Numpy itself does not offer it. Raises ValueError where the
+    shapes do not fit.
     """
-    library, inner = openblas(), len(right)
-    if library is None or inner > PANEL or not all(each.flags.c_contiguous for each in (sums, left, right)):
+    library = openblas()
+    if library is None or not suitable(sums, left, right):
         sums += left @ right
         return
-    rows, columns = sums.shape
+    (rows, columns), inner = sums.shape, len(right)
     getattr(library, SGEMM)(
         ROW_MAJOR, NO_TRANSPOSE, NO_TRANSPOSE, rows, columns, inner,
         1.0, left.ctypes.data, inner, right.ctypes.data, columns, 1.0, sums.ctypes.data, columns,
     )  # fmt: skip
+
+
+def suitable(sums: Float32, left: Float32, right: Float32) -> bool:
+    """Whether the library may have these: it checks nothing, and writes wherever it is told."""
+    whole = all(each.dtype == np.float32 and each.flags.c_contiguous for each in (sums, left, right))
+    fitting = left.shape[1] == len(right) <= PANEL and sums.shape == (len(left), right.shape[1])
+    return whole and fitting
 
 
 @lru_cache(maxsize=1)

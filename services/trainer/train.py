@@ -22,6 +22,7 @@ from scriptorium.errors import (
     InvalidRecipe,
     OutOfMemory,
     Problem,
+    TooFewExamples,
     TrainingFailed,
 )
 from scriptorium.recipe import Training
@@ -35,18 +36,22 @@ from services.trainer.progress import Progress, Tail
 
 LOG = "axolotl.log"
 LOOK = timedelta(seconds=0.5)
+NO_ROWS = "Name a folder that `scriptorium prepare` has written, with a train.jsonl."
 MEMORY_WORDS = ("out of memory", "OutOfMemoryError", "Cannot allocate memory", "DefaultCPUAllocator: can't allocate")
 
 
 def train_adapter(request: TrainRequest, folder: Path, report: Report) -> TrainResult:
     """Run one training to its end, from the last whole checkpoint in `folder` if there is one.
 
-    Raises InvalidRecipe (rows longer than sequence_len), OutOfMemory, TrainingFailed, or what `report.check` raises.
+    Raises TooFewExamples (no rows), InvalidRecipe (rows longer than sequence_len), OutOfMemory, TrainingFailed, or what
+    `report.check` raises.
     """
     environment = get_settings().axolotl_env
     if not (environment / "bin" / "axolotl").exists():
         raise EnvironmentMissing(f"Axolotl is not installed: {environment} lacks it.")
     train, dev = read_rows(request.dataset / "train.jsonl"), read_rows(request.dataset / "dev.jsonl")
+    if not train:
+        raise TooFewExamples(f"{request.dataset.name} holds no rows to train on.", next_step=NO_ROWS)
     check_lengths(request, train)
     dev = spread(dev, request.training.dev_rows)
     write_rows(folder / "dev.jsonl", dev)

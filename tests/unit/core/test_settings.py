@@ -35,9 +35,12 @@ def test_paths_are_absolute(monkeypatch: pytest.MonkeyPatch) -> None:
     assert get_settings().data_dir == Path.cwd() / "here"
 
 
+@pytest.mark.parametrize("name", ["SCRIPTORIUM_BRIEF_URL", "SCRIPTORIUM_API_URL"])
 @pytest.mark.parametrize("url", ["engine:8000", "ftp://engine", "http://", "http://[", "http://engine:port"])
-def test_the_writer_of_briefs_has_an_address(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    monkeypatch.setenv("SCRIPTORIUM_BRIEF_URL", url)
+def test_what_is_asked_over_http_has_an_address(monkeypatch: pytest.MonkeyPatch, name: str, url: str) -> None:
+    monkeypatch.setenv(name, url)
     with pytest.raises(InvalidRequest) as caught:
         get_settings()
-    assert [problem.place for problem in caught.value.problems] == ["SCRIPTORIUM_BRIEF_URL"]
+    (problem,) = caught.value.problems
+    assert problem.place == name
+    assert problem.message.startswith("must be an address")

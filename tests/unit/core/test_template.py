@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoTokenizer
 
-from scriptorium.chat import ChatTokenizer, Message
+from scriptorium.chat import ChatTokenizer
 from scriptorium.errors import BaseModelUnusable
 from scriptorium.template import ChatTemplate
+from tests.template_reference import USER, compare
 
 CHATML = (
     "{%- for message in messages %}\n  {{- '<|im_start|>' + message['role'] + '\\n' + message['content'] | trim }}\n"
@@ -28,10 +28,6 @@ LLAMA = (  # the tricks of Llama 3's: the tokenizer's own name, tests for what i
 MARKED = (
     "{% for message in messages %}{% generation %}{{ message.content }}{{ eos_token }}{% endgeneration %}{% endfor %}"
 )
-SYSTEM: Message = {"role": "system", "content": "Write <b>well</b>."}
-USER: Message = {"role": "user", "content": " \u00e9t\u00e9 \U0001f4d6 \u2014 a lamp \n"}
-ANSWER: Message = {"role": "assistant", "content": "It burned.\n\nIt \u201cburned\u201d <|im_end|> don't"}
-CHATS: list[list[Message]] = [[USER], [USER, ANSWER], [SYSTEM, USER, ANSWER, USER, ANSWER]]
 OBJECT = {"content": "<|im_end|>", "lstrip": False, "normalized": False, "rstrip": False, "single_word": False}
 PLAIN = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<|begin|>", "eos_token": "<|im_end|>"}
 Files = dict[str, Any]
@@ -76,35 +72,9 @@ def write_folder(folder: Path, files: Files) -> Path:
     return folder
 
 
-def compare(folder: Path) -> None:
-    """Ours and theirs, on everything that we use."""
-    ours, theirs = ChatTokenizer(folder), AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
-    for chat in CHATS:
-        for ask in (True, False):
-            rendered = theirs.apply_chat_template(chat, tokenize=False, add_generation_prompt=ask)
-            assert ours.render(chat, ask=ask) == rendered
-            found = theirs(rendered, add_special_tokens=False, return_offsets_mapping=True)
-            ids, offsets = ours.encode_with_offsets(rendered)
-            assert ids == ours.encode(rendered) == found["input_ids"]
-            assert offsets.tolist() == [list(pair) for pair in found["offset_mapping"]]
-            assert ours.decode(ids) == theirs.decode(ids, clean_up_tokenization_spaces=False)
-            assert ours.count([rendered, ""]) == [len(ids), 0]
-            (located,) = ours.locate([rendered])
-            assert located[0] == rendered
-            assert located[1].tolist() == offsets.tolist()
-    assert theirs.convert_tokens_to_ids(ours.end_of_turn) in theirs.added_tokens_decoder
-
-
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_model_folder_is_read_as_transformers_reads_it(shape: str, tmp_path: Path) -> None:
     compare(write_folder(tmp_path, SHAPES[shape]))
-
-
-def test_the_base_model_of_the_demo_is_read_as_transformers_reads_it() -> None:
-    folder = Path(__file__).parents[3] / "build" / "demo" / "models" / "SmolLM2-135M-Instruct"
-    if not folder.exists():
-        pytest.skip("the demo's base model is not there")
-    compare(folder)
 
 
 def test_a_tokenizer_neither_cuts_nor_pads(tmp_path: Path) -> None:

@@ -46,3 +46,9 @@ def test_a_product_is_added_by_numpy_where_there_is_no_other_way(monkeypatch: py
     blas.add_product(sums, np.ones((2, 2), np.float32), ones)
     assert (sums == 2).all()
     assert (turned == 2).all()
+
+
+@pytest.mark.parametrize(("left", "right"), [((2, 3), (4, 5)), ((2, 4), (4, 6)), ((3, 4), (4, 5))])
+def test_what_does_not_fit_never_reaches_the_library(left: tuple[int, int], right: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=r"match|broadcast"):
+        blas.add_product(np.zeros((2, 5), np.float32), np.ones(left, np.float32), np.ones(right, np.float32))

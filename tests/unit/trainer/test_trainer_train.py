@@ -13,7 +13,15 @@ from scriptorium import manifest
 from scriptorium.child import Child
 from scriptorium.contracts import Checkpoint, TrainRequest
 from scriptorium.dataset import Row, write_rows
-from scriptorium.errors import Cancelled, EnvironmentMissing, Interrupted, InvalidRecipe, OutOfMemory, TrainingFailed
+from scriptorium.errors import (
+    Cancelled,
+    EnvironmentMissing,
+    Interrupted,
+    InvalidRecipe,
+    OutOfMemory,
+    TooFewExamples,
+    TrainingFailed,
+)
 from scriptorium.recipe import Training
 from scriptorium.report import SilentReport
 from services.trainer import axolotl, train
@@ -44,6 +52,17 @@ def request(tmp_path: Path, **training: object) -> TrainRequest:
 def config(tmp_path: Path, *, gpu: bool = False, dev: int = 2, **training: object) -> dict[str, object]:
     rows, dev_rows = [row()] * 40, [row()] * dev
     return axolotl.make_config(request(tmp_path, **training), tmp_path / "run", rows, dev_rows, gpu=gpu)
+
+
+def test_a_dataset_without_rows_is_refused_before_axolotl_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "axolotl").touch()
+    monkeypatch.setenv("SCRIPTORIUM_AXOLOTL_ENV", str(tmp_path))
+    with pytest.raises(TooFewExamples, match="holds no rows to train on") as caught:
+        train.train_adapter(request(tmp_path), tmp_path, SilentReport())
+    assert "scriptorium prepare" in str(caught.value.next_step)
 
 
 def test_the_recipe_is_axolotls_configuration(tmp_path: Path) -> None:

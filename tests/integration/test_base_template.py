@@ -1,0 +1,8 @@
+"""The demo's base model, as it was downloaded, is read as transformers reads it."""
+
+from deploy.local.demo_assets import BASE, demo_assets
+from tests.template_reference import compare
+
+
+def test_the_base_model_of_the_demo_is_read_as_transformers_reads_it() -> None:
+    compare(demo_assets().models / BASE)
