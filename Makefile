@@ -20,10 +20,10 @@ $(BIN)/uv:
 	  { echo "setup: uv cannot be installed: is the package index reachable? Then run make again." >&2; exit 1; }
 
 setup: $(BIN)/uv ## build every environment (nothing to do the second time)
-	@PYTHONPATH=. $(BIN)/python -m deploy.local.environments
+	@PYTHONPATH=. $(BIN)/python -m scriptorium.local.environments
 
 light: $(BIN)/uv ## build only the environment of our own code
-	@PYTHONPATH=. $(BIN)/python -m deploy.local.environments light
+	@PYTHONPATH=. $(BIN)/python -m scriptorium.local.environments light
 
 demo: setup ## a real book becomes a served model and a report, on this machine, in a few minutes
 	@$(BIN)/scriptorium demo
@@ -43,7 +43,7 @@ format: light ## format the code and mend what the linter can
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
 bench-merge: light ## our merge beside peft's, Axolotl's and a plain copy; SIZE=8b merges the full 16 GB shape
-	@PYTHONPATH=. $(BIN)/python -m deploy.local.environments axolotl
+	@PYTHONPATH=. $(BIN)/python -m scriptorium.local.environments axolotl
 	@PYTHONPATH=. $(BIN)/python -m bench.merge
 
 COMPOSE ?= docker compose
@@ -55,24 +55,24 @@ down: ## stop every container; a training saves a checkpoint first, and nothing 
 	@$(COMPOSE) down
 
 test-compose: light ## build the images, run the demo's job through the containers, ask for every panel and alert
-	@PYTHONPATH=. $(BIN)/python -m deploy.local.environments demo
+	@PYTHONPATH=. $(BIN)/python -m scriptorium.local.environments demo
 	@PYTHONPATH=. $(BIN)/python -m tests.compose
 
 faults-data: light ## faults of eighty kinds in real novels: how many the data gates find, and how many false alarms
-	@PYTHONPATH=. $(BIN)/python -m deploy.local.environments demo
+	@PYTHONPATH=. $(BIN)/python -m scriptorium.local.environments demo
 	@PYTHONPATH=. $(BIN)/python -m tests.faults.data.run
 
 bench-data: light ## ten novels through the data service, against Axolotl's preprocessing and the tokenizer alone
-	@PYTHONPATH=. $(BIN)/python -m deploy.local.environments axolotl demo
+	@PYTHONPATH=. $(BIN)/python -m scriptorium.local.environments axolotl demo
 	@PYTHONPATH=. $(BIN)/python -m bench.data --book
 	@PYTHONPATH=. $(BIN)/python -m bench.data
 
 bench-generate: light ## the evaluation's sampling against vLLM asked directly, in turns, on the small base model
-	@PYTHONPATH=. $(BIN)/python -m deploy.local.environments vllm axolotl demo
+	@PYTHONPATH=. $(BIN)/python -m scriptorium.local.environments vllm axolotl demo
 	@PYTHONPATH=. $(BIN)/python -m bench.generate
 
 bench-voice: light ## the voice metric on human text where the truth is known: mixtures of authors, and ways to cheat it
-	@PYTHONPATH=. $(BIN)/python -m deploy.local.environments axolotl demo
+	@PYTHONPATH=. $(BIN)/python -m scriptorium.local.environments axolotl demo
 	@PYTHONPATH=. $(BIN)/python -m bench.voice
 
 voice: setup ## a real novel and two controls through training and evaluation: did the voice come through? (half an hour)

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from deploy.local.demo_assets import CORPORA, demo_assets
-from deploy.local.environments import DEMO, ENVS, PROJECT
+from scriptorium.local.demo_assets import CORPORA, demo_assets
+from scriptorium.local.environments import DEMO, ENVS, PROJECT
 
 COPIES = 4
 LIBRARY = 25  # copies of ten novels: about 100 MB

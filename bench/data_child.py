@@ -23,8 +23,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.data import COPIES, LIBRARY
-from deploy.local.demo_assets import BASE
-from deploy.local.environments import DEMO, PROJECT
+from scriptorium.local.demo_assets import BASE
+from scriptorium.local.environments import DEMO, PROJECT
 
 MODEL = DEMO / "models" / BASE
 COMMON = 120  # words that stay: they make a text English
@@ -35,12 +35,12 @@ WORD = re.compile(r"[A-Za-z]+")
 
 def prepare(books: Path, dataset: Path) -> float:
     """Prepare novels; Axolotl's configuration for the rows is left beside them."""
-    from scriptorium.chat import chat_tokenizer
     from scriptorium.contracts import PrepareRequest, TrainRequest
+    from scriptorium.jobs.reporter import SilentReport
+    from scriptorium.models.tokenizer import chat_tokenizer
     from scriptorium.recipe import find_recipe
-    from scriptorium.report import SilentReport
     from services.data.prepare import prepare_manuscript
-    from services.trainer.axolotl import make_config
+    from services.trainer.run.axolotl import make_config
 
     recipe = find_recipe("qlora", PROJECT / "recipes")
     data = recipe.data
@@ -63,9 +63,9 @@ def prepare(books: Path, dataset: Path) -> float:
 def load() -> float:
     """Import all that preparing needs."""
     started = time.perf_counter()
-    import scriptorium.template  # noqa: F401
+    import scriptorium.models.chat_template  # noqa: F401
     import services.data.prepare
-    import services.trainer.axolotl  # noqa: F401
+    import services.trainer.run.axolotl  # noqa: F401
 
     return time.perf_counter() - started
 
@@ -74,7 +74,7 @@ def encode(dataset: Path) -> float:
     """Tokenise every passage in one call."""
     from tokenizers import Tokenizer
 
-    from scriptorium.dataset import SPLITS, read_rows
+    from scriptorium.artifacts.dataset import SPLITS, read_rows
 
     texts = [row.passage for name in SPLITS for row in read_rows(dataset / f"{name}.jsonl")]
     tokenizer = Tokenizer.from_file(str(MODEL / "tokenizer.json"))

@@ -19,16 +19,16 @@ from statistics import median
 import httpx
 
 from bench.serve import served
-from deploy.local.demo_assets import BASE, demo_assets
-from scriptorium.chat import chat_tokenizer
+from scriptorium.artifacts.dataset import read_rows
 from scriptorium.contracts import Endpoint, EvaluateRequest, PrepareRequest
-from scriptorium.dataset import read_rows
+from scriptorium.jobs.reporter import SilentReport
+from scriptorium.local.demo_assets import BASE, demo_assets
+from scriptorium.models.tokenizer import chat_tokenizer
 from scriptorium.recipe import load_recipe
-from scriptorium.report import SilentReport
 from scriptorium.settings import PROJECT, Settings
 from services.data.prepare import prepare_manuscript
-from services.evaluator.engine import WAITS, engines, meet
-from services.evaluator.protocol import Protocol, carry_out, plan_protocol
+from services.evaluator.generation.protocol import Protocol, carry_out, plan_protocol
+from services.evaluator.generation.vllm_client import WAITS, engines, meet
 
 CONTEXT = 2048
 

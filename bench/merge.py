@@ -27,8 +27,8 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
-from scriptorium import manifest
-from services.merger.tensors import Tensor, make_header
+from scriptorium.artifacts import manifest
+from services.merger.inputs.safetensors_file import Tensor, make_header
 
 ROOT = Path(__file__).parents[1]
 HIDDEN, INNER, KEYS, RANK = 4096, 14336, 1024, 64
@@ -49,7 +49,7 @@ OURS = """
 import json, resource, sys
 from pathlib import Path
 from scriptorium.contracts import MergeRequest
-from scriptorium.report import SilentReport
+from scriptorium.jobs.reporter import SilentReport
 from services.merger.merge import merge_adapter
 folder = Path(sys.argv[3]); folder.mkdir()
 request = MergeRequest(base=Path(sys.argv[1]), training=Path(sys.argv[2]))

@@ -9,13 +9,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from scriptorium.chat import ChatTokenizer, chat_tokenizer
 from scriptorium.contracts import Endpoint
-from scriptorium.report import ConsoleReport
-from services.evaluator.engine import WAITS, engines, meet
+from scriptorium.jobs.reporter import ConsoleReport
+from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
+from services.evaluator.generation.concurrency import run_watched
+from services.evaluator.generation.vllm_client import WAITS, engines, meet
 from services.evaluator.retention.measure import ASKED, measure_retention
-from services.evaluator.retention.retention import Following, Retention
-from services.evaluator.watch import run_watched
+from services.evaluator.retention.result import Following, Retention
 
 SEED = 1
 

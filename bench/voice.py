@@ -34,21 +34,17 @@ from bench.voice_texts import (
     shuffle_base,
     split_sentences,
 )
-from deploy.local.demo_assets import BASE, demo_assets
-from deploy.local.environments import DEMO, ENVS, PROJECT
-from scriptorium.report import SilentReport
-from scriptorium.spread import spread
-from services.data.brief import write_briefs
-from services.evaluator.voice.chunk import CHUNK, cut_chunks, cut_to
+from scriptorium.jobs.reporter import SilentReport
+from scriptorium.local.demo_assets import BASE, demo_assets
+from scriptorium.local.environments import DEMO, ENVS, PROJECT
+from scriptorium.sampling import spread
+from services.data.prompts.extracted_brief import write_briefs
+from services.evaluator.voice.align_lengths import prepare_texts
+from services.evaluator.voice.features.chunk import CHUNK, cut_chunks, cut_to
 from services.evaluator.voice.gates.caricature import check_caricature
 from services.evaluator.voice.gates.measurable import check_measurable
-from services.evaluator.voice.material import Impostor, Losses, Material, Passage
-from services.evaluator.voice.prepared import prepare_texts
-from services.evaluator.voice.result import Voice
-from services.evaluator.voice.scored import score_prepared
-from services.evaluator.voice.transfer import Scores, Transfer, measure_transfer
-from services.evaluator.voice.verdict import TARGET, ImpostorTransfer, judge_voice
-from services.evaluator.voice.voice import (
+from services.evaluator.voice.inputs import Impostor, Losses, Material, Passage
+from services.evaluator.voice.measure import (
     ONE_THREAD,
     Learned,
     compare_voice,
@@ -56,6 +52,10 @@ from services.evaluator.voice.voice import (
     measure_impostors,
     measure_voice,
 )
+from services.evaluator.voice.result import Voice
+from services.evaluator.voice.score_passages import score_prepared
+from services.evaluator.voice.transfer import Scores, Transfer, measure_transfer
+from services.evaluator.voice.verdict import TARGET, ImpostorTransfer, judge_voice
 
 TARGETS = ("burroughs", "cooper", "hawthorne", "twain")
 SHARES = (0.2, 0.4, 0.6, 0.8)

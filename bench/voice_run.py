@@ -17,10 +17,7 @@ import time
 from pathlib import Path
 
 from bench.serve import served
-from deploy.local.demo_assets import BASE, CORPORA, demo_assets
-from deploy.local.environments import DEMO, PROJECT
-from deploy.local.impostors import install
-from scriptorium import manifest
+from scriptorium.artifacts import manifest
 from scriptorium.cli.hand import run_into
 from scriptorium.contracts import (
     Endpoint,
@@ -32,13 +29,16 @@ from scriptorium.contracts import (
     TrainResult,
     VoiceScore,
 )
+from scriptorium.jobs.reporter import ConsoleReport
+from scriptorium.local.demo_assets import BASE, CORPORA, demo_assets
+from scriptorium.local.environments import DEMO, PROJECT
+from scriptorium.local.impostors import install
 from scriptorium.recipe import Prompt, Recipe, load_recipe
-from scriptorium.report import ConsoleReport
 from scriptorium.settings import Settings
 from services.data.prepare import prepare_manuscript
 from services.evaluator.evaluate import evaluate_voice
-from services.evaluator.page import PAGE
-from services.evaluator.sample import SAMPLES
+from services.evaluator.generation.samples import SAMPLES
+from services.evaluator.report.page import PAGE
 from services.merger.merge import merge_adapter
 from services.trainer.train import train_adapter
 

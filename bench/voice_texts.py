@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from deploy.local.demo_assets import CORPORA
-from deploy.local.environments import DEMO
-from services.evaluator.voice.words import count_words
+from scriptorium.local.demo_assets import CORPORA
+from scriptorium.local.environments import DEMO
+from services.evaluator.voice.features.words import count_words
 
 FOLDER = DEMO / "packages" / CORPORA
 AUTHORS = {

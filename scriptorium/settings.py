@@ -16,9 +16,9 @@ from typing import Literal
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from scriptorium.address import check_address
-from scriptorium.device import has_nvidia_gpu
 from scriptorium.errors import InvalidRequest, Problem, explain
+from scriptorium.process.gpu import has_nvidia_gpu
+from scriptorium.urls import check_address
 
 PROJECT = Path(__file__).resolve().parent.parent
 

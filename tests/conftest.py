@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scriptorium import phase
+from scriptorium.jobs import runner
 from scriptorium.settings import get_settings
 
 
@@ -20,10 +20,10 @@ def fresh_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         if name != "SCRIPTORIUM_AXOLOTL_PYTHON":
             monkeypatch.delenv(name)
     get_settings.cache_clear()
-    phase.shutdown.clear()
+    runner.shutdown.clear()
     yield
     get_settings.cache_clear()
-    phase.shutdown.clear()
+    runner.shutdown.clear()
 
 
 @pytest.fixture(scope="session")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from scriptorium.contracts import EvaluateResult, LossDrop
-from services.evaluator.engine import Card
-from services.evaluator.findings import Findings, Passages, Settings
-from services.evaluator.kept import judge_kept
-from services.evaluator.metrics import Losses, Point
-from services.evaluator.outcome import VoiceOutcome
-from services.evaluator.sample import Decoding, Sample
-from services.evaluator.texts import Pair
-from services.evaluator.verdict import judge
+from services.evaluator.generation.samples import Decoding, Sample
+from services.evaluator.generation.vllm_client import Card
+from services.evaluator.report.findings import Findings, Passages, Settings
+from services.evaluator.report.summary import judge
+from services.evaluator.report.training_losses import Losses, Point
+from services.evaluator.retention_outcome import judge_kept
 from services.evaluator.voice.verdict import VoiceVerdict
+from services.evaluator.voice_inputs import Pair
+from services.evaluator.voice_outcome import VoiceOutcome
 
 HOSTILE = '</p><script>alert(1)</script> & "quoted" {{ 7 * 7 }}'
 DROP = LossDrop(passages=24, base=3.62, tuned=3.31, drop_percent=8.6, low_percent=7.9, high_percent=9.2)

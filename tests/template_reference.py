@@ -4,7 +4,7 @@ from pathlib import Path
 
 from transformers import AutoTokenizer
 
-from scriptorium.chat import ChatTokenizer, Message
+from scriptorium.models.tokenizer import ChatTokenizer, Message
 
 SYSTEM: Message = {"role": "system", "content": "Write <b>well</b>."}
 USER: Message = {"role": "user", "content": " \u00e9t\u00e9 \U0001f4d6 \u2014 a lamp \n"}

@@ -35,7 +35,7 @@ def connect() -> Client:
 
 def api_url(settings: Settings) -> str:
     """Where the API is."""
-    from deploy.local.state import running
+    from scriptorium.local.state import running
 
     if settings.api_url:
         return settings.api_url.rstrip("/").removesuffix("/v1")

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import httpx
 
-from scriptorium import manifest
+from scriptorium.artifacts import manifest
 from scriptorium.errors import Conflict, ScriptoriumError, StoreUnavailable
 
 Body = dict[str, Any]

@@ -12,14 +12,14 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
-from deploy.local import stack
-from deploy.local.demo_assets import BASE, Assets, demo_assets
-from deploy.local.environments import DEMO
-from deploy.local.impostors import install
 from scriptorium.cli.client import Client
 from scriptorium.cli.follow import fetch_results, follow
 from scriptorium.cli.manuscript import open_manuscript
 from scriptorium.errors import StackFailed
+from scriptorium.local import stack
+from scriptorium.local.demo_assets import BASE, Assets, demo_assets
+from scriptorium.local.environments import DEMO
+from scriptorium.local.impostors import install
 from scriptorium.settings import Settings
 
 out = Console(highlight=False, soft_wrap=True)

@@ -17,9 +17,9 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from scriptorium.artifacts.file_store import ADAPTER, MERGED, MODEL
 from scriptorium.cli.client import Client
 from scriptorium.errors import Conflict
-from scriptorium.files import ADAPTER, MERGED, MODEL
 
 EVERY = 10  # where there is no terminal to draw on, one metrics line in ten is printed
 STYLES = {"warn": "yellow", "error": "red"}

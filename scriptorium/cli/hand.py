@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
-from scriptorium import manifest
+from scriptorium.artifacts import manifest
+from scriptorium.artifacts.dataset import SPLITS
 from scriptorium.contracts import Endpoint, EvaluateRequest, MergeRequest, PrepareRequest, TrainRequest
-from scriptorium.dataset import SPLITS
 from scriptorium.errors import Conflict
-from scriptorium.models import check_model, locate
+from scriptorium.jobs.reporter import ConsoleReport, SilentReport
+from scriptorium.jobs.requests import brief_writer
+from scriptorium.models.base_models import check_model, locate
 from scriptorium.recipe import Export, Recipe, Select, find_recipe, load_recipe
-from scriptorium.report import ConsoleReport, SilentReport
-from scriptorium.requests import brief_writer
 from scriptorium.settings import Settings
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def merge(
 
 def export(model: Path, output: Path, wanted: Export) -> None:
     """Merged model folder -> one file in another format; raises Conflict where it is there already."""
-    from services.merger.export import export_model
+    from services.merger.exporting.export import export_model
 
     check_free(output, "Name another file.")
     free = shutil.disk_usage(existing(output.resolve().parent)).free

@@ -30,7 +30,7 @@ def open_manuscript(path: Path) -> Iterator[tuple[str, BinaryIO]]:
 
 def pack(folder: Path, target: BinaryIO) -> None:
     """Zip the files of a kind that we read, which lie in a folder or below it."""
-    from services.data.read import KINDS, visible  # here, not above: importing the readers takes a while
+    from services.data.readers import KINDS, visible  # here, not above: importing the readers takes a while
 
     found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     names = sorted(name for name, path in found.items() if path.suffix.lower() in KINDS and visible(name))

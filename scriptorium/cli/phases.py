@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from scriptorium.address import check_address
 from scriptorium.cli import hand
 from scriptorium.cli.app import Impostors, Json, Model, RecipeName, api_url, app, out, show
 from scriptorium.cli.preview import print_preview
 from scriptorium.contracts import Endpoint
 from scriptorium.recipe import Select
 from scriptorium.settings import get_settings
+from scriptorium.urls import check_address
 
 impostors_app = typer.Typer(no_args_is_help=True, help="Other authors, whom an evaluation tells a voice from.")
 app.add_typer(impostors_app, name="impostors")
@@ -127,7 +127,7 @@ def evaluate(
 @impostors_app.command()
 def install(as_json: Json = False) -> None:
     """Put public-domain novels by nine authors where every job finds them; what is there already stays."""
-    from deploy.local.impostors import install as install_impostors
+    from scriptorium.local.impostors import install as install_impostors
 
     settings = get_settings()
     folder = settings.impostors_dir or settings.data_dir / "impostors"

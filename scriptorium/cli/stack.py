@@ -19,7 +19,7 @@ def up(
     port: Annotated[int | None, typer.Option(help="Port of the API; 0 takes a free one.")] = None, as_json: Json = False
 ) -> None:
     """Start the local stack in the background: Redis, the API, a worker per service, and vLLM on demand."""
-    from deploy.local.stack import up as start
+    from scriptorium.local.stack import up as start
 
     settings = get_settings() if port is None else get_settings().model_copy(update={"api_port": port})
     state = start(settings, tell=err.print)
@@ -29,7 +29,7 @@ def up(
 @app.command()
 def down(as_json: Json = False) -> None:
     """Stop the local stack; jobs go on where they stopped at the next `up`."""
-    from deploy.local.stack import down as stop
+    from scriptorium.local.stack import down as stop
 
     stopped = stop(get_settings(), tell=err.print)
     show({"stopped": stopped}, as_json, "Stopped." if stopped else "Nothing is running.")
@@ -38,7 +38,7 @@ def down(as_json: Json = False) -> None:
 @app.command()
 def status(as_json: Json = False) -> None:
     """Show what runs: services, engines and jobs. The exit status is 3 where nothing runs."""
-    from deploy.local.state import running
+    from scriptorium.local.state import running
 
     state = running(get_settings())
     if state is None:
@@ -67,7 +67,7 @@ def logs(
     follow_on: Annotated[bool, typer.Option("--follow", "-f", help="Go on printing what is added.")] = False,
 ) -> None:
     """Print the end of a service's log."""
-    from scriptorium.child import additions, tail
+    from scriptorium.process.child import additions, tail
 
     folder = get_settings().data_dir / "logs"
     known = {path.stem: path for path in sorted(folder.glob("*.log"))}
@@ -100,8 +100,8 @@ def doctor(
 @app.command()
 def restore(as_json: Json = False) -> None:
     """Rebuild lost job records from what lies on the volume."""
-    from scriptorium.phase import open_context
-    from scriptorium.restore import restore_jobs
+    from scriptorium.jobs.restore import restore_jobs
+    from scriptorium.jobs.runner import open_context
 
     restored = restore_jobs(open_context())
     show({"restored": restored}, as_json, f"{len(restored)} job(s) restored.")

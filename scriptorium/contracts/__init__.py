@@ -5,8 +5,13 @@ Every path in a request is absolute and was chosen by us, never by a user. Every
 
 from __future__ import annotations
 
-from scriptorium.contracts.contract import Contract
-from scriptorium.contracts.data import (
+from scriptorium.contracts.base import Contract
+from scriptorium.contracts.evaluate import EvaluateRequest, EvaluateResult, LossDrop, VoiceName, VoiceScore
+from scriptorium.contracts.event import Event, EventType, Level
+from scriptorium.contracts.files import StoredFile
+from scriptorium.contracts.job import Decision, DecisionKind, Hyperparameters, Job, JobError, Option, Phase, Status
+from scriptorium.contracts.merge import MergeProof, MergeRequest, MergeResult
+from scriptorium.contracts.prepare import (
     Change,
     CleaningStep,
     Finding,
@@ -15,13 +20,8 @@ from scriptorium.contracts.data import (
     Severity,
     TokenStatistics,
 )
-from scriptorium.contracts.evaluation import EvaluateRequest, EvaluateResult, LossDrop, VoiceName, VoiceScore
-from scriptorium.contracts.event import Event, EventType, Level
-from scriptorium.contracts.files import StoredFile
-from scriptorium.contracts.job import Decision, DecisionKind, Hyperparameters, Job, JobError, Option, Phase, Status
-from scriptorium.contracts.merging import MergeProof, MergeRequest, MergeResult
-from scriptorium.contracts.serving import Agreement, Endpoint, ServeRequest, ServeResult
-from scriptorium.contracts.training import Checkpoint, TrainRequest, TrainResult
+from scriptorium.contracts.serve import Agreement, Endpoint, ServeRequest, ServeResult
+from scriptorium.contracts.train import Checkpoint, TrainRequest, TrainResult
 
 Result = PrepareResult | TrainResult | MergeResult | ServeResult | EvaluateResult
 Request = PrepareRequest | TrainRequest | MergeRequest | ServeRequest | EvaluateRequest

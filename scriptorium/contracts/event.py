@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from scriptorium.contracts.contract import Contract
+from scriptorium.contracts.base import Contract
 
 
 class EventType(StrEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scriptorium.contracts.contract import Contract
+from scriptorium.contracts.base import Contract
 
 
 class StoredFile(Contract):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from scriptorium.contracts.contract import Contract
+from scriptorium.contracts.base import Contract
 from scriptorium.recipe import Recipe
 
 

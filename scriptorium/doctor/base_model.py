@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scriptorium.doctor.check import HOST, Finding, Subject, fail, ok, skipped, warn
 from scriptorium.doctor.dotenv import value
-from scriptorium.models import local_models
+from scriptorium.models.base_models import local_models
 
 LABEL = "base model"
 FETCHER = "data"  # its phase comes first and fetches what is missing

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from scriptorium.device import WSL
 from scriptorium.doctor.check import GPU_USERS, Finding, Subject, at_least, fail, ok, parse_version, skipped, warn
 from scriptorium.doctor.probe import Answer, Probe
+from scriptorium.process.gpu import WSL
 
 GPU, DRIVER, MEMORY, CAPABILITY = "GPU", "NVIDIA driver", "GPU memory", "compute capability"
 FIELDS = ("name", "driver_version", "memory.total", "memory.free")

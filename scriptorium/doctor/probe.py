@@ -16,7 +16,7 @@ from pathlib import Path
 
 import httpx
 
-from scriptorium import manifest
+from scriptorium.artifacts import manifest
 from scriptorium.store.inspect import StoreFacts, inspect_store
 
 PATIENCE = 4.0  # seconds for one command: less than a check may take, so that it can still say what hung

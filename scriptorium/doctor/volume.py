@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scriptorium.doctor.check import GB, Finding, Subject, fail, ok, skipped, warn
 from scriptorium.doctor.mounts import FLEETING, NETWORK, WINDOWS, Mount, find_mount
-from scriptorium.models import local_models
+from scriptorium.models.base_models import local_models
 
 FOLDER, KIND, SPACE, WRITES, MODELS = "data folder", "data filesystem", "disk space", "data writes", "models folder"
 ELSEWHERE = "Use a named volume of Docker, or a folder on a Linux disk: SCRIPTORIUM_DATA_DIR=$HOME/scriptorium"

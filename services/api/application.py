@@ -12,16 +12,21 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from scriptorium import __version__, queue
+from scriptorium import __version__
 from scriptorium.errors import StoreUnavailable
-from scriptorium.phase import Context
-from scriptorium.reaper import Waiting, reap
+from scriptorium.jobs import queue
+from scriptorium.jobs.reaper import Waiting, reap
+from scriptorium.jobs.runner import Context
 from scriptorium.store.connection import store_errors
-from services.api import chat, compare, decisions, events, files, health, jobs, models
+from services.api import files
+from services.api.blind_reading import page_routes, readings
+from services.api.comparison import compare
 from services.api.errors import handle_errors, internal_error
+from services.api.fine_tuning import decisions, events, jobs
+from services.api.inference import chat, models
 from services.api.limits import BodyLimit
-from services.api.reading import pages, wire
-from services.api.telemetry import Telemetry
+from services.api.monitoring import health
+from services.api.monitoring.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +48,7 @@ def create_app(context: Context, *, reaping: bool = True, waiting: Waiting = que
     app.state.context = context
     app.state.telemetry = Telemetry(context, waiting)
     handle_errors(app)
-    for room in (files, jobs, compare, decisions, wire, pages, events, models, chat, health):
+    for room in (files, jobs, compare, decisions, readings, page_routes, events, models, chat, health):
         app.include_router(room.router)
     app.add_middleware(BodyLimit, max_upload_bytes=context.settings.max_upload_bytes)
     app.middleware("http")(observe)  # added last: outermost

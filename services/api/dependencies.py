@@ -7,8 +7,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from scriptorium.files import Files
-from scriptorium.phase import Context as PhaseContext
+from scriptorium.artifacts.file_store import Files
+from scriptorium.jobs.runner import Context as PhaseContext
 from scriptorium.store.connection import store_errors
 
 

@@ -25,7 +25,7 @@ from scriptorium.errors import (
     UserError,
     explain,
 )
-from services.api.reading.page import show_error
+from services.api.blind_reading.page import show_error
 
 log = logging.getLogger(__name__)
 

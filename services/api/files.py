@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Form, Query, UploadFile
 from fastapi.responses import FileResponse
 
+from scriptorium.artifacts.file_store import Files
 from scriptorium.errors import Conflict, InvalidRequest
-from scriptorium.files import Files
-from scriptorium.phase import Context as PhaseContext
+from scriptorium.jobs.runner import Context as PhaseContext
 from services.api.dependencies import Context, StoredFiles
-from services.api.pages import page, render_page
-from services.api.wire import render_file
+from services.api.fine_tuning.openai_job import render_file
+from services.api.pagination import page, render_page
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
 

@@ -6,7 +6,7 @@ import logging
 
 import uvicorn
 
-from scriptorium.phase import open_context
+from scriptorium.jobs.runner import open_context
 from services.api.application import create_app
 
 if __name__ == "__main__":

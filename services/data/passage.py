@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import tee
 
-from scriptorium.chat import ChatTokenizer, Message
+from scriptorium.artifacts.dataset import CONTINUE
 from scriptorium.contracts import Finding
-from scriptorium.dataset import CONTINUE
+from scriptorium.models.tokenizer import ChatTokenizer, Message
 from scriptorium.recipe import Chunking, PromptKind
-from services.data.brief import RUN, read_lexicon, write_brief
-from services.data.chapters import Chapter
-from services.data.chunk import PARAGRAPH, chunk_text
-from services.data.read import Example
-from services.data.scale import Scale, token_scale, word_scale
-from services.data.texts import Held, Keep, in_memory, read
+from services.data.chunking.chunk import PARAGRAPH, chunk_text
+from services.data.chunking.token_offsets import Scale, token_scale, word_scale
+from services.data.cleaning.chapters import Chapter
+from services.data.prompts.extracted_brief import RUN, read_lexicon, write_brief
+from services.data.readers import Example
+from services.data.text_file import Held, Keep, in_memory, read
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,30 +10,30 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scriptorium.chat import ChatTokenizer, chat_tokenizer
+from scriptorium.artifacts.dataset import REFERENCE, SPLITS
 from scriptorium.contracts import CleaningStep, Finding, Level, PrepareRequest, PrepareResult, TokenStatistics
-from scriptorium.dataset import REFERENCE, SPLITS
 from scriptorium.errors import InvalidTrainingFile, Problem
-from scriptorium.report import Report
-from services.data import check
-from services.data.chapters import Chapter, make_unique
-from services.data.clean import clean_book, clean_passage, clean_sections
-from services.data.describe import describe_passages
-from services.data.doubts import settle
-from services.data.examples import choose_examples, show_examples
-from services.data.gates import lengths
-from services.data.gates.examine import examine, refuse
-from services.data.gates.table import judge
-from services.data.impostors import write_impostors
-from services.data.page import write_page
+from scriptorium.jobs.reporter import Report
+from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
+from services.data.checks import lengths
+from services.data.checks.ask_about_findings import settle
+from services.data.checks.codes import judge
+from services.data.checks.run_checks import examine, refuse
+from services.data.cleaning.chapters import Chapter, make_unique
+from services.data.cleaning.clean import clean_book, clean_passage, clean_sections
+from services.data.cleaning.steps import Cleaning
+from services.data.other_authors.impostors import write_impostors
+from services.data.other_authors.references import collect_references
+from services.data.output import verify
+from services.data.output.quality_page import write_page
+from services.data.output.write import make_row, write_dataset
 from services.data.passage import Passage, add_briefs, cut_chapters, each_paragraph, take_rows, take_whole
-from services.data.prompt import ask_training
-from services.data.read import Manuscript, Part, read_manuscript
-from services.data.reference import collect_references
-from services.data.split import divide_passages
-from services.data.steps import Cleaning
-from services.data.texts import Keep, Texts
-from services.data.write import make_row, write_dataset
+from services.data.prompts.mix import ask_training
+from services.data.prompts.model_brief import describe_passages
+from services.data.prompts.rendered_examples import choose_examples, show_examples
+from services.data.readers import Manuscript, Part, read_manuscript
+from services.data.splits.split import divide_passages
+from services.data.text_file import Keep, Texts
 
 SHOWN = 5  # findings of a kind that are told one by one
 
@@ -85,7 +85,7 @@ def prepare_texts(request: PrepareRequest, folder: Path, texts: Texts, report: R
     splits = {name: held for name, held in splits.items() if held}
     result = summarise(cut, {"all": everything, **splits}, findings)
     write_dataset(folder, splits, result)
-    check.check_written(folder, splits)
+    verify.check_written(folder, splits)
     tell_result(result, report)
     report.message(f"[DATA] Leak check: {divided.comparison}")
     show_examples(map(make_row, choose_examples(splits["train"])), tokenizer, folder, report)
@@ -98,7 +98,7 @@ def summarise(cut: Cut, splits: Mapping[str, Sequence[Passage]], findings: list[
     return PrepareResult(
         words=cut.words,
         chapters=cut.chapters,
-        splits={name: check.token_statistics(held) for name, held in splits.items()},
+        splits={name: verify.token_statistics(held) for name, held in splits.items()},
         steps=cut.steps,
         findings=findings,
     )

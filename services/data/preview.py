@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from scriptorium.contracts import CleaningStep, Contract, Finding
-from scriptorium.report import Report
+from scriptorium.jobs.reporter import Report
+from services.data.cleaning.steps import EXAMPLES, Cleaning
 from services.data.prepare import gather_chapters
-from services.data.read import read_manuscript
-from services.data.steps import EXAMPLES, Cleaning
-from services.data.texts import Texts
+from services.data.readers import read_manuscript
+from services.data.text_file import Texts
 
 
 class ChapterFound(Contract):

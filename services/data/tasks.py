@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from scriptorium import queue
+from scriptorium.artifacts.dataset import QUALITY_PAGE
+from scriptorium.artifacts.file_store import Files
+from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Job, Phase, PrepareResult
-from scriptorium.dataset import QUALITY_PAGE
-from scriptorium.files import Files
-from scriptorium.phase import run_phase
-from scriptorium.volume import Volume
+from scriptorium.jobs import queue
+from scriptorium.jobs.runner import run_phase
 from services.data.prepare import prepare_manuscript
 
 app = queue.app()

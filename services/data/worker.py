@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scriptorium import phase, queue
+from scriptorium.jobs import queue, runner
 from services.data import tasks
 
 if __name__ == "__main__":
-    queue.work("data", tasks.app, on_shutdown=phase.shutdown.set)
+    queue.work("data", tasks.app, on_shutdown=runner.shutdown.set)

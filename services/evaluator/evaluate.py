@@ -15,32 +15,32 @@ from pathlib import Path
 import httpx
 
 from scriptorium import __version__
-from scriptorium.chat import ChatTokenizer, chat_tokenizer
+from scriptorium.artifacts.dataset import REFERENCE, Row, read_rows
 from scriptorium.contracts import EvaluateRequest, EvaluateResult, Level
-from scriptorium.dataset import REFERENCE, Row, read_rows
 from scriptorium.errors import EvaluationFailed
-from scriptorium.report import Report
-from scriptorium.spread import spread
-from services.evaluator.coherence import measure_losses
-from services.evaluator.engine import WAITS, Card, Engine, engines, meet
-from services.evaluator.findings import REPORT, Findings, Passages, Settings
-from services.evaluator.headline import tell
+from scriptorium.jobs.reporter import Report
+from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
+from scriptorium.sampling import spread
+from services.evaluator.generation.concurrency import run_watched
+from services.evaluator.generation.plan import Role
+from services.evaluator.generation.protocol import SEEDED, UNSEEDED, Protocol, carry_out, plan_protocol
+from services.evaluator.generation.samples import SAMPLES, Sample
+from services.evaluator.generation.vllm_client import WAITS, Card, Engine, engines, meet
 from services.evaluator.impostors import ENOUGH_UNSEEN, Impostor, count_unseen, read_impostors
-from services.evaluator.kept import judge_kept
-from services.evaluator.loss import DRAWS, LONGEST, Scored, locate_all, measure_drop, score_passages
-from services.evaluator.metrics import read_losses
-from services.evaluator.orders import Role
-from services.evaluator.outcome import VoiceOutcome, find_outcome, score, weigh
-from services.evaluator.page import PAGE, render_page
-from services.evaluator.parameters import count_parameters
-from services.evaluator.protocol import SEEDED, UNSEEDED, Protocol, carry_out, plan_protocol
+from services.evaluator.loss.coherence import measure_losses
+from services.evaluator.loss.loss_drop import DRAWS, LONGEST, Scored, locate_all, measure_drop, score_passages
+from services.evaluator.report.findings import REPORT, Findings, Passages, Settings
+from services.evaluator.report.headline import tell
+from services.evaluator.report.page import PAGE, render_page
+from services.evaluator.report.parameters import count_parameters
+from services.evaluator.report.summary import judge, summarise
+from services.evaluator.report.training_losses import read_losses
 from services.evaluator.retention.measure import measure_retention
-from services.evaluator.retention.retention import Retention
-from services.evaluator.sample import SAMPLES, Sample
-from services.evaluator.texts import of_role, pair_up, read_texts
-from services.evaluator.verdict import judge, summarise
-from services.evaluator.voice.material import Losses
-from services.evaluator.watch import run_watched
+from services.evaluator.retention.result import Retention
+from services.evaluator.retention_outcome import judge_kept
+from services.evaluator.voice.inputs import Losses
+from services.evaluator.voice_inputs import of_role, pair_up, read_texts
+from services.evaluator.voice_outcome import VoiceOutcome, find_outcome, score, weigh
 
 WRITERS: tuple[Role, Role] = ("base", "tuned")
 GENUINE = 24  # genuine passages at least, to know how likely such text is

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from scriptorium.dataset import IMPOSTORS, read_others
+from scriptorium.artifacts.dataset import IMPOSTORS, read_others
 
 ENOUGH_UNSEEN = 4  # with fewer, the best of them may be far from this author by luck
 

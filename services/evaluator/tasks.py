@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from scriptorium import queue
+from scriptorium.artifacts.file_store import Files
+from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import EvaluateResult, Job, Phase
-from scriptorium.files import Files
-from scriptorium.phase import run_phase
-from scriptorium.volume import Volume
+from scriptorium.jobs import queue
+from scriptorium.jobs.runner import run_phase
 from services.evaluator.evaluate import evaluate_voice
-from services.evaluator.hand_on import hand_on
+from services.evaluator.generation.resume import hand_on
 
 app = queue.app()
 

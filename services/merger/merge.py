@@ -16,24 +16,24 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from scriptorium.checkpoints import checkpoint_folder
+from scriptorium.artifacts.checkpoints import checkpoint_folder
+from scriptorium.artifacts.volume import disk_errors
 from scriptorium.contracts import Checkpoint, Level, MergeProof, MergeRequest, MergeResult
 from scriptorium.errors import BaseModelUnusable, DiskFull
-from scriptorium.report import Report
-from scriptorium.volume import disk_errors
-from services.merger.adapter import WEIGHTS, read_adapter
-from services.merger.base import open_base
-from services.merger.blas import one_thread
-from services.merger.choose import choose_base
-from services.merger.companions import count_tokens, read_companions
-from services.merger.export import export_all
-from services.merger.hand_on import forget
-from services.merger.hashes import check_base, check_checkpoint
-from services.merger.plan import Plan, make_plan
-from services.merger.select import describe, select_checkpoint
+from scriptorium.jobs.reporter import Report
+from services.merger.exporting.export import export_all
+from services.merger.inputs.adapter import WEIGHTS, read_adapter
+from services.merger.inputs.base import open_base
+from services.merger.inputs.hashes import check_base, check_checkpoint
+from services.merger.inputs.safetensors_file import BrokenTensorFile
+from services.merger.planning.choose_base import choose_base
+from services.merger.planning.plan import Plan, make_plan
+from services.merger.planning.select_checkpoint import describe, select_checkpoint
 from services.merger.shards import Merge
-from services.merger.tensors import BrokenTensorFile
 from services.merger.verify import conclude
+from services.merger.writing.blas import one_thread
+from services.merger.writing.companion_files import count_tokens, read_companions
+from services.merger.writing.resume import forget
 
 
 def free_bytes(folder: Path) -> int:

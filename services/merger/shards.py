@@ -8,14 +8,14 @@ from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
 
-from scriptorium import manifest
+from scriptorium.artifacts import manifest
 from scriptorium.contracts import Level
-from scriptorium.report import Report
-from services.merger.crew import PATIENCE, Progress, Step, work_off
-from services.merger.hand_on import UNFINISHED, is_finished, origin, record
-from services.merger.plan import Plan, Shard
+from scriptorium.jobs.reporter import Report
+from services.merger.planning.plan import Plan, Shard
 from services.merger.verify import Proof, verify_steps
-from services.merger.write import Files, Receipts, Sink, write_steps
+from services.merger.writing.resume import UNFINISHED, is_finished, origin, record
+from services.merger.writing.worker_pool import PATIENCE, Progress, Step, work_off
+from services.merger.writing.write_shard import Files, Receipts, Sink, write_steps
 
 
 class Merge:

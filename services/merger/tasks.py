@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scriptorium import manifest, queue
-from scriptorium.checkpoints import checkpoint_folder
+from scriptorium.artifacts import manifest
+from scriptorium.artifacts.checkpoints import checkpoint_folder
+from scriptorium.artifacts.file_store import ADAPTER, MERGED, Files
+from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Job, MergeResult, Phase
-from scriptorium.files import ADAPTER, MERGED, Files
-from scriptorium.phase import run_phase
-from scriptorium.volume import Volume
-from services.merger import adapter, companions
-from services.merger.hand_on import hand_on
+from scriptorium.jobs import queue
+from scriptorium.jobs.runner import run_phase
+from services.merger.inputs import adapter
 from services.merger.merge import merge_adapter
+from services.merger.writing import companion_files
+from services.merger.writing.resume import hand_on
 
 app = queue.app()
 
@@ -31,7 +33,7 @@ def learn(job: Job, result: MergeResult, volume: Volume) -> dict[str, object]:
 
 def adapter_files(checkpoint: Path) -> list[Path]:
     """What of a checkpoint makes an adapter: all but the optimiser's state."""
-    names = (adapter.CONFIG, adapter.WEIGHTS, *companions.TOKENIZER_FILES)
+    names = (adapter.CONFIG, adapter.WEIGHTS, *companion_files.TOKENIZER_FILES)
     return [checkpoint / name for name in names if (checkpoint / name).is_file()]
 
 

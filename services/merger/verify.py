@@ -20,12 +20,9 @@ from numpy.typing import NDArray
 
 from scriptorium.contracts import MergeProof
 from scriptorium.errors import BaseModelUnusable, MergeFailed, Problem
-from services.merger.base import INDEX, open_base
-from services.merger.crew import Step
-from services.merger.lowrank import LowRank
-from services.merger.nf4 import RoundTrip
-from services.merger.plan import Part, Plan, Shard
-from services.merger.tensors import (
+from services.merger.inputs.base import INDEX, open_base
+from services.merger.inputs.nf4 import RoundTrip
+from services.merger.inputs.safetensors_file import (
     PIECE_BYTES,
     BrokenTensorFile,
     Float32,
@@ -40,7 +37,10 @@ from services.merger.tensors import (
     row_blocks,
     same_bits,
 )
-from services.merger.write import Files, Receipts, compute_rows, pieces, scratch
+from services.merger.low_rank_update import LowRank
+from services.merger.planning.plan import Part, Plan, Shard
+from services.merger.writing.worker_pool import Step
+from services.merger.writing.write_shard import Files, Receipts, compute_rows, pieces, scratch
 
 SAMPLE_ROWS, SAMPLE_COLUMNS = 2, 512  # of each block
 SIZE_TOLERANCE = 0.01

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scriptorium import phase, queue
+from scriptorium.jobs import queue, runner
 from services.merger import tasks
 
 if __name__ == "__main__":
-    queue.work("merger", tasks.app, on_shutdown=phase.shutdown.set)
+    queue.work("merger", tasks.app, on_shutdown=runner.shutdown.set)

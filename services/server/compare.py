@@ -1,7 +1,8 @@
 """Whether the merged model says what base and adapter said: the same token ids, to the engine that serves.
 
-After training each checkpoint was asked, not merged, in Axolotl's environment (see `scriptorium.measured`). The engine
-is another program with kernels of its own, so the numbers differ by rounding, and the limits leave room for that.
+After training each checkpoint was asked, not merged, in Axolotl's environment (see
+`scriptorium.artifacts.checkpoint_losses`). The engine is another program with kernels of its own, so the numbers
+differ by rounding, and the limits leave room for that.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
+from scriptorium.artifacts.checkpoint_losses import Reference, read_measured
 from scriptorium.contracts import Agreement, Endpoint, ServeRequest
 from scriptorium.errors import EngineFailed, MergeFailed
-from scriptorium.measured import Reference, read_measured
-from scriptorium.report import Report
+from scriptorium.jobs.reporter import Report
 
 LONGEST = 1024  # tokens: log-probabilities over a large vocabulary take memory next to the engine's own
 LEAST_AGREEMENT = 0.9  # of the likeliest tokens

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import httpx
 
-from scriptorium.child import Child, tail
-from scriptorium.port import free_port
+from scriptorium.process.child import Child, tail
+from scriptorium.process.ports import free_port
 from scriptorium.settings import Settings
 from scriptorium.store.serving import Engine, WantedModel
 

@@ -11,7 +11,7 @@ import httpx
 
 from scriptorium.contracts import Endpoint, ServeRequest, ServeResult
 from scriptorium.errors import EngineFailed
-from scriptorium.report import Report
+from scriptorium.jobs.reporter import Report
 from scriptorium.settings import get_settings
 from scriptorium.store import open_store
 from scriptorium.store.serving import Engine, Serving, WantedModel

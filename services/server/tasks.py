@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from scriptorium import queue
 from scriptorium.contracts import Phase
-from scriptorium.phase import run_phase
+from scriptorium.jobs import queue
+from scriptorium.jobs.runner import run_phase
 from services.server.serve import serve_model
 
 app = queue.app()

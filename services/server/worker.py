@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from scriptorium import phase, queue
+from scriptorium.jobs import queue, runner
 from services.server import tasks
 from services.server.reconcile import Reconciler
 
 if __name__ == "__main__":
-    context = phase.open_context()
+    context = runner.open_context()
     reconciler = Reconciler(context.store, context.settings)
     reconciler.begin()
     try:
-        queue.work("server", tasks.app, on_shutdown=phase.shutdown.set)
+        queue.work("server", tasks.app, on_shutdown=runner.shutdown.set)
     finally:
         reconciler.close()

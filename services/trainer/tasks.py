@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from scriptorium import queue
+from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Job, Phase, TrainResult
-from scriptorium.phase import run_phase
-from scriptorium.volume import Volume
-from services.trainer.hand_on import hand_on
+from scriptorium.jobs import queue
+from scriptorium.jobs.runner import run_phase
+from services.trainer.run.resume import hand_on
 from services.trainer.train import train_adapter
 
 app = queue.app()

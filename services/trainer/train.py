@@ -10,12 +10,10 @@ from pathlib import Path
 
 import yaml
 
-from scriptorium import manifest
-from scriptorium.chat import chat_tokenizer
-from scriptorium.checkpoints import best_checkpoint, finite, whole_checkpoints
-from scriptorium.child import Child, tail
+from scriptorium.artifacts import manifest
+from scriptorium.artifacts.checkpoints import best_checkpoint, finite, whole_checkpoints
+from scriptorium.artifacts.dataset import Row, read_rows, write_rows
 from scriptorium.contracts import Checkpoint, Level, TrainRequest, TrainResult
-from scriptorium.dataset import Row, read_rows, write_rows
 from scriptorium.errors import (
     EnvironmentMissing,
     Interrupted,
@@ -25,14 +23,16 @@ from scriptorium.errors import (
     TooFewExamples,
     TrainingFailed,
 )
+from scriptorium.jobs.reporter import Report
+from scriptorium.models.tokenizer import chat_tokenizer
+from scriptorium.process.child import Child, tail
 from scriptorium.recipe import Training
-from scriptorium.report import Report
+from scriptorium.sampling import spread
 from scriptorium.settings import get_settings
-from scriptorium.spread import spread
-from services.trainer.axolotl import command, make_config, variables
-from services.trainer.measure import measure_checkpoints
-from services.trainer.metrics import CSV, METRICS, read_metrics, write_csv
-from services.trainer.progress import Progress, Tail
+from services.trainer.run.axolotl import command, make_config, variables
+from services.trainer.run.measure_checkpoints import measure_checkpoints
+from services.trainer.run.metrics_csv import CSV, METRICS, read_metrics, write_csv
+from services.trainer.run.progress import Progress, Tail
 
 LOG = "axolotl.log"
 LOOK = timedelta(seconds=0.5)

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from openai.types.fine_tuning import FineTuningJob
 
-from deploy.local.demo_assets import BOOK, make_book
-from deploy.local.environments import DEMO
 from deploy.monitoring.check import Outcome, check
 from deploy.monitoring.live import Prometheus
+from scriptorium.local.demo_assets import BOOK, make_book
+from scriptorium.local.environments import DEMO
 from tests.compose.engine import current_compose, engine, old_compose
 from tests.compose.journey import disturb, finish, hardened, send_book, use
 from tests.compose.shell import Skip, run, say, wait

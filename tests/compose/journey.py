@@ -7,7 +7,7 @@ from pathlib import Path
 from openai import OpenAI
 from openai.types.fine_tuning import FineTuningJob
 
-from deploy.local.demo_assets import BASE
+from scriptorium.local.demo_assets import BASE
 from tests.compose.shell import say, wait
 from tests.compose.stack import Stack
 

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from scriptorium.port import free_port
+from scriptorium.process.ports import free_port
 from tests.compose.shell import PROJECT, run, succeeds, wait
 
 ABSENT = "grafana"  # no package registry has it; its boards' queries are put to Prometheus instead

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from services.data.steps import MEANINGS, Step
+from services.data.cleaning.steps import MEANINGS, Step
 
 
 def test_the_steps_are_documented_as_they_are(project: Path) -> None:

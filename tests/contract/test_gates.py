@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from services.data.gates.table import GATES
+from services.data.checks.codes import GATES
 
 MADE = re.compile(r'(?:code=|finding\(\s*)"(\w+)"')
 

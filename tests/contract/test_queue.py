@@ -5,11 +5,11 @@ import importlib
 import pytest
 from celery.exceptions import QueueNotFound
 
-from scriptorium import queue
+from scriptorium.artifacts.volume import FOLDERS
 from scriptorium.contracts import Phase
-from scriptorium.pipeline import TABLE
-from scriptorium.requests import MAKERS
-from scriptorium.volume import FOLDERS
+from scriptorium.jobs import queue
+from scriptorium.jobs.pipeline import TABLE
+from scriptorium.jobs.requests import MAKERS
 
 
 def test_every_phase_is_in_every_table() -> None:

@@ -16,11 +16,11 @@ import openai
 import psutil
 import pytest
 
-from deploy.local import stack, state
-from deploy.local.demo_assets import Assets, demo_assets
-from deploy.local.environments import environments
-from scriptorium.device import has_nvidia_gpu
-from scriptorium.port import free_port
+from scriptorium.local import stack, state
+from scriptorium.local.demo_assets import Assets, demo_assets
+from scriptorium.local.environments import environments
+from scriptorium.process.gpu import has_nvidia_gpu
+from scriptorium.process.ports import free_port
 from scriptorium.settings import Settings
 
 SMALL = {

@@ -18,9 +18,9 @@ import openai
 import psutil
 import pytest
 
-from deploy.local import stack, state
-from deploy.local.demo_assets import BASE
-from scriptorium import manifest
+from scriptorium.artifacts import manifest
+from scriptorium.local import stack, state
+from scriptorium.local.demo_assets import BASE
 from tests.e2e.conftest import Stack
 
 pytestmark = [pytest.mark.environments, pytest.mark.slow]

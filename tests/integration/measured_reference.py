@@ -1,8 +1,9 @@
 """A tiny Llama with two adapters, and what torch itself says of passages: `python measured_reference.py FOLDER`.
 
-In Axolotl's environment, on the CPU. FOLDER/order.json is the order of `services.trainer.forward`, which is carried out
-here; FOLDER/expected.json has the losses of the author's passages and of others, computed another way: by the model's
-own loss over labels, with the adapter merged in.
+In Axolotl's environment, on the CPU. FOLDER/order.json is the order of
+`services.trainer.inside_axolotl.score_checkpoints`,
+which is carried out here; FOLDER/expected.json has the losses of the author's passages and of others, computed another
+way: by the model's own loss over labels, with the adapter merged in.
 """
 
 import json
@@ -13,7 +14,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from services.trainer import forward
+from services.trainer.inside_axolotl import score_checkpoints
 
 PASSAGES = [{"ids": list(range(1, 40)), "start": 9}, {"ids": list(range(60, 20, -1)), "start": 1}]
 OTHERS = [{"ids": [5, 9, 33, 2, 41, 7, 7, 50, 12], "start": 4}]
@@ -57,7 +58,7 @@ def main(folder: Path) -> None:
     order = {"base": str(folder / "base"), "adapters": make(folder), "passages": PASSAGES, "others": OTHERS,
              "references": 1, "quantised": str(folder / "none")}  # fmt: skip
     (folder / "order.json").write_text(json.dumps(order))
-    forward.main(folder / "order.json")
+    score_checkpoints.main(folder / "order.json")
     expected = {str(step or "base"): losses(folder, step) for step in (None, 3, 6)}
     (folder / "expected.json").write_text(json.dumps(expected))
 

@@ -14,7 +14,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from services.trainer import plugin
+from services.trainer.inside_axolotl import plugin
 
 CPU = torch.device("cpu")
 CONFIG = LlamaConfig(

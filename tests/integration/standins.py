@@ -15,7 +15,7 @@ from fastapi import Body, FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.types import ASGIApp
 
-from scriptorium.child import wait_until
+from scriptorium.process.child import wait_until
 
 BASE = "tiny-base"
 TUNED = f"ft:{BASE}:scriptorium:poe:0123"

@@ -1,6 +1,6 @@
 """The demo's base model, as it was downloaded, is read as transformers reads it."""
 
-from deploy.local.demo_assets import BASE, demo_assets
+from scriptorium.local.demo_assets import BASE, demo_assets
 from tests.template_reference import compare
 
 

@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from standins import BASE, Sent
 
+from scriptorium.artifacts.file_store import Files
 from scriptorium.contracts import (
     Decision,
     DecisionKind,
@@ -22,13 +23,12 @@ from scriptorium.contracts import (
     Status,
 )
 from scriptorium.errors import Conflict, InvalidRequest
-from scriptorium.files import Files
-from scriptorium.phase import Context, run_phase
-from scriptorium.queue import PREPARE, TRAIN
-from scriptorium.reaper import reap
+from scriptorium.jobs.queue import PREPARE, TRAIN
+from scriptorium.jobs.reaper import reap
+from scriptorium.jobs.reporter import ConsoleReport, Report, SilentReport
+from scriptorium.jobs.restore import restore_jobs
+from scriptorium.jobs.runner import Context, run_phase
 from scriptorium.recipe import Decisions, Recipe
-from scriptorium.report import ConsoleReport, Report, SilentReport
-from scriptorium.restore import restore_jobs
 from scriptorium.store.leases import phase_lease
 from services.api.application import create_app
 

@@ -10,9 +10,9 @@ import pytest
 from in_axolotl import NEEDED, run_in_axolotl
 from safetensors.numpy import load_file
 
+from scriptorium.jobs.reporter import SilentReport
 from scriptorium.recipe import Export
-from scriptorium.report import SilentReport
-from services.merger.export import export_model
+from services.merger.exporting.export import export_model
 
 FORMATS: dict[Export, tuple[float, float]] = {"gguf-f16": (0.001, 1.0), "gguf-q8_0": (0.03, 0.9)}
 

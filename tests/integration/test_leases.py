@@ -9,13 +9,13 @@ from datetime import timedelta
 import pytest
 from work import SECOND, SOON, look, lose_lease
 
-from scriptorium.child import wait_until
 from scriptorium.contracts import (
     Job,
     Phase,
 )
 from scriptorium.errors import LeaseLost
-from scriptorium.phase import Context, claim
+from scriptorium.jobs.runner import Context, claim
+from scriptorium.process.child import wait_until
 from scriptorium.store.leases import GPU, LeaseState
 
 

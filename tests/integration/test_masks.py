@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from in_axolotl import NEEDED, run_in_axolotl
 
-from deploy.local.demo_assets import BASE, demo_assets
-from scriptorium.chat import ChatTokenizer
+from scriptorium.artifacts.dataset import CONTINUE, Row, write_rows
 from scriptorium.contracts import TrainRequest
-from scriptorium.dataset import CONTINUE, Row, write_rows
+from scriptorium.local.demo_assets import BASE, demo_assets
+from scriptorium.models.tokenizer import ChatTokenizer
 from scriptorium.recipe import Training
-from services.data.examples import tokenise
-from services.trainer.axolotl import make_config
+from services.data.prompts.rendered_examples import tokenise
+from services.trainer.run.axolotl import make_config
 
 pytestmark = [*NEEDED, pytest.mark.slow]
 

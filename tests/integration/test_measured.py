@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from in_axolotl import NEEDED, run_in_axolotl
 
-from scriptorium.measured import OnBase, Passage, read_measured
+from scriptorium.artifacts.checkpoint_losses import OnBase, Passage, read_measured
 
 pytestmark = NEEDED
 

@@ -20,9 +20,9 @@ from in_axolotl import NEEDED, run_in_axolotl
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from scriptorium import manifest
+from scriptorium.artifacts import manifest
 from scriptorium.contracts import MergeRequest, MergeResult
-from scriptorium.report import SilentReport
+from scriptorium.jobs.reporter import SilentReport
 from services.merger.merge import merge_adapter
 
 TARGETS = {"plain": 14, "rslora": 14, "patterns": 14, "dora": 14, "saved": 14, "embeddings": 16, "embeddings_dora": 15,

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from scriptorium import manifest
+from scriptorium.artifacts import manifest
+from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Phase
-from scriptorium.volume import Volume
 
 KILLS, SHARDS = 20, 8
 ROWS, COLUMNS, RANK = 1536, 1024, 16
@@ -28,9 +28,9 @@ ATTEMPT = f"""
 import sys
 from pathlib import Path
 from scriptorium.contracts import MergeRequest, Phase
-from scriptorium.report import SilentReport
-from scriptorium.volume import Volume
-from services.merger.hand_on import hand_on
+from scriptorium.jobs.reporter import SilentReport
+from scriptorium.artifacts.volume import Volume
+from services.merger.writing.resume import hand_on
 from services.merger.merge import merge_adapter
 from services.merger import tensors
 

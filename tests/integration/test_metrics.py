@@ -15,8 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from scriptorium import metrics
 from scriptorium.contracts import Job, JobError, Phase, PrepareRequest, PrepareResult, Status
-from scriptorium.phase import Context, claim, run_phase
-from scriptorium.report import Report
+from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.runner import Context, claim, run_phase
 from scriptorium.store.leases import GPU, phase_lease
 from scriptorium.store.serving import Engine
 

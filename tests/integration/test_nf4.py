@@ -11,10 +11,10 @@ import pytest
 from in_axolotl import NEEDED, run_in_axolotl
 from safetensors.numpy import load_file, save_file
 
-from scriptorium import manifest
+from scriptorium.artifacts import manifest
+from scriptorium.artifacts.checkpoint_losses import Measured, OnBase, Passage, measured_path
 from scriptorium.contracts import MergeRequest
-from scriptorium.measured import Measured, OnBase, Passage, measured_path
-from scriptorium.report import SilentReport
+from scriptorium.jobs.reporter import SilentReport
 from services.merger.merge import merge_adapter
 
 pytestmark = NEEDED

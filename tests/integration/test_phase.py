@@ -12,8 +12,7 @@ import redis
 from standins import Sent
 from work import DONE, SOON, look, lose_lease, never, prepare, story, until_stopped
 
-from scriptorium import phase as phases
-from scriptorium.child import wait_until
+from scriptorium.artifacts.file_store import Files
 from scriptorium.contracts import (
     Job,
     Phase,
@@ -22,12 +21,13 @@ from scriptorium.contracts import (
     Status,
 )
 from scriptorium.errors import EnvironmentMissing, InvalidTrainingFile, Problem, StoreUnavailable
-from scriptorium.files import Files
-from scriptorium.phase import Context, claim, run_phase
-from scriptorium.queue import PREPARE, TRAIN
-from scriptorium.reaper import reap
-from scriptorium.report import Report
-from scriptorium.restore import restore_jobs
+from scriptorium.jobs import runner as phases
+from scriptorium.jobs.queue import PREPARE, TRAIN
+from scriptorium.jobs.reaper import reap
+from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.restore import restore_jobs
+from scriptorium.jobs.runner import Context, claim, run_phase
+from scriptorium.process.child import wait_until
 from scriptorium.store.leases import GPU, phase_lease
 
 

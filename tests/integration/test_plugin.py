@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from in_axolotl import NEEDED, run_in_axolotl
 
-from services.trainer.metrics import METRICS, read_metrics
-from services.trainer.progress import DEVICE
+from services.trainer.run.metrics_csv import METRICS, read_metrics
+from services.trainer.run.progress import DEVICE
 
 pytestmark = [*NEEDED, pytest.mark.slow]
 

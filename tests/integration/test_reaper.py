@@ -10,9 +10,9 @@ from scriptorium.contracts import (
     Phase,
     Status,
 )
-from scriptorium.phase import Context, claim, run_phase
-from scriptorium.queue import PREPARE
-from scriptorium.reaper import reap
+from scriptorium.jobs.queue import PREPARE
+from scriptorium.jobs.reaper import reap
+from scriptorium.jobs.runner import Context, claim, run_phase
 
 
 def test_a_lost_message_is_sent_again(context: Context, job: Job, sent: Sent) -> None:

@@ -10,11 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from scriptorium.child import wait_until
 from scriptorium.errors import Cancelled, EngineFailed, EnvironmentMissing
-from scriptorium.gpu import hold_gpu
-from scriptorium.phase import Context
-from scriptorium.report import SilentReport
+from scriptorium.jobs.gpu_lease import hold_gpu
+from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.runner import Context
+from scriptorium.process.child import wait_until
 from scriptorium.settings import Settings
 from scriptorium.store.leases import GPU
 from scriptorium.store.serving import Engine, WantedModel

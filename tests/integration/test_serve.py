@@ -14,8 +14,8 @@ from standins import serving as served_at
 
 from scriptorium.contracts import ServeRequest
 from scriptorium.errors import Cancelled, EngineFailed
-from scriptorium.phase import Context
-from scriptorium.report import SilentReport
+from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.runner import Context
 from scriptorium.store.serving import Engine, WantedModel
 from services.server.serve import CANARY, bring_up, serve_model
 

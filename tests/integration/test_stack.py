@@ -16,9 +16,9 @@ import httpx
 import psutil
 import pytest
 
-from deploy.local import stack, state
-from scriptorium.child import wait_until
 from scriptorium.errors import ScriptoriumError, StackFailed
+from scriptorium.local import stack, state
+from scriptorium.process.child import wait_until
 from scriptorium.settings import Settings
 from scriptorium.store import open_store
 
@@ -84,7 +84,7 @@ def test_a_killed_supervisor_takes_everything_along_and_its_stale_state_is_not_b
 def test_an_attached_stack_ends_with_whoever_started_it_however_that_ends(settings: Settings) -> None:
     script = (
         "import time; from pathlib import Path\n"
-        "from deploy.local import stack; from scriptorium.settings import Settings\n"
+        "from scriptorium.local import stack; from scriptorium.settings import Settings\n"
         f"settings = Settings(data_dir=Path({str(settings.data_dir)!r}), api_port=0)\n"
         "print(stack.up(settings, lambda text: None, attached=True).pid, flush=True); time.sleep(60)"
     )

@@ -14,7 +14,7 @@ from scriptorium.contracts import (
     Job,
 )
 from scriptorium.errors import JobMissing
-from scriptorium.phase import Context
+from scriptorium.jobs.runner import Context
 
 
 def test_many_jobs_are_read_at_once_newest_first(context: Context) -> None:

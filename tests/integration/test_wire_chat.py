@@ -10,8 +10,8 @@ import pytest
 from standins import BASE, TUNED, WORDS, Engine, Sent, serving
 from work import SOON
 
-from scriptorium.child import wait_until
-from scriptorium.phase import Context
+from scriptorium.jobs.runner import Context
+from scriptorium.process.child import wait_until
 from scriptorium.store.serving import Engine as Served
 from scriptorium.store.serving import WantedModel
 from services.api.application import create_app

@@ -6,7 +6,7 @@ import httpx
 from blind import evaluated
 from work import submit
 
-from scriptorium.phase import Context
+from scriptorium.jobs.runner import Context
 
 COMPARE = "/v1/x/compare"
 

@@ -13,7 +13,7 @@ import pytest
 from standins import BASE
 
 from scriptorium.contracts import Event, Level, Status
-from scriptorium.phase import Context
+from scriptorium.jobs.runner import Context
 
 
 def frames(response: httpx.Response) -> Iterator[dict[str, str]]:
@@ -83,7 +83,7 @@ def test_a_follower_goes_on_where_it_was_cut_off(
 def test_a_silent_stream_is_kept_alive(
     client: openai.OpenAI, http: httpx.Client, book: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.api.events.KEEP_ALIVE", 0.1)
+    monkeypatch.setattr("services.api.fine_tuning.events.KEEP_ALIVE", 0.1)
     job = client.fine_tuning.jobs.create(model=BASE, training_file=book)
     with http.stream("GET", f"/v1/fine_tuning/jobs/{job.id}/events?stream=true") as response:
         assert any(line.startswith(":") for line in response.iter_lines())

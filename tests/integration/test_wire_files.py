@@ -9,7 +9,7 @@ import openai
 import pytest
 from standins import BASE, Sent, serving
 
-from scriptorium.phase import Context
+from scriptorium.jobs.runner import Context
 from services.api.application import create_app
 
 

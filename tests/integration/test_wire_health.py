@@ -13,11 +13,11 @@ import pytest
 from standins import BASE, Sent, serving
 from work import SOON
 
-from scriptorium.child import wait_until
-from scriptorium.files import Files
-from scriptorium.phase import Context
-from scriptorium.pipeline import Pipeline
-from scriptorium.queue import PREPARE
+from scriptorium.artifacts.file_store import Files
+from scriptorium.jobs.pipeline import Pipeline
+from scriptorium.jobs.queue import PREPARE
+from scriptorium.jobs.runner import Context
+from scriptorium.process.child import wait_until
 from scriptorium.store import open_store
 from services.api.application import create_app
 

@@ -12,10 +12,10 @@ from standins import BASE, Sent
 from work import SOON
 
 from scriptorium.contracts import Checkpoint, JobError, Phase
-from scriptorium.phase import Context, claim
-from scriptorium.queue import PREPARE
+from scriptorium.jobs.queue import PREPARE
+from scriptorium.jobs.runner import Context, claim
 from scriptorium.recipe import find_recipe
-from services.api.creation import fingerprint
+from services.api.fine_tuning.create_job import fingerprint
 
 
 def test_a_job_is_created_and_shown_with_resolved_values(

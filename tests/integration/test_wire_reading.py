@@ -13,10 +13,10 @@ import pytest
 from blind import HOSTILE, PAIRS, REPORT, evaluated
 from work import submit
 
-from scriptorium import manifest
+from scriptorium.artifacts import manifest
 from scriptorium.contracts import Job, Phase
-from scriptorium.phase import Context
-from scriptorium.restore import restore_jobs
+from scriptorium.jobs.restore import restore_jobs
+from scriptorium.jobs.runner import Context
 
 JOB = "ftjob-1"
 READING = f"/v1/x/jobs/{JOB}/reading"

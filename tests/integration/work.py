@@ -11,6 +11,7 @@ from pathlib import Path
 
 from standins import BASE
 
+from scriptorium.artifacts.file_store import Files
 from scriptorium.contracts import (
     Hyperparameters,
     Job,
@@ -18,10 +19,9 @@ from scriptorium.contracts import (
     PrepareRequest,
     PrepareResult,
 )
-from scriptorium.files import Files
-from scriptorium.phase import Context
+from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.runner import Context
 from scriptorium.recipe import Recipe
-from scriptorium.report import Report
 from scriptorium.store.leases import LeaseState, phase_lease
 
 SECOND = timedelta(seconds=1)

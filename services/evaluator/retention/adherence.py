@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from services.evaluator.retention.counting import words
-from services.evaluator.retention.reading import DRAWS, TAILS
-from services.evaluator.retention.retention import Adherence
+from services.evaluator.retention.instructions.counting import words
+from services.evaluator.retention.perplexity import DRAWS, TAILS
+from services.evaluator.retention.result import Adherence
 
 SHORTEST = 4  # letters
 COMMON = 0.5  # share of briefs from which on a word belongs to the manner of asking

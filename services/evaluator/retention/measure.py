@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 
-from scriptorium.chat import ChatTokenizer
-from scriptorium.report import Report
-from services.evaluator.engine import Engine
-from services.evaluator.retention.asking import ask
-from services.evaluator.retention.following import compare_answers
-from services.evaluator.retention.instructions import write_instructions
-from services.evaluator.retention.reading import read_neutral_text
-from services.evaluator.retention.retention import Following, Retention
+from scriptorium.jobs.reporter import Report
+from scriptorium.models.tokenizer import ChatTokenizer
+from services.evaluator.generation.concurrency import Progress
+from services.evaluator.generation.vllm_client import Engine
+from services.evaluator.retention.ask import ask
+from services.evaluator.retention.compare import compare_answers
+from services.evaluator.retention.instructions.catalogue import write_instructions
+from services.evaluator.retention.perplexity import read_neutral_text
+from services.evaluator.retention.result import Following, Retention
 from services.evaluator.retention.verdict import judge_following, judge_reading, worst
-from services.evaluator.watch import Progress
 
 ASKED = 192  # six of each kind: two minutes on two cores with a small model
 

@@ -12,8 +12,8 @@ import math
 from collections.abc import Sequence
 from functools import cache
 
-from services.evaluator.retention.instruction import Instruction
-from services.evaluator.retention.paired import CONFIDENCE, NORMAL, lower_bound
+from services.evaluator.retention.instructions.instruction import Instruction
+from services.evaluator.retention.paired_interval import CONFIDENCE, NORMAL, lower_bound
 
 POWER = 0.8
 DISCORDANT = 0.15  # share of instructions followed by one of two equally good models alone

@@ -6,7 +6,7 @@ so is a base model that follows too little to lose any of it.
 
 from __future__ import annotations
 
-from services.evaluator.retention.retention import Adherence, Following, Part, Perplexity, Verdict
+from services.evaluator.retention.result import Adherence, Following, Part, Perplexity, Verdict
 
 ALLOWED = 1.10  # perplexity of the tuned model over that of the base
 STRAYED = 10.0  # points by which adherence to the brief may fall

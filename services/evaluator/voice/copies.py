@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from services.evaluator.voice.words import WORD, list_words
+from services.evaluator.voice.features.words import WORD, list_words
 
 RUN = 8  # words: shorter runs are anybody's phrases
 FACTOR = 0x9E3779B97F4A7C15  # odd, so that a product modulo 2^64 loses nothing

@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from services.evaluator.voice.features.habits import HABITS
+from services.evaluator.voice.features.words import list_words
 from services.evaluator.voice.frozen import Frozen
-from services.evaluator.voice.habits import HABITS
-from services.evaluator.voice.words import list_words
 
 HALF, TOO_MUCH = 0.5, 1.5  # share of the gap that is recovered: present, overshoot
 INTERVAL = (5.0, 95.0)  # percentiles of the author's mean over as many passages as were written

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from services.evaluator.voice.chunk import CHUNK
 from services.evaluator.voice.copies import RUN
-from services.evaluator.voice.frequencies import TOP
+from services.evaluator.voice.features.chunk import CHUNK
+from services.evaluator.voice.features.frequencies import TOP
 from services.evaluator.voice.frozen import Frozen
 from services.evaluator.voice.gates.gate import Gate
 from services.evaluator.voice.markers import Markers

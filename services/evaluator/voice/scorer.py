@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from services.evaluator.voice.characters import Characters
-from services.evaluator.voice.frequencies import find_frequent, measure_frequencies
-from services.evaluator.voice.likelihood import LikelihoodRatio
+from services.evaluator.voice.features.characters import Characters
+from services.evaluator.voice.features.frequencies import find_frequent, measure_frequencies
+from services.evaluator.voice.features.words import count_words
+from services.evaluator.voice.likelihood_ratio import LikelihoodRatio
 from services.evaluator.voice.linear import Classes, LinearScore
-from services.evaluator.voice.words import count_words
 
 SCORES = ("words", "characters", "grammar")
 

@@ -20,14 +20,14 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from deploy.local.demo_assets import CORPORA
-from deploy.local.environments import DEMO
 from scriptorium.contracts import Finding, PrepareRequest, Severity
 from scriptorium.errors import EnvironmentMissing, ScriptoriumError
+from scriptorium.jobs.reporter import SilentReport
+from scriptorium.local.demo_assets import CORPORA
+from scriptorium.local.environments import DEMO
 from scriptorium.recipe import Chunking, Split
-from scriptorium.report import SilentReport
 from services.data import prepare
-from services.data.gates.examine import examine as gates
+from services.data.checks.run_checks import examine as gates
 from services.data.passage import Passage
 from tests.faults.data import manuscripts, passages
 from tests.word_model import write_word_model

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from services.evaluator.voice.gates.gate import Gate, grade
-from services.evaluator.voice.material import Losses
+from services.evaluator.voice.inputs import Losses
 
 FEW = 8  # genuine passages: with fewer their range is not known
 SPREAD = 2.58  # standard deviations: 99 % of a normal distribution, where few passages make poor percentiles

@@ -12,11 +12,11 @@ from functools import cached_property
 
 import numpy as np
 
-from services.evaluator.voice.chunk import cut_chunks, cut_to
+from services.evaluator.voice.align_lengths import Prepared, Text
+from services.evaluator.voice.features.chunk import cut_chunks, cut_to
+from services.evaluator.voice.features.words import count_words, list_words, plain
 from services.evaluator.voice.gates.gate import Gate, grade
-from services.evaluator.voice.material import Endings
-from services.evaluator.voice.prepared import Prepared, Text
-from services.evaluator.voice.words import count_words, list_words, plain
+from services.evaluator.voice.inputs import Endings
 
 GRAM = 4  # words
 MARGIN = 0.03  # of the compression ratio, beyond the 1st and 99th percentile of genuine text

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from services.evaluator.voice.align_lengths import SHORTEST, Prepared
 from services.evaluator.voice.gates.gate import Gate, grade
-from services.evaluator.voice.prepared import SHORTEST, Prepared
 
 ENOUGH, MOST = 0.90, 0.98  # share of passages that are long enough: fail below, warn below
 NEXT = "Allow more tokens; where it ends early all the same, train on longer passages."

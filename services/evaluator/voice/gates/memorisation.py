@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from services.evaluator.voice.align_lengths import Prepared, Text
 from services.evaluator.voice.copies import RUN, mask
+from services.evaluator.voice.features.words import count_words
 from services.evaluator.voice.gates.gate import Gate, grade
-from services.evaluator.voice.prepared import Prepared, Text
-from services.evaluator.voice.words import count_words
 
 LONGEST, LONG = 20, 13  # words of a run: fail, warn
 COVERAGE, TIMES = 0.01, 3  # share of words in runs, or so many times the author's own share

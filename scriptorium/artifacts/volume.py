@@ -1,0 +1,117 @@
+"""Where artefacts live, and the only way to publish one: work in a temporary folder, then rename it.
+
+<root>/files/<file id>/{file.json,content}     uploads and result files
+<root>/models/<name>/                          base models
+<root>/references/*.txt                        other authors' books, to compare with
+<root>/impostors/<author>[/*]                  other authors' works, to tell a voice from
+<root>/runs/<job id>/job.json                  the job's record, enough to restore it
+<root>/runs/<job id>/readings.jsonl            what people said who read blind; it only grows
+<root>/runs/<job id>/<phase>.<attempt>.tmp/    work in progress
+<root>/runs/<job id>/{dataset,training,merged,serving,report}/    published, each with a manifest
+"""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from scriptorium.artifacts import manifest
+from scriptorium.contracts import Job, Phase
+from scriptorium.errors import DiskFull, LeaseLost
+
+FOLDERS = {
+    Phase.PREPARE: "dataset",
+    Phase.TRAIN: "training",
+    Phase.MERGE: "merged",
+    Phase.SERVE: "serving",
+    Phase.EVALUATE: "report",
+}
+
+
+class Volume:
+    """The shared model volume."""
+
+    def __init__(self, root: Path, models: Path | None = None) -> None:
+        self.root = root
+        self.files = root / "files"
+        self.runs = root / "runs"
+        self.models = models or root / "models"
+        self.references = root / "references"
+
+    def run(self, job_id: str) -> Path:
+        """The folder of a job."""
+        return self.runs / job_id
+
+    def folder(self, job_id: str, phase: Phase) -> Path:
+        """Where a phase's output is, or will be, published."""
+        return self.run(job_id) / FOLDERS[phase]
+
+    def readings(self, job_id: str) -> Path:
+        """Where the answers of a job's blind readers are kept: beside what is published, which never changes."""
+        return self.run(job_id) / "readings.jsonl"
+
+    def attempt(self, job_id: str, phase: Phase, attempt: int) -> Path:
+        """A fresh, empty folder for one attempt."""
+        folder = self.run(job_id) / f"{phase}.{attempt}.tmp"
+        with disk_errors():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+        return folder
+
+    def earlier_attempts(self, job_id: str, phase: Phase, attempt: int) -> list[Path]:
+        """What earlier attempts left, oldest first."""
+        folders = self.run(job_id).glob(f"{phase}.*.tmp")
+        numbered = sorted((int(folder.name.split(".")[1]), folder) for folder in folders)
+        return [folder for number, folder in numbered if number < attempt]
+
+    def published(self, job_id: str, phase: Phase) -> dict[str, Any] | None:
+        """The manifest of a published phase, or None."""
+        return manifest.read(self.folder(job_id, phase))
+
+    def publish(self, job_id: str, phase: Phase, folder: Path, body: dict[str, Any]) -> Path:
+        """Make `folder` the phase's output, whole or not at all; raises LeaseLost where another attempt was first."""
+        target = self.folder(job_id, phase)
+        with disk_errors():
+            manifest.write(folder, body)
+            try:
+                folder.rename(target)
+            except OSError as error:
+                if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise LeaseLost(f"{target.name} was published by another attempt") from None
+                raise
+            manifest.sync(target.parent)
+        return target
+
+    def discard_attempts(self, job_id: str, phase: Phase) -> None:
+        """Remove what unpublished attempts of a phase left."""
+        for folder in self.run(job_id).glob(f"{phase}.*.tmp"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def save_job(self, job: Job) -> None:
+        """Keep the job's record beside its artefacts."""
+        folder = self.run(job.id)
+        with disk_errors():
+            folder.mkdir(parents=True, exist_ok=True)
+            temporary = folder / "job.json.tmp"
+            temporary.write_text(job.model_dump_json(indent=2), encoding="utf-8")
+            temporary.replace(folder / "job.json")
+
+    def saved_jobs(self) -> Iterator[Job]:
+        """Every job record on the volume, oldest first."""
+        jobs = [Job.model_validate_json(path.read_text("utf-8")) for path in self.runs.glob("*/job.json")]
+        yield from sorted(jobs, key=lambda job: (job.created_at, job.id))
+
+
+@contextmanager
+def disk_errors() -> Iterator[None]:
+    """Turn "no space left" into DiskFull."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull("There is no space left on the volume.") from error
+        raise

@@ -1,0 +1,63 @@
+"""Merging: what it is asked, what was proven, and what it left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scriptorium.artifacts.checkpoint_losses import Base
+from scriptorium.contracts.base import Contract
+from scriptorium.recipe import Export, Select
+
+
+class MergeRequest(Contract):
+    """The folder of a finished training and the base it started from; `checkpoint` None means the best one.
+
+    `base_hashes` holds the SHA-256 of the base's files by name, where training has recorded them; `exports` are formats
+    that the merged model is written in besides.
+    """
+
+    base: Path
+    training: Path
+    checkpoint: int | None = None
+    select: Select = "loss"
+    base_hashes: dict[str, str] = {}
+    exports: list[Export] = []
+
+
+class MergeProof(Contract):
+    """What was read back and compared before publishing; a model that differs anywhere is not published.
+
+    Merged values have the checksum that they were written with, and sampled ones were computed once more, in fp64.
+    Identical bytes are those of untouched tensors; `size_ratio` is the merged model's size over the base's.
+    """
+
+    merged_values: int
+    sampled_values: int
+    identical_bytes: int
+    size_ratio: float
+
+
+class MergeResult(Contract):
+    """What was merged: the checkpoint with its numbers, the base it was merged onto, and the dev loss on each base.
+
+    Then tensors updated, copied and replaced whole; bytes written, seconds. `resumed_shards` were taken over from an
+    earlier attempt, `hashed_shards` of the base had a known hash. `vocabulary` is the number of rows of the embeddings,
+    `tokens` how many of them the tokenizer uses; `exports` are files of other formats.
+    """
+
+    step: int
+    dev_loss: float | None
+    selectivity: float | None = None
+    base: Base = "stored"
+    base_losses: dict[Base, float] = {}
+    merged_tensors: int
+    copied_tensors: int
+    saved_tensors: int = 0
+    bytes: int
+    seconds: float
+    resumed_shards: int = 0
+    hashed_shards: int = 0
+    vocabulary: int | None = None
+    tokens: int | None = None
+    exports: list[str] = []
+    proof: MergeProof | None = None

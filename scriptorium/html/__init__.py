@@ -1,0 +1,1 @@
+"""Parts of HTML pages and their pictures."""

@@ -1,0 +1,99 @@
+"""The Celery app, and send(): the only import of celery. A message is a hint; it carries a job's id and nothing else.
+
+Acknowledged early, one at a time, never prefetched: recovery is ours (leases and the reaper), not the broker's.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_ready, worker_shutting_down
+from kombu import Queue
+from kombu.exceptions import OperationalError
+
+from scriptorium.errors import StoreUnavailable
+from scriptorium.process.liveness import show_life
+from scriptorium.settings import get_settings
+
+PREPARE = "scriptorium.prepare"
+TRAIN = "scriptorium.train"
+MERGE = "scriptorium.merge"
+SERVE = "scriptorium.serve"
+EVALUATE = "scriptorium.evaluate"
+
+QUEUES = {PREPARE: "data", TRAIN: "trainer", MERGE: "merger", SERVE: "server", EVALUATE: "evaluator"}
+
+DAY = 24 * 3600
+QUIET = ("--without-mingle", "--without-gossip")  # workers of different queues have nothing to tell each other
+
+
+@lru_cache(maxsize=1)
+def app() -> Celery:
+    """The one Celery app of this process."""
+    celery = Celery("scriptorium", broker=get_settings().broker_url)
+    celery.conf.update(
+        task_queues=[Queue(name) for name in QUEUES.values()],
+        task_routes={task: {"queue": queue} for task, queue in QUEUES.items()},
+        task_create_missing_queues=False,
+        task_ignore_result=True,
+        task_acks_late=False,
+        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
+        worker_send_task_events=True,
+        task_send_sent_event=True,
+        worker_hijack_root_logger=False,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={"visibility_timeout": DAY, "socket_timeout": 10, "health_check_interval": 30},
+    )
+    return celery
+
+
+def send(task: str, job_id: str) -> None:
+    """Send a task by name to its queue; raises StoreUnavailable. The reaper sends what could not be sent."""
+    try:
+        app().send_task(task, args=[job_id], queue=QUEUES[task])
+    except OperationalError as error:
+        raise StoreUnavailable("The queue (Redis) does not answer; the job goes on when it does.") from error
+
+
+def waiting(task: str) -> int:
+    """How many messages wait in a task's queue."""
+    with app().connection_for_read() as connection:
+        channel: Any = connection.default_channel
+        try:
+            return int(channel.queue_declare(queue=QUEUES[task], passive=True).message_count)
+        except connection.channel_errors:  # Redis has no list for an empty queue
+            return 0
+
+
+def answers() -> bool:
+    """Whether the broker answers."""
+    try:
+        with app().connection_for_read() as connection:
+            connection.ensure_connection(max_retries=1, timeout=5)
+            return True
+    except OperationalError:  # all that kombu makes of a Redis that is away, loads or refuses
+        return False
+
+
+def work(queue: str, celery: Celery, on_shutdown: Callable[[], None]) -> None:
+    """Run a worker for one queue in this process until it is told to stop; `on_shutdown` is called when it is."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every health check of an engine
+    worker_shutting_down.connect(lambda **_: on_shutdown(), weak=False)
+    if path := get_settings().alive_file:
+        worker_ready.connect(lambda **_: show_life(path, able=answers), weak=False)
+    celery.worker_main(
+        [
+            "worker",
+            f"--queues={queue}",
+            f"--hostname={queue}@%h",
+            "--pool=solo",
+            "--without-mingle",
+            "--without-gossip",
+            "--loglevel=INFO",
+        ]
+    )

@@ -1,0 +1,1 @@
+"""Base models: where they lie, their tokenizer and their chat template."""

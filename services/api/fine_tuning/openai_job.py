@@ -1,0 +1,104 @@
+"""Our objects as OpenAI's fine-tuning wire has them; what is ours alone stands under "scriptorium"."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from scriptorium.contracts import Checkpoint, Event, EventType, Job, Status, StoredFile
+from scriptorium.jobs.requests import apply_hyperparameters
+
+Body = dict[str, Any]
+
+
+def render_file(file: StoredFile) -> Body:
+    """A file; ours are whole as soon as they are there."""
+    return {
+        "id": file.id,
+        "object": "file",
+        "bytes": file.bytes,
+        "created_at": file.created_at,
+        "filename": file.filename,
+        "purpose": file.purpose,
+        "status": "processed",
+        "status_details": None,
+    }
+
+
+def render_job(job: Job, progress: dict[str, float], position: int | None) -> Body:
+    """A job; "auto" is replaced by what the recipe says. `position` counts from 1 while it waits for the GPU."""
+    training = apply_hyperparameters(job.recipe.training, job.hyperparameters)
+    multiplier = job.hyperparameters.learning_rate_multiplier
+    resolved = {
+        "n_epochs": training.num_epochs,
+        "batch_size": training.micro_batch_size * training.gradient_accumulation_steps,
+        "learning_rate_multiplier": 1.0 if multiplier == "auto" else multiplier,
+    }
+    return {
+        "id": job.id,
+        "object": "fine_tuning.job",
+        "created_at": job.created_at,
+        "model": job.model,
+        "organization_id": "scriptorium",
+        "status": job.status,
+        "training_file": job.training_file,
+        "validation_file": job.validation_file,
+        "hyperparameters": resolved,
+        "method": {"type": "supervised", "supervised": {"hyperparameters": resolved}},
+        "result_files": job.result_files,
+        "fine_tuned_model": job.fine_tuned_model,
+        "finished_at": job.finished_at,
+        "estimated_finish": job.estimated_finish,
+        "trained_tokens": job.trained_tokens,
+        "error": job.error.model_dump() if job.error else None,
+        "seed": job.seed,
+        "integrations": [],
+        "metadata": job.metadata,
+        "scriptorium": {
+            "phase": job.phase,
+            "recipe": job.recipe.name,
+            "impostors": job.impostors,
+            "attempts": job.attempts,
+            "progress": {name: value for name, value in progress.items() if math.isfinite(value)},  # JSON has no NaN
+            "queue_position": position,
+            "pages": render_pages(job),
+            "decision": next((asked.kind for asked in job.decisions.values() if not asked.answer), None),
+        },
+    }
+
+
+def render_pages(job: Job) -> Body | None:
+    """Where a browser finds the report and its blind reading, once there is one."""
+    return {name: f"/jobs/{job.id}/{name}" for name in ("report", "read")} if job.status is Status.SUCCEEDED else None
+
+
+def render_event(event: Event) -> Body:
+    """An event."""
+    return {
+        "id": event.id,
+        "object": "fine_tuning.job.event",
+        "created_at": event.created_at,
+        "level": event.level,
+        "message": event.message,
+        "type": event.type,
+        "data": event.data if event.type is EventType.METRICS or event.data else None,
+    }
+
+
+def render_checkpoint(job: Job, checkpoint: Checkpoint) -> Body:
+    """A checkpoint."""
+    return {
+        "id": f"ftckpt_{job.id.removeprefix('ftjob-')}_{checkpoint.step}",
+        "object": "fine_tuning.job.checkpoint",
+        "created_at": checkpoint.created_at,
+        "fine_tuned_model_checkpoint": f"{job.tuned_name}:ckpt-step-{checkpoint.step}",
+        "fine_tuning_job_id": job.id,
+        "step_number": checkpoint.step,
+        "metrics": {
+            "step": checkpoint.step,
+            "train_loss": checkpoint.train_loss,
+            "valid_loss": checkpoint.dev_loss,
+            "full_valid_loss": checkpoint.dev_loss,
+            "selectivity": checkpoint.selectivity,
+        },
+    }

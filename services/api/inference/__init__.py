@@ -1,0 +1,1 @@
+"""The models: listed, and asked through the engine that serves them."""

@@ -1,0 +1,1 @@
+"""Health and Prometheus: a snapshot of the store, turned into gauges."""

@@ -1,0 +1,56 @@
+"""Signs of a format that no reader took away: HTML, Markdown, LaTeX, program text, chat tokens, times."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from scriptorium.contracts import Finding
+from services.data.checks.tokenized_passage import Reading, quote
+
+# gate: the signs without which there is none, for speed; what it is
+KINDS: dict[str, tuple[tuple[str, ...], re.Pattern[str]]] = {
+    "html_left": (
+        ("<", "&"),
+        re.compile(
+            r"</?[a-z][a-z0-9]{0,10}(?:\s[^<>]{0,300})?/?>|<!--|&(?:[a-z]{2,8}|#x?[0-9a-f]{1,6});", re.IGNORECASE
+        ),
+    ),
+    "markdown_left": (
+        ("**", "__", "](", "[^", "```", "`", "#", "\n- ", "\n* ", "\n> "),
+        re.compile(
+            r"\*\*[\w\"“][^*\n]{0,200}\*\*|\b__\w[^_\n]{0,200}__\b|\]\((?:https?:|#|/|\w+\.)[^)\s]*\)|\[\^\w{1,10}\]|```|(?<!`)`\w[^`\n]{0,60}\w`"
+            r"|^#{1,6} \S|(?:^[-*>] .*\n+){3}",
+            re.MULTILINE,
+        ),
+    ),
+    "code_left": (
+        ("\\", "{", "};", "();", "=="),
+        re.compile(
+            r"\\[a-z]{2,20}[{\[]|\\(?:par|pard|rtf1|fs\d\d|line|cell)\b"
+            r"|\b(?:function|def|class|import|return|var|const) .{0,200}[(){};]"
+            r"|\{\s*\"[\w ]{1,80}\"\s*:|[)\w][ \t]*\{[ \t]*$|\w\(\);|^[ \t]*[}\]];?[ \t]*$",
+            re.MULTILINE,
+        ),
+    ),
+    "special_token": (
+        ("<|", "[INST]", "[/INST]", "<s>", "</s>", "<<SYS>>", "<bos>", "<eos>", "_of_turn>", "<pad>", "<unk>"),
+        re.compile(r"<\|\w{1,40}\|>|\[/?INST\]|</?s>|<</?SYS>>|<(?:bos|eos|pad|unk)>|<(?:start|end)_of_turn>"),
+    ),
+    "timestamp": (
+        (":",),
+        re.compile(
+            r"\b\d\d:\d\d:\d\d[,.]\d{3}\b|^\[?\d{1,2}:\d\d(?::\d\d)?\]?\s+\S|\[\d{1,2}:\d\d(?::\d\d)?\]", re.MULTILINE
+        ),
+    ),
+}
+
+
+def find_markup(reading: Reading) -> Iterator[Finding]:
+    """A finding for each format of which something is left."""
+    text = reading.text
+    for code, (signs, pattern) in KINDS.items():
+        if any(sign in text for sign in signs):
+            found = [match.group() for match in pattern.finditer(text)]
+            if found:
+                yield reading.finding(code, f"{len(found)} time(s), first {quote(found[0])}")

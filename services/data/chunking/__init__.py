@@ -1,0 +1,1 @@
+"""Cut chapters into passages of a length counted in tokens."""

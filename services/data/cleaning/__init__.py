@@ -1,0 +1,1 @@
+"""Clean a text: named steps from raw lines to chapters of paragraphs."""

@@ -1,0 +1,1 @@
+"""Passages and works of other authors, for the evaluation."""

@@ -1,0 +1,1 @@
+"""The dataset on disk: rows, their verification, and the quality page."""

@@ -1,0 +1,29 @@
+"""The dataset folder, as `scriptorium.artifacts.dataset` describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from scriptorium.artifacts.dataset import CONTINUE, QUALITY, SPLITS, Row, write_lines, write_rows
+from scriptorium.contracts import PrepareResult
+from services.data.passage import Passage, make_messages
+
+
+def write_dataset(folder: Path, splits: Mapping[str, Sequence[Passage]], result: PrepareResult) -> None:
+    """Write every split, the Alpaca form of train, dev and test, and the result."""
+    for name, passages in splits.items():
+        write_rows(folder / f"{name}.jsonl", map(make_row, passages))
+        if name in SPLITS:
+            write_lines(folder / "alpaca" / f"{name}.jsonl", map(make_alpaca, passages))
+    (folder / QUALITY).write_text(result.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def make_row(passage: Passage) -> Row:
+    """The chat row of a passage."""
+    return Row(messages=make_messages(passage), chapter=passage.chapter, author=passage.author, kind=passage.kind)
+
+
+def make_alpaca(passage: Passage) -> dict[str, object]:
+    """The same in the seed workflow's form, whose instruction is constant but for rows that came ready."""
+    return {"instruction": passage.prompt if passage.ready else CONTINUE, "input": "", "output": passage.text}

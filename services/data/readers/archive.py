@@ -1,0 +1,82 @@
+"""A .zip, and a .docx or .epub, which are zips, too: read within limits, never extracted to disk.
+
+A name inside is only a label. An entry's declared size is charged before it is unpacked, and zipfile gives no more
+bytes than declared; what is larger in truth fails its checksum.
+"""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import BinaryIO, cast
+
+from services.data.readers.decode import Unreadable
+from services.data.readers.limits import Budget, check_markup
+
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others can unpack to anything at one go
+ENCRYPTED = 0x1 | 0x40
+BLOCK = 1 << 18
+
+
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError)  # what reading may raise
+HEADERS = (*DAMAGE, NotImplementedError, ValueError, OverflowError, IndexError, RuntimeError, struct.error)  # opening
+
+
+@contextmanager
+def damage_as_unreadable(kind: str, damage: tuple[type[Exception], ...] = DAMAGE) -> Iterator[None]:
+    """Raise Unreadable for what zipfile raises for a damaged archive."""
+    try:
+        yield
+    except damage as error:
+        raise Unreadable(f"is not a readable {kind}: {error or type(error).__name__}") from None
+
+
+class Archive:
+    """An open archive; use it as a context."""
+
+    def __init__(self, file: BinaryIO, kind: str, budget: Budget) -> None:
+        self.kind = kind
+        self._budget = budget
+        with damage_as_unreadable(kind, HEADERS):
+            self._zip = zipfile.ZipFile(file)
+            self._infos = {info.filename: info for info in self._zip.infolist() if not info.is_dir()}
+        budget.count(len(self._infos))
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._zip.close()
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all files, as the archive has them."""
+        return list(self._infos)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._infos
+
+    def charge(self, name: str) -> int:
+        """Check an entry before it is read, and return its size; raises Unreadable or FileTooLarge."""
+        info = self._infos[name]
+        if info.flag_bits & ENCRYPTED:
+            raise Unreadable("is encrypted; send it without a password")
+        if info.compress_type not in METHODS:
+            raise Unreadable("is packed in an unusual way; pack it as an ordinary .zip")
+        self._budget.charge(info.file_size, name, info.compress_size)
+        return info.file_size
+
+    def open(self, name: str) -> BinaryIO:
+        """An entry that was charged, as a stream, whose reads may raise DAMAGE; raises Unreadable."""
+        with damage_as_unreadable(self.kind, HEADERS):
+            return cast("BinaryIO", self._zip.open(self._infos[name]))
+
+    def read(self, name: str) -> bytes:
+        """All of an entry, which is a file with markup; raises Unreadable or FileTooLarge."""
+        check_markup(self.charge(name), name)
+        with damage_as_unreadable(self.kind), self.open(name) as file:
+            return b"".join(iter(partial(file.read, BLOCK), b""))  # at one go, a lying entry would unpack all it has

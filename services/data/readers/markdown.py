@@ -1,0 +1,98 @@
+"""Markdown, as CommonMark has it, but for what prose does otherwise.
+
+An indented line is no code, and a dash or a number that begins a paragraph stays, since it may be speech or a year.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from scriptorium.contracts import Finding
+from services.data.readers.decode import decode
+from services.data.readers.html import feed_html
+from services.data.readers.manuscript import Part
+from services.data.readers.sources import Entry
+from services.data.readers.structure import SCENE_BREAK, Structure
+
+METADATA = re.compile(r"\A---[ \t]*\n(?:[^\n]*\n){0,200}?(?:---|\.\.\.)[ \t]*(?:\n|\Z)")
+FOOTNOTE = re.compile(r"^\[\^[^\]\s]{1,40}\]:[^\n]*(?:\n[ \t]+\S[^\n]*)*", re.MULTILINE)
+NOTE = re.compile(r"\[\^[^\]\s]{1,40}\]")
+BREAK = re.compile(r"<br\b", re.IGNORECASE)
+LONGEST_TITLE = 200  # characters: a paragraph with a rule right under it is no heading
+
+
+@lru_cache(maxsize=1)
+def parser() -> MarkdownIt:
+    """The parser, made once."""
+    return MarkdownIt("commonmark", {"maxNesting": 20}).enable("table").disable("code")
+
+
+def read_markdown(entry: Entry, findings: list[Finding]) -> Iterator[Part]:
+    """Read a file; raises Unreadable or FileTooLarge."""
+    text, seen = decode(entry.read(), entry.name)
+    structure = Structure(entry.name)
+    for what, pattern in (("metadata blocks", METADATA), ("footnotes", FOOTNOTE), ("footnote marks", NOTE)):
+        text, found = pattern.subn("", text)  # before parsing, or a footnote would count as the target of a link
+        structure.left_out.update({what: found} if found else {})
+    add_tokens(parser().parse(text), structure)
+    findings += [*seen, *structure.findings()]
+    yield structure.part()
+
+
+def add_tokens(tokens: Sequence[Token], structure: Structure) -> None:
+    """Add what the tokens of a text hold to a structure."""
+    heading: Token | None = None
+    mark, in_table = "", False
+    for token in tokens:
+        if token.type in ("table_open", "table_close"):
+            in_table = token.type == "table_open"
+            structure.left_out["tables"] += in_table
+        elif in_table:
+            continue
+        elif token.type == "list_item_open":
+            mark = f"{token.info}{token.markup} " if token.info or token.markup == "-" else ""
+        elif token.type == "heading_open":
+            heading = token
+        elif token.type == "inline":
+            add_text(mark + flatten(token.children or [], structure), heading, structure)
+            heading, mark = None, ""
+        else:
+            add_other(token, structure)
+
+
+def add_text(text: str, heading: Token | None, structure: Structure) -> None:
+    """Add a paragraph or a heading."""
+    if heading and (heading.markup.startswith("#") or len(text) <= LONGEST_TITLE):
+        structure.heading(int(heading.tag[1]), text)
+    elif text.strip():
+        structure.paragraph(text)
+
+
+def add_other(token: Token, structure: Structure) -> None:
+    """What a token says that is no text: a rule between scenes, code, HTML of the writer's own."""
+    if token.type == "hr":
+        structure.paragraph(SCENE_BREAK)
+    elif token.type == "fence":
+        structure.left_out["code blocks"] += 1
+    elif token.type == "html_block" and not token.content.lstrip().startswith("<!--"):
+        feed_html(token.content, structure)
+
+
+def flatten(children: Sequence[Token], structure: Structure) -> str:
+    """The text of a paragraph, without the signs around it."""
+    pieces = []
+    for child in children:
+        if child.type in ("text", "code_inline", "text_special"):
+            pieces.append(child.content)
+        elif child.type == "hardbreak" or (child.type == "html_inline" and BREAK.match(child.content)):
+            pieces.append("\n")
+        elif child.type == "softbreak":
+            pieces.append(" ")
+        elif child.type == "image":
+            structure.left_out["images"] += 1
+    return "".join(pieces)

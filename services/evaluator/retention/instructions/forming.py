@@ -1,0 +1,111 @@
+"""Instructions about the form of an answer: JSON, lists in an order, given choices, brackets, signs between parts."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from services.evaluator.retention.instructions import counting
+from services.evaluator.retention.instructions.instruction import Check
+from services.evaluator.retention.instructions.topics import TOPICS, Topic, task
+
+FENCE = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL)
+KEYS = (("name", "use", "place"), ("title", "summary"), ("what", "where", "why"), ("noun", "adjective"))
+QUESTIONS = (
+    ("Can a person walk through {thing} made of smoke?", ("yes, easily", "not in this world", "only on Sundays")),
+    ("Is {thing} something that one can eat?", ("surely not", "with pleasure", "nobody knows")),
+    ("Has {thing} ever written a novel?", ("never yet", "more than one", "only in winter")),
+)
+PLACEHOLDER = re.compile(r"\[[^\[\]\n]*\w[^\[\]\n]*\]")
+SIGNS = ("***", "=====", "~~~", "+++")
+STARRED = re.compile(r"(?<!\*)\*[^*\s](?:[^*\n]*[^*\s])?\*(?!\*)")
+ORDERS = ((2, 0, 3, 1), (3, 1, 0, 2), (1, 3, 2, 0))  # none of them the alphabet's, so that a copy is wrong
+PART = re.compile(r"^\W*PART (\d)\b", re.MULTILINE)
+
+
+def json_keys(topic: Topic, turn: int) -> tuple[str, Check]:
+    """A JSON object with given keys; a code fence around it is allowed, as most models put one there."""
+    keys = KEYS[turn % len(KEYS)]
+    named = ", ".join(f'"{key}"' for key in keys)
+    demand = f"Answer with one JSON object and nothing else. Its keys are {named}, and its values are short strings."
+
+    def check(text: str) -> bool:
+        found = _parse(text)
+        return isinstance(found, dict) and set(found) == set(keys) and all(isinstance(v, str) for v in found.values())
+
+    return f"{task(topic, turn)} {demand}", check
+
+
+def choice(topic: Topic, turn: int) -> tuple[str, Check]:
+    """One of three given answers, and no more."""
+    question, answers = QUESTIONS[turn % len(QUESTIONS)]
+    listed = ", ".join(f"“{answer}”" for answer in answers)
+    request = f"{question.format(thing=topic.thing)} Answer with one of these and write nothing else: {listed}."
+    allowed = {answer.casefold() for answer in answers}
+    return request, lambda text: text.strip(" \"'“”.,").casefold() in allowed
+
+
+def placeholders(topic: Topic, turn: int) -> tuple[str, Check]:
+    """Gaps to be filled in, in square brackets."""
+    number = (2, 3)[turn % 2]
+    request = (
+        f"Write a short invitation to {topic.thing} with at least {('two', 'three')[turn % 2]} placeholders "
+        "in square brackets, such as [date]."
+    )
+    return request, lambda text: len(PLACEHOLDER.findall(text)) >= number
+
+
+def two_answers(topic: Topic, turn: int) -> tuple[str, Check]:
+    """Two different answers with a sign between them."""
+    sign = SIGNS[turn % len(SIGNS)]
+    demand = f"Give two different answers of one sentence each, with the sign {sign} between them and nowhere else."
+
+    def check(text: str) -> bool:
+        parts = [part.strip() for part in text.split(sign)]
+        return len(parts) == 2 and parts[0] != parts[1] and all(counting.words(part) for part in parts)
+
+    return f"{task(topic, turn)} {demand}", check
+
+
+def starred(topic: Topic, turn: int) -> tuple[str, Check]:
+    """Words between single asterisks."""
+    number = (2, 3)[turn % 2]
+    demand = f"Put {('two', 'three')[turn % 2]} important words between single asterisks, *like* this."
+
+    def check(text: str) -> bool:
+        found = STARRED.findall(text)
+        return len(found) == number and "*like*" not in found
+
+    return f"{task(topic, turn)} {demand}", check
+
+
+def parts(topic: Topic, turn: int) -> tuple[str, Check]:
+    """Two parts, each with its heading."""
+    demand = "Write one sentence under the heading PART 1 and one under the heading PART 2."
+    return f"{task(topic, turn)} {demand}", lambda text: PART.findall(text) == ["1", "2"]
+
+
+def sort(topic: Topic, turn: int) -> tuple[str, Check]:
+    """Given words in the order of the alphabet."""
+    ordered = sorted([*topic.related, topic.noun])
+    given = ", ".join(ordered[place] for place in ORDERS[turn % len(ORDERS)])
+    request = f"Put these words in alphabetical order, on one line with commas between them: {given}."
+    return request, lambda text: [word.casefold() for word in counting.words(text)] == ordered
+
+
+def copy(topic: Topic, turn: int) -> tuple[str, Check]:
+    """A sentence word for word, and no more."""
+    other = TOPICS[(TOPICS.index(topic) + 1 + turn) % len(TOPICS)]
+    sentence = f"Behind {topic.thing} there was {other.thing}, and nobody knew why."
+    request = f"Copy this sentence word for word and write nothing else: {sentence}"
+    return request, lambda text: text.strip("\"'“”") == sentence
+
+
+def _parse(text: str) -> Any:
+    """What a JSON text says; None where it is none."""
+    fenced = FENCE.fullmatch(text)
+    try:
+        return json.loads(fenced.group(1) if fenced else text)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,1 @@
+"""Features of text that the voice scores count: words, characters, grammar, habits."""

@@ -1,0 +1,1 @@
+"""Export a merged model as a GGUF file."""

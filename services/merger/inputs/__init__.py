@@ -1,0 +1,1 @@
+"""Read a merge's inputs: the base, the adapter, their tensors and hashes."""

@@ -1,0 +1,197 @@
+"""Write one shard of the merged model: every tensor at its place, copied by the kernel or computed block by block.
+
+The file is called *.part until all its bytes are on the disk and proven. Writing back to the disk starts at once, so
+that the disk works while the blocks are computed, and goes on while the next shard begins.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.merger.inputs.nf4 import RoundTrip
+from services.merger.inputs.safetensors_file import (
+    FLOATS,
+    byte_range,
+    checksum,
+    opened,
+    read_rows,
+    round_to,
+    row_blocks,
+    write_from,
+)
+from services.merger.low_rank_update import LowRank
+from services.merger.planning.plan import Part, Shard
+from services.merger.planning.tensor_source import Source
+from services.merger.writing.copy_range import copy_range
+from services.merger.writing.worker_pool import Scratch, Step
+
+COPY_BYTES = 8 << 20  # what the kernel copies in one step
+SYNC_EVERY = 1.0  # seconds between two rounds of writing back; each costs a commit of the journal
+UNSUPPORTED = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS}  # how a filesystem says that it cannot reserve
+
+Receipts = dict[tuple[str, int], int]  # a checksum of each computed block, by tensor and first row
+
+scratch = Scratch()
+
+
+class Files:
+    """The files that a shard is made of, open for reading."""
+
+    def __init__(self, shard: Shard, adapter: Path) -> None:
+        self.stack = ExitStack()
+        self.adapter = adapter
+        self.paths = {part.source.path for part in shard.parts} | {adapter}
+        self.descriptors: dict[Path, int] = {}
+
+    def __enter__(self) -> Files:
+        with ExitStack() as stack:
+            self.descriptors = {path: stack.enter_context(opened(path)) for path in self.paths}
+            self.stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stack.close()
+
+    def open(self, path: Path) -> int:
+        """One more file, closed with the others."""
+        return self.stack.enter_context(opened(path))
+
+    def of(self, source: Source) -> int:
+        """The file of a source."""
+        return self.descriptors[source.path]
+
+    def trip(self, source: Source) -> RoundTrip | None:
+        """A way through NF4 that forgets its scales with whoever holds it."""
+        return replace(source.trip) if source.trip else None
+
+    def update(self, source: Source) -> LowRank | None:
+        """The update of a source, ready to compute with."""
+        if source.update is None:
+            return None
+        update = LowRank(self.descriptors[self.adapter], source.update, source.turned)
+        turned_dora = source.turned and source.update.magnitude
+        return update.with_factors(self.of(source), source.tensor) if turned_dora else update
+
+
+class Sink:
+    """A file that is being written, with a thread that keeps the disk busy."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        self.failure: OSError | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._write_back, name="write-back", daemon=True)
+        try:
+            preallocate(self.descriptor, size)
+        except OSError:
+            os.close(self.descriptor)
+            raise
+        self._thread.start()
+
+    def sync(self) -> None:
+        """Make the file durable; raises OSError where the disk refused anything."""
+        self._end()
+        if self.failure:
+            raise self.failure
+        os.fsync(self.descriptor)
+
+    def close(self) -> None:
+        """Close the file as it is."""
+        self._end()
+        os.close(self.descriptor)
+
+    def _end(self) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _write_back(self) -> None:
+        try:
+            while not self._ended.wait(SYNC_EVERY):
+                os.fdatasync(self.descriptor)
+        except OSError as error:
+            self.failure = error
+
+
+def preallocate(descriptor: int, size: int) -> None:
+    """Reserve the whole file, so that a full disk is noticed now."""
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
+        os.ftruncate(descriptor, size)
+
+
+def write_steps(shard: Shard, files: Files, sink: int, receipts: Receipts) -> Iterator[Step]:
+    """The steps that write a shard; `receipts` will hold a checksum of each block that was computed."""
+    yield partial(write_header, sink, shard.header)
+    for part in shard.parts:
+        transfer = Transfer(
+            files.of(part.source), sink, part, files.update(part.source), receipts, files.trip(part.source)
+        )
+        if part.copied:
+            for start, count in pieces(part.tensor.bytes, COPY_BYTES):
+                yield partial(transfer.copy, start, count)
+        else:
+            for rows in row_blocks(part.tensor):
+                yield partial(transfer.merge, rows)
+
+
+def write_header(sink: int, header: bytes) -> int:
+    """Write the header."""
+    write_from(sink, memoryview(header), 0)
+    return len(header)
+
+
+def pieces(count: int, size: int) -> Iterator[tuple[int, int]]:
+    """Start and length of each piece of `count` bytes."""
+    return ((start, min(size, count - start)) for start in range(0, count, size))
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """One tensor on its way from its source to its place."""
+
+    file: int
+    sink: int
+    part: Part
+    update: LowRank | None
+    receipts: Receipts
+    trip: RoundTrip | None = None
+
+    def copy(self, start: int, count: int) -> int:
+        """Copy some bytes of an untouched tensor."""
+        copy_range(self.file, self.part.source.tensor.start + start, self.sink, self.part.tensor.start + start, count)
+        return count
+
+    def merge(self, rows: slice) -> int:
+        """Compute some rows and write them."""
+        merged = compute_rows(self.file, self.part, self.update, rows, self.trip)
+        self.receipts[self.part.tensor.name, rows.start] = checksum(merged)
+        write_from(self.sink, merged.view(np.uint8).reshape(-1).data, byte_range(self.part.tensor, rows)[0])
+        return merged.nbytes
+
+
+def compute_rows(
+    file: int, part: Part, update: LowRank | None, rows: slice, trip: RoundTrip | None = None
+) -> NDArray[Any]:
+    """What some rows of the source become, in the type of the result and in the thread's scratch."""
+    count = byte_range(part.source.tensor, rows)[1]
+    stored = read_rows(file, part.source.tensor, rows, scratch.take("stored", (count,), np.dtype(np.uint8)))
+    weights = scratch.take("weights", stored.shape, np.dtype(np.float32))
+    np.copyto(weights, trip.of(stored, rows.start * stored.shape[1], part.source.tensor.dtype) if trip else stored)
+    if update is not None:
+        update.add_to(weights, rows, scratch.take("product", stored.shape, np.dtype(np.float32)))
+    rounded = scratch.take("rounded", stored.shape, FLOATS[part.tensor.dtype])
+    return round_to(weights, part.tensor.dtype, rounded)

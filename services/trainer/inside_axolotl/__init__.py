@@ -1,0 +1,1 @@
+"""Code that runs inside Axolotl's environment; it shares only the standard library walls of `scriptorium`."""

@@ -1,0 +1,1 @@
+"""One training run: Axolotl as a child process, its progress, its checkpoints measured."""

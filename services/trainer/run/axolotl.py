@@ -1,0 +1,109 @@
+"""Axolotl as a child process: its configuration from a recipe, its command line, its environment variables."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from scriptorium.artifacts.checkpoints import FOLDER
+from scriptorium.artifacts.dataset import Row
+from scriptorium.contracts import TrainRequest
+from scriptorium.models.tokenizer import chat_tokenizer
+from scriptorium.recipe import Training
+from scriptorium.settings import PROJECT
+
+PLUGIN = "services.trainer.inside_axolotl.plugin.ScriptoriumPlugin"
+SAME_KEY = (
+    "adapter",
+    "lora_r",
+    "lora_alpha",
+    "lora_dropout",
+    "num_epochs",
+    "micro_batch_size",
+    "gradient_accumulation_steps",
+    "learning_rate",
+    "lr_scheduler",
+    "warmup_ratio",
+    "optimizer",
+    "weight_decay",
+    "sequence_len",
+    "sample_packing",
+    "gradient_checkpointing",
+)
+
+
+def make_config(request: TrainRequest, folder: Path, train: list[Row], dev: list[Row], *, gpu: bool) -> dict[str, Any]:
+    """Axolotl's configuration of one run; `folder` gets checkpoints/, metrics.jsonl and the prepared rows."""
+    training = request.training
+    steps = total_steps(training, len(train))
+    every = math.ceil(steps / training.checkpoints)
+    config: dict[str, Any] = {
+        "base_model": str(request.base),
+        "plugins": [PLUGIN],
+        "seed": request.seed,
+        "output_dir": str(folder / FOLDER),
+        "dataset_prepared_path": str(folder / "prepared"),
+        "auto_resume_from_checkpoints": True,
+        "chat_template": "tokenizer_default",
+        "special_tokens": {"eos_token": chat_tokenizer(request.base).end_of_turn},
+        "datasets": [_rows(request.dataset / "train.jsonl")],
+        "load_in_4bit": training.adapter == "qlora",
+        "lora_target_linear": True,
+        "max_steps": training.max_steps,
+        "bf16": training.precision == "bf16",
+        "pad_to_sequence_len": False,
+        "attn_implementation": "sdpa",
+        "logging_steps": 1,
+        "save_steps": every,
+        "save_total_limit": training.checkpoints + 1,
+        "include_tkps": True,
+        **{key: getattr(training, key) for key in SAME_KEY},
+    }
+    if dev:
+        config |= {"test_datasets": [{**_rows(folder / "dev.jsonl"), "split": "train"}], "eval_steps": every}
+    if not gpu:
+        config |= dict.fromkeys(("lora_mlp_kernel", "lora_qkv_kernel", "lora_o_kernel"), False)
+    return {key: value for key, value in config.items() if value is not None}
+
+
+def _rows(path: Path) -> dict[str, Any]:
+    """A dataset entry: chat rows of which the assistant's turn, its end included, is trained, unless it says not."""
+    return {
+        "path": str(path),
+        "ds_type": "json",
+        "type": "chat_template",
+        "field_messages": "messages",
+        "message_field_training": "training",
+        "roles_to_train": ["assistant"],
+        "train_on_eos": "turn",
+    }
+
+
+def total_steps(training: Training, rows: int) -> int:
+    """Optimizer updates of a run without packing."""
+    an_epoch = math.ceil(rows / (training.micro_batch_size * training.gradient_accumulation_steps))
+    return training.max_steps or max(1, an_epoch) * training.num_epochs
+
+
+def command(environment: Path, config: Path) -> list[str | Path]:
+    """The command line; one process, so no launcher is needed."""
+    return [environment / "bin" / "axolotl", "train", config, "--launcher", "python"]
+
+
+def variables(environment: Path) -> dict[str, str]:
+    """What Axolotl's process finds in its environment: nothing of ours but what it needs."""
+    kept = ("HOME", "LANG", "TMPDIR", "HF_HOME", "CUDA_HOME", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
+    path = f"{environment / 'bin'}:{os.environ.get('PATH', '/usr/bin:/bin')}"
+    return {
+        **{name: os.environ[name] for name in kept if name in os.environ},
+        "PATH": path,
+        "PYTHONPATH": str(PROJECT),
+        "PYTHONUNBUFFERED": "1",
+        "HF_HUB_OFFLINE": "1",
+        "AXOLOTL_DO_NOT_TRACK": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "MALLOC_MMAP_THRESHOLD_": "268435456",  # keep freed activations: returning them costs a third of the speed
+        "MALLOC_TRIM_THRESHOLD_": "1073741824",
+    }

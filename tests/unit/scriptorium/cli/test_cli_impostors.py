@@ -1,0 +1,47 @@
+import json
+import zipfile
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+from typer.testing import CliRunner
+
+from scriptorium.cli import jobs, phases
+from scriptorium.cli import main as command
+from scriptorium.settings import Settings
+
+
+class FakeClient:
+    """Takes files and jobs."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.body: dict[str, Any] = {}
+
+    def upload(self, file: BinaryIO, name: str) -> dict[str, Any]:
+        if name.endswith(".zip"):
+            self.names += zipfile.ZipFile(file).namelist()
+        return {"id": f"file-{name}"}
+
+    def create(self, body: dict[str, Any]) -> dict[str, Any]:
+        self.body = body
+        return {"id": "ftjob-1"}
+
+
+def test_impostors_go_along_with_the_book(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    client = FakeClient()
+    monkeypatch.setattr(jobs, "connect", lambda: client)
+    (tmp_path / "others" / "twain").mkdir(parents=True)
+    (tmp_path / "others" / "twain" / "one.txt").write_text("It was.")
+    (tmp_path / "book.txt").write_text("It was.")
+    line = ["run", str(tmp_path / "book.txt"), "--impostors", str(tmp_path / "others"), "--detach"]
+    assert CliRunner().invoke(command.app, line).exit_code == 0
+    assert client.names == ["twain/one.txt"]
+    assert (client.body["training_file"], client.body["impostors"]) == ("file-book.txt", "file-others.zip")
+
+
+def test_the_folder_of_the_settings_is_filled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(phases, "get_settings", lambda: Settings(data_dir=tmp_path, impostors_dir=None))
+    monkeypatch.setattr("scriptorium.local.impostors.install", lambda folder: {folder.name: 1})
+    done = CliRunner().invoke(command.app, ["impostors", "install", "--json"])
+    assert json.loads(done.stdout) == {"impostors": 1}

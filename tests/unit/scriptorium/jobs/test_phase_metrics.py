@@ -1,0 +1,103 @@
+"""The numbers of finished phases, and the way from a key in the store to its metric."""
+
+import pytest
+
+from scriptorium import metrics
+from scriptorium.contracts import (
+    Checkpoint,
+    Endpoint,
+    EvaluateResult,
+    Finding,
+    LossDrop,
+    MergeResult,
+    Phase,
+    PrepareResult,
+    Result,
+    ServeResult,
+    TokenStatistics,
+    TrainResult,
+)
+from scriptorium.jobs.phase_metrics import RESULTS, measure, measure_manifest
+
+
+def split(examples: int) -> TokenStatistics:
+    return TokenStatistics(examples=examples, mean=1, minimum=1, maximum=1, total=1)
+
+
+DROP = LossDrop(passages=9, base=3.0, tuned=2.7, drop_percent=10.0, low_percent=8.0, high_percent=12.0)
+RESULT: dict[Phase, Result] = {
+    Phase.PREPARE: PrepareResult(
+        words=900,
+        chapters=4,
+        splits={"all": split(10), "train": split(7), "dev": split(3)},
+        findings=[Finding(code="short", place="chapter 1", message="x")],
+    ),
+    Phase.TRAIN: TrainResult(
+        checkpoints=[
+            Checkpoint(step=4, created_at=1, dev_loss=3.5),
+            Checkpoint(step=8, created_at=2, dev_loss=3.4, selectivity=0.2),
+        ],
+        first_loss=4.0, last_loss=3.1, steps=8, trained_tokens=4096, seconds=20.0,
+    ),
+    Phase.MERGE: MergeResult(step=8, dev_loss=3.4, merged_tensors=2, copied_tensors=1, bytes=3000, seconds=1.5),
+    Phase.SERVE: ServeResult(
+        base=Endpoint(url="http://a", model="a"), tuned=Endpoint(url="http://b", model="b"), canary="Yes.", seconds=1.0
+    ),
+    Phase.EVALUATE: EvaluateResult(author=DROP, others=None, samples=12),
+}  # fmt: skip
+EXPECTED: dict[Phase, dict[str, float]] = {
+    Phase.PREPARE: {
+        "data_words": 900, "data_chapters": 4, "data_findings": 1, "data_examples/train": 7, "data_examples/dev": 3,
+    },
+    Phase.TRAIN: {
+        "step": 8, "total_steps": 8, "trained_tokens": 4096, "checkpoints": 2, "train_loss": 3.1, "valid_loss": 3.4,
+        "checkpoint_selectivity/8": 0.2,
+    },
+    Phase.MERGE: {"merge_bytes_per_second": 2000.0},
+    Phase.SERVE: {},
+    Phase.EVALUATE: {
+        "evaluation_samples": 12,
+        "evaluation_loss_drop_percent/author/low": 8.0,
+        "evaluation_loss_drop_percent/author/mean": 10.0,
+        "evaluation_loss_drop_percent/author/high": 12.0,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+def test_every_phase_has_its_numbers_and_each_is_a_metric(phase: Phase) -> None:
+    numbers = measure(phase, RESULT[phase], 2.5)
+    assert numbers == {f"phase_seconds/{phase}": 2.5, **EXPECTED[phase]}
+    assert all(metrics.find(key) for key in numbers)
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+def test_a_manifest_tells_the_same_numbers(phase: Phase) -> None:
+    body = {"seconds": 2.5, "result": RESULT[phase].model_dump(mode="json"), "attempt": 1}
+    assert measure_manifest(phase, body) == measure(phase, RESULT[phase], 2.5)
+    assert type(RESULT[phase]) is RESULTS[phase]
+
+
+def test_other_authors_are_measured_where_there_are_any() -> None:
+    others = DROP.model_copy(update={"drop_percent": 1.0})
+    numbers = measure(Phase.EVALUATE, EvaluateResult(author=DROP, others=others, samples=1), 1.0)
+    assert numbers["evaluation_loss_drop_percent/others/mean"] == 1.0
+
+
+def test_what_was_not_measured_is_left_out() -> None:
+    nothing = TrainResult(checkpoints=[], first_loss=None, last_loss=None, steps=0, trained_tokens=0, seconds=0.0)
+    assert {"train_loss", "valid_loss"}.isdisjoint(measure(Phase.TRAIN, nothing, 1.0))
+    instant = RESULT[Phase.MERGE].model_copy(update={"seconds": 0.0})
+    assert measure(Phase.MERGE, instant, 1.0) == {"phase_seconds/merge": 1.0}
+
+
+def test_a_key_carries_the_labels_besides_the_job() -> None:
+    found = metrics.find("evaluation_loss_drop_percent/author/low")
+    assert found is not None
+    assert (found[0].labels, found[1]) == (("job_id", "text", "bound"), ("author", "low"))
+    assert metrics.find("step") == (metrics.OF_A_JOB["step"], ())
+
+
+@pytest.mark.parametrize("key", ["unheard_of", "step/1", "phase_seconds", "phase_seconds/train/x"])
+def test_a_key_of_another_version_is_no_metric(key: str) -> None:
+    assert metrics.find(key) is None

@@ -1,0 +1,112 @@
+"""Templates and tokenizers give what transformers makes of the same folder, for the shapes that models come in."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from scriptorium.errors import BaseModelUnusable
+from scriptorium.models.chat_template import ChatTemplate
+from scriptorium.models.tokenizer import ChatTokenizer
+from tests.template_reference import USER, compare
+
+CHATML = (
+    "{%- for message in messages %}\n  {{- '<|im_start|>' + message['role'] + '\\n' + message['content'] | trim }}\n"
+    "  {{- '<|im_end|>\\n' }}\n{%- endfor %}\n"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+LLAMA = (  # the tricks of Llama 3's: the tokenizer's own name, tests for what is absent, a date, a namespace
+    "{{- bos_token }}{%- if not date_string is defined %}{%- set date_string = '26 Jul 2024' %}{%- endif %}"
+    "{%- set ns = namespace(first=true) %}{%- if tools is not none %}{{ raise_exception('tools') }}{%- endif %}"
+    "{%- for message in messages %}{%- if ns.first %}{{- date_string }}{%- set ns.first = false %}{%- endif %}"
+    "{{- '<|im_start|>' + message.role + '\\n\\n' + message.content | tojson + '<|im_end|>' }}"
+    "{%- if loop.index > 9 %}{%- break %}{%- endif %}{%- endfor %}"
+)
+MARKED = (
+    "{% for message in messages %}{% generation %}{{ message.content }}{{ eos_token }}{% endgeneration %}{% endfor %}"
+)
+OBJECT = {"content": "<|im_end|>", "lstrip": False, "normalized": False, "rstrip": False, "single_word": False}
+PLAIN = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<|begin|>", "eos_token": "<|im_end|>"}
+Files = dict[str, Any]
+SHAPES: dict[str, Files] = {
+    "a string": {"tokenizer_config.json": {**PLAIN, "chat_template": CHATML}},
+    "a list": {
+        "tokenizer_config.json": {
+            **PLAIN,
+            "chat_template": [{"name": "rag", "template": "no"}, {"name": "default", "template": LLAMA}],
+        }
+    },
+    "a file": {"tokenizer_config.json": {**PLAIN, "chat_template": "no"}, "chat_template.jinja": CHATML},
+    "tokens as objects": {
+        "tokenizer_config.json": {**PLAIN, "eos_token": {**OBJECT, "__type": "AddedToken"}, "chat_template": MARKED}
+    },
+    "a file of tokens": {
+        "tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast", "chat_template": LLAMA},
+        "special_tokens_map.json": {"bos_token": "<|begin|>", "eos_token": OBJECT, "pad_token": None},
+    },
+    "a token that the tokenizer lacks": {
+        "tokenizer_config.json": {**PLAIN, "eos_token": "<|stop|>", "chat_template": MARKED}
+    },
+}
+
+
+def write_folder(folder: Path, files: Files) -> Path:
+    """A byte-level BPE tokenizer that cuts what is long, as some are saved, and files beside it."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=300,
+        special_tokens=["<|begin|>", "<|im_start|>", "<|im_end|>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(["It burned. It burned. a lamp"], trainer)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    for name, content in files.items():
+        text = content if isinstance(content, str) else json.dumps(content)
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_model_folder_is_read_as_transformers_reads_it(shape: str, tmp_path: Path) -> None:
+    compare(write_folder(tmp_path, SHAPES[shape]))
+
+
+def test_a_tokenizer_neither_cuts_nor_pads(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path, SHAPES["a string"])
+    saved = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    saved.enable_truncation(5)
+    saved.enable_padding(length=50)
+    saved.save(str(folder / "tokenizer.json"))
+    assert ChatTokenizer(folder).count(["lamp " * 100, "a"])[0] > 100
+    assert ChatTokenizer(folder).count(["a", "lamp " * 9])[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("{{ raise_exception('no system message') }}", "no system message"),
+        ("{% for %}", "Expected"),
+        ("{{ messages.__class__.__mro__ }}{{ messages.append(1) }}", "unsafe"),
+        ("{{ messages[0].content + 1 }}", "str"),
+    ],
+)
+def test_a_template_that_fails_is_an_error_of_the_base_model(template: str, said: str, tmp_path: Path) -> None:
+    folder = write_folder(tmp_path, {"tokenizer_config.json": {**PLAIN, "chat_template": template}})
+    with pytest.raises(BaseModelUnusable, match=f"template of .* fails: .*{said}"):
+        ChatTokenizer(folder).render([USER])
+
+
+@pytest.mark.parametrize("broken", ["{", "[]", '{"chat_template": [{"name": "default"}]}'])
+def test_broken_settings_are_an_error_of_the_base_model(broken: str, tmp_path: Path) -> None:
+    with pytest.raises(BaseModelUnusable, match="no readable tokenizer"):
+        ChatTokenizer(write_folder(tmp_path, {"tokenizer_config.json": broken}))
+
+
+def test_templates_may_ask_for_the_date() -> None:
+    assert ChatTemplate("{{ strftime_now('%Y') }}", {}).render([], ask=False) == datetime.now().strftime("%Y")

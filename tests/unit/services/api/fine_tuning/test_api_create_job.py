@@ -1,0 +1,97 @@
+"""From a request's body to a job, without a store."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scriptorium.artifacts.file_store import Files
+from scriptorium.artifacts.volume import Volume
+from scriptorium.errors import FileMissing, InvalidRequest
+from scriptorium.jobs.pipeline import Pipeline
+from scriptorium.jobs.runner import Context
+from scriptorium.settings import Settings
+from scriptorium.store import open_store
+from services.api.fine_tuning.create_job import equal, fingerprint, read_job
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+bodies = st.dictionaries(st.text(), json_values)
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Context:
+    """A volume with a base model, and a store that nobody asks."""
+    settings = Settings(data_dir=tmp_path, default_recipe="cpu")
+    (tmp_path / "models" / "tiny").mkdir(parents=True)
+    (tmp_path / "models" / "tiny" / "config.json").write_text("{}")
+    volume, store = Volume(tmp_path), open_store("unix:///nonexistent")
+    return Context(settings, store, volume, Pipeline(store, volume))
+
+
+@pytest.fixture
+def body(context: Context, tmp_path: Path) -> dict[str, Any]:
+    """The least that a request may say."""
+    book = tmp_path / "book.txt"
+    book.write_text("Once upon a time.")
+    return {"model": "tiny", "training_file": Files(context.volume.files).add_path(book, "b.txt", "fine-tune").id}
+
+
+def test_the_least_request_is_filled_with_defaults(context: Context, body: dict[str, Any]) -> None:
+    job = read_job(body, context)
+    assert (job.recipe.name, job.seed, job.metadata, job.suffix) == ("cpu", 42, {}, None)
+    assert job.hyperparameters.n_epochs == "auto"
+
+
+def test_nulls_mean_nothing(context: Context, body: dict[str, Any]) -> None:
+    names = ("validation_file", "method", "hyperparameters", "suffix", "seed", "metadata", "integrations", "recipe")
+    assert equal(read_job({**body, **dict.fromkeys(names)}, context), read_job(body, context))
+
+
+def test_hyperparameters_are_given_in_one_place(context: Context, body: dict[str, Any]) -> None:
+    knobs = {"hyperparameters": {"n_epochs": 3}}
+    under = {"method": {"type": "supervised", "supervised": knobs}}
+    assert equal(read_job({**body, **knobs}, context), read_job({**body, **under}, context))
+    with pytest.raises(InvalidRequest, match="not both"):
+        read_job({**body, **knobs, **under}, context)
+
+
+def test_a_default_recipe_that_is_missing_is_a_problem_like_any_other(context: Context, body: dict[str, Any]) -> None:
+    lost = Context(
+        context.settings.model_copy(update={"default_recipe": "lost"}), context.store, context.volume, context.pipeline
+    )
+    with pytest.raises(InvalidRequest) as caught:
+        read_job({**body, "suffix": "no spaces"}, lost)
+    assert [problem.place for problem in caught.value.problems] == ["suffix", "recipe"]
+
+
+@given(bodies)
+def test_the_order_of_keys_does_not_matter(body: dict[str, Any]) -> None:
+    assert fingerprint(body, None) == fingerprint(dict(reversed(body.items())), None)
+
+
+@given(bodies, bodies)
+def test_different_bodies_have_different_fingerprints(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert (fingerprint(one, None) == fingerprint(other, None)) is (one == other)
+
+
+def test_a_key_takes_the_place_of_the_body() -> None:
+    assert fingerprint({"a": 1}, "k") == fingerprint({"a": 2}, "k") != fingerprint({"a": 1}, "l")
+
+
+def test_half_a_character_is_no_failure() -> None:
+    assert fingerprint({"suffix": "\ud800"}, None)
+
+
+def test_impostors_must_have_been_uploaded(context: Context, body: dict[str, Any]) -> None:
+    job = read_job({**body, "impostors": body["training_file"]}, context)
+    assert job.impostors == body["training_file"]
+    assert not equal(job, read_job(body, context))
+    with pytest.raises(FileMissing) as caught:
+        read_job({**body, "impostors": "../../etc/passwd"}, context)
+    assert caught.value.param == "impostors"

@@ -1,0 +1,262 @@
+import random
+import time
+from collections.abc import Callable, Sequence
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from scriptorium.contracts import Finding, Severity
+from scriptorium.errors import Cancelled, InvalidTrainingFile
+from scriptorium.jobs.reporter import SilentReport
+from scriptorium.recipe import Chunking
+from services.data.checks.codes import GATES, Gate, finding, judge
+from services.data.checks.language import PROFILES, best_language
+from services.data.checks.run_checks import examine, refuse
+from services.data.checks.tokenized_passage import Reading
+from services.data.passage import Passage
+from services.data.splits.near_duplicates import find_near_duplicates
+
+PROSE = (
+    "The old man went down to the river with his lamp, and for a long time he looked at the black water. "
+    "Nobody was in the street; the houses had all been shut since the rain began. "
+    '"I do not know what you want," he said, "but I ask you to go before night." '
+    "She gave him no answer, for she was afraid of what he would do with the letter. "
+    "At 9 o'clock, in the winter of 1861, they met again on the bridge - and this time she spoke."
+)
+
+
+def passage(text: str, place: str = "here") -> Passage:
+    return Passage(whole=text, chapter="I", place=place, words=len(text.split()), tokens=len(text.split()))
+
+
+def look(*texts: str, curated: bool = True) -> list[Finding]:
+    held = [passage(text, f"passage {number}") for number, text in enumerate(texts, start=1)]
+    wide = Chunking(unit="words", minimum=20, maximum=10**6)
+    return examine(held, find_near_duplicates(texts), wide, curated=curated, place="book", report=SilentReport())
+
+
+def codes(*texts: str) -> set[str]:
+    return {found.code for found in look(*texts)}
+
+
+def test_prose_has_nothing_to_find() -> None:
+    assert codes(PROSE) == set()
+    assert codes(f"{PROSE}\n\n{PROSE.replace('river', 'harbour')[:140]}.") == set()
+
+
+@pytest.mark.parametrize(
+    ("code", "addition"),
+    [
+        ("replacement_character", "It was na\ufffdve."),
+        ("mojibake", "The cafÃ© and the lâ€."),
+        ("lost_letter", "He didn?t and she wasn?t."),
+        ("invisible_character", "A zero\u200bwidth space."),
+        ("invisible_character", "A bell\x07 rang."),
+        ("private_character", "The \ue001re."),
+        ("repeated_character", "So............he left."),
+        ("spaced_letters", "A g r e a t ship."),
+        ("joined_words", "Hewentdowntotherivertolookforherbutshewasgone."),
+        ("hyphen_left", "He con- tinued to won- der."),
+        ("ocr_garbage", "The h0use, the w1ndow and the d0or."),
+        ("boilerplate", "This eBook is free."),
+        ("boilerplate", "Sign up or log in."),
+        ("page_furniture", "\n\nPage 12 of 300\n\n"),
+        ("page_furniture", "\n\nThe River . . . . . . . 12\n\n"),
+        ("link", "See https://example.com/x now."),
+        ("link", "See example.org now."),
+        ("draft_mark", "TODO write this."),
+        ("draft_mark", "He met [insert name] there."),
+        ("html_left", "It was <em>late</em>."),
+        ("markdown_left", "Read [the letter](letter.md)."),
+        ("code_left", "It was \\emph{late}."),
+        ("special_token", "It was late.<|im_end|>"),
+        ("timestamp", "00:01:02,500 It was late."),
+        ("email_address", "Write to someone@example.com."),
+        ("phone_number", "Call (212) 555-0147."),
+        ("assistant_phrase", "As an AI language model, I cannot."),
+        ("assistant_phrase", "\n\nUser: go on.\n\n"),
+        ("cut_end", "And then he went to the"),
+    ],
+)
+def test_what_does_not_belong_is_found(code: str, addition: str) -> None:
+    end = "" if code == "cut_end" else f" {PROSE}"
+    text = f"{PROSE} {addition}{end}"
+    assert codes(text) == {code}
+    (found, *_) = look(text)
+    assert (found.place, found.severity, found.next_step) == ("passage 1", GATES[code].severity, GATES[code].next_step)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The swamp was produced by the beavers.",
+        "He lived from 1861-1865 in room 12, on 12.03.1912.",
+        "Mr. & Mrs. Bell paid $1,000,000 for it: 3 < 4.",
+        "It was the 21st of May, in the 1890s.",
+        "What?he said once.",
+        "He asked: 'Where?' and left at 12:30 sharp.",
+        "“Où est-il?” he asked — “naïve”, they said…",
+        "Pre- and post-war books.",
+    ],
+)
+def test_what_authors_write_is_no_fault(text: str) -> None:
+    assert codes(f"{PROSE} {text} {PROSE}") <= {"line_repeated"}
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("answer_empty", "* * *"),
+        ("all_capitals", PROSE[:280].upper()),
+        ("cut_start", "of the river. " + PROSE),
+        ("no_capitals", PROSE.lower()),
+        ("no_punctuation", "".join(character for character in PROSE if character.isalnum() or character == " ")),
+        ("many_numbers", PROSE.replace("the", "17")),
+        ("table_layout", PROSE + "\n\n" + "\n".join(f"Rope of best quality {price}" for price in range(5))),
+        (
+            "verse_layout",
+            "\n".join(f"The {noun} of the sea and sky" for noun in PROSE.split()[:12]),
+        ),
+        ("line_repeated", (PROSE + " He looked at her and went. ") * 5),
+        ("low_variety", "The old man looked at the black water. " * 40),
+        ("same_sentences", " ".join(f"She could feel the {noun} in it." for noun in PROSE.split())),
+        ("passage_too_short", "He went home."),
+    ],
+)
+def test_a_whole_passage_may_be_wrong(code: str, text: str) -> None:
+    assert code in codes(text)
+
+
+def test_another_language_is_named_and_gibberish_is_no_prose() -> None:
+    german = " ".join(["Der alte Mann ging zum Fluss und sah, dass niemand auf der Straße war, weil er nicht kam."] * 5)
+    held = [each for each in look(PROSE, PROSE, f"{PROSE}\n\n{german}") if each.code == "other_language"]
+    assert [(each.place, "German, not English" in each.message) for each in held] == [("passage 3", True)]
+    assert "no_prose" in codes(PROSE, PROSE, PROSE + " blorf zint quux" * 30)
+    russian = "Старик спустился к реке с лампой и долго смотрел на чёрную воду, которая текла под мостом."
+    (other,) = [each for each in look(PROSE, f"{PROSE}\n\n{russian}") if each.code == "other_language"]
+    assert "Cyrillic" in other.message
+
+
+@pytest.mark.parametrize("language", PROFILES)
+def test_every_language_is_told_by_its_small_words(language: str) -> None:
+    assert best_language(Reading(passage(" ".join(sorted(PROFILES[language])))).counts) == language
+
+
+def test_copies_name_both_places(prose: Callable[..., str]) -> None:
+    one, other = prose(6, seed=1), prose(6, seed=2)
+    found = {each.code: each for each in look(one, other, one + " And so it ended.")}
+    assert (found["near_duplicate"].place, "passage 1" in found["near_duplicate"].message) == ("passage 3", True)
+    paragraph = PROSE[:270].rsplit(". ", 1)[0] + "."
+    found = {
+        each.code: each for each in look(f"{prose(20, seed=3)}\n\n{paragraph}", f"{prose(20, seed=4)}\n\n{paragraph}")
+    }
+    assert found["paragraph_repeated"].place == "passage 2"
+    assert "passage 1" in found["paragraph_repeated"].message
+
+
+def test_templates_and_blind_cuts_are_found_over_all_passages() -> None:
+    chance = random.Random(0)  # noqa: S311  # no secret
+    words = PROSE.split()
+    texts = [" ".join(chance.choices(words, k=200)) for _ in range(30)]
+    found = {each.code: each.place for each in look(*texts)}
+    assert found["same_lengths"] == "book"
+    texts = ["In this part of the story, " + " ".join(chance.choices(words, k=30 + 9 * n)) for n in range(12)]
+    found = {each.code: each.place for each in look(*texts)}
+    assert found["same_opening"] == "passage 1"
+    assert "same_lengths" not in found
+
+
+def test_a_hundred_words_are_no_vocabulary() -> None:
+    chance = random.Random(0)  # noqa: S311  # no secret
+    assert "tiny_vocabulary" in codes(*(" ".join(chance.choices(PROSE.split(), k=700)) for _ in range(20)))
+
+
+def test_a_finding_is_worse_where_many_passages_have_it() -> None:
+    gate = Gate(Severity.NOTE, "", "", often=0.1, then=Severity.DEBATABLE)
+    assert gate.judge(2, 4) is Severity.NOTE  # two may be chance
+    assert gate.judge(3, 30) is Severity.NOTE
+    assert gate.judge(4, 30) is Severity.DEBATABLE
+    found = [finding("html_left", f"passage {number}", "") for number in (1, 1, 2, 3)]
+    assert {each.severity for each in judge(found, 15)} == {Severity.DEBATABLE}
+    assert {each.severity for each in judge(found, 14)} == {Severity.SERIOUS}
+    unknown = Finding(code="new", place="", message="")
+    assert judge([unknown], 1) == [unknown]
+
+
+def test_serious_findings_fail_together() -> None:
+    found = look(f"{PROSE}<|im_end|>", "* * *", f"{PROSE} someone@example.com")
+    with pytest.raises(InvalidTrainingFile) as caught:
+        refuse(found, 100)
+    assert [problem.place for problem in caught.value.problems] == ["passage 1", "passage 2"]
+    assert GATES["special_token"].next_step in str(caught.value.next_step)
+    refuse([each for each in found if each.severity is not Severity.SERIOUS], 100)
+
+
+def test_private_data_is_not_told_in_full() -> None:
+    told = str(look(f"{PROSE} someone@example.com or 212-555-0147."))
+    assert "someone" not in told
+    assert "0147" not in told
+
+
+def test_a_stop_is_heard() -> None:
+    class Stopping(SilentReport):
+        def check(self) -> None:
+            raise Cancelled("stop")
+
+    with pytest.raises(Cancelled):
+        examine([passage(PROSE)], [], Chunking(), curated=True, place="book", report=Stopping())
+
+
+@given(st.lists(st.text(max_size=200), max_size=4))
+@example(["İ" * 50 + " www. this ebook"])
+@settings(deadline=None)
+def test_any_text_can_be_examined(texts: Sequence[str]) -> None:
+    assert {found.code for found in look(*texts)} <= set(GATES)
+
+
+HOSTILE = [
+    "a",
+    "a@",
+    "1 ",
+    "1",
+    ".",
+    ". ",
+    "-",
+    "[",
+    "<a ",
+    "**a",
+    "`a",
+    "\\a",
+    "{ ",
+    '{"a',
+    "a-",
+    "a.b",
+    "class ",
+    "import (",
+    "\n\n",
+    "\n- ",
+    "_",
+    "a b ",
+    "&a",
+    "www.",
+    "(at)a",
+    "A",
+    "é",
+    "\u200b",
+    "a- b",
+    "| ",
+    "a?b",
+    "'",
+    "12:",
+    "Ã",
+]
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_no_text_takes_long(piece: str) -> None:
+    """A quadratic pattern would need hours for a hostile megabyte; a second for this is far more than enough."""
+    text = piece * (100_000 // len(piece))
+    start = time.process_time()
+    look(text + "@<|{[")
+    assert time.process_time() - start < 2

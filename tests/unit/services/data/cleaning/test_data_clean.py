@@ -1,0 +1,194 @@
+import textwrap
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.data.cleaning.clean import clean_book, clean_passage, lay_out
+from services.data.cleaning.headings import labelled, titled
+from services.data.cleaning.markup import Source
+from services.data.cleaning.steps import Cleaning
+
+LINE = "The old man went down to the river with his lamp and looked at the water."
+STORY = f"{LINE} He said nothing. {LINE} Nobody answered him. {LINE}"
+LICENCE = "You may copy the Project Gutenberg eBook, give it away or use it again under this licence."
+LONG = "\n\n".join([STORY] * 25)
+
+
+def wrap(text: str) -> str:
+    return "\n\n".join(textwrap.fill(paragraph, 60) for paragraph in text.split("\n\n"))
+
+
+def titles(text: str) -> list[str]:
+    return [chapter.title for chapter in clean_book(text)]
+
+
+def test_wrapped_lines_become_the_paragraphs_they_were() -> None:
+    (chapter,) = clean_book(wrap(f"{STORY}\n\n{LINE}"))
+    assert chapter.paragraphs == [STORY, LINE]
+
+
+def test_lines_that_are_paragraphs_stay_apart() -> None:
+    (chapter,) = clean_book("\n".join([STORY, LINE, STORY]))
+    assert chapter.paragraphs == [STORY, LINE, STORY]
+
+
+def test_indented_lines_start_paragraphs_where_no_line_is_blank() -> None:
+    typed = "\n".join("    " + textwrap.fill(STORY, 60) for _ in range(30))
+    (chapter,) = clean_book(typed)
+    assert chapter.paragraphs == [STORY] * 30
+
+
+def test_words_cut_at_the_margin_are_whole_again() -> None:
+    text = (
+        "He was a red-faced man of the mountains, and a for-\nester by trade. The forester had an ape-\n"
+        "like gait, as he knew well, and his red-\nfaced son had it too. It rained for a long time--\nfor days."
+    )
+    (chapter,) = clean_book(text)
+    assert "a forester by trade" in chapter.paragraphs[0]
+    assert "his red-faced son" in chapter.paragraphs[0]
+    assert "a long time--for days" in chapter.paragraphs[0]
+
+
+def test_verse_keeps_its_lines() -> None:
+    verse = "A is for Archer\nWho shoots with a bow.\nB is for Boy,\nHis first name is Joe."
+    (chapter,) = clean_book(wrap(STORY) + "\n\n" + textwrap.indent(verse, "   ") + "\n\n" + wrap(STORY))
+    assert chapter.paragraphs == [STORY, verse, STORY]
+
+
+@pytest.mark.parametrize(
+    ("headings", "found"),
+    [
+        (["CHAPTER I", "CHAPTER II"], ["CHAPTER I", "CHAPTER II"]),
+        (["Chapter 1: The River", "Chapter 2: The Lamp"], ["Chapter 1: The River", "Chapter 2: The Lamp"]),
+        (["CHAPTER ONE\n\nTHE RIVER", "CHAPTER TWO\n\nThe Lamp"], ["CHAPTER ONE: THE RIVER", "CHAPTER TWO: The Lamp"]),
+        (["I", "II."], ["I", "II."]),
+        (["1", "- 2 -"], ["1", "- 2 -"]),
+        (["Prologue", "Part Two"], ["Prologue", "Part Two"]),
+        (["# The River", "## The Lamp"], ["The River", "The Lamp"]),
+        (["\n\nTHE RIVER", "\n\nTHE LAMP"], ["Chapter 1", "THE LAMP"]),
+        (["\n\nI. The River", "\n\nII. The Lamp"], ["I. The River", "II. The Lamp"]),
+        (["PART ONE\n\nCHAPTER I", "CHAPTER II"], ["CHAPTER I", "CHAPTER II"]),
+        (["1", "1"], ["1", "1 (2)"]),
+    ],
+)
+def test_headings_are_found_and_do_not_train(headings: list[str], found: list[str]) -> None:
+    from services.data.cleaning.chapters import make_unique
+
+    chapters = list(make_unique(clean_book("\n\n".join(f"{heading}\n\n{wrap(LONG)}" for heading in headings))))
+    assert [chapter.title for chapter in chapters] == found
+    assert [chapter.paragraphs for chapter in chapters] == [[STORY] * 25] * 2
+
+
+@pytest.mark.parametrize(
+    "line", ["Part one of the plan was simple.", "Part way around I found it.", "Book him, he said.", "I am Tarzan"]
+)
+def test_sentences_are_no_headings(line: str) -> None:
+    assert not labelled(line)
+    assert titles(wrap(f"{STORY}\n\n{line}\n\n{STORY}")) == ["Chapter 1"]
+
+
+def test_a_heading_on_top_of_its_paragraph_is_found() -> None:
+    (chapter,) = clean_book("Prologue\n" + wrap(STORY))
+    assert (chapter.title, chapter.paragraphs) == ("Prologue", [STORY])
+
+
+@pytest.mark.parametrize("mark", ["\f", "\n\xa0\n", "\n\n\n"])
+def test_page_breaks_and_wide_gaps_stand_for_lost_headings(mark: str) -> None:
+    assert titles(f"\n{mark}\n".join([wrap(LONG)] * 3)) == ["Chapter 1", "Chapter 2", "Chapter 3"]
+
+
+def test_pages_and_their_numbers_are_no_chapters() -> None:
+    pages = "".join(f"{wrap(STORY)}\n\n{number}\n\f" for number in range(1, 40))
+    (chapter,) = clean_book(pages)
+    assert chapter.paragraphs == [STORY] * 39
+
+
+def test_signs_inside_a_chapter_are_no_chapters() -> None:
+    text = wrap(f"{LONG}\n\nA BOY AND A DOG\n\n{LONG}")
+    (chapter,) = clean_book("CHAPTER I\n\n" + text)
+    assert "A BOY AND A DOG" in chapter.paragraphs
+
+
+def test_licence_front_matter_and_contents_are_left_out() -> None:
+    text = f"""The Project Gutenberg EBook of The River, by A. Nobody
+
+This eBook is for the use of anyone anywhere at no cost. {LINE}
+
+*** START OF THE PROJECT GUTENBERG EBOOK THE RIVER ***
+
+Produced by volunteers. {LINE}
+
+THE RIVER
+
+By A. Nobody
+
+THE RIVER
+
+
+
+Copyright 1912 by A. Nobody. All rights reserved.
+
+CONTENTS
+
+   I  The Old Man
+  II  The Lamp
+ III  The Water
+
+Chapter IV. What Came of It
+
+[Illustration: The old man at the river.]
+
+THE RIVER
+
+CHAPTER I
+
+THE OLD MAN
+
+{wrap(LONG)}
+
+       *       *       *       *       *
+
+{LINE}
+
+CHAPTER II
+
+{wrap(STORY)}
+
+THE END
+
+*** END OF THE PROJECT GUTENBERG EBOOK THE RIVER ***
+
+{wrap(" ".join([LICENCE] * 40))}
+"""
+    first, second = clean_book(text)
+    assert (first.title, second.title) == ("CHAPTER I: THE OLD MAN", "CHAPTER II")
+    assert first.paragraphs == [STORY] * 25 + [LINE]
+    assert second.paragraphs == [STORY]
+
+
+def test_an_opening_without_heading_is_kept_where_it_is_prose() -> None:
+    assert titles(f"The River\n\nA. Nobody\n\n{LONG}\n\nCHAPTER I\n\n{LONG}") == ["Chapter 1", "CHAPTER I"]
+
+
+def test_markup_and_editors_notes_are_left_out() -> None:
+    (chapter,) = clean_book(f"It was _not_ so,[12] he said.[Footnote 1: But it was.] snake_case stays.\n\n{STORY}")
+    assert chapter.paragraphs[0] == "It was not so, he said. snake_case stays."
+
+
+def test_a_curated_passage_is_whole() -> None:
+    assert clean_passage(f"CHAPTER I\n\n{wrap(STORY)}\n\n* * *\n\n{LINE}\n") == f"CHAPTER I\n\n{STORY}\n\n{LINE}"
+
+
+@given(st.text(alphabet=st.sampled_from('aB .\n\t-*#I1\f\xa0"“Ω'), max_size=400))
+def test_no_text_breaks_cleaning_or_gains_words(text: str) -> None:
+    for chapter in clean_book(text):
+        assert chapter.words
+        assert all(paragraph.strip() == paragraph for paragraph in chapter.paragraphs)
+        assert chapter.words <= len(text.split())
+
+
+def test_an_empty_layout_has_no_blocks() -> None:
+    assert lay_out(Source("\n \n", [1, 2, 3]), Cleaning()).blocks == []
+    assert titled("The Stage-coach")
+    assert not titled("He said no.")

@@ -1,0 +1,109 @@
+import re
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.data.prompts.extracted_brief import (
+    WORD,
+    describe,
+    find_names,
+    find_topics,
+    read_lexicon,
+    shares_run,
+    spoken,
+    write_briefs,
+)
+
+THIRD = (
+    "She went with Clara to the cabin, and Clara looked at her and at the ocean while they waited for him there. " * 3
+)
+FIRST = "I went with Clara to the tower, and she gave me a lamp so that we might find our way down to the river. " * 3
+
+
+def count(text: str) -> Counter[str]:
+    return Counter(WORD.findall(text))
+
+
+def test_a_brief_reads_like_an_order() -> None:
+    (brief, other) = write_briefs([THIRD, FIRST])
+    assert brief is not None
+    assert other is not None
+    assert brief.startswith("Write a passage of about 70 words from a novel, in the third person, with no dialogue.")
+    assert " People and places: Clara." in brief
+    assert "cabin" in brief
+    assert "clara" not in brief
+    assert "in the first person" in other
+
+
+def test_what_people_say_is_not_who_tells() -> None:
+    said = '"I think that I shall go, and I shall take my horse," he said to her. ' * 3
+    assert "in the third person" in describe(said + THIRD, count(said + THIRD))
+    assert "person" not in describe(said, count(said))
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        ("He said nothing at all.", "no"),
+        ('He went to the door and to the window. "Well," he said, and he waited for a while.', "some"),
+        ("“I do not know what you mean,” she said.", "much"),
+        ("‘I don’t know what you mean,’ she said.", "much"),
+        ("The horses’ heads and the men’s hands were cold.", "no"),
+    ],
+)
+def test_dialogue_is_what_is_quoted(text: str, share: str) -> None:
+    assert f"with {share} dialogue" in describe(text, count(text))
+
+
+def test_names_are_capitals_inside_sentences() -> None:
+    text = 'Then Tom Bell saw Mr. Mole, the Germans, and Rome. He said, "You are German." '
+    text += "Never had Tom Bell been so glad of Rome."
+    names = find_names(text, read_lexicon([text, "You never saw then."]))
+    assert names[:2] == ["Tom Bell", "Rome"]
+    assert len([name for name in names if name.startswith("German")]) == 1
+    assert not {"Mr", "Then", "He", "You", "Never"} & set(names)
+
+
+def test_a_brief_that_would_quote_is_worded_with_less() -> None:
+    passage = "A passage of about words, from a novel. " * 10
+    assert write_briefs([passage]) == [None]
+    listed = "People and places: Rome, Ada, Bell, Clara, it has to do with Rome, Ada, Bell, Clara. " * 5
+    (brief,) = write_briefs([listed])
+    assert brief is not None
+    assert "People" not in brief
+
+
+@pytest.mark.parametrize(
+    ("brief", "text", "shared"),
+    [
+        ("one two three, four: five six", "zero One two. Three four five six!", True),
+        ("one two three four five", "one two three four five", False),
+        ("one two three four five six", "one two three four five sixty", False),
+        ("one two three four five six", "twenty-one two three four five six", False),
+    ],
+)
+def test_six_words_in_a_row_are_a_quotation(brief: str, text: str, shared: bool) -> None:
+    assert shares_run(brief, spoken(WORD.findall(text))) is shared
+
+
+def test_topics_are_things_that_several_passages_know() -> None:
+    texts = ["She wandered to the cabin, past a lantern and the zymurgy.", "The cabin and a lantern."]
+    texts += ["He wandered about the garden.", *["Nobody came."] * 20]
+    topics = find_topics(count(texts[0]), read_lexicon(texts))
+    assert set(topics[:2]) == {"cabin", "lantern"}
+    assert topics.index("wandered") < topics.index("zymurgy")
+
+
+@given(st.lists(st.text(alphabet=st.sampled_from("abC ,.\"I'\n"), min_size=1, max_size=300), min_size=1, max_size=4))
+def test_no_brief_quotes_its_passage(texts: list[str]) -> None:
+    for text, brief in zip(texts, write_briefs(texts), strict=True):
+        assert brief is None or (
+            not shares_run(brief, spoken(WORD.findall(text))) and re.match(r"Write a passage of about \d+ words", brief)
+        )
+
+
+def test_a_contracted_pronoun_is_nobodys_name() -> None:
+    text = "He said, if I'll go and I've gone, that Clara and I'll meet by the river where Clara waits. " * 4
+    assert find_names(text, read_lexicon([text])) == ["Clara"]

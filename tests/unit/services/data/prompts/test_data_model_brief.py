@@ -1,0 +1,98 @@
+"""Briefs that a model writes are neutral, counted, and never quotes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from scriptorium.contracts import Endpoint
+from scriptorium.errors import EngineFailed, Interrupted
+from scriptorium.jobs.reporter import SilentReport
+from services.data.passage import Passage
+from services.data.prompts.model_brief import describe_passages
+
+ENDPOINT = Endpoint(url="http://engine", model="scribe")
+TEXT = "The old man went down to the river with his lamp and looked at the water. He said nothing to her."
+
+
+def passage(number: int, text: str = TEXT) -> Passage:
+    return Passage(text, "I", f"I, passage {number}", len(text.split()), 30, asked="its own")
+
+
+def answering(say: Callable[[dict[str, object]], str]) -> httpx.MockTransport:
+    def handle(request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        assert (request.url.path, body["model"]) == ("/v1/chat/completions", "scribe")
+        return httpx.Response(200, json={"choices": [{"message": {"content": say(body)}}]})
+
+    return httpx.MockTransport(handle)
+
+
+def test_briefs_come_in_the_order_of_the_passages() -> None:
+    wire = answering(lambda body: f"Somebody  is\nat number {str(body['messages']).count('x')}.")
+    found, findings = describe_passages(
+        [passage(n, TEXT + " x" * n) for n in range(40)], ENDPOINT, SilentReport(), wire
+    )
+    assert [each.prompt.rpartition(". ")[2] for each in found] == [f"Somebody is at number {n}." for n in range(40)]
+    assert all(each.prompt.startswith("Write a passage of about") for each in found)
+    assert findings == []
+
+
+def test_what_quotes_is_asked_for_again_and_then_left() -> None:
+    quote = "The old man went down to the river again."
+    again = answering(lambda body: "A man is at a river." if body["temperature"] else quote)
+    (found,), findings = describe_passages([passage(1)], ENDPOINT, SilentReport(), again)
+    assert found.prompt.endswith("A man is at a river.")
+    assert findings == []
+    (found,), (finding,) = describe_passages([passage(1)], ENDPOINT, SilentReport(), answering(lambda _: quote))
+    assert found.prompt == "its own"
+    assert (finding.code, finding.place) == ("brief_extracted", "I, passage 1")
+
+
+def test_rows_that_came_ready_keep_their_prompts() -> None:
+    row = replace(passage(2), asked="theirs", ready=True)
+    found, _ = describe_passages([row, passage(1)], ENDPOINT, SilentReport(), answering(lambda _: "A man walks."))
+    assert [each.prompt.rpartition(". ")[2] for each in found] == ["A man walks.", "theirs"]
+
+
+def test_an_empty_answer_is_no_brief() -> None:
+    (found,), _ = describe_passages([passage(1)], ENDPOINT, SilentReport(), answering(lambda _: " \n"))
+    assert found.prompt == "its own"
+
+
+@pytest.mark.parametrize(
+    ("answer", "seen"),
+    [
+        (httpx.Response(503, text="model_not_ready"), "HTTP 503: model_not_ready"),
+        (httpx.Response(200, text="<html>"), "no chat completion"),
+        (httpx.ConnectError("refused"), "cannot be reached: refused"),
+    ],
+)
+def test_a_server_that_does_not_answer_is_named(answer: httpx.Response | httpx.TransportError, seen: str) -> None:
+    def handle(_: httpx.Request) -> httpx.Response:
+        if isinstance(answer, httpx.TransportError):
+            raise answer
+        return answer
+
+    with pytest.raises(EngineFailed) as failure:
+        describe_passages([passage(n) for n in range(40)], ENDPOINT, SilentReport(), httpx.MockTransport(handle))
+    assert "scribe at http://engine" in str(failure.value)
+    assert seen in str(failure.value)
+    assert "briefs: extracted" in str(failure.value.next_step)
+
+
+def test_a_stop_leaves_the_rest_unasked() -> None:
+    asked = []
+
+    class Stopping(SilentReport):
+        def check(self) -> None:
+            raise Interrupted("stop")
+
+    wire = answering(lambda body: str(asked.append(body)))
+    with pytest.raises(Interrupted):
+        describe_passages([passage(n) for n in range(500)], ENDPOINT, Stopping(), wire)
+    assert len(asked) < 250

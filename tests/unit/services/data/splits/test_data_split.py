@@ -1,0 +1,159 @@
+import random
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scriptorium.recipe import Split
+from services.data.passage import Passage
+from services.data.splits.decontaminate import Comparison
+from services.data.splits.split import divide_passages, split_passages
+
+WORDS = [f"word{number}" for number in range(5000)]
+
+
+def make(lengths: list[int], words: int = 100) -> list[Passage]:
+    """Chapters of so many passages."""
+    return [
+        Passage(f"{chapter}.{number}", f"Chapter {chapter}", f"{chapter}.{number}", words, words)
+        for chapter, count in enumerate(lengths)
+        for number in range(count)
+    ]
+
+
+@given(st.lists(st.integers(1, 6), min_size=3, max_size=30), st.integers(0, 5))
+@settings(max_examples=40, deadline=None)
+def test_no_chapter_is_on_two_sides_and_nothing_is_lost(lengths: list[int], seed: int) -> None:
+    passages = make(lengths)
+    splits, _ = split_passages(passages, Split(), seed)
+    assert sorted(passage.place for held in splits.values() for passage in held) == sorted(p.place for p in passages)
+    chapters = [{passage.chapter for passage in held} for held in splits.values()]
+    assert all(chapters)
+    assert sum(map(len, chapters)) == len(set.union(*chapters))
+    assert all(passages.index(a) < passages.index(b) for held in splits.values() for a, b in pairwise(held))
+
+
+def test_shares_are_near_and_the_seed_decides() -> None:
+    passages = make([4] * 20)
+    splits, findings = split_passages(passages, Split(dev=0.1, test=0.2), 1)
+    assert {name: len(held) for name, held in splits.items()} == {"train": 56, "dev": 8, "test": 16}
+    assert not findings
+    assert split_passages(passages, Split(), 1)[0] == splits
+    assert split_passages(passages, Split(), 2)[0] != splits
+
+
+def test_long_chapters_make_an_uneven_split_that_is_said() -> None:
+    _, findings = split_passages(make([5, 5, 5]), Split(dev=0.1, test=0.2), 0)
+    assert [(finding.code, finding.place) for finding in findings] == [("uneven_split", "dev")]
+
+
+@pytest.mark.parametrize("lengths", [[20], [10, 10]])
+def test_without_chapters_the_ends_are_held_out(lengths: list[int]) -> None:
+    passages = make(lengths)
+    splits, findings = split_passages(passages, Split(dev=0.1, test=0.2), 0)
+    assert splits == {"train": passages[:14], "dev": passages[14:16], "test": passages[16:]}
+    assert [finding.code for finding in findings] == ["split_in_blocks"]
+
+
+def novel(seed: int, chapters: int = 12, passages: int = 5, words: int = 200) -> list[Passage]:
+    """Chapters of words without any order."""
+    generator = random.Random(seed)  # noqa: S311  # no secret
+    return [
+        Passage(" ".join(generator.choices(WORDS, k=words)), f"Chapter {chapter}", f"{chapter}.{number}", words, words)
+        for chapter in range(chapters)
+        for number in range(passages)
+    ]
+
+
+def again(passage: Passage, text: str, number: int) -> Passage:
+    return replace(passage, whole=text, chapter=f"Again {number}", place=f"again {number}")
+
+
+def changed(text: str, every: int) -> str:
+    return " ".join("other" if at % every == 0 else word for at, word in enumerate(text.split()))
+
+
+def sides(splits: dict[str, list[Passage]]) -> dict[str, str]:
+    return {passage.place: name for name, held in splits.items() for passage in held}
+
+
+@given(st.integers(0, 30), st.lists(st.integers(0, 59), min_size=1, max_size=8, unique=True))
+@settings(max_examples=30, deadline=None)
+def test_near_duplicates_are_never_on_two_sides(seed: int, copied: list[int]) -> None:
+    book = novel(seed)
+    copies = [again(book[index], changed(book[index].text, 15), index) for index in copied]
+    divided = divide_passages([*book, *copies], Split(), seed)
+    side = sides(divided.splits)
+    assert len(divided.near_duplicates) == len(copied)
+    for index in copied:
+        assert len({side[place] for place in (book[index].place, f"again {index}") if place in side}) == 1
+    left_out = {finding.place for finding in divided.findings if finding.code == "twin_left_out"}
+    assert left_out == {passage.place for passage in (*book, *copies)} - set(side)
+    assert divided.comparison.shared == 0
+    assert not [finding for finding in divided.findings if finding.code == "text_leaked"]
+
+
+def test_the_copy_that_trains_is_left_out() -> None:
+    book = novel(1)
+    tested = split_passages([*book, again(book[0], "x", 0)], Split(), 1)[0]["test"][0]
+    divided = divide_passages([*book, again(tested, tested.text, 0)], Split(), 1)
+    side = sides(divided.splits)
+    assert side[tested.place] == "test"
+    assert side.get("again 0", "test") == "test"
+
+
+def test_the_leak_check_says_what_it_compared() -> None:
+    book = novel(2)
+    comparison = divide_passages(book, Split(), 2).comparison
+    assert comparison.training + comparison.held_out == len(book)
+    assert comparison.runs == comparison.held_out * (200 - 7)
+    assert str(comparison) == (
+        f"{comparison.training} train against {comparison.held_out} held-out passages, 8-word runs: "
+        f"0 of {comparison.runs:,} shared"
+    )
+
+
+def sew(book: list[Passage], count: int) -> tuple[list[Passage], list[str]]:
+    """A book in which so many held-out passages are made of pieces of others: near-duplicates of none of them."""
+    splits, _ = split_passages(book, Split(), 3)
+    pieces = [" ".join(passage.text.split()[:15]) for passage in splits["train"]]
+    places = [passage.place for passage in splits["test"][:count]]
+    return [
+        replace(passage, whole=" ".join([*passage.text.split()[:100], *pieces])) if passage.place in places else passage
+        for passage in book
+    ], places
+
+
+def test_a_passage_that_is_held_out_in_name_only_is_left_out() -> None:
+    book, (place,) = sew(novel(3), 1)
+    divided = divide_passages(book, Split(), 3)
+    assert [(finding.code, finding.place) for finding in divided.findings] == [("twin_left_out", place)]
+    assert place not in sides(divided.splits)
+    assert divided.comparison.shared == 0
+
+
+def test_many_passages_that_are_held_out_in_name_only_are_a_fault_of_the_text() -> None:
+    book, places = sew(novel(3), 3)
+    divided = divide_passages(book, Split(), 3)
+    assert [finding.place for finding in divided.findings if finding.code == "text_leaked"] == places
+    assert set(places) <= set(sides(divided.splits))
+    assert divided.comparison.shared > 100
+
+
+def test_a_few_words_in_common_are_counted_and_no_finding() -> None:
+    book = novel(4)
+    splits, _ = split_passages(book, Split(), 4)
+    tested = splits["test"][0]
+    saying = " ".join(splits["train"][0].text.split()[:10])
+    patched = replace(tested, whole=f"{tested.text} {saying}")
+    divided = divide_passages([patched if passage is tested else passage for passage in book], Split(), 4)
+    assert divided.comparison.shared == 3
+    assert not divided.findings
+
+
+@pytest.mark.parametrize("texts", [[], ["too short"], ["one two three four five six seven eight"] * 5])
+def test_hardly_any_text_divides_without_a_fault(texts: list[str]) -> None:
+    passages = [Passage(text, f"{number}", f"{number}", 9, 9) for number, text in enumerate(texts)]
+    assert isinstance(divide_passages(passages, Split(), 0).comparison, Comparison)

@@ -1,0 +1,79 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from scriptorium.artifacts.dataset import CONTINUE
+from scriptorium.cli import hand
+from scriptorium.cli.main import app
+from scriptorium.contracts import PrepareRequest
+from scriptorium.errors import Conflict
+from scriptorium.jobs.reporter import SilentReport
+from scriptorium.recipe import Chunking, Data, Recipe, Training
+from scriptorium.settings import Settings
+from services.data.preview import preview_manuscript
+
+Ask = Callable[..., PrepareRequest]
+TYPED = "The River\n\nCHAPTER I\n\nHe said it was _not_ [bold]so[/bold],[12] and went\ndown to the river.\n\nTHE END\n"
+
+
+@pytest.fixture
+def typed(tmp_path: Path) -> Path:
+    path = tmp_path / "river.txt"
+    path.write_text(TYPED)
+    return path
+
+
+def test_a_preview_has_every_step_and_writes_nothing(typed: Path) -> None:
+    preview = preview_manuscript(typed, "river.txt", SilentReport(), examples=1)
+    steps = {step.name: step for step in preview.steps}
+    assert steps.keys() == {"front_matter", "back_matter", "headings", "notes", "emphasis", "wrapped_lines"}
+    assert steps["headings"].count == 1
+    assert [change.place for change in steps["headings"].examples] == ["river.txt:3"]
+    assert steps["emphasis"].examples[0].before == "_not_"
+    assert steps["emphasis"].examples[0].after == "not"
+    assert preview.words_in == len(TYPED.split())
+    assert preview.words_kept == preview.words_in - 6
+    assert [chapter.title for chapter in preview.chapters] == ["CHAPTER I"]
+    assert list(typed.parent.iterdir()) == [typed]
+
+
+def test_the_command_shows_a_diff(typed: Path) -> None:
+    shown = CliRunner().invoke(app, ["prepare", str(typed), "--preview"]).output
+    for line in ["river.txt:5", "- _not_", "+ not", "- [12]", "CHAPTER I", "Nothing was written."]:
+        assert line in shown
+    assert "- He said it was not [bold]so[/bold]" in shown  # a text's brackets are no markup
+    assert "emphasis  1  Signs for italics" in shown
+
+
+def test_the_command_shows_json(typed: Path) -> None:
+    result = CliRunner().invoke(app, ["prepare", str(typed), "--preview", "--changes", "0", "--json"])
+    body = json.loads(result.output)
+    assert {step["name"]: step["count"] for step in body["steps"]}["notes"] == 1
+    assert all(step["examples"] == [] for step in body["steps"])
+
+
+def test_without_a_preview_an_output_is_needed(typed: Path) -> None:
+    result = CliRunner().invoke(app, ["prepare", str(typed)])
+    assert result.exit_code == 2
+    assert "--preview" in result.output
+
+
+def test_rows_alone_are_those_of_the_whole_book(book: str, base: Path, tmp_path: Path) -> None:
+    path = tmp_path / "book.txt"
+    path.write_text(book)
+    recipe = Recipe(
+        name="tiny", data=Data(chunking=Chunking(unit="words", minimum=80, maximum=160)), training=Training()
+    )
+    settings = Settings(data_dir=tmp_path / "data")
+    output = tmp_path / "new" / "train.jsonl"
+    result = hand.prepare(path, output, str(base), recipe, settings)
+    rows = [json.loads(line) for line in output.read_text().splitlines()]
+    assert len(rows) == result.model_dump()["splits"]["all"]["examples"]
+    assert {(row["instruction"], row["input"]) for row in rows} == {(CONTINUE, "")}
+    assert sum(len(row["output"].split()) for row in rows) == len(book.split()) - 16
+    assert list(output.parent.iterdir()) == [output]
+    with pytest.raises(Conflict):
+        hand.prepare(path, output, str(base), recipe, settings)

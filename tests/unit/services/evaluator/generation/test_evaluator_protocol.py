@@ -1,0 +1,76 @@
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scriptorium.artifacts.dataset import IMPOSTORS, write_lines
+from services.evaluator.generation.plan import plan_orders
+from services.evaluator.generation.prompted_baseline import begin, choose_excerpts, imitate
+from services.evaluator.generation.samples import SAMPLES, read_samples
+from services.evaluator.generation.token_budget import choose_budget
+from services.evaluator.impostors import count_unseen, read_impostors
+
+
+def test_the_budget_follows_the_author_and_never_leaves_the_context(row, tokenizer):
+    short, long = row("It rained all night " * 50), row("It rained all night " * 500)
+    assert choose_budget([short, short, long], tokenizer, 1000, None) == 230  # the median's 200 words and a little more
+    assert choose_budget([long], tokenizer, 1000, None) == 575  # 500 words are enough
+    assert choose_budget([long], tokenizer, 300, None) == 300
+    assert choose_budget([long], tokenizer, 1000, 200) == 200 - 6  # the brief is six tokens with its frame
+
+
+def test_excerpts_fit_or_there_are_none(row, tokenizer):
+    rows = [row("It rained all night. " * 100)] * 9
+    excerpts = choose_excerpts(rows, 2000, tokenizer)
+    assert [len(excerpt.split()) for excerpt in excerpts] == [200, 200, 200]
+    assert sum(tokenizer.count(choose_excerpts(rows, 240, tokenizer))) <= 200
+    assert choose_excerpts(rows, 120, tokenizer) == []
+    assert choose_excerpts([], 2000, tokenizer) == []
+
+
+def test_an_excerpt_ends_with_a_sentence():
+    assert begin("One two. Three four five. Six seven", 6) == "One two. Three four five."
+    assert begin("One two three", 2) == "One two"
+
+
+def test_only_the_prompted_baseline_sees_the_author(row):
+    orders = plan_orders([row() for _ in range(9)], [row(brief="Write")], ["It rained all night."], 4, 42)
+    by_role = {role: [order for order in orders if order.role == role] for role in ("base", "tuned", "prompted")}
+    tests = [order for order in by_role["base"] if order.split == "test"]
+    assert [order.messages for order in tests] == [order.messages for order in by_role["tuned"]]
+    assert [order.seed for order in tests] == [order.seed for order in by_role["prompted"]]
+    assert [len(orders) for orders in by_role.values()] == [8, 4, 4]
+    seen = {order.role for order in orders if "rained" in order.messages[-1]["content"]}
+    assert seen == {"prompted"}
+
+
+def test_the_same_order_of_test_briefs_whatever_else_is_there(row):
+    rows = [row(brief=f"Write {number}") for number in range(20)]
+    few, many = plan_orders(rows, [], [], 5, None), plan_orders(rows, rows, ["It"], 5, None)
+    wanted = [order.messages for order in few if order.role == "base"]
+    assert [order.messages for order in many if (order.role, order.split) == ("base", "test")] == wanted
+    assert [order.messages[0]["content"] for order in few[:5]] == [f"Write {number}" for number in range(0, 20, 4)]
+
+
+def test_imitation_keeps_earlier_turns(row):
+    asked = row().model_copy(update={"messages": [{"role": "system", "content": "Be brief."}, *row().messages]})
+    system, user = imitate(asked, ["It rained."])
+    assert system["content"] == "Be brief."
+    assert user["content"].endswith(asked.brief)
+
+
+@settings(deadline=None, max_examples=30)  # it writes files
+@given(st.sets(st.text(min_size=1), max_size=12), st.integers(0, 1000))
+def test_half_the_impostors_are_unseen_and_a_seed_divides_alike(tmp_path_factory, names, seed):
+    folder = tmp_path_factory.mktemp("dataset")
+    for order in (sorted(names), sorted(names, reverse=True)):
+        write_lines(folder / IMPOSTORS, ({"author": name, "works": []} for name in order))
+        impostors = read_impostors(folder, seed)
+        assert count_unseen(impostors) == len(names) - len(names) // 2
+        if order == sorted(names):
+            first = impostors
+    assert impostors == first
+
+
+def test_samples_of_a_file_that_is_not_there_or_torn(tmp_path):
+    assert read_samples(tmp_path / SAMPLES) == []
+    (tmp_path / SAMPLES).write_bytes(b'{"role": "ba\xff')
+    assert read_samples(tmp_path / SAMPLES) == []

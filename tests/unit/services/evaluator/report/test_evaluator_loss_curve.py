@@ -1,0 +1,81 @@
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scriptorium.contracts import LossDrop
+from scriptorium.html.axis import axis_around
+from scriptorium.sampling import spread
+from services.evaluator.report.loss_curve import MOST, draw_curve
+from services.evaluator.report.loss_drop_plot import draw_drops
+from services.evaluator.report.training_losses import Losses, Point
+
+finite = st.floats(min_value=-1e6, max_value=1e6)
+
+
+@given(st.lists(finite, min_size=1, max_size=20))
+def test_axis_holds_its_values_and_its_ticks(values):
+    axis = axis_around(values, 0, 100)
+    assert all(0 <= axis.place(value) <= 100 for value in values)
+    ticks = axis.ticks()
+    assert len(ticks) <= 7
+    assert all(-0.1 <= axis.place(tick) <= 100.1 for tick in ticks)
+
+
+def test_ticks_are_round():
+    assert axis_around([0.0, 10.0], 0, 100).ticks() == [0, 5, 10]
+    assert axis_around([3.02, 3.48], 0, 100).ticks() == [3.0, 3.2, 3.4]
+
+
+def test_nothing_logged():
+    assert draw_curve(Losses()) is None
+
+
+def test_curve_falls_where_the_loss_falls():
+    curve = draw_curve(Losses(train=[Point(step=1, loss=3.9), Point(step=9, loss=3.0)], dev=[Point(step=9, loss=3.5)]))
+    assert curve is not None
+    training, dev = curve.lines
+    assert (training.name, dev.name) == ("training", "dev")
+    (x1, y1), (x2, y2) = training.marks
+    assert x1 < x2
+    assert y1 < y2  # picture units run downwards
+    assert abs(training.label_y - dev.label_y) >= 15
+    assert "from 3.90 at step 1 to 3.00 at step 9" in curve.summary
+
+
+def test_a_long_training_is_thinned_but_keeps_its_ends():
+    points = [Point(step=step, loss=3.0) for step in range(1, 100_001)]
+    curve = draw_curve(Losses(train=points))
+    assert curve is not None
+    marks = curve.lines[0].marks
+    assert len(marks) == MOST + 1
+    assert marks[-1][0] == curve.right
+
+
+def drop(value: float, low: float, high: float) -> LossDrop:
+    return LossDrop(passages=9, base=3, tuned=2, drop_percent=value, low_percent=low, high_percent=high)
+
+
+def test_drops_share_one_axis_with_zero_on_it():
+    drops = draw_drops(drop(12, 10, 14), drop(-2, -3, 1))
+    author, others = drops.bars
+    assert (
+        drops.left <= others.low < others.dot < drops.lines[0].at < others.high < author.low < author.dot < author.high
+    )
+    assert author.high <= drops.right
+    assert others.label == "−2.0 %"
+
+
+def test_drops_without_others():
+    assert len(draw_drops(drop(0, 0, 0), None).bars) == 1
+
+
+@given(st.lists(st.integers()), st.integers(1, 40))
+def test_spread_is_even_and_in_order(items, count):
+    numbered = list(enumerate(items))
+    chosen = spread(numbered, count)
+    assert len(chosen) == min(count, len(items))
+    places = [place for place, _ in chosen]
+    gaps = [later - earlier for earlier, later in pairwise(places)]
+    assert not gaps or max(gaps) - min(gaps) <= 1
+    assert not places or places[0] == 0

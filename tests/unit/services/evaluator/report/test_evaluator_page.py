@@ -1,0 +1,97 @@
+from html.parser import HTMLParser
+from itertools import pairwise, product
+
+import pytest
+
+from services.evaluator.report.page import render_page, split_paragraphs
+from services.evaluator.report.training_losses import Losses
+from tests.report_findings import CURVE, DROP, HOSTILE, findings, pair
+
+VOID = {"meta", "line", "circle", "polyline", "link", "br", "img"}
+
+
+class Outline(HTMLParser):
+    """Checks that every element is closed and keeps tags, attributes and text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+@pytest.mark.parametrize(("others", "training"), list(product([None, DROP], [CURVE, Losses()])))
+def test_every_variant_is_well_formed(others, training):
+    outline = Outline(render_page(findings(others, training), [pair()]))
+    assert outline.open == []
+    pictures = [attributes for tag, attributes in outline.tags if tag == "svg"]
+    assert len(pictures) == (2 if training.train else 1)
+    ids = [attributes["id"] for _, attributes in outline.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for attributes in pictures:
+        assert attributes["role"] == "img"
+        assert set((attributes["aria-labelledby"] or "").split()) <= set(ids)
+    assert ("No losses were logged" in "".join(outline.text)) is not bool(training.train)
+
+
+def test_text_is_escaped_everywhere():
+    page = render_page(findings(title=HOSTILE), [pair(HOSTILE, genuine=HOSTILE)])
+    outline = Outline(page)
+    assert "script" not in {tag for tag, _ in outline.tags}
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &#34;quoted&#34; {{ 7 * 7 }}" in page
+    assert "49" not in [text.strip() for text in outline.text]
+
+
+def test_page_needs_nothing_from_outside():
+    outline = Outline(render_page(findings(DROP), [pair() for _ in range(12)]))
+    assert not {"img", "link", "script", "iframe"} & {tag for tag, _ in outline.tags}
+    assert not [a for _, a in outline.tags if {"src", "href"} & set(a)]
+    policy = [a["content"] for _, a in outline.tags if a.get("http-equiv") == "Content-Security-Policy"]
+    assert policy == ["default-src 'none'; style-src 'unsafe-inline'"]
+
+
+def test_page_is_small():
+    long = "word " * 2000
+    assert len(render_page(findings(DROP), [pair(long, genuine=long) for _ in range(12)]).encode()) < 1_000_000
+
+
+def test_headings_go_down_step_by_step():
+    outline = Outline(render_page(findings(), [pair()]))
+    levels = [int(tag[1]) for tag, _ in outline.tags if tag in {"h1", "h2", "h3", "h4"}]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
+    assert dict(outline.tags)["html"]["lang"] == "en"
+
+
+def test_a_long_passage_of_the_author_is_folded():
+    genuine = " ".join(f"word{n}" for n in range(500))
+    outline = Outline(render_page(findings(), [pair(genuine=genuine)]))
+    assert "457 more words" in outline.text
+    shown = " ".join(outline.text)
+    assert "word0 " in shown
+    assert "word499" in shown
+
+
+def test_a_model_that_wrote_nothing():
+    assert render_page(findings(), [pair("")]).count("(nothing was written)") == 2
+
+
+def test_paragraphs():
+    assert split_paragraphs("One\r\n\r\n two\x00 \n \nthree\x1b[31m") == ["One", "two", "three[31m"]

@@ -1,0 +1,169 @@
+"""The best checkpoint, a given one, and those that do not count."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scriptorium.artifacts import manifest
+from scriptorium.artifacts.checkpoint_losses import Measured, OnBase, Passage, measured_path
+from scriptorium.contracts import Decision
+from scriptorium.errors import MergeFailed
+from scriptorium.jobs.reporter import SilentReport
+from services.merger.planning.select_checkpoint import select_checkpoint
+
+
+def write(training: Path, step: int, loss: float | None) -> Path:
+    folder = training / "checkpoints" / f"checkpoint-{step}"
+    folder.mkdir(parents=True)
+    (folder / "adapter_model.safetensors").write_bytes(b"1234")
+    manifest.write(folder, {"step": step, "created_at": 0, "train_loss": 1.0, "dev_loss": loss})
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("losses", "chosen"),
+    [
+        ({5: 3.2, 10: 3.1, 15: 3.4}, 10),
+        ({5: 3.1, 10: 3.1}, 5),
+        ({100: 3.1, 20: 3.1}, 20),
+        ({5: None, 10: 3.9, 15: None}, 10),
+        ({5: None, 100: None, 20: None}, 100),
+        ({5: float("nan"), 10: 3.5}, 10),
+        ({5: 3.5, 10: float("-inf")}, 5),
+        ({5: 0.0, 10: 0.1}, 5),
+    ],
+)
+def test_lowest_dev_loss_then_earliest_then_last(tmp_path: Path, losses: dict[int, float | None], chosen: int) -> None:
+    for step, loss in losses.items():
+        write(tmp_path, step, loss)
+    assert select_checkpoint(tmp_path, None, SilentReport()).step == chosen
+
+
+def test_a_given_step_is_taken(tmp_path: Path) -> None:
+    write(tmp_path, 5, 3.0)
+    write(tmp_path, 10, 4.0)
+    chosen = select_checkpoint(tmp_path, 10, SilentReport())
+    assert (chosen.step, chosen.dev_loss) == (10, 4.0)
+
+
+def test_an_absent_step_names_those_that_are_there(tmp_path: Path) -> None:
+    write(tmp_path, 10, 3.0)
+    write(tmp_path, 5, 3.0)
+    with pytest.raises(MergeFailed, match="no checkpoint 7") as caught:
+        select_checkpoint(tmp_path, 7, SilentReport())
+    assert caught.value.next_step == "Choose one of: 5, 10."
+    assert caught.value.param == "checkpoint"
+
+
+def test_half_written_checkpoints_are_not_seen(tmp_path: Path) -> None:
+    write(tmp_path, 5, 3.0)
+    (write(tmp_path, 10, 2.0) / "manifest.json").unlink()
+    (write(tmp_path, 15, 1.0) / "adapter_model.safetensors").write_bytes(b"12")
+    (write(tmp_path, 20, 0.5) / "manifest.json").write_text('{"step": 20, "files"')
+    assert select_checkpoint(tmp_path, None, SilentReport()).step == 5
+    with pytest.raises(MergeFailed, match="no checkpoint 20"):
+        select_checkpoint(tmp_path, 20, SilentReport())
+
+
+def test_no_whole_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(MergeFailed, match="no whole checkpoint"):
+        select_checkpoint(tmp_path, None, SilentReport())
+
+
+class Asked(SilentReport):
+    """Answers with the last option."""
+
+    decision: Decision | None = None
+
+    def ask(self, decision: Decision) -> str:
+        self.decision = decision
+        return decision.options[-1].name
+
+
+def read(losses: list[float]) -> list[Passage]:
+    return [Passage(loss=100 * loss, tokens=100) for loss in losses]
+
+
+def measure(training: Path, step: int, losses: list[float], others: list[float] | None = None) -> None:
+    path = measured_path(training, step)
+    path.parent.mkdir(exist_ok=True)
+    before = {"without": read([4.0]), "others": read(others), "others_without": read([4.0])} if others else {}
+    on = OnBase(passages=read(losses), references=[], **before)
+    path.write_text(Measured(step=step, bases={"stored": on}).model_dump_json())
+
+
+def test_checkpoints_that_passages_cannot_tell_apart_are_a_decision(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, 20)
+    for step, loss, losses in ((5, 3.50, 3.5 + noise), (10, 3.48, 3.48 - noise), (15, 3.60, 3.60 - noise)):
+        write(tmp_path, step, loss)
+        measure(tmp_path, step, list(losses))
+    report = Asked()
+    assert select_checkpoint(tmp_path, None, report).step == 5
+    assert report.decision
+    assert [option.name for option in report.decision.options] == ["checkpoint-10", "checkpoint-5"]
+    assert report.decision.recommended == "checkpoint-10"
+    assert report.decision.options[0].meaning == "merge step 10 (dev loss 3.4800)"
+
+
+def test_a_lead_on_every_passage_is_no_chance_however_small(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, 20)
+    for step, loss in ((5, 3.503), (10, 3.5)):
+        write(tmp_path, step, loss)
+        measure(tmp_path, step, list(loss + noise))
+    report = Asked()
+    assert select_checkpoint(tmp_path, None, report).step == 10
+    assert report.decision is None
+
+
+@pytest.mark.parametrize(("second", "asked"), [(3.509, True), (3.52, False), (None, False)])
+def test_without_measured_passages_a_tolerance_decides(tmp_path: Path, second: float | None, asked: bool) -> None:
+    write(tmp_path, 5, 3.5)
+    write(tmp_path, 10, second)
+    report = Asked()
+    assert select_checkpoint(tmp_path, None, report).step == (10 if asked else 5)
+    assert (report.decision is not None) == asked
+
+
+def test_a_given_step_is_never_asked_about(tmp_path: Path) -> None:
+    write(tmp_path, 5, 3.5)
+    write(tmp_path, 10, 3.5)
+    report = Asked()
+    assert select_checkpoint(tmp_path, 5, report).step == 5
+    assert report.decision is None
+
+
+def test_the_voice_may_choose_another_checkpoint_than_the_loss(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.01, 20)
+    for step, own, others in ((5, 3.5, 3.9), (10, 3.4, 3.6)):
+        write(tmp_path, step, own)
+        measure(tmp_path, step, list(own + noise), list(others + noise))
+    assert select_checkpoint(tmp_path, None, SilentReport()).step == 10
+    report = SilentReport()
+    chosen = select_checkpoint(tmp_path, None, report, "voice")
+    assert (chosen.step, chosen.selectivity) == (5, pytest.approx(0.4))
+    assert report.messages == []
+
+
+def test_without_other_authors_the_voice_cannot_choose(tmp_path: Path) -> None:
+    for step, own in ((5, 3.5), (10, 3.4)):
+        write(tmp_path, step, own)
+        measure(tmp_path, step, [own] * 4)
+    report = SilentReport()
+    assert select_checkpoint(tmp_path, None, report, "voice").step == 10
+    assert report.messages == [
+        "[MERGE] The checkpoint is chosen by its dev loss and not by its voice: no other authors' passages were read"
+    ]
+
+
+def test_a_decision_offers_every_checkpoint_with_its_numbers(tmp_path: Path) -> None:
+    for step, own, others in ((5, 3.5, 3.9), (10, 3.0, 3.2)):
+        write(tmp_path, step, own)
+        measure(tmp_path, step, [own] * 4, [others] * 4)
+    report = Asked()
+    assert select_checkpoint(tmp_path, None, report, "decision").step == 5
+    assert report.decision
+    assert [option.meaning for option in report.decision.options] == [
+        "merge step 10 (dev loss 3.0000, selectivity +0.2000)",
+        "merge step 5 (dev loss 3.5000, selectivity +0.4000)",
+    ]

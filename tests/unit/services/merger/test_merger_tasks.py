@@ -1,0 +1,50 @@
+"""What a finished merge offers for download."""
+
+from pathlib import Path
+
+from scriptorium.artifacts import manifest
+from scriptorium.artifacts.file_store import Files
+from scriptorium.artifacts.volume import Volume
+from scriptorium.contracts import Hyperparameters, Job, MergeResult, Phase
+from scriptorium.recipe import Recipe
+from services.merger.tasks import learn
+from tests.unit.services.merger.merger_models import write_checkpoint
+
+
+def test_adapter_merged_model_and_exports_are_result_files_one_by_one(tmp_path: Path) -> None:
+    volume = Volume(tmp_path)
+    job = Job(
+        id="ftjob-1", created_at=0, model="m", training_file="f", recipe=Recipe(name="r"),
+        hyperparameters=Hyperparameters(), result_files=["file-before"],
+    )  # fmt: skip
+    (write_checkpoint(volume.folder(job.id, Phase.TRAIN)) / "optimizer.pt").touch()
+    folder = volume.attempt(job.id, Phase.MERGE, 1)
+    for name in ("model.safetensors", "config.json", "exports/model-q8_0.gguf"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(name)
+    volume.publish(job.id, Phase.MERGE, folder, {})
+    result = MergeResult(
+        step=6,
+        dev_loss=3.0,
+        merged_tensors=1,
+        copied_tensors=1,
+        bytes=1,
+        seconds=1,
+        exports=["exports/model-q8_0.gguf"],
+    )
+    offered = learn(job, result, volume)["result_files"]
+    assert learn(job, result, volume)["result_files"] == offered  # an attempt may have died after offering
+    assert isinstance(offered, list)
+    assert offered[0] == "file-before"
+    files = {file.filename: file for file in map(Files(volume.files).get, offered[1:])}
+    names = ("adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "tokenizer_config.json",
+             "chat_template.jinja")  # fmt: skip
+    assert files.keys() == {
+        *(f"ftjob-1-adapter-{name}" for name in names), "ftjob-1-merged-model.safetensors",
+        "ftjob-1-merged-config.json", "ftjob-1-model-q8_0.gguf",
+    }  # fmt: skip
+    for name, place in (("merged-config.json", "config.json"), ("model-q8_0.gguf", "exports/model-q8_0.gguf")):
+        path = volume.folder(job.id, Phase.MERGE) / place
+        stored = Files(volume.files).content(files[f"ftjob-1-{name}"].id)
+        assert stored.samefile(path)
+        assert files[f"ftjob-1-{name}"].sha256 == manifest.hash_file(path)

@@ -1,0 +1,64 @@
+"""Steps are worked off on a few threads, a few at a time; progress is told; whatever a step raises comes out."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from scriptorium.errors import Cancelled
+from scriptorium.jobs.reporter import SilentReport
+from services.merger.writing.worker_pool import WAITING, Progress, Step, work_off
+
+
+def test_every_step_is_done_once_and_few_are_made_ahead() -> None:
+    done: list[int] = []
+    ahead = []
+
+    def make() -> Iterator[Step]:
+        for number in range(200):
+            ahead.append(number - len(done))
+            yield lambda number=number: done.append(number) or 1
+
+    progress = Progress(SilentReport(), 200)
+    work_off(make(), progress, threads=3)
+    assert sorted(done) == list(range(200))
+    assert progress.done == 200
+    assert max(ahead) <= 3 * (1 + WAITING)
+
+
+def test_steps_run_side_by_side() -> None:
+    meeting = threading.Barrier(2, timeout=10)
+    work_off([lambda: meeting.wait() * 0, lambda: meeting.wait() * 0], Progress(SilentReport(), 1), threads=2)
+
+
+def test_what_a_step_raises_ends_the_work() -> None:
+    def fail() -> int:
+        raise OSError("disk")
+
+    done = []
+    with pytest.raises(OSError, match="disk"):
+        work_off([fail, *[lambda: done.append(1) or 1] * 100], Progress(SilentReport(), 1), threads=2)
+    assert len(done) < 100
+
+
+def test_a_stop_is_noticed_while_a_step_hangs() -> None:
+    class Stopping(SilentReport):
+        def check(self) -> None:
+            release.set()
+            raise Cancelled("by the user")
+
+    release = threading.Event()
+    with pytest.raises(Cancelled):
+        work_off([lambda: release.wait(10) * 0], Progress(Stopping(), 1), threads=2)
+
+
+def test_progress_is_told_every_few_seconds() -> None:
+    report = SilentReport()
+    often, seldom = Progress(report, 200, every=0), Progress(report, 200, every=60)
+    for _ in range(2):
+        often.advance(100)
+        seldom.advance(100)
+    assert [message.split(",")[0] for message in report.messages] == [
+        "[MERGE] 50 % merged and checked",
+        "[MERGE] 100 % merged and checked",
+    ]

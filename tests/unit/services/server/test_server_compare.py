@@ -1,0 +1,124 @@
+"""The merged model against what base and adapter said, with an engine's answers as vLLM gives them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from scriptorium.artifacts.checkpoint_losses import Measured, OnBase, Reference
+from scriptorium.contracts import Endpoint, ServeRequest
+from scriptorium.errors import EngineFailed, MergeFailed
+from scriptorium.jobs.reporter import SilentReport
+from services.server.compare import compare
+
+ENDPOINT = Endpoint(url="http://engine", model="tuned")
+IDS = [7, 8, 9, 10, 11]
+REFERENCE = Reference(
+    ids=IDS, start=2, log_probabilities=[-1.0, -2.0, -3.0], likeliest=[9, 4, 11], without=[-2.0, -2.5, -4.0]
+)
+
+
+def request(tmp_path: Path, **changes: Any) -> ServeRequest:
+    path = tmp_path / "checkpoint-3.json"
+    on = OnBase(passages=[], references=[REFERENCE])
+    path.write_text(Measured(step=3, bases={"stored": on}).model_dump_json())
+    paths = dict.fromkeys(("base", "merged", "adapter"), tmp_path)
+    return ServeRequest(base_name="b", tuned_name="tuned", measured=path, **paths, **changes)
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """An engine that says of each token what it is told to; holds what it was asked."""
+    asked: list[dict[str, Any]] = []
+
+    def post(url: str, json: dict[str, Any], **_: Any) -> httpx.Response:
+        asked.append(json)
+        entries: list[Any] = [None, {"8": {"logprob": -9.0, "rank": 5}, "1": {"logprob": -0.1, "rank": 1}}]
+        entries.append({"9": {"logprob": -1.05, "rank": 1}})
+        entries.append({"10": {"logprob": -1.95, "rank": 2}, "4": {"logprob": -0.5, "rank": 1}})
+        entries.append({"11": {"logprob": -3.05, "rank": 1}})
+        body = {"choices": [{"prompt_logprobs": entries[: len(json["prompt"])]}]}
+        return httpx.Response(200, json=body, request=httpx.Request("POST", url))
+
+    monkeypatch.setattr("services.server.compare.httpx.post", post)
+    return asked
+
+
+def test_the_numbers_of_a_merge_that_is_right(tmp_path: Path, engine: list[dict[str, Any]]) -> None:
+    report = SilentReport()
+    agreement = compare(ENDPOINT, request(tmp_path), 100, report)
+    assert agreement
+    assert (agreement.tokens, agreement.token_agreement) == (3, 1.0)
+    assert agreement.mean_difference == pytest.approx(0.05)
+    assert agreement.effect == pytest.approx((0.95 * 1 + 0.55 * 0.5 + 0.95 * 1) / (1 + 0.25 + 1))
+    assert engine[0]["prompt"] == IDS
+    assert report.messages == [
+        "[SERVE] Merged model against base and adapter: 100.0 % of 3 likeliest tokens agree, "
+        "log-probabilities differ by 0.050 on average, the effect is 0.97 of the adapter's"
+    ]
+
+
+def test_a_reference_is_cut_to_what_the_engine_reads(tmp_path: Path, engine: list[dict[str, Any]]) -> None:
+    agreement = compare(ENDPOINT, request(tmp_path), 5, SilentReport())
+    assert agreement
+    assert (agreement.tokens, len(engine[0]["prompt"])) == (2, 4)
+    assert compare(ENDPOINT, request(tmp_path), 3, SilentReport()) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"likeliest": [9, 5, 11]},
+        {"without": [-1.05, -1.95, -3.05]},  # the merged model is the base: the adapter was left out
+        {"without": [-1.02, -1.98, -3.02]},  # it is further from the base than the adapter: merged twice
+    ],
+)
+def test_a_merge_that_says_something_else_fails(
+    tmp_path: Path, engine: list[dict[str, Any]], changes: dict[str, Any]
+) -> None:
+    asked = request(tmp_path)
+    assert asked.measured
+    on = OnBase(passages=[], references=[REFERENCE.model_copy(update=changes)])
+    asked.measured.write_text(Measured(step=3, bases={"stored": on}).model_dump_json())
+    with pytest.raises(MergeFailed, match="does not say what base and adapter say") as caught:
+        compare(ENDPOINT, asked, 100, SilentReport())
+    assert "at least 90 % and an effect from 0.75 to 1.25 are expected" in str(caught.value)
+
+
+def test_an_adapter_that_changes_nothing_is_too_faint_to_tell(tmp_path: Path, engine: list[dict[str, Any]]) -> None:
+    asked = request(tmp_path)
+    assert asked.measured
+    on = OnBase(passages=[], references=[REFERENCE.model_copy(update={"without": REFERENCE.log_probabilities})])
+    asked.measured.write_text(Measured(step=3, bases={"stored": on}).model_dump_json())
+    report = SilentReport()
+    agreement = compare(ENDPOINT, asked, 100, report)
+    assert agreement
+    assert agreement.effect is None
+    assert report.messages[0].endswith("the effect is too faint to tell")
+
+
+def test_what_was_not_measured_is_not_compared(tmp_path: Path, engine: list[dict[str, Any]]) -> None:
+    assert compare(ENDPOINT, request(tmp_path, merged_on="nf4"), 100, SilentReport()) is None
+    asked = request(tmp_path)
+    assert asked.measured
+    asked.measured.unlink()
+    assert compare(ENDPOINT, asked, 100, SilentReport()) is None
+    assert engine == []
+
+
+@pytest.mark.parametrize(
+    "answer", [httpx.Response(500), httpx.Response(200, json={"choices": []}), httpx.ReadError("x")]
+)
+def test_an_engine_that_does_not_score_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
+    def post(url: str, **_: Any) -> httpx.Response:
+        if isinstance(answer, Exception):
+            raise answer
+        answer.request = httpx.Request("POST", url)
+        return answer
+
+    monkeypatch.setattr("services.server.compare.httpx.post", post)
+    with pytest.raises(EngineFailed, match="tuned did not score a passage"):
+        compare(ENDPOINT, request(tmp_path), 100, SilentReport())
