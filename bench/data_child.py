@@ -36,7 +36,7 @@ WORD = re.compile(r"[A-Za-z]+")
 def prepare(books: Path, dataset: Path) -> float:
     """Prepare novels; Axolotl's configuration for the rows is left beside them."""
     from scriptorium.contracts import PrepareRequest, TrainRequest
-    from scriptorium.jobs.reporter import SilentReport
+    from scriptorium.jobs.reporter import SilentReporter
     from scriptorium.models.tokenizer import chat_tokenizer
     from scriptorium.recipe import find_recipe
     from services.data.prepare import prepare_manuscript
@@ -51,7 +51,7 @@ def prepare(books: Path, dataset: Path) -> float:
     dataset.mkdir()
     chat_tokenizer(MODEL).count(["Importing and loading take a second or two."])
     started = time.perf_counter()
-    prepare_manuscript(request, dataset, SilentReport())
+    prepare_manuscript(request, dataset, SilentReporter())
     seconds = time.perf_counter() - started
     training = recipe.training.model_copy(update={"adapter": "lora"})
     train = TrainRequest(dataset=dataset, base=MODEL, training=training)

@@ -21,7 +21,7 @@ import httpx
 from bench.serve import served
 from scriptorium.artifacts.dataset import read_rows
 from scriptorium.contracts import Endpoint, EvaluateRequest, PrepareRequest
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.local.demo_assets import BASE, demo_assets
 from scriptorium.models.tokenizer import chat_tokenizer
 from scriptorium.recipe import load_recipe
@@ -69,7 +69,7 @@ def prepare(book: Path, base: Path, folder: Path) -> Path:
     request = PrepareRequest(
         manuscript=book, filename=book.name, base=base, prompt=data.prompt, chunking=data.chunking, split=data.split
     )
-    prepare_manuscript(request, folder, SilentReport())
+    prepare_manuscript(request, folder, SilentReporter())
     return folder
 
 
@@ -110,7 +110,7 @@ async def sample(request: EvaluateRequest, protocol: Protocol, folder: Path) -> 
     async with engines(request.base, request.tuned, None, WAITS, request.streams) as pair:
         cards = await meet(pair)
         started = time.perf_counter()
-        samples = await carry_out(protocol, pair, cards, folder, SilentReport())
+        samples = await carry_out(protocol, pair, cards, folder, SilentReporter())
         return sum(sample.tokens or 0 for sample in samples) / (time.perf_counter() - started)
 
 

@@ -49,11 +49,11 @@ OURS = """
 import json, resource, sys
 from pathlib import Path
 from scriptorium.contracts import MergeRequest
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from services.merger.merge import merge_adapter
 folder = Path(sys.argv[3]); folder.mkdir()
 request = MergeRequest(base=Path(sys.argv[1]), training=Path(sys.argv[2]))
-print(merge_adapter(request, folder, SilentReport()).model_dump_json(), file=sys.stderr)
+print(merge_adapter(request, folder, SilentReporter()).model_dump_json(), file=sys.stderr)
 """
 PEFT = """
 import sys, torch

@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from scriptorium.contracts import Endpoint
-from scriptorium.jobs.reporter import ConsoleReport
+from scriptorium.jobs.reporter import ConsoleReporter
 from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
 from services.evaluator.generation.concurrency import run_watched
 from services.evaluator.generation.vllm_client import WAITS, engines, meet
@@ -31,7 +31,7 @@ def main() -> None:
     options = parser.parse_args()
     base = Endpoint(url=options.base_url, model=options.base)
     tuned = Endpoint(url=options.tuned_url, model=options.tuned)
-    found = run_watched(measure(base, tuned, chat_tokenizer(options.folder), options.asked), ConsoleReport())
+    found = run_watched(measure(base, tuned, chat_tokenizer(options.folder), options.asked), ConsoleReporter())
     if options.json:
         options.json.write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
     show(found)
@@ -41,7 +41,7 @@ async def measure(base: Endpoint, tuned: Endpoint, tokenizer: ChatTokenizer, ask
     """Ask both endpoints."""
     async with engines(base, tuned, None, WAITS) as pair:
         await meet(pair)
-        return await measure_retention(pair, tokenizer, SEED, ConsoleReport(), asked)
+        return await measure_retention(pair, tokenizer, SEED, ConsoleReporter(), asked)
 
 
 def show(found: Retention) -> None:

@@ -34,7 +34,7 @@ from bench.voice_texts import (
     shuffle_base,
     split_sentences,
 )
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.local.demo_assets import BASE, demo_assets
 from scriptorium.local.environments import DEMO, ENVS, PROJECT
 from scriptorium.sampling import spread
@@ -218,7 +218,7 @@ def try_cheats(cast: Cast, learned: Learned, found: Found) -> None:
     genuine, base, own, _ = divide(cast, 0)
     material = make_material(cast, genuine, base)
     started = time.perf_counter()
-    measure_voice(material, 0, SilentReport())
+    measure_voice(material, 0, SilentReporter())
     found.seconds.append(time.perf_counter() - started)
     cheats = make_cheats(cast, learned, base, own)
     written = {
@@ -228,7 +228,7 @@ def try_cheats(cast: Cast, learned: Learned, found: Found) -> None:
     print(f"\n{cast.name:12}{'verdict':>16}{'T':>6}{'bound':>7}{'auc':>6}{'attr':>6}{'marks':>7}  failed gates")
     for name, tuned in written.items():
         changed = replace(material, tuned=tuned, losses=losses[name])
-        voice = compare_voice(changed, learned, 0, SilentReport())
+        voice = compare_voice(changed, learned, 0, SilentReporter())
         tell(name, voice)
         if name != OWN:
             verdict = voice.verdict.name

@@ -29,7 +29,7 @@ from scriptorium.contracts import (
     TrainResult,
     VoiceScore,
 )
-from scriptorium.jobs.reporter import ConsoleReport
+from scriptorium.jobs.reporter import ConsoleReporter
 from scriptorium.local.demo_assets import BASE, CORPORA, demo_assets
 from scriptorium.local.environments import DEMO, PROJECT
 from scriptorium.local.impostors import install
@@ -95,7 +95,7 @@ def prepare(book: Path, base: Path, recipe: Recipe, prompt: Prompt) -> Path:
         sequence_len=recipe.training.sequence_len, impostors=WORK / "impostors", impostors_name="impostors",
     )  # fmt: skip
     if not output.exists():
-        run_into(output, lambda folder: prepare_manuscript(request, folder, ConsoleReport()))
+        run_into(output, lambda folder: prepare_manuscript(request, folder, ConsoleReporter()))
     return output
 
 
@@ -105,11 +105,11 @@ def train(name: str, dataset: Path, base: Path, recipe: Recipe) -> Path:
     training, merged = WORK / name / "training", WORK / name / "merged"
     if not training.exists():
         wanted = TrainRequest(dataset=dataset, base=base, training=recipe.training)
-        run_into(training, lambda folder: train_adapter(wanted, folder, ConsoleReport()))
+        run_into(training, lambda folder: train_adapter(wanted, folder, ConsoleReporter()))
     if not merged.exists():
         hashes = TrainResult.model_validate(result_of(training)).base_hashes
         request = MergeRequest(base=base, training=training, base_hashes=hashes)
-        run_into(merged, lambda folder: merge_adapter(request, folder, ConsoleReport()))
+        run_into(merged, lambda folder: merge_adapter(request, folder, ConsoleReporter()))
     return merged
 
 
@@ -140,7 +140,7 @@ def evaluate(request: EvaluateRequest, folder: Path, first: Path) -> EvaluateRes
     if first.exists():
         lines = first.read_text(encoding="utf-8").splitlines(keepends=True)
         (folder / SAMPLES).write_text("".join(line for line in lines if '"role": "tuned"' not in line), "utf-8")
-    return evaluate_voice(request, folder, ConsoleReport())
+    return evaluate_voice(request, folder, ConsoleReporter())
 
 
 def result_of(folder: Path) -> dict[str, object]:

@@ -14,7 +14,7 @@ from scriptorium.artifacts import manifest
 from scriptorium.artifacts.dataset import SPLITS
 from scriptorium.contracts import Endpoint, EvaluateRequest, MergeRequest, PrepareRequest, TrainRequest
 from scriptorium.errors import Conflict
-from scriptorium.jobs.reporter import ConsoleReport, SilentReport
+from scriptorium.jobs.reporter import ConsoleReporter, SilentReporter
 from scriptorium.jobs.requests import brief_writer
 from scriptorium.models.base_models import check_model, locate
 from scriptorium.recipe import Export, Recipe, Select, find_recipe, load_recipe
@@ -80,7 +80,7 @@ def prepare(book: Path, output: Path, model: str, recipe: Recipe, settings: Sett
         impostors=impostors, impostors_name=impostors.name if impostors else "",
     )  # fmt: skip
     run = run_to_rows if output.suffix == ".jsonl" else run_into
-    return run(output, lambda folder: prepare_manuscript(request, folder, ConsoleReport()))
+    return run(output, lambda folder: prepare_manuscript(request, folder, ConsoleReporter()))
 
 
 def run_to_rows(output: Path, work: Callable[[Path], BaseModel]) -> BaseModel:
@@ -101,7 +101,7 @@ def preview(book: Path, examples: int) -> Preview:
     """What cleaning would do to a manuscript; nothing is written."""
     from services.data.preview import preview_manuscript
 
-    return preview_manuscript(book.resolve(), book.name, SilentReport(), examples)
+    return preview_manuscript(book.resolve(), book.name, SilentReporter(), examples)
 
 
 def train(dataset: Path, output: Path, model: str, recipe: Recipe, settings: Settings) -> BaseModel:
@@ -109,7 +109,7 @@ def train(dataset: Path, output: Path, model: str, recipe: Recipe, settings: Set
     from services.trainer.train import train_adapter
 
     request = TrainRequest(dataset=dataset.resolve(), base=base_of(model, settings), training=recipe.training)
-    return run_into(output.resolve(), lambda folder: train_adapter(request, folder, ConsoleReport()))
+    return run_into(output.resolve(), lambda folder: train_adapter(request, folder, ConsoleReporter()))
 
 
 def merge(
@@ -123,7 +123,7 @@ def merge(
         base=base_of(model, settings), training=training.resolve(), checkpoint=checkpoint, select=select,
         base_hashes=trained.get("base_hashes", {}),
     )  # fmt: skip
-    return run_into(output, lambda folder: merge_adapter(request, folder, ConsoleReport()))
+    return run_into(output, lambda folder: merge_adapter(request, folder, ConsoleReporter()))
 
 
 def export(model: Path, output: Path, wanted: Export) -> None:
@@ -132,7 +132,7 @@ def export(model: Path, output: Path, wanted: Export) -> None:
 
     check_free(output, "Name another file.")
     free = shutil.disk_usage(existing(output.resolve().parent)).free
-    export_model(model.resolve(), wanted, output.resolve(), ConsoleReport(), free)
+    export_model(model.resolve(), wanted, output.resolve(), ConsoleReporter(), free)
 
 
 def evaluate(
@@ -149,4 +149,4 @@ def evaluate(
         max_tokens=settings.evaluation_max_tokens, instructions=settings.evaluation_instructions,
         streams=settings.streams, seeded=settings.gpu,
     )  # fmt: skip
-    return run_into(output, lambda folder: evaluate_voice(request, folder, ConsoleReport()))
+    return run_into(output, lambda folder: evaluate_voice(request, folder, ConsoleReporter()))

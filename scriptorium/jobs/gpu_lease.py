@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from scriptorium.store import Lease, Store
 from scriptorium.store.leases import GPU
 
@@ -19,9 +19,9 @@ LOOK = 0.5
 
 
 @contextmanager
-def hold_gpu(store: Store, holder: str, ttl: timedelta, report: Report) -> Iterator[Lease]:
+def hold_gpu(store: Store, holder: str, ttl: timedelta, reporter: Reporter) -> Iterator[Lease]:
     """Wait for the GPU, hold it, and let go at the end; raises what `report.check` raises while waiting."""
-    lease = _wait(store, holder, ttl, report)
+    lease = _wait(store, holder, ttl, reporter)
     ended = threading.Event()
 
     def beat() -> None:
@@ -38,15 +38,15 @@ def hold_gpu(store: Store, holder: str, ttl: timedelta, report: Report) -> Itera
         store.leases.release(lease)
 
 
-def _wait(store: Store, holder: str, ttl: timedelta, report: Report) -> Lease:
+def _wait(store: Store, holder: str, ttl: timedelta, reporter: Reporter) -> Lease:
     told = False
     try:
         while (lease := store.leases.acquire(GPU, holder, ttl)) is None:
             store.leases.request(GPU, holder, ttl)
             if not told:
-                report.message(f"Waiting for the GPU, held by {store.leases.holder(GPU) or 'somebody'}.")
+                reporter.message(f"Waiting for the GPU, held by {store.leases.holder(GPU) or 'somebody'}.")
                 told = True
-            report.check()
+            reporter.check()
             time.sleep(LOOK)
         return lease
     finally:

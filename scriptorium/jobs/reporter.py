@@ -1,7 +1,7 @@
 """How a phase tells the world what it is doing, and learns that it should stop.
 
-A plain function gets a `Report` and knows nothing of jobs, queues or stores. Here are the two that need neither:
-`SilentReport` for tests and `ConsoleReport` for a phase run by hand. The one for jobs lives in
+A plain function gets a `Reporter` and knows nothing of jobs, queues or stores. Here are the two that need neither:
+`SilentReporter` for tests and `ConsoleReporter` for a phase run by hand. The one for jobs lives in
 `scriptorium.jobs.runner`.
 """
 
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from scriptorium.contracts import Checkpoint, Decision, Level
 
 
-class Report(Protocol):
+class Reporter(Protocol):
     """What a phase may say while it works."""
 
     def message(self, text: str, level: Level = Level.INFO, **data: Any) -> None:
@@ -39,7 +39,7 @@ class Report(Protocol):
         """Raise Stopped (Cancelled, Interrupted or LeaseLost) if the phase should stop; cheap, call it often."""
 
 
-class SilentReport:
+class SilentReporter:
     """Keeps what was said; never stops anything."""
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class SilentReport:
         """Never stop."""
 
 
-class ConsoleReport(SilentReport):
+class ConsoleReporter(SilentReporter):
     """Prints each line to standard error, for a phase run by hand."""
 
     def message(self, text: str, level: Level = Level.INFO, **data: Any) -> None:

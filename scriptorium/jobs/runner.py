@@ -35,7 +35,7 @@ from scriptorium.errors import (
 from scriptorium.jobs.gpu_lease import hold_gpu
 from scriptorium.jobs.phase_metrics import RESULTS, measure, measure_manifest
 from scriptorium.jobs.pipeline import TABLE, Pipeline, guard, waiting_status
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from scriptorium.jobs.requests import MAKERS, Rooms
 from scriptorium.settings import Settings, get_settings
 from scriptorium.store import Lease, Store, open_store
@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 RequestT = TypeVar("RequestT", bound=Request)
 ResultT = TypeVar("ResultT", bound=Result)
-Work = Callable[[RequestT, Path, Report], ResultT]
+Work = Callable[[RequestT, Path, Reporter], ResultT]
 HandOn = Callable[[list[Path], Path], None]
 Learn = Callable[[Job, ResultT, Volume], dict[str, object]]
 
@@ -163,14 +163,14 @@ class Attempt:
         if hand_on:
             hand_on(volume.earlier_attempts(self.job_id, self.phase, self.lease.token), folder)
         request = MAKERS[self.phase](job, Rooms(self.context.settings, volume))
-        report = JobReport(self)
-        report.check()
+        reporter = JobReport(self)
+        reporter.check()
         volume.save_job(job)
-        with self._gpu(report) if needs_gpu else nullcontext():
+        with self._gpu(reporter) if needs_gpu else nullcontext():
             self._begin()
             started = time.monotonic()
-            result = work(request, folder, report)
-        report.check()
+            result = work(request, folder, reporter)
+        reporter.check()
         seconds = round(time.monotonic() - started, 3)
         self._publish(folder, request, result, seconds)
         self._remember(measure(self.phase, result, seconds))
@@ -179,8 +179,8 @@ class Attempt:
     def _remember(self, numbers: Mapping[str, float]) -> None:
         self.context.store.jobs.set_progress(self.job_id, numbers)
 
-    def _gpu(self, report: Report) -> AbstractContextManager[Lease]:
-        return hold_gpu(self.context.store, self.job_id, self.context.settings.lease_ttl, report)
+    def _gpu(self, reporter: Reporter) -> AbstractContextManager[Lease]:
+        return hold_gpu(self.context.store, self.job_id, self.context.settings.lease_ttl, reporter)
 
     def _begin(self) -> None:
         """Say that the work itself begins: what waited for the GPU was only queued. Raises LeaseLost."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from scriptorium.artifacts.dataset import REFERENCE, SPLITS
 from scriptorium.contracts import CleaningStep, Finding, Level, PrepareRequest, PrepareResult, TokenStatistics
 from scriptorium.errors import InvalidTrainingFile, Problem
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
 from services.data.checks import lengths
 from services.data.checks.ask_about_findings import settle
@@ -50,45 +50,45 @@ class Cut:
     findings: list[Finding]
 
 
-def prepare_manuscript(request: PrepareRequest, folder: Path, report: Report) -> PrepareResult:
+def prepare_manuscript(request: PrepareRequest, folder: Path, reporter: Reporter) -> PrepareResult:
     """Write the dataset of a manuscript to `folder`; raises InvalidTrainingFile, FileTooLarge or TooFewExamples.
 
     Its texts lie in files of `folder` without names while it works: in memory is one stretch of them at a time.
     """
     with Texts(folder) as texts:
-        return prepare_texts(request, folder, texts, report)
+        return prepare_texts(request, folder, texts, reporter)
 
 
-def prepare_texts(request: PrepareRequest, folder: Path, texts: Texts, report: Report) -> PrepareResult:
+def prepare_texts(request: PrepareRequest, folder: Path, texts: Texts, reporter: Reporter) -> PrepareResult:
     """The same, with a place for the texts."""
     tokenizer = chat_tokenizer(request.base)
-    cut = cut_manuscript(request, tokenizer, texts.add, report)
-    report.message(f"[DATA] Processing {len(cut.passages)} chunks -> JSONL")
-    passages, findings = choose_passages(cut.passages, request, cut.curated, tokenizer, report)
+    cut = cut_manuscript(request, tokenizer, texts.add, reporter)
+    reporter.message(f"[DATA] Processing {len(cut.passages)} chunks -> JSONL")
+    passages, findings = choose_passages(cut.passages, request, cut.curated, tokenizer, reporter)
     divided = divide_passages(passages, request.split, request.seed, folder)
     splits = divided.splits
     everything = [passage for name in SPLITS for passage in splits[name]]
     splits["train"] = ask_training(splits["train"], request.prompt, request.mix, request.seed, request.sequence_len)
-    splits[REFERENCE], left_out = collect_references(request, each_paragraph(passages), tokenizer, report)
-    left_out += write_impostors(request, each_paragraph(passages), folder, report)
+    splits[REFERENCE], left_out = collect_references(request, each_paragraph(passages), tokenizer, reporter)
+    left_out += write_impostors(request, each_paragraph(passages), folder, reporter)
     seen = examine(
         passages,
         divided.near_duplicates,
         request.chunking,
         curated=cut.curated,
         place=request.filename,
-        report=report,
+        reporter=reporter,
     )
     findings = judge([*cut.findings, *findings, *divided.findings, *left_out, *seen], len(passages))
     refuse(findings, len(splits["train"]))
-    settle(findings, len(passages), report)
+    settle(findings, len(passages), reporter)
     splits = {name: held for name, held in splits.items() if held}
     result = summarise(cut, {"all": everything, **splits}, findings)
     write_dataset(folder, splits, result)
     verify.check_written(folder, splits)
-    tell_result(result, report)
-    report.message(f"[DATA] Leak check: {divided.comparison}")
-    show_examples(map(make_row, choose_examples(splits["train"])), tokenizer, folder, report)
+    tell_result(result, reporter)
+    reporter.message(f"[DATA] Leak check: {divided.comparison}")
+    show_examples(map(make_row, choose_examples(splits["train"])), tokenizer, folder, reporter)
     write_page(folder, request, result, order=passages, splits=splits, leaks=str(divided.comparison))
     return result
 
@@ -104,18 +104,18 @@ def summarise(cut: Cut, splits: Mapping[str, Sequence[Passage]], findings: list[
     )
 
 
-def cut_manuscript(request: PrepareRequest, tokenizer: ChatTokenizer, keep: Keep, report: Report) -> Cut:
+def cut_manuscript(request: PrepareRequest, tokenizer: ChatTokenizer, keep: Keep, reporter: Reporter) -> Cut:
     """Passages in reading order; a curated file is one passage and one chapter. Raises InvalidTrainingFile."""
     manuscript = read_manuscript(request.manuscript, request.filename, keep)
     cleaning = Cleaning()
     sizes: list[int] = []
-    chapters = note_sizes(gather_chapters(manuscript, cleaning, report), sizes)
+    chapters = note_sizes(gather_chapters(manuscript, cleaning, reporter), sizes)
     if manuscript.curated:
         passages = take_whole(chapters, tokenizer, keep)
     else:
         passages = []
         for found in cut_chapters(chapters, request.chunking, tokenizer, keep):
-            report.check()
+            reporter.check()
             passages += found
     rows = take_rows(manuscript.examples, tokenizer, keep)
     return Cut(
@@ -135,24 +135,24 @@ def note_sizes(chapters: Iterable[Chapter], sizes: list[int]) -> Iterator[Chapte
         yield chapter
 
 
-def gather_chapters(manuscript: Manuscript, cleaning: Cleaning, report: Report) -> Iterator[Chapter]:
+def gather_chapters(manuscript: Manuscript, cleaning: Cleaning, reporter: Reporter) -> Iterator[Chapter]:
     """The chapters of every part as they are cleaned, titled apart.
 
     Raises InvalidTrainingFile after the last one where a part had no text.
     """
     problems: list[Problem] = []
-    yield from make_unique(clean_parts(manuscript, cleaning, problems, report))
+    yield from make_unique(clean_parts(manuscript, cleaning, problems, reporter))
     if problems:
         raise InvalidTrainingFile(f"{len(problems)} text(s) are empty.", problems=problems)
 
 
 def clean_parts(
-    manuscript: Manuscript, cleaning: Cleaning, problems: list[Problem], report: Report
+    manuscript: Manuscript, cleaning: Cleaning, problems: list[Problem], reporter: Reporter
 ) -> Iterator[Chapter]:
     """The chapters of every part; adds to `problems` where one has no text."""
     several = not manuscript.curated and len({part.name for part in manuscript.parts}) > 1
     for part in manuscript.parts:
-        report.check()
+        reporter.check()
         opens = cleaning.source != part.name
         cleaning.source = part.name
         found = clean_part(part, manuscript.curated, cleaning, opens=opens)
@@ -172,35 +172,35 @@ def clean_part(part: Part, curated: bool, cleaning: Cleaning, *, opens: bool) ->
 
 
 def choose_passages(
-    passages: Sequence[Passage], request: PrepareRequest, curated: bool, tokenizer: ChatTokenizer, report: Report
+    passages: Sequence[Passage], request: PrepareRequest, curated: bool, tokenizer: ChatTokenizer, reporter: Reporter
 ) -> tuple[list[Passage], list[Finding]]:
     """The passages that are worth training on, with their briefs; a curated one is, whatever its length."""
     kept, tiny = (list(passages), []) if curated else lengths.drop_tiny(passages, request.chunking)
     kept, repeated = lengths.drop_repeated(kept)
     kept, overlong = lengths.drop_overlong(kept, tokenizer, request.sequence_len)
     kept, quoting = add_briefs(kept)
-    kept, extracted = describe_passages(kept, request.brief_writer, report) if request.brief_writer else (kept, [])
+    kept, extracted = describe_passages(kept, request.brief_writer, reporter) if request.brief_writer else (kept, [])
     return kept, [*tiny, *repeated, *overlong, *quoting, *extracted]
 
 
-def tell_result(result: PrepareResult, report: Report) -> None:
+def tell_result(result: PrepareResult, reporter: Reporter) -> None:
     """Say what the dataset holds, split by split, and what a person should look at."""
-    report.message(f"[DATA] {describe(result.splits['all'])}")
+    reporter.message(f"[DATA] {describe(result.splits['all'])}")
     for name in (*SPLITS, REFERENCE):
         if name in result.splits:
-            report.message(f"[DATA] {name}: {describe(result.splits[name])}")
+            reporter.message(f"[DATA] {name}: {describe(result.splits[name])}")
     if result.steps:
         steps = ", ".join(f"{step.name.replace('_', ' ')} {step.count:,}" for step in result.steps)
-        report.message(f"[DATA] Cleaned: {steps}")
+        reporter.message(f"[DATA] Cleaned: {steps}")
     by_code: dict[str, list[Finding]] = defaultdict(list)
     for finding in result.findings:
         by_code[finding.code].append(finding)
     for code, findings in by_code.items():
         for finding in findings[:SHOWN]:
-            report.message(f"[DATA] {finding.place}: {finding.message}", level=Level.WARN, code=code)
+            reporter.message(f"[DATA] {finding.place}: {finding.message}", level=Level.WARN, code=code)
         if len(findings) > SHOWN:
             more = len(findings) - SHOWN
-            report.message(f"[DATA] {more} more of {code}: see quality.json", level=Level.WARN, code=code)
+            reporter.message(f"[DATA] {more} more of {code}: see quality.json", level=Level.WARN, code=code)
 
 
 def describe(statistics: TokenStatistics) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from scriptorium.contracts import CleaningStep, Contract, Finding
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from services.data.cleaning.steps import EXAMPLES, Cleaning
 from services.data.prepare import gather_chapters
 from services.data.readers import read_manuscript
@@ -29,13 +29,13 @@ class Preview(Contract):
     findings: list[Finding]
 
 
-def preview_manuscript(path: Path, filename: str, report: Report, examples: int = EXAMPLES) -> Preview:
+def preview_manuscript(path: Path, filename: str, reporter: Reporter, examples: int = EXAMPLES) -> Preview:
     """Clean a manuscript with so many examples of each step; raises what reading it raises. Writes nothing."""
     cleaning = Cleaning(examples)
     with Texts() as texts:
         manuscript = read_manuscript(path, filename, texts.add)
         chapters = [
-            ChapterFound(title=each.title, words=each.words) for each in gather_chapters(manuscript, cleaning, report)
+            ChapterFound(title=each.title, words=each.words) for each in gather_chapters(manuscript, cleaning, reporter)
         ]
         words = sum(len(part.text.split()) for part in manuscript.parts)
     return Preview(

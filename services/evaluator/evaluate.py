@@ -18,7 +18,7 @@ from scriptorium import __version__
 from scriptorium.artifacts.dataset import REFERENCE, Row, read_rows
 from scriptorium.contracts import EvaluateRequest, EvaluateResult, Level
 from scriptorium.errors import EvaluationFailed
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
 from scriptorium.sampling import spread
 from services.evaluator.generation.concurrency import run_watched
@@ -71,7 +71,7 @@ class Measured:
 def evaluate_voice(
     request: EvaluateRequest,
     folder: Path,
-    report: Report,
+    reporter: Reporter,
     *,
     transport: httpx.AsyncBaseTransport | None = None,
     waits: Sequence[float] = WAITS,
@@ -83,21 +83,21 @@ def evaluate_voice(
     """
     rows = read_held_out(request.dataset)
     impostors = read_impostors(request.dataset, request.seed)
-    _tell_impostors(impostors, request.alike, report)
+    _tell_impostors(impostors, request.alike, reporter)
     opened = engines(request.base, request.tuned, transport, waits, request.streams)
-    measured = run_watched(_measure(request, rows, opened, folder, report), report)
+    measured = run_watched(_measure(request, rows, opened, folder, reporter), reporter)
     texts = read_texts(request.dataset, measured.samples, request.seed)
     outcome = find_outcome(
-        texts, measured.samples, measured.losses, alike=request.alike, seed=request.seed, report=report
+        texts, measured.samples, measured.losses, alike=request.alike, seed=request.seed, reporter=reporter
     )
     findings = _conclude(request, measured, impostors, outcome)
     (folder / REPORT).write_text(findings.model_dump_json(indent=2) + "\n", encoding="utf-8")
     (folder / PAGE).write_text(render_page(findings, pair_up(measured.samples)), encoding="utf-8")
     author = findings.result.author
-    report.message(f"[VALIDATE] {summarise(findings.result)}", drop_percent=author.drop_percent)
+    reporter.message(f"[VALIDATE] {summarise(findings.result)}", drop_percent=author.drop_percent)
     if findings.result.voice:
-        report.message(f"[VALIDATE] {tell(findings.result.voice)}")
-    report.message("[VALIDATE] Report written")
+        reporter.message(f"[VALIDATE] {tell(findings.result.voice)}")
+    reporter.message("[VALIDATE] Report written")
     return findings.result
 
 
@@ -112,20 +112,20 @@ def read_held_out(dataset: Path) -> HeldOut:
     return HeldOut(test, read_rows(dataset / f"{REFERENCE}.jsonl"))
 
 
-def _tell_impostors(impostors: Sequence[Impostor], alike: Sequence[str], report: Report) -> None:
+def _tell_impostors(impostors: Sequence[Impostor], alike: Sequence[str], reporter: Reporter) -> None:
     """Say how many other authors there are to compare with, what it means where they are few, and who is unknown."""
     known = {impostor.author.casefold() for impostor in impostors}
     if unknown := [name for name in alike if name.casefold() not in known]:
         have = ", ".join(impostor.author for impostor in impostors) or "nobody"
         text = f"[VALIDATE] evaluation.alike names {', '.join(unknown)}; the other authors are {have}"
-        report.message(text, level=Level.WARN)
+        reporter.message(text, level=Level.WARN)
     unseen = count_unseen(impostors)
     text = f"[VALIDATE] {len(impostors)} impostors, {unseen} of them unseen"
     if unseen >= ENOUGH_UNSEEN:
-        report.message(text)
+        reporter.message(text)
         return
     few = f"fewer than {ENOUGH_UNSEEN}, so the voice can be called promising at most"
-    report.message(f"{text}: {few} (see `scriptorium impostors install`)", level=Level.WARN, unseen=unseen)
+    reporter.message(f"{text}: {few} (see `scriptorium impostors install`)", level=Level.WARN, unseen=unseen)
 
 
 async def _measure(
@@ -133,7 +133,7 @@ async def _measure(
     rows: HeldOut,
     opened: AbstractAsyncContextManager[tuple[Engine, Engine]],
     folder: Path,
-    report: Report,
+    reporter: Reporter,
 ) -> Measured:
     async with opened as pair:
         cards = await meet(pair)
@@ -141,23 +141,23 @@ async def _measure(
         tokenizer = chat_tokenizer(request.tokenizer)
         author, others = spread(rows.test, request.passages), spread(rows.others, request.passages)
         spans = locate_all([*author, *others], tokenizer, longest)
-        scored = await score_passages([*author, *others], spans, pair, report)
+        scored = await score_passages([*author, *others], spans, pair, reporter)
         protocol = plan_protocol(request, rows.test, tokenizer, cards)
-        samples = await carry_out(protocol, pair, cards, folder, report)
-        losses = await _read_back(samples, rows, pair[0], tokenizer, longest=longest, report=report)
+        samples = await carry_out(protocol, pair, cards, folder, reporter)
+        losses = await _read_back(samples, rows, pair[0], tokenizer, longest=longest, reporter=reporter)
         asked = request.instructions
-        retention = await measure_retention(pair, tokenizer, request.seed, report, asked) if asked else None
+        retention = await measure_retention(pair, tokenizer, request.seed, reporter, asked) if asked else None
     own, theirs = scored[: len(author)], scored[len(author) :]
     return Measured(cards, longest, own, theirs, protocol, samples, losses, retention)
 
 
 async def _read_back(
-    samples: list[Sample], rows: HeldOut, base: Engine, tokenizer: ChatTokenizer, *, longest: int, report: Report
+    samples: list[Sample], rows: HeldOut, base: Engine, tokenizer: ChatTokenizer, *, longest: int, reporter: Reporter
 ) -> Losses:
     """How likely the base finds what both wrote, and genuine pages beside it."""
     written = [[sample.text for sample in of_role(samples, role)] for role in WRITERS]
     genuine = [row.passage for row in spread(rows.test, max(GENUINE, len(written[0])))]
-    return await measure_losses(base, tokenizer, (genuine, written[0], written[1]), longest, report)
+    return await measure_losses(base, tokenizer, (genuine, written[0], written[1]), longest, reporter)
 
 
 def _longest(cards: tuple[Card, Card]) -> int:

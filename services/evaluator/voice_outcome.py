@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from scriptorium.contracts import VoiceScore
 from scriptorium.errors import EvaluationFailed
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from services.evaluator.generation.samples import Sample
 from services.evaluator.impostors import Impostor
 from services.evaluator.retention.result import Part
@@ -51,16 +51,22 @@ class VoiceOutcome(BaseModel):
 
 
 def find_outcome(
-    texts: Texts, samples: Sequence[Sample], losses: Losses | None, *, alike: Collection[str], seed: int, report: Report
+    texts: Texts,
+    samples: Sequence[Sample],
+    losses: Losses | None,
+    *,
+    alike: Collection[str],
+    seed: int,
+    reporter: Reporter,
 ) -> VoiceOutcome:
     """Measure the voice; `alike` names other authors of the same period and genre. Raises Stopped."""
     try:
         material = gather(texts, samples, losses, alike)
-        report.message("[VALIDATE] Learning the author's voice from the training text")
+        reporter.message("[VALIDATE] Learning the author's voice from the training text")
         learned = learn_voice(material)
-        report.check()
-        report.message("[VALIDATE] Comparing what the models wrote with held-out text")
-        voice = compare_voice(material, learned, seed, report)
+        reporter.check()
+        reporter.message("[VALIDATE] Comparing what the models wrote with held-out text")
+        voice = compare_voice(material, learned, seed, reporter)
         return VoiceOutcome(
             verdict=voice.verdict, measured=voice, prompted=place_prompted(material, learned, texts, seed)
         )

@@ -1,6 +1,6 @@
 """Merge a LoRA adapter into its base, streamed from disk to disk, and prove the result.
 
-    merge_adapter(MergeRequest(base=..., training=...), folder, ConsoleReport())
+    merge_adapter(MergeRequest(base=..., training=...), folder, ConsoleReporter())
 
 Each shard keeps the base's header where no shape changes, so every tensor keeps its place. Targets are computed in fp32
 in blocks of rows and rounded to their stored type; the kernel copies all other bytes. Memory grows with neither the
@@ -20,7 +20,7 @@ from scriptorium.artifacts.checkpoints import checkpoint_folder
 from scriptorium.artifacts.volume import disk_errors
 from scriptorium.contracts import Checkpoint, Level, MergeProof, MergeRequest, MergeResult
 from scriptorium.errors import BaseModelUnusable, DiskFull
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from services.merger.exporting.export import export_all
 from services.merger.inputs.adapter import WEIGHTS, read_adapter
 from services.merger.inputs.base import open_base
@@ -42,7 +42,7 @@ def free_bytes(folder: Path) -> int:
 
 
 def merge_adapter(
-    request: MergeRequest, folder: Path, report: Report, free: Callable[[Path], int] = free_bytes
+    request: MergeRequest, folder: Path, reporter: Reporter, free: Callable[[Path], int] = free_bytes
 ) -> MergeResult:
     """Merge the chosen checkpoint into the base and prove the result.
 
@@ -50,23 +50,23 @@ def merge_adapter(
     BaseModelUnusable and DiskFull.
     """
     started = time.monotonic()
-    checkpoint = select_checkpoint(request.training, request.checkpoint, report, request.select)
-    report.message(f"[MERGE] Checkpoint {checkpoint.step} selected ({describe(checkpoint)})")
+    checkpoint = select_checkpoint(request.training, request.checkpoint, reporter, request.select)
+    reporter.message(f"[MERGE] Checkpoint {checkpoint.step} selected ({describe(checkpoint)})")
     chosen = checkpoint_folder(request.training, checkpoint.step)
     hashes = check_checkpoint(chosen)
     base = open_base(request.base)
-    quantised, losses = choose_base(base, request.training, checkpoint.step, report)
+    quantised, losses = choose_base(base, request.training, checkpoint.step, reporter)
     plan = make_plan(base, replace(read_adapter(chosen), quantised=quantised))
     companions = read_companions(plan, chosen)
-    tell_vocabulary(plan, count_tokens(companions), report)
-    report.check()
+    tell_vocabulary(plan, count_tokens(companions), reporter)
+    reporter.check()
     hashed = check_base(base, request.base_hashes)
-    merge = Merge(plan, companions, folder, hashes.get(WEIGHTS, ""), report)
+    merge = Merge(plan, companions, folder, hashes.get(WEIGHTS, ""), reporter)
     check_space(merge.missing_bytes, free(folder))
-    report.message("[MERGE] Merging adapter with base model...")
+    reporter.message("[MERGE] Merging adapter with base model...")
     with one_thread(), disk_errors(), broken_files():
         proof = conclude(plan, companions, folder, merge.run())
-    exports = export_all(request.exports, folder, report, free(folder))
+    exports = export_all(request.exports, folder, reporter, free(folder))
     forget(folder)
     known = {
         "hashed_shards": hashed,
@@ -85,7 +85,7 @@ def tell_result(merge: Merge, checkpoint: Checkpoint, proof: MergeProof) -> Merg
     saved = sum(part.source.update is None and part.source.path == merge.plan.adapter.path for part in parts)
     copied = len(parts) - merged - saved
     whole = f", {saved} replaced" if saved else ""
-    merge.report.message(
+    merge.reporter.message(
         f"[MERGE] Model saved: {merge.bytes / 1e9:.2f} GB, {merged} tensors merged{whole}, {copied} copied"
     )
     return MergeResult(
@@ -104,17 +104,17 @@ def tell_result(merge: Merge, checkpoint: Checkpoint, proof: MergeProof) -> Merg
     )
 
 
-def tell_vocabulary(plan: Plan, tokens: int, report: Report) -> None:
+def tell_vocabulary(plan: Plan, tokens: int, reporter: Reporter) -> None:
     """Say where the embeddings are other than the base's, or have rows that no token uses."""
     before = plan.base.embeddings.shape[0]
     if plan.resized:
-        report.message(
+        reporter.message(
             f"[MERGE] The vocabulary was resized: {before:,} rows in the base, {plan.rows:,} now", Level.WARN
         )
     if plan.untied:
-        report.message("[MERGE] Input and output embeddings were trained apart: they are no longer tied", Level.WARN)
+        reporter.message("[MERGE] Input and output embeddings were trained apart: they are no longer tied", Level.WARN)
     if tokens < plan.rows:
-        report.message(f"[MERGE] The tokenizer uses {tokens:,} of {plan.rows:,} rows of the embeddings")
+        reporter.message(f"[MERGE] The tokenizer uses {tokens:,} of {plan.rows:,} rows of the embeddings")
 
 
 def check_space(needed: int, free: int) -> None:

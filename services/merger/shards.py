@@ -10,7 +10,7 @@ from pathlib import Path
 
 from scriptorium.artifacts import manifest
 from scriptorium.contracts import Level
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from services.merger.planning.plan import Plan, Shard
 from services.merger.verify import Proof, verify_steps
 from services.merger.writing.resume import UNFINISHED, is_finished, origin, record
@@ -22,16 +22,16 @@ class Merge:
     """One run over all shards: some are there already, the others are written; all are proven."""
 
     def __init__(
-        self, plan: Plan, companions: dict[str, bytes], folder: Path, adapter_hash: str, report: Report
+        self, plan: Plan, companions: dict[str, bytes], folder: Path, adapter_hash: str, reporter: Reporter
     ) -> None:
         self.plan = plan
         self.companions = companions
         self.folder = folder
-        self.report = report
+        self.reporter = reporter
         self.origins = {shard.name: origin(plan, shard, adapter_hash) for shard in plan.shards}
         self.resumed = {shard.name for shard in plan.shards if is_finished(folder, shard, self.origins[shard.name])}
         self.proof = Proof()
-        self.progress = Progress(report, plan.bytes + sum(shard.bytes for shard in self.unfinished))
+        self.progress = Progress(reporter, plan.bytes + sum(shard.bytes for shard in self.unfinished))
 
     @property
     def unfinished(self) -> list[Shard]:
@@ -77,11 +77,11 @@ class Merge:
         with Files(shard, self.plan.adapter.path) as files:
             work_off(verify_steps(shard, files, self.folder / shard.name, {}, found), self.progress)
         if found.problems:
-            self.report.message(f"[MERGE] {shard.name} of an earlier attempt is not right: written anew", Level.WARN)
+            self.reporter.message(f"[MERGE] {shard.name} of an earlier attempt is not right: written anew", Level.WARN)
             self.resumed.discard(shard.name)
             (self.folder / shard.name).unlink(missing_ok=True)
         else:
-            self.report.message(f"[MERGE] {shard.name} was finished by an earlier attempt")
+            self.reporter.message(f"[MERGE] {shard.name} was finished by an earlier attempt")
             self.proof.add(found)
 
     def _settle(self, closing: list[Future[None]]) -> None:

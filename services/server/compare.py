@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scriptorium.artifacts.checkpoint_losses import Reference, read_measured
 from scriptorium.contracts import Agreement, Endpoint, ServeRequest
 from scriptorium.errors import EngineFailed, MergeFailed
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 
 LONGEST = 1024  # tokens: log-probabilities over a large vocabulary take memory next to the engine's own
 LEAST_AGREEMENT = 0.9  # of the likeliest tokens
@@ -31,7 +31,7 @@ def read_references(request: ServeRequest) -> Sequence[Reference]:
     return on.references if on else ()
 
 
-def compare(endpoint: Endpoint, request: ServeRequest, context: int, report: Report) -> Agreement | None:
+def compare(endpoint: Endpoint, request: ServeRequest, context: int, reporter: Reporter) -> Agreement | None:
     """Ask the merged model about every reference; `context` is what the engine reads at most, in tokens.
 
     None where nothing was measured. Raises MergeFailed where it says something else, EngineFailed where it does not
@@ -41,7 +41,7 @@ def compare(endpoint: Endpoint, request: ServeRequest, context: int, report: Rep
     same: list[bool] = []
     values: list[tuple[float, float, float]] = []
     for reference in references:
-        report.check()
+        reporter.check()
         ids = reference.ids[:longest]
         if len(ids) > reference.start:
             chosen, likeliest = ask(endpoint, ids, reference.start)
@@ -50,7 +50,7 @@ def compare(endpoint: Endpoint, request: ServeRequest, context: int, report: Rep
     if not same:
         return None
     agreement = summarise(same, np.array(values))
-    judge(agreement, report)
+    judge(agreement, reporter)
     return agreement
 
 
@@ -70,14 +70,14 @@ def summarise(same: Sequence[bool], values: NDArray[np.float64]) -> Agreement:
     )
 
 
-def judge(agreement: Agreement, report: Report) -> None:
+def judge(agreement: Agreement, reporter: Reporter) -> None:
     """Tell the numbers; raises MergeFailed beyond the limits."""
     effect = "too faint to tell" if agreement.effect is None else f"{agreement.effect:.2f} of the adapter's"
     told = (
         f"{100 * agreement.token_agreement:.1f} % of {agreement.tokens} likeliest tokens agree, "
         f"log-probabilities differ by {agreement.mean_difference:.3f} on average, the effect is {effect}"
     )
-    report.message(f"[SERVE] Merged model against base and adapter: {told}", **agreement.model_dump())
+    reporter.message(f"[SERVE] Merged model against base and adapter: {told}", **agreement.model_dump())
     right = agreement.effect is None or EFFECTS[0] <= agreement.effect <= EFFECTS[1]
     if agreement.token_agreement < LEAST_AGREEMENT or not right:
         raise MergeFailed(

@@ -11,7 +11,7 @@ import httpx
 
 from scriptorium.contracts import Endpoint, ServeRequest, ServeResult
 from scriptorium.errors import EngineFailed
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from scriptorium.settings import get_settings
 from scriptorium.store import open_store
 from scriptorium.store.serving import Engine, Serving, WantedModel
@@ -21,7 +21,7 @@ CANARY = "Write a scene where a character discovers an alien artifact."
 LOOK = 0.5
 
 
-def serve_model(request: ServeRequest, folder: Path, report: Report) -> ServeResult:
+def serve_model(request: ServeRequest, folder: Path, reporter: Reporter) -> ServeResult:
     """Have both models served; raises EngineFailed where one does not start or the tuned one says nothing.
 
     Raises MergeFailed where the merged model does not say what base and adapter said.
@@ -33,22 +33,22 @@ def serve_model(request: ServeRequest, folder: Path, report: Report) -> ServeRes
     serving = open_store(settings.store_url, patient=True).serving
     merged = WantedModel(name=request.tuned_name, folder=str(request.merged))
     base = WantedModel(name=request.base_name, folder=str(request.base))
-    report.message(f"[SERVE] Loading {request.tuned_name}")
+    reporter.message(f"[SERVE] Loading {request.tuned_name}")
     if settings.gpu:
-        merged_url = bring_up(serving, [merged], report, settings.engine_ready_timeout)[merged.name]
+        merged_url = bring_up(serving, [merged], reporter, settings.engine_ready_timeout)[merged.name]
         whole = Endpoint(url=merged_url, model=merged.name)
         try_canary(whole)
-        agreement = compare(whole, request, settings.engine_context, report)
+        agreement = compare(whole, request, settings.engine_context, reporter)
         tuned = merged.model_copy(update={"folder": base.folder, "adapter": str(request.adapter)})
     else:
         tuned = merged
-    urls = bring_up(serving, [base, tuned], report, settings.engine_ready_timeout)
+    urls = bring_up(serving, [base, tuned], reporter, settings.engine_ready_timeout)
     endpoint = Endpoint(url=urls[tuned.name], model=tuned.name)
     canary = try_canary(endpoint)
     if not settings.gpu:
-        agreement = compare(endpoint, request, settings.engine_context, report)
+        agreement = compare(endpoint, request, settings.engine_context, reporter)
     seconds = round(time.monotonic() - started, 1)
-    report.message(f"[SERVE] Both models answer after {seconds:.0f} s")
+    reporter.message(f"[SERVE] Both models answer after {seconds:.0f} s")
     (folder / "canary.json").write_text(json.dumps({"prompt": CANARY, "answer": canary}, indent=2), encoding="utf-8")
     return ServeResult(
         base=Endpoint(url=urls[base.name], model=base.name),
@@ -59,12 +59,12 @@ def serve_model(request: ServeRequest, folder: Path, report: Report) -> ServeRes
     )
 
 
-def bring_up(serving: Serving, models: list[WantedModel], report: Report, timeout: timedelta) -> dict[str, str]:
+def bring_up(serving: Serving, models: list[WantedModel], reporter: Reporter, timeout: timedelta) -> dict[str, str]:
     """Want these models and wait until each is ready; returns the engine's URL by model name."""
     serving.want(models)
     deadline = time.monotonic() + timeout.total_seconds()
     while True:
-        report.check()
+        reporter.check()
         engines = {engine.name: engine for engine in serving.engines()}
         states = [engines.get(model.name) for model in models]
         if all(engine and engine.state == "ready" for engine in states):

@@ -23,7 +23,7 @@ from scriptorium.errors import (
     TooFewExamples,
     TrainingFailed,
 )
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import chat_tokenizer
 from scriptorium.process.child import Child, tail
 from scriptorium.recipe import Training
@@ -40,7 +40,7 @@ NO_ROWS = "Name a folder that `scriptorium prepare` has written, with a train.js
 MEMORY_WORDS = ("out of memory", "OutOfMemoryError", "Cannot allocate memory", "DefaultCPUAllocator: can't allocate")
 
 
-def train_adapter(request: TrainRequest, folder: Path, report: Report) -> TrainResult:
+def train_adapter(request: TrainRequest, folder: Path, reporter: Reporter) -> TrainResult:
     """Run one training to its end, from the last whole checkpoint in `folder` if there is one.
 
     Raises TooFewExamples (no rows), InvalidRecipe (rows longer than sequence_len), OutOfMemory, TrainingFailed, or what
@@ -59,35 +59,35 @@ def train_adapter(request: TrainRequest, folder: Path, report: Report) -> TrainR
     body = make_config(request, folder, train, dev, gpu=get_settings().gpu)
     config.write_text(yaml.safe_dump(body, sort_keys=False), encoding="utf-8")
     started = time.monotonic()
-    hashes = hash_base(request.base, report)
-    report.message(f"[TRAIN] Starting Axolotl: {len(train)} rows, {describe(request.training)}")
-    progress = run(Child(command(environment, config), folder / LOG, variables(environment), folder), folder, report)
-    result = conclude(folder, progress, request.training, report, time.monotonic() - started)
-    measure_checkpoints(request, folder, dev, [checkpoint.step for checkpoint in result.checkpoints], report)
+    hashes = hash_base(request.base, reporter)
+    reporter.message(f"[TRAIN] Starting Axolotl: {len(train)} rows, {describe(request.training)}")
+    progress = run(Child(command(environment, config), folder / LOG, variables(environment), folder), folder, reporter)
+    result = conclude(folder, progress, request.training, reporter, time.monotonic() - started)
+    measure_checkpoints(request, folder, dev, [checkpoint.step for checkpoint in result.checkpoints], reporter)
     checkpoints = whole_checkpoints(folder)
     for checkpoint in checkpoints:
-        report.checkpoint(checkpoint)
+        reporter.checkpoint(checkpoint)
     return result.model_copy(
         update={"checkpoints": checkpoints, "base_hashes": hashes, "seconds": round(time.monotonic() - started, 1)}
     )
 
 
-def hash_base(base: Path, report: Report) -> dict[str, str]:
+def hash_base(base: Path, reporter: Reporter) -> dict[str, str]:
     """SHA-256 of the base's weights by file name; reading them now leaves them in the page cache for Axolotl."""
     hashes = {}
     for path in sorted(base.glob("*.safetensors")):
-        report.check()
+        reporter.check()
         hashes[path.name] = manifest.hash_file(path)
     return hashes
 
 
-def run(child: Child, folder: Path, report: Report) -> Progress:
+def run(child: Child, folder: Path, reporter: Reporter) -> Progress:
     """Tell what the child does until it ends; whatever happens, nothing of it is left behind."""
-    progress, lines = Progress(report, read_metrics(folder / METRICS)), Tail(folder / METRICS)
+    progress, lines = Progress(reporter, read_metrics(folder / METRICS)), Tail(folder / METRICS)
     try:
         while child.wait(LOOK) is None:
             progress.take_all(lines)
-            report.check()
+            reporter.check()
     except Interrupted:
         save_and_stop(child, folder)
         progress.take_all(lines)  # the checkpoint that was just saved
@@ -107,7 +107,7 @@ def save_and_stop(child: Child, folder: Path) -> None:
         time.sleep(0.2)
 
 
-def conclude(folder: Path, progress: Progress, training: Training, report: Report, seconds: float) -> TrainResult:
+def conclude(folder: Path, progress: Progress, training: Training, reporter: Reporter, seconds: float) -> TrainResult:
     """Check that training came to its end with a whole checkpoint, and say what it left."""
     lines = read_metrics(folder / METRICS)
     checkpoints = whole_checkpoints(folder)
@@ -117,9 +117,9 @@ def conclude(folder: Path, progress: Progress, training: Training, report: Repor
     shutil.rmtree(folder / "prepared", ignore_errors=True)  # Axolotl's cache of the tokenised rows
     best = best_checkpoint(checkpoints)
     losses = [line["loss"] for line in lines if "loss" in line]
-    check_diverged(losses, best, training, report)
+    check_diverged(losses, best, training, reporter)
     tokens = max((int(line.get("tokens/trainable", 0)) for line in lines), default=0)
-    report.message(f"[TRAIN] Training complete, best checkpoint: checkpoint-{best.step}", **best.model_dump())
+    reporter.message(f"[TRAIN] Training complete, best checkpoint: checkpoint-{best.step}", **best.model_dump())
     return TrainResult(
         checkpoints=checkpoints,
         first_loss=finite(losses[0]) if losses else None,
@@ -130,7 +130,7 @@ def conclude(folder: Path, progress: Progress, training: Training, report: Repor
     )
 
 
-def check_diverged(losses: Sequence[float], best: Checkpoint, training: Training, report: Report) -> None:
+def check_diverged(losses: Sequence[float], best: Checkpoint, training: Training, reporter: Reporter) -> None:
     """Raise TrainingFailed where the loss became NaN and no checkpoint from before is known to be good."""
     if not losses or finite(losses[-1]) is not None:
         return
@@ -138,7 +138,7 @@ def check_diverged(losses: Sequence[float], best: Checkpoint, training: Training
     told = f"The loss is no number from step {step} on ({describe(training)}, learning rate {training.learning_rate:g})"
     if best.dev_loss is None:
         raise TrainingFailed(f"{told}.", next_step="Halve learning_rate in the recipe, then create the job again.")
-    report.message(f"[TRAIN] {told}; checkpoint-{best.step} is from before.", Level.WARN)
+    reporter.message(f"[TRAIN] {told}; checkpoint-{best.step} is from before.", Level.WARN)
 
 
 def explain(folder: Path, training: Training, progress: Progress) -> TrainingFailed | OutOfMemory:

@@ -25,7 +25,7 @@ from scriptorium.contracts import (
 from scriptorium.errors import Conflict, InvalidRequest
 from scriptorium.jobs.queue import PREPARE, TRAIN
 from scriptorium.jobs.reaper import reap
-from scriptorium.jobs.reporter import ConsoleReport, Report, SilentReport
+from scriptorium.jobs.reporter import ConsoleReporter, Reporter, SilentReporter
 from scriptorium.jobs.restore import restore_jobs
 from scriptorium.jobs.runner import Context, run_phase
 from scriptorium.recipe import Decisions, Recipe
@@ -53,8 +53,8 @@ def submit(context: Context, **policy: str) -> Job:
 def asking(answers: list[str]) -> object:
     """Work that asks once and remembers what it was told."""
 
-    def work(request: PrepareRequest, folder: Path, report: Report) -> PrepareResult:
-        answers.append(report.ask(QUESTION))
+    def work(request: PrepareRequest, folder: Path, reporter: Reporter) -> PrepareResult:
+        answers.append(reporter.ask(QUESTION))
         (folder / "train.jsonl").write_text("{}\n")
         return DONE
 
@@ -117,11 +117,11 @@ def test_a_question_survives_the_loss_of_redis(context: Context) -> None:
 def test_a_stale_attempt_asks_nothing(context: Context) -> None:
     submit(context)
 
-    def overtaken(request: PrepareRequest, folder: Path, report: Report) -> PrepareResult:
+    def overtaken(request: PrepareRequest, folder: Path, reporter: Reporter) -> PrepareResult:
         job = context.store.jobs.get("ftjob-1")
         context.store.jobs.update("ftjob-1", lambda now: now.model_copy(update={"attempts": {Phase.PREPARE: 9}}))
         assert job.attempts[Phase.PREPARE] == 1
-        report.ask(QUESTION)
+        reporter.ask(QUESTION)
         return DONE
 
     run_phase("ftjob-1", Phase.PREPARE, overtaken, context=context)
@@ -170,7 +170,7 @@ def test_every_kind_of_question_has_a_policy() -> None:
 
 def test_by_hand_the_work_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
     asked = QUESTION.model_copy(update={"recommended": "stop"})
-    assert SilentReport().ask(asked) == ConsoleReport().ask(asked) == "go_on"
+    assert SilentReporter().ask(asked) == ConsoleReporter().ask(asked) == "go_on"
     assert "Recommended: stop. Going on: train on it." in capsys.readouterr().err
 
 

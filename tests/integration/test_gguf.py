@@ -10,7 +10,7 @@ import pytest
 from in_axolotl import NEEDED, run_in_axolotl
 from safetensors.numpy import load_file
 
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.recipe import Export
 from services.merger.exporting.export import export_model
 
@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (model / "tokenizer.json").write_text(json.dumps({"model": body, "pre_tokenizer": before, "added_tokens": []}))
     (model / "tokenizer_config.json").write_text(json.dumps({"eos_token": "<|end|>", "chat_template": "x"}))
     for export in FORMATS:
-        export_model(model, export, root / f"{export}.gguf", SilentReport())
+        export_model(model, export, root / f"{export}.gguf", SilentReporter())
     run_in_axolotl("gguf_reference.py", root, *(root / f"{export}.gguf" for export in FORMATS))
     return root
 

@@ -22,7 +22,7 @@ from safetensors.numpy import load_file
 
 from scriptorium.artifacts import manifest
 from scriptorium.contracts import MergeRequest, MergeResult
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from services.merger.merge import merge_adapter
 
 TARGETS = {"plain": 14, "rslora": 14, "patterns": 14, "dora": 14, "saved": 14, "embeddings": 16, "embeddings_dora": 15,
@@ -75,7 +75,7 @@ def merge(case: Path) -> MergeResult:
     manifest.write(checkpoint, {"step": 1, "created_at": 0, "train_loss": None, "dev_loss": None})
     folder = case / "ours"
     folder.mkdir()
-    return merge_adapter(MergeRequest(base=case / "base", training=case / "training"), folder, SilentReport())
+    return merge_adapter(MergeRequest(base=case / "base", training=case / "training"), folder, SilentReporter())
 
 
 def ordinal(values: NDArray[Any]) -> NDArray[np.int32]:

@@ -28,7 +28,7 @@ ATTEMPT = f"""
 import sys
 from pathlib import Path
 from scriptorium.contracts import MergeRequest, Phase
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.artifacts.volume import Volume
 from services.merger.writing.resume import hand_on
 from services.merger.merge import merge_adapter
@@ -40,7 +40,7 @@ tensors.row_blocks.__defaults__ = (1 << 16, 1)  # many small blocks
 print("ready", flush=True)
 folder = volume.attempt("{JOB}", Phase.MERGE, number)
 hand_on(volume.earlier_attempts("{JOB}", Phase.MERGE, number), folder)
-result = merge_adapter(MergeRequest(base=root / "base", training=root / "training"), folder, SilentReport())
+result = merge_adapter(MergeRequest(base=root / "base", training=root / "training"), folder, SilentReporter())
 volume.publish("{JOB}", Phase.MERGE, folder, {{"result": result.model_dump(mode="json")}})
 """
 

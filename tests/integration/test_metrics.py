@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from scriptorium import metrics
 from scriptorium.contracts import Job, JobError, Phase, PrepareRequest, PrepareResult, Status
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from scriptorium.jobs.runner import Context, claim, run_phase
 from scriptorium.store.leases import GPU, phase_lease
 from scriptorium.store.serving import Engine
@@ -129,8 +129,8 @@ def test_engines_are_targets_for_prometheus(context: Context, http: httpx.Client
 def test_a_loss_that_is_no_number_reaches_prometheus_and_breaks_no_json(
     context: Context, job: Job, http: httpx.Client
 ) -> None:
-    def work(request: PrepareRequest, folder: Path, report: Report) -> PrepareResult:
-        report.metrics("[TRAIN] Step 3/9: training loss=nan", step=3, train_loss=math.nan, gradient_norm=math.inf)
+    def work(request: PrepareRequest, folder: Path, reporter: Reporter) -> PrepareResult:
+        reporter.metrics("[TRAIN] Step 3/9: training loss=nan", step=3, train_loss=math.nan, gradient_norm=math.inf)
         return PrepareResult(words=1, chapters=1, splits={})
 
     run_phase(job.id, Phase.PREPARE, work, context=context)

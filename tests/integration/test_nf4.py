@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 from scriptorium.artifacts import manifest
 from scriptorium.artifacts.checkpoint_losses import Measured, OnBase, Passage, measured_path
 from scriptorium.contracts import MergeRequest
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from services.merger.merge import merge_adapter
 
 pytestmark = NEEDED
@@ -45,7 +45,7 @@ def merged(training: Path, folder: Path, stored: float, nf4: float) -> dict[str,
     path.parent.mkdir(exist_ok=True)
     path.write_text(Measured.model_validate({"step": 1, "bases": on}).model_dump_json())
     folder.mkdir()
-    result = merge_adapter(MergeRequest(base=training / "base", training=training), folder, SilentReport())
+    result = merge_adapter(MergeRequest(base=training / "base", training=training), folder, SilentReporter())
     assert result.base_losses == {"stored": stored, "nf4": nf4}
     assert result.base == min(result.base_losses, key=result.base_losses.__getitem__)
     found: dict[str, np.ndarray] = load_file(folder / "model.safetensors")

@@ -24,7 +24,7 @@ from scriptorium.errors import EnvironmentMissing, InvalidTrainingFile, Problem,
 from scriptorium.jobs import runner as phases
 from scriptorium.jobs.queue import PREPARE, TRAIN
 from scriptorium.jobs.reaper import reap
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from scriptorium.jobs.restore import restore_jobs
 from scriptorium.jobs.runner import Context, claim, run_phase
 from scriptorium.process.child import wait_until
@@ -86,9 +86,9 @@ def test_a_manifest_of_another_version_does_not_keep_a_job_from_being_restored(c
 
 
 def test_numbers_can_be_remembered_without_a_line_in_the_story(context: Context, job: Job) -> None:
-    def work(request: PrepareRequest, folder: Path, report: Report) -> PrepareResult:
-        report.remember({"curve_loss/35": 2.5})
-        report.remember({})
+    def work(request: PrepareRequest, folder: Path, reporter: Reporter) -> PrepareResult:
+        reporter.remember({"curve_loss/35": 2.5})
+        reporter.remember({})
         return DONE
 
     before = story(context, job.id)
@@ -111,7 +111,7 @@ def test_the_time_of_a_phase_has_no_wait_for_the_gpu_in_it(context: Context, job
 
 
 def test_a_failure_ends_the_job_with_code_place_and_next_step(context: Context, job: Job) -> None:
-    def work(request: PrepareRequest, folder: Path, report: Report) -> PrepareResult:
+    def work(request: PrepareRequest, folder: Path, reporter: Reporter) -> PrepareResult:
         problems = [Problem("book.txt, line 3", "is not UTF-8"), Problem("book.txt", "has no chapters")]
         raise InvalidTrainingFile("The manuscript cannot be read.", problems=problems)
 
@@ -128,7 +128,7 @@ def test_a_failure_ends_the_job_with_code_place_and_next_step(context: Context, 
 
 
 def test_an_unexpected_failure_is_an_internal_error_without_a_traceback(context: Context, job: Job) -> None:
-    def work(request: PrepareRequest, folder: Path, report: Report) -> PrepareResult:
+    def work(request: PrepareRequest, folder: Path, reporter: Reporter) -> PrepareResult:
         raise ZeroDivisionError("secret")
 
     run_phase(job.id, Phase.PREPARE, work, context=context)
@@ -139,7 +139,7 @@ def test_an_unexpected_failure_is_an_internal_error_without_a_traceback(context:
 
 
 def test_a_store_that_is_away_is_not_the_jobs_fault(context: Context, job: Job, sent: Sent) -> None:
-    def work(request: PrepareRequest, folder: Path, report: Report) -> PrepareResult:
+    def work(request: PrepareRequest, folder: Path, reporter: Reporter) -> PrepareResult:
         raise redis.ConnectionError("connection refused")
 
     with pytest.raises(StoreUnavailable):
@@ -206,7 +206,7 @@ def test_a_shutdown_leaves_the_job_for_the_reaper_and_costs_no_attempt(context: 
 
 
 def test_a_stale_attempt_does_not_publish(context: Context, job: Job) -> None:
-    def work(request: PrepareRequest, folder: Path, report: Report) -> PrepareResult:
+    def work(request: PrepareRequest, folder: Path, reporter: Reporter) -> PrepareResult:
         lose_lease(context, job, Phase.PREPARE)
         assert claim(context, job.id, Phase.PREPARE) is not None
         return DONE
@@ -221,7 +221,7 @@ def test_a_stale_attempt_does_not_publish(context: Context, job: Job) -> None:
 
 
 def test_a_failure_of_a_stale_attempt_is_not_the_jobs(context: Context, job: Job) -> None:
-    def work(request: PrepareRequest, folder: Path, report: Report) -> PrepareResult:
+    def work(request: PrepareRequest, folder: Path, reporter: Reporter) -> PrepareResult:
         lose_lease(context, job, Phase.PREPARE)
         assert claim(context, job.id, Phase.PREPARE) is not None
         raise EnvironmentMissing("too late")

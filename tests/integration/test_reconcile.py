@@ -12,7 +12,7 @@ import pytest
 
 from scriptorium.errors import Cancelled, EngineFailed, EnvironmentMissing
 from scriptorium.jobs.gpu_lease import hold_gpu
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.jobs.runner import Context
 from scriptorium.process.child import wait_until
 from scriptorium.settings import Settings
@@ -100,7 +100,7 @@ def test_training_gets_the_gpu_only_after_every_engine_has_ended_and_serving_get
     context.store.serving.want([BASE])
     reconciler.look()
     assert context.store.leases.holder(GPU) == "the server"
-    report, held, done = SilentReport(), threading.Event(), threading.Event()
+    report, held, done = SilentReporter(), threading.Event(), threading.Event()
 
     def train() -> None:
         with hold_gpu(context.store, "ftjob-1", context.settings.lease_ttl, report):
@@ -127,7 +127,7 @@ def test_waiting_for_the_gpu_can_be_cancelled_and_leaves_no_request(context: Con
     context.store.serving.want([BASE])
     reconciler.look()
 
-    class CancelledReport(SilentReport):
+    class CancelledReport(SilentReporter):
         def check(self) -> None:
             raise Cancelled("the user had enough")
 
@@ -160,7 +160,7 @@ def test_an_engine_that_keeps_dying_is_given_up_with_its_reason_until_it_is_want
     assert (failed.state, failed.reason) == ("failed", "ValueError: no such architecture")
     with pytest.raises(EngineFailed, match="no such architecture"):
         monkeypatch.setattr(context.store.serving, "want", lambda models: None)
-        bring_up(context.store.serving, [BASE], SilentReport(), SOON)
+        bring_up(context.store.serving, [BASE], SilentReporter(), SOON)
     monkeypatch.undo()
     context.store.serving.want([BASE])
     reconciler.look()

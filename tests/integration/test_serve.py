@@ -14,7 +14,7 @@ from standins import serving as served_at
 
 from scriptorium.contracts import ServeRequest
 from scriptorium.errors import Cancelled, EngineFailed
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.jobs.runner import Context
 from scriptorium.store.serving import Engine, WantedModel
 from services.server.serve import CANARY, bring_up, serve_model
@@ -59,7 +59,7 @@ def test_on_a_cpu_the_merged_model_answers_beside_its_base(
     request_: ServeRequest, wishes: list[Wish], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SCRIPTORIUM_DEVICE", "cpu")
-    result = serve_model(request_, tmp_path, SilentReport())
+    result = serve_model(request_, tmp_path, SilentReporter())
     base, tuned = (
         WantedModel(name=BASE, folder=str(request_.base)),
         WantedModel(name=TUNED, folder=str(request_.merged)),
@@ -74,7 +74,7 @@ def test_on_a_gpu_the_merged_model_answers_first_and_then_base_and_adapter_share
     request_: ServeRequest, wishes: list[Wish], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SCRIPTORIUM_DEVICE", "cuda")
-    serve_model(request_, tmp_path, SilentReport())
+    serve_model(request_, tmp_path, SilentReporter())
     alone, both = wishes
     assert alone == [WantedModel(name=TUNED, folder=str(request_.merged))]
     assert both == [
@@ -89,18 +89,18 @@ def test_a_model_that_says_nothing_fails_the_phase(
     monkeypatch.setenv("SCRIPTORIUM_DEVICE", "cpu")
     monkeypatch.setattr("standins.WORDS", (" ", "\n"))
     with pytest.raises(EngineFailed, match="answered the canary prompt with nothing"):
-        serve_model(request_, tmp_path, SilentReport())
+        serve_model(request_, tmp_path, SilentReporter())
 
 
 def test_an_engine_that_does_not_come_up_in_time_is_a_clear_error(context: Context) -> None:
     wanted = [WantedModel(name=BASE, folder="nowhere")]
     with pytest.raises(EngineFailed, match="not ready in time") as caught:
-        bring_up(context.store.serving, wanted, SilentReport(), timedelta(0))
+        bring_up(context.store.serving, wanted, SilentReporter(), timedelta(0))
     assert "SCRIPTORIUM_ENGINE_READY_TIMEOUT" in (caught.value.next_step or "")
 
 
 def test_waiting_for_an_engine_can_be_cancelled(context: Context) -> None:
-    class CancelledReport(SilentReport):
+    class CancelledReport(SilentReporter):
         def check(self) -> None:
             raise Cancelled("enough")
 

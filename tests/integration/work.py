@@ -19,7 +19,7 @@ from scriptorium.contracts import (
     PrepareRequest,
     PrepareResult,
 )
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from scriptorium.jobs.runner import Context
 from scriptorium.recipe import Recipe
 from scriptorium.store.leases import LeaseState, phase_lease
@@ -44,14 +44,14 @@ def submit(context: Context, job_id: str) -> Job:
     )
 
 
-def prepare(request: PrepareRequest, folder: Path, report: Report) -> PrepareResult:
+def prepare(request: PrepareRequest, folder: Path, reporter: Reporter) -> PrepareResult:
     """A phase's work that leaves one file."""
     (folder / "train.jsonl").write_text("{}\n")
-    report.message("[DATA] 1 example")
+    reporter.message("[DATA] 1 example")
     return DONE
 
 
-def never(request: PrepareRequest, folder: Path, report: Report) -> PrepareResult:
+def never(request: PrepareRequest, folder: Path, reporter: Reporter) -> PrepareResult:
     """Work that must not be begun."""
     raise AssertionError("the work was begun")
 
@@ -61,13 +61,13 @@ def story(context: Context, job_id: str) -> list[str]:
     return [event.message for event in context.store.events.page(job_id, 100)][::-1]
 
 
-def until_stopped(begun: threading.Event) -> Callable[[PrepareRequest, Path, Report], PrepareResult]:
+def until_stopped(begun: threading.Event) -> Callable[[PrepareRequest, Path, Reporter], PrepareResult]:
     """Work that goes on until its report stops it."""
 
-    def work(request: PrepareRequest, folder: Path, report: Report) -> PrepareResult:
+    def work(request: PrepareRequest, folder: Path, reporter: Reporter) -> PrepareResult:
         begun.set()
         while True:
-            report.check()
+            reporter.check()
             time.sleep(0.02)
 
     return work

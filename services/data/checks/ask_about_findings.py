@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from scriptorium.contracts import Decision, DecisionKind, Finding, Option, Severity
 from scriptorium.errors import InvalidTrainingFile, Problem
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 
 GO_ON, STOP = "go_on", "stop"
 OPTIONS = [
@@ -18,10 +18,10 @@ HARMLESS = 0.02  # share of the passages: below it, a model learns no bad habit 
 SHOWN = 4  # codes named in the question
 
 
-def settle(findings: Sequence[Finding], passages: int, report: Report) -> None:
+def settle(findings: Sequence[Finding], passages: int, reporter: Reporter) -> None:
     """Ask about debatable findings; raises InvalidTrainingFile where the answer is to stop, or what `ask` raises."""
     doubtful = [finding for finding in findings if finding.severity is Severity.DEBATABLE]
-    if doubtful and report.ask(make_question(doubtful, passages)) == STOP:
+    if doubtful and reporter.ask(make_question(doubtful, passages)) == STOP:
         problems = [Problem(finding.place, f"{finding.message} ({finding.code})") for finding in doubtful]
         raise InvalidTrainingFile("The text was sent back.", problems=problems, next_step=doubtful[0].next_step or None)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from scriptorium.contracts import Finding, Severity
 from scriptorium.errors import InvalidTrainingFile, Problem
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from scriptorium.recipe import Chunking
 from services.data.checks import (
     boilerplate,
@@ -44,7 +44,7 @@ def examine(
     *,
     curated: bool,
     place: str,
-    report: Report,
+    reporter: Reporter,
 ) -> list[Finding]:
     """Every finding about passages in reading order, of which `pairs` are near-duplicates; `refuse` tells what fails.
 
@@ -55,7 +55,7 @@ def examine(
     vocabulary, paragraphs = ocr.Vocabulary(), repetition.Paragraphs(passages, pairs)
     for index, passage in enumerate(passages):
         if index % EVERY == 0:
-            report.check()
+            reporter.check()
         reading = Reading(passage)  # not kept: its words take ten times the room of its text
         findings += [found for find in EACH for found in find(reading)]
         findings += language.find_language(reading, usual)

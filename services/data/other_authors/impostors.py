@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from scriptorium.artifacts.dataset import IMPOSTORS, write_lines
 from scriptorium.contracts import Finding, PrepareRequest
 from scriptorium.errors import UserError
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from scriptorium.sampling import spread
 from services.data.cleaning.chapters import Chapter
 from services.data.cleaning.clean import clean_book, clean_sections
@@ -30,7 +30,9 @@ Work = list[str]  # paragraphs
 LETTERS = re.compile(r"[^\W\d_]+")
 
 
-def write_impostors(request: PrepareRequest, manuscript: Iterable[str], folder: Path, report: Report) -> list[Finding]:
+def write_impostors(
+    request: PrepareRequest, manuscript: Iterable[str], folder: Path, reporter: Reporter
+) -> list[Finding]:
     """Write a line for each other author to `folder`; `manuscript` is the author's own paragraphs, to know him by."""
     if request.impostors is None:
         return []
@@ -38,7 +40,7 @@ def write_impostors(request: PrepareRequest, manuscript: Iterable[str], folder: 
     findings: list[Finding] = []
     kept: list[dict[str, object]] = []
     for author, works in read_authors(request.impostors, request.impostors_name, findings):
-        report.check()
+        reporter.check()
         reason = why_left_out(author, works, known, request.filename)
         if reason:
             findings.append(Finding(code="impostor_left_out", place=author, message=reason))
@@ -46,7 +48,7 @@ def write_impostors(request: PrepareRequest, manuscript: Iterable[str], folder: 
             kept.append({"author": author, "works": take_stretches(works)})
     write_lines(folder / IMPOSTORS, kept)
     names = ", ".join(str(author["author"]) for author in kept)
-    report.message(f"[DATA] {len(kept)} impostors to tell this author from{names and f': {names}'}")
+    reporter.message(f"[DATA] {len(kept)} impostors to tell this author from{names and f': {names}'}")
     return findings
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scriptorium.contracts import Finding, PrepareRequest
 from scriptorium.errors import UserError
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer
 from scriptorium.recipe import Chunking
 from services.data.cleaning.chapters import Chapter, make_unique
@@ -24,7 +24,7 @@ SAME = 0.5  # share of long paragraphs, of the shorter book's, that makes two bo
 
 
 def collect_references(
-    request: PrepareRequest, manuscript: Iterable[str], tokenizer: ChatTokenizer, report: Report
+    request: PrepareRequest, manuscript: Iterable[str], tokenizer: ChatTokenizer, reporter: Reporter
 ) -> tuple[list[Passage], list[Finding]]:
     """Passages with briefs from the middle of other authors' books; `manuscript` is the author's paragraphs."""
     books = sorted(request.references.glob("*.txt")) if request.references else []
@@ -32,7 +32,7 @@ def collect_references(
     passages: list[Passage] = []
     findings: list[Finding] = []
     for path in books[:IN_ALL]:
-        report.check()
+        reporter.check()
         chapters, seen = read_reference(path, known)
         held, dropped = add_briefs(cut_middle(chapters, request.chunking, tokenizer))
         chosen = take_middle(within_range(held, request.chunking), IN_ALL // len(books))

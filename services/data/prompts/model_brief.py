@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from scriptorium.contracts import Endpoint, Finding
 from scriptorium.errors import EngineFailed, Problem
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from services.data.passage import Passage
 from services.data.prompts.extracted_brief import WORD, describe, shares_run, spoken
 
@@ -48,7 +48,7 @@ class _Answer(BaseModel):
 
 
 def describe_passages(
-    passages: Sequence[Passage], endpoint: Endpoint, report: Report, transport: httpx.BaseTransport | None = None
+    passages: Sequence[Passage], endpoint: Endpoint, reporter: Reporter, transport: httpx.BaseTransport | None = None
 ) -> tuple[list[Passage], list[Finding]]:
     """The same passages with a model's briefs; one whose every answer quotes keeps its own. Raises EngineFailed.
 
@@ -59,7 +59,7 @@ def describe_passages(
     wire = transport or httpx.HTTPTransport(retries=RETRIES)
     # trust_env: a proxy of the host is for the world outside, not for an engine nearby
     with httpx.Client(base_url=endpoint.url, transport=wire, timeout=TIMEOUT, trust_env=False) as client:
-        briefs = list(write_all(passages, endpoint, client, report))
+        briefs = list(write_all(passages, endpoint, client, reporter))
     asked = [replace(passage, asked=brief or passage.asked) for passage, brief in zip(passages, briefs, strict=True)]
     kept = [passage for passage, brief in zip(passages, briefs, strict=True) if not brief]
     message = f"keeps its extracted brief: {endpoint.model} quoted it or said nothing"
@@ -67,16 +67,16 @@ def describe_passages(
 
 
 def write_all(
-    passages: Sequence[Passage], endpoint: Endpoint, client: httpx.Client, report: Report
+    passages: Sequence[Passage], endpoint: Endpoint, client: httpx.Client, reporter: Reporter
 ) -> Iterator[str | None]:
     """The brief of each passage, several in the making at once."""
     pool = ThreadPoolExecutor(STREAMS)
     try:
         written = pool.map(lambda passage: write_brief(passage.text, endpoint, client), passages)
         for number, brief in enumerate(written, start=1):
-            report.check()
+            reporter.check()
             if number % STEP == 0 or number == len(passages):
-                report.message(f"[DATA] {number}/{len(passages)} briefs written by {endpoint.model}")
+                reporter.message(f"[DATA] {number}/{len(passages)} briefs written by {endpoint.model}")
             yield brief
     finally:
         pool.shutdown(cancel_futures=True)

@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from scriptorium.artifacts.dataset import EXAMPLES, Row
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer
 from scriptorium.recipe import PromptKind
 from scriptorium.sampling import spread
@@ -45,13 +45,13 @@ class Example(BaseModel):
     pieces: list[Piece]
 
 
-def show_examples(rows: Iterable[Row], tokenizer: ChatTokenizer, folder: Path, report: Report) -> None:
+def show_examples(rows: Iterable[Row], tokenizer: ChatTokenizer, folder: Path, reporter: Reporter) -> None:
     """Write rows as the model sees them to `folder`, and tell them in short."""
     examples = [make_example(row, tokenizer) for row in rows]
     body = [example.model_dump() for example in examples]
     (folder / EXAMPLES).write_text(json.dumps(body, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     for example in examples:
-        report.message(f"[DATA] {describe(example)}")
+        reporter.message(f"[DATA] {describe(example)}")
 
 
 def choose_examples(passages: Sequence[Asked]) -> list[Asked]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 
 Outcome = TypeVar("Outcome")
 
@@ -14,16 +14,16 @@ STEP = 16  # answers between two lines of progress
 PERIOD = 0.5  # seconds between two looks at the report: a cancelled job should feel cancelled
 
 
-def run_watched(work: Coroutine[Any, Any, Outcome], report: Report) -> Outcome:
+def run_watched(work: Coroutine[Any, Any, Outcome], reporter: Reporter) -> Outcome:
     """Run `work` in an event loop of its own; raises what it raises, or Stopped after having cancelled it."""
-    return asyncio.run(_watch(work, report))
+    return asyncio.run(_watch(work, reporter))
 
 
-async def _watch(work: Coroutine[Any, Any, Outcome], report: Report) -> Outcome:
+async def _watch(work: Coroutine[Any, Any, Outcome], reporter: Reporter) -> Outcome:
     task = asyncio.ensure_future(work)
     try:
         while not task.done():
-            report.check()
+            reporter.check()
             await asyncio.wait({task}, timeout=PERIOD)
         return task.result()
     finally:
@@ -44,15 +44,15 @@ async def together(works: list[Coroutine[Any, Any, Outcome]]) -> list[Outcome]:
 class Progress:
     """Counts what the models have done, tells every so many, and lets the report stop it."""
 
-    def __init__(self, what: str, total: int, report: Report) -> None:
+    def __init__(self, what: str, total: int, reporter: Reporter) -> None:
         self.what = what
         self.total = total
-        self.report = report
+        self.reporter = reporter
         self.done = 0
 
     def count(self) -> None:
         """One more is done; raises Stopped."""
         self.done += 1
         if self.done % STEP == 0 or self.done == self.total:
-            self.report.message(f"[VALIDATE] {self.done}/{self.total} {self.what}", done=self.done, total=self.total)
-        self.report.check()
+            self.reporter.message(f"[VALIDATE] {self.done}/{self.total} {self.what}", done=self.done, total=self.total)
+        self.reporter.check()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scriptorium.artifacts.dataset import Row, read_rows
 from scriptorium.contracts import EvaluateRequest
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer
 from services.evaluator.generation.plan import Order, Role, plan_orders
 from services.evaluator.generation.prompted_baseline import choose_excerpts
@@ -42,9 +42,9 @@ def plan_protocol(
 
 
 async def carry_out(
-    protocol: Protocol, pair: tuple[Engine, Engine], cards: tuple[Card, Card], folder: Path, report: Report
+    protocol: Protocol, pair: tuple[Engine, Engine], cards: tuple[Card, Card], folder: Path, reporter: Reporter
 ) -> list[Sample]:
     """Have everything written that `folder` does not have yet."""
     base, tuned = (Writer(engine, card, protocol.decoding) for engine, card in zip(pair, cards, strict=True))
     writers: dict[Role, Writer] = {"base": base, "prompted": base, "tuned": tuned}
-    return await write_samples(protocol.orders, writers, folder, report)
+    return await write_samples(protocol.orders, writers, folder, reporter)

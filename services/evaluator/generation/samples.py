@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from scriptorium.artifacts.dataset import write_lines
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import Message
 from services.evaluator.generation.concurrency import together
 from services.evaluator.generation.plan import Order, Role, Split
@@ -101,10 +101,10 @@ class Writer:
 class Desk:
     """Keeps each passage on disk as soon as it is there, and says how far the writing is."""
 
-    def __init__(self, path: Path, kept: Iterable[Sample], total: int, report: Report) -> None:
+    def __init__(self, path: Path, kept: Iterable[Sample], total: int, reporter: Reporter) -> None:
         self.path = path
         self.total = total
-        self.report = report
+        self.reporter = reporter
         self.samples = {sample.key: sample for sample in kept}
         keep_samples(path, self.samples.values())
 
@@ -116,11 +116,11 @@ class Desk:
         written = len(self.samples)
         if written % STEP == 0 or written == self.total:
             text = f"[VALIDATE] {written}/{self.total} passages written"
-            self.report.message(text, written=written, total=self.total)
+            self.reporter.message(text, written=written, total=self.total)
 
 
 async def write_samples(
-    orders: Sequence[Order], writers: Mapping[Role, Writer], folder: Path, report: Report
+    orders: Sequence[Order], writers: Mapping[Role, Writer], folder: Path, reporter: Reporter
 ) -> list[Sample]:
     """Have every order written; samples.jsonl grows as they come and ends in the order of `orders`.
 
@@ -128,9 +128,9 @@ async def write_samples(
     share the same cores.
     """
     kept = [sample for sample in read_samples(folder / SAMPLES) if still_fits(sample, orders, writers)]
-    desk = Desk(folder / SAMPLES, kept, len(orders), report)
+    desk = Desk(folder / SAMPLES, kept, len(orders), reporter)
     missing = [order for order in orders if order.key not in desk.samples]
-    report.message(f"[VALIDATE] {describe(orders, len(kept))}")
+    reporter.message(f"[VALIDATE] {describe(orders, len(kept))}")
     for queue in by_engine(missing, writers):
         await together([_write(order, writers[order.role], desk) for order in queue])
     samples = [desk.samples[order.key] for order in orders]

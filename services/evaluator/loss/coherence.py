@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer
 from services.evaluator.generation.concurrency import Progress, together
 from services.evaluator.generation.vllm_client import Engine
@@ -21,10 +21,10 @@ async def measure_losses(
     tokenizer: ChatTokenizer,
     hands: tuple[Sequence[str], Sequence[str], Sequence[str]],
     longest: int,
-    report: Report,
+    reporter: Reporter,
 ) -> Losses:
     """The base's loss (nats per token) of each passage of author, base and tuned model; `longest` in tokens."""
-    progress = Progress("passages read for coherence", sum(map(len, hands)), report)
+    progress = Progress("passages read for coherence", sum(map(len, hands)), reporter)
     most = min(LONGEST, longest)
     genuine, own, tuned = [
         await together([_read(base, tokenizer.encode_text(text)[:most], progress) for text in texts]) for texts in hands

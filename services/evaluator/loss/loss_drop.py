@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from scriptorium.artifacts.dataset import Row
 from scriptorium.contracts import LossDrop
 from scriptorium.errors import EvaluationFailed, Problem
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer
 from services.evaluator.generation.concurrency import Progress, together
 from services.evaluator.generation.vllm_client import Engine
@@ -66,10 +66,10 @@ def locate_all(rows: Sequence[Row], tokenizer: ChatTokenizer, longest: int) -> l
 
 
 async def score_passages(
-    rows: Sequence[Row], spans: Sequence[Span], pair: tuple[Engine, Engine], report: Report
+    rows: Sequence[Row], spans: Sequence[Span], pair: tuple[Engine, Engine], reporter: Reporter
 ) -> list[Scored]:
     """Score each row's passage under both models, one model after the other: two engines share the same cores."""
-    progress = Progress("losses of held-out passages measured", len(rows) * len(pair), report)
+    progress = Progress("losses of held-out passages measured", len(rows) * len(pair), reporter)
     base, tuned = [await together([_loss(engine, span, progress) for span in spans]) for engine in pair]
     return [
         Scored(

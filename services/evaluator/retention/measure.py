@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer
 from services.evaluator.generation.concurrency import Progress
 from services.evaluator.generation.vllm_client import Engine
@@ -19,15 +19,15 @@ ASKED = 192  # six of each kind: two minutes on two cores with a small model
 
 
 async def measure_retention(
-    pair: tuple[Engine, Engine], tokenizer: ChatTokenizer, seed: int, report: Report, asked: int = ASKED
+    pair: tuple[Engine, Engine], tokenizer: ChatTokenizer, seed: int, reporter: Reporter, asked: int = ASKED
 ) -> Retention:
     """Compare base and tuned; `seed` is that of the bootstrap. Raises EvaluationFailed and Stopped."""
     started = time.monotonic()
-    following = await follow_instructions(pair, asked, report)
-    perplexity = await read_neutral_text(pair, tokenizer, seed, report)
+    following = await follow_instructions(pair, asked, reporter)
+    perplexity = await read_neutral_text(pair, tokenizer, seed, reporter)
     parts = judge_following(following), judge_reading(perplexity)
     for part in parts:
-        report.message(f"[VALIDATE] Retention: {part.message}", code=part.code, verdict=part.verdict)
+        reporter.message(f"[VALIDATE] Retention: {part.message}", code=part.code, verdict=part.verdict)
     return Retention(
         verdict=worst(parts).verdict,
         parts=parts,
@@ -38,9 +38,9 @@ async def measure_retention(
     )
 
 
-async def follow_instructions(pair: tuple[Engine, Engine], asked: int, report: Report) -> Following:
+async def follow_instructions(pair: tuple[Engine, Engine], asked: int, reporter: Reporter) -> Following:
     """Ask both models, one after the other: two engines share the same cores."""
     instructions = write_instructions(asked)
-    progress = Progress("instructions answered", len(instructions) * len(pair), report)
+    progress = Progress("instructions answered", len(instructions) * len(pair), reporter)
     base, tuned = [await ask(engine, instructions, progress) for engine in pair]
     return compare_answers(instructions, base, tuned)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer
 from services.evaluator.generation.concurrency import Progress, together
 from services.evaluator.generation.vllm_client import Engine
@@ -30,11 +30,11 @@ def neutral_text() -> list[str]:
 
 
 async def read_neutral_text(
-    pair: tuple[Engine, Engine], tokenizer: ChatTokenizer, seed: int, report: Report
+    pair: tuple[Engine, Engine], tokenizer: ChatTokenizer, seed: int, reporter: Reporter
 ) -> Perplexity:
     """Measure both models, one after the other: two engines share the same cores."""
     ids = [tokenizer.encode_text(paragraph) for paragraph in neutral_text()]
-    progress = Progress("neutral paragraphs read", len(ids) * len(pair), report)
+    progress = Progress("neutral paragraphs read", len(ids) * len(pair), reporter)
     base, tuned = [await together([_loss(engine, each, progress) for each in ids]) for engine in pair]
     return compare_losses(base, tuned, [len(each) - 1 for each in ids], seed)
 

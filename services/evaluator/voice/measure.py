@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from scriptorium.sampling import spread
 from services.evaluator.voice.align_lengths import Prepared, Text, prepare_texts
 from services.evaluator.voice.copies import Span
@@ -67,13 +67,13 @@ class Learned:
     mined: dict[str, float]
 
 
-def measure_voice(material: Material, seed: int, report: Report) -> Voice:
+def measure_voice(material: Material, seed: int, reporter: Reporter) -> Voice:
     """Learn the author from the training text, then compare; raises Stopped."""
-    report.message("[VALIDATE] Learning the author's voice from the training text")
+    reporter.message("[VALIDATE] Learning the author's voice from the training text")
     learned = learn_voice(material)
-    report.check()
-    report.message("[VALIDATE] Comparing what the models wrote with held-out text")
-    return compare_voice(material, learned, seed, report)
+    reporter.check()
+    reporter.message("[VALIDATE] Comparing what the models wrote with held-out text")
+    return compare_voice(material, learned, seed, reporter)
 
 
 def learn_voice(material: Material) -> Learned:
@@ -103,22 +103,22 @@ def _split_hands(material: Material, classes: Classes, scorer: Scorer) -> dict[s
     return dict(zip(names, np.split(scorer.trained, ends[:-1]), strict=True))
 
 
-def compare_voice(material: Material, learned: Learned, seed: int, report: Report) -> Voice:
+def compare_voice(material: Material, learned: Learned, seed: int, reporter: Reporter) -> Voice:
     """Measure what the models wrote with what was learned."""
     with threadpool_limits(ONE_THREAD):
-        return _compare(material, learned, seed, report)
+        return _compare(material, learned, seed, reporter)
 
 
-def _compare(material: Material, learned: Learned, seed: int, report: Report) -> Voice:
+def _compare(material: Material, learned: Learned, seed: int, reporter: Reporter) -> Voice:
     prepared = prepare_texts(material)
-    report.check()
+    reporter.check()
     scored = score_prepared(prepared, learned.scorer)
     scores = scored.scores
-    report.check()
+    reporter.check()
     transfer = measure_transfer(scores, seed)
     impostors = measure_impostors(material.unseen, learned, scores, seed)
     gates = check_all(material, learned, prepared, scores, transfer)
-    report.check()
+    reporter.check()
     genuine, base, tuned = (_own(texts) for texts in (prepared.genuine, prepared.base, prepared.tuned))
     return Voice(
         verdict=judge_voice(transfer, impostors, gates),

@@ -1,6 +1,6 @@
 """Write a merged model as one GGUF file, for llama.cpp and Ollama: block by block, with the maintained package `gguf`.
 
-    export_model(folder, "gguf-q8_0", folder / "exports" / "model-q8_0.gguf", ConsoleReport())
+    export_model(folder, "gguf-q8_0", folder / "exports" / "model-q8_0.gguf", ConsoleReporter())
 
 The package knows the format, the tensors' names and the quantisation; `services.merger.exporting.llama` knows what is
 particular to the architecture. No torch, and memory grows with neither the model nor a tensor.
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scriptorium.artifacts.volume import disk_errors
 from scriptorium.contracts import Level
 from scriptorium.errors import BaseModelUnusable, DiskFull, MergeFailed, Problem, ScriptoriumError
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from scriptorium.recipe import Export
 from services.merger.exporting.llama import Llama, read_llama
 from services.merger.exporting.vocabulary import add_vocabulary
@@ -54,7 +54,7 @@ class Entry:
         return int(np.prod(self.tensor.shape)) // int(block) * int(size)
 
 
-def export_all(exports: list[Export], folder: Path, report: Report, free: int) -> list[str]:
+def export_all(exports: list[Export], folder: Path, reporter: Reporter, free: int) -> list[str]:
     """Write each format into exports/ of a model's folder, and return the names of the files.
 
     One that cannot be is told, and the model is whole all the same. Raises DiskFull and what `report.check` raises.
@@ -63,15 +63,15 @@ def export_all(exports: list[Export], folder: Path, report: Report, free: int) -
     for export in exports:
         name = f"{FOLDER}/model-{export.removeprefix('gguf-')}.gguf"
         try:
-            export_model(folder, export, folder / name, report, free)
+            export_model(folder, export, folder / name, reporter, free)
         except (MergeFailed, BaseModelUnusable) as error:
-            report.message(f"[MERGE] No {export}: {error} {error.next_step or ''}".strip(), Level.WARN)
+            reporter.message(f"[MERGE] No {export}: {error} {error.next_step or ''}".strip(), Level.WARN)
         else:
             names.append(name)
     return names
 
 
-def export_model(model: Path, export: Export, target: Path, report: Report, free: int | None = None) -> None:
+def export_model(model: Path, export: Export, target: Path, reporter: Reporter, free: int | None = None) -> None:
     """Write a model folder as one GGUF file, which appears whole or not at all.
 
     Raises MergeFailed (an architecture, tokenizer or tensor that has no place there), BaseModelUnusable and DiskFull.
@@ -82,13 +82,13 @@ def export_model(model: Path, export: Export, target: Path, report: Report, free
     needed = sum(entry.bytes for entry in entries) + SLACK
     if free is not None and free < needed:
         raise DiskFull(f"{export} needs {needed:,} bytes on the volume; {free:,} are free.")
-    report.message(f"[MERGE] Writing {target.name}, {needed / 1e9:.2f} GB")
+    reporter.message(f"[MERGE] Writing {target.name}, {needed / 1e9:.2f} GB")
     temporary = target.with_name(f"{target.name}.part")
     writer = gguf.GGUFWriter(temporary, llama.architecture)
     with disk_errors():
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            writing = Writing(writer, llama, entries, report)
+            writing = Writing(writer, llama, entries, reporter)
             writing.head(model, base.embeddings.shape[0])
             writing.body()
             temporary.rename(target)
@@ -128,7 +128,7 @@ class Writing:
     writer: gguf.GGUFWriter
     llama: Llama
     entries: list[Entry]
-    report: Report
+    reporter: Reporter
 
     def head(self, folder: Path, rows: int) -> None:
         """Write what stands before the values: numbers, a vocabulary of `rows` tokens, every tensor's place."""
@@ -147,7 +147,7 @@ class Writing:
     def body(self) -> None:
         """Write every tensor, each at a multiple of the alignment, and make the file durable."""
         [file] = self.writer.fout or []
-        progress = Progress(self.report, sum(entry.bytes for entry in self.entries), doing="exported")
+        progress = Progress(self.reporter, sum(entry.bytes for entry in self.entries), doing="exported")
         factors = self.llama.frequency_factors()
         self.tensor(file, iter(() if factors is None else (factors,)), progress)
         for entry in self.entries:

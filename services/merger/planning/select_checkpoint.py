@@ -18,7 +18,7 @@ from scriptorium.artifacts.checkpoint_losses import Passage, measured_path, read
 from scriptorium.artifacts.checkpoints import best_checkpoint, whole_checkpoints
 from scriptorium.contracts import Checkpoint, Decision, DecisionKind, Level, Option
 from scriptorium.errors import MergeFailed
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from scriptorium.recipe import Select
 
 Rows = list[NDArray[np.float64]]  # of one or two sets of passages: a row of (value, weight) for each
@@ -29,20 +29,20 @@ DRAWS = 2000
 TAIL = 2.5  # percent
 
 
-def select_checkpoint(training: Path, step: int | None, report: Report, select: Select = "loss") -> Checkpoint:
+def select_checkpoint(training: Path, step: int | None, reporter: Reporter, select: Select = "loss") -> Checkpoint:
     """Choose the checkpoint `step`, or the best one; raises MergeFailed where it is not there, or what `ask` raises."""
     saved = whole_checkpoints(training)
     if not saved:
         raise MergeFailed("Training left no whole checkpoint.", next_step="Train again.")
     if step is not None:
         return find(saved, step)
-    best, score = rank(training, saved, select, report)
+    best, score = rank(training, saved, select, reporter)
     others = [other for other in saved if other.step != best.step]
     near = others if select == "decision" else [other for other in others if as_good(training, best, other, score)]
-    return find(saved, int(report.ask(make_question(best, near)).rpartition("-")[2])) if near else best
+    return find(saved, int(reporter.ask(make_question(best, near)).rpartition("-")[2])) if near else best
 
 
-def rank(training: Path, saved: Sequence[Checkpoint], select: Select, report: Report) -> tuple[Checkpoint, Score]:
+def rank(training: Path, saved: Sequence[Checkpoint], select: Select, reporter: Reporter) -> tuple[Checkpoint, Score]:
     """The best checkpoint, and the score that says so: the dev loss where the voice is wanted and was not measured."""
     found = {checkpoint.step: selectivity(training, checkpoint) for checkpoint in saved}
     if select == "voice" and all(found.values()):
@@ -50,7 +50,7 @@ def rank(training: Path, saved: Sequence[Checkpoint], select: Select, report: Re
         return min(saved, key=lambda checkpoint: values[checkpoint.step]), selectivity
     if select == "voice":
         why = "no other authors' passages were read" if not any(found.values()) else "not every checkpoint was measured"
-        report.message(f"[MERGE] The checkpoint is chosen by its dev loss and not by its voice: {why}", Level.WARN)
+        reporter.message(f"[MERGE] The checkpoint is chosen by its dev loss and not by its voice: {why}", Level.WARN)
     return best_checkpoint(saved), dev_loss
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 
 Step = Callable[[], int]  # returns how many bytes it dealt with
 
@@ -29,9 +29,9 @@ PATIENCE = 0.5  # seconds after which the crew asks whether to stop even if no s
 class Progress:
     """Says how far the merge is, every few seconds, and stops it when asked to."""
 
-    def __init__(self, report: Report, total: int, every: float = EVERY, doing: str = "merged and checked") -> None:
+    def __init__(self, reporter: Reporter, total: int, every: float = EVERY, doing: str = "merged and checked") -> None:
         self.doing = doing
-        self.report = report
+        self.reporter = reporter
         self.total = total
         self.every = every
         self.done = 0
@@ -39,13 +39,13 @@ class Progress:
 
     def advance(self, count: int) -> None:
         """Count bytes that were dealt with; raises Stopped."""
-        self.report.check()
+        self.reporter.check()
         self.done += count
         now = time.monotonic()
         if now - self.said >= self.every:
             percent = 100 * self.done // self.total
             speed = self.done / max(now - self.started, 1e-9)
-            self.report.message(
+            self.reporter.message(
                 f"[MERGE] {percent} % {self.doing}, {speed / 1e6:.0f} MB/s",
                 percent=percent, eta_seconds=round((self.total - self.done) / max(speed, 1.0), 1),
             )  # fmt: skip

@@ -16,7 +16,7 @@ from scriptorium.artifacts.checkpoint_losses import FOLDER, Base, OnBase, measur
 from scriptorium.artifacts.checkpoints import checkpoint_folder
 from scriptorium.artifacts.dataset import REFERENCE, Row, read_rows
 from scriptorium.contracts import Level, TrainRequest
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import chat_tokenizer
 from scriptorium.process.child import Child, tail
 from scriptorium.sampling import spread
@@ -37,7 +37,7 @@ class Passage(TypedDict):
 
 
 def measure_checkpoints(
-    request: TrainRequest, folder: Path, dev: Sequence[Row], steps: Sequence[int], report: Report
+    request: TrainRequest, folder: Path, dev: Sequence[Row], steps: Sequence[int], reporter: Reporter
 ) -> None:
     """Write what each checkpoint thinks of the dev rows; a failure is told, and no more. Raises what `check` raises."""
     passages = locate_passages(request, dev) if dev else []
@@ -48,7 +48,7 @@ def measure_checkpoints(
     (folder / FOLDER).mkdir(exist_ok=True)
     order = folder / FOLDER / "order.json"
     order.write_text(json.dumps(make_order(request, folder, passages, others, steps)), encoding="utf-8")
-    report.message(
+    reporter.message(
         f"[TRAIN] Measuring {len(steps)} checkpoint(s) on {len(passages)} held-out passages and {len(others)} of others"
     )
     environment = get_settings().axolotl_env
@@ -59,7 +59,7 @@ def measure_checkpoints(
         order,
     ]
     child = Child(line, folder / LOG, variables(environment), folder)
-    watch(child, folder, steps, report)
+    watch(child, folder, steps, reporter)
     order.unlink()
 
 
@@ -84,37 +84,37 @@ def make_order(
     }
 
 
-def watch(child: Child, folder: Path, steps: Sequence[int], report: Report) -> None:
+def watch(child: Child, folder: Path, steps: Sequence[int], reporter: Reporter) -> None:
     """Tell each checkpoint's losses as they come; whatever happens, nothing of the child is left behind."""
     told: set[tuple[int, Base]] = set()
     try:
         while child.wait(LOOK) is None:
-            report.check()
-            tell(folder, steps, told, report)
+            reporter.check()
+            tell(folder, steps, told, reporter)
     finally:
         child.stop(grace=timedelta(seconds=1))
-    tell(folder, steps, told, report)
+    tell(folder, steps, told, reporter)
     if child.returncode:
         words = next((line for line in reversed(tail(folder / LOG)) if "Error" in line), "no output")
-        report.message(f"[TRAIN] Not every checkpoint could be measured: {words[:300]}", Level.WARN)
+        reporter.message(f"[TRAIN] Not every checkpoint could be measured: {words[:300]}", Level.WARN)
 
 
-def tell(folder: Path, steps: Sequence[int], told: set[tuple[int, Base]], report: Report) -> None:
+def tell(folder: Path, steps: Sequence[int], told: set[tuple[int, Base]], reporter: Reporter) -> None:
     """Say what was found since the last look; `told` keeps what was said."""
     for step in steps:
         found = read_measured(measured_path(folder, step))
         for base, on in found.bases.items() if found else ():
             if (step, base) not in told:
-                tell_one(step, base, on, report)
+                tell_one(step, base, on, reporter)
                 told.add((step, base))
 
 
-def tell_one(step: int, base: Base, on: OnBase, report: Report) -> None:
+def tell_one(step: int, base: Base, on: OnBase, reporter: Reporter) -> None:
     """What was found of a checkpoint on one base; its selectivity on the stored one is a point of a curve."""
     text = f"[TRAIN] checkpoint-{step} on the {base} base: loss {on.loss:.4f} on held-out passages"
     if on.selectivity is None:
-        report.message(text, step=step, loss=on.loss)
+        reporter.message(text, step=step, loss=on.loss)
         return
-    report.message(f"{text}, selectivity {on.selectivity:+.4f}", step=step, loss=on.loss, selectivity=on.selectivity)
+    reporter.message(f"{text}, selectivity {on.selectivity:+.4f}", step=step, loss=on.loss, selectivity=on.selectivity)
     if base == "stored":
-        report.remember({f"checkpoint_selectivity/{step}": on.selectivity})
+        reporter.remember({f"checkpoint_selectivity/{step}": on.selectivity})

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scriptorium.contracts import Checkpoint
-from scriptorium.jobs.reporter import Report
+from scriptorium.jobs.reporter import Reporter
 from services.trainer.run.loss_curve import Curve
 
 Line = dict[str, Any]
@@ -41,8 +41,8 @@ class Progress:
     `earlier` are the lines of the attempts before, up to the step that this one goes on from.
     """
 
-    def __init__(self, report: Report, earlier: Iterable[Line] = ()) -> None:
-        self._report = report
+    def __init__(self, reporter: Reporter, earlier: Iterable[Line] = ()) -> None:
+        self._report = reporter
         self._curve = Curve()
         self._points: dict[str, float] = {}
         self._checkpoints: set[int] = set()

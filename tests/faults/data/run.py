@@ -22,7 +22,7 @@ from unittest import mock
 
 from scriptorium.contracts import Finding, PrepareRequest, Severity
 from scriptorium.errors import EnvironmentMissing, ScriptoriumError
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.local.demo_assets import CORPORA
 from scriptorium.local.environments import DEMO
 from scriptorium.recipe import Chunking, Split
@@ -91,7 +91,7 @@ def look(raw: bytes, filename: str, chunking: Chunking) -> Seen:
         path = Path(folder) / "content"
         path.write_bytes(raw)
         try:
-            result = prepare.prepare_manuscript(ask(path, filename, chunking), Path(folder), SilentReport())
+            result = prepare.prepare_manuscript(ask(path, filename, chunking), Path(folder), SilentReporter())
         except ScriptoriumError as error:
             told = [(CODE.search(problem.message), problem.place) for problem in error.problems]
             seen.told.update((match[1] if match else error.code, place) for match, place in told)
@@ -217,7 +217,7 @@ def false_alarms(author: str, paths: Sequence[Path]) -> tuple[int, list[Finding]
     with tempfile.TemporaryDirectory() as folder:
         content = Path(folder) / "content"
         content.write_bytes(manuscripts.pack({path.name: path.read_bytes() for path in paths}))
-        result = prepare.prepare_manuscript(ask(content, f"{author}.zip", USUAL), Path(folder), SilentReport())
+        result = prepare.prepare_manuscript(ask(content, f"{author}.zip", USUAL), Path(folder), SilentReporter())
     alarms = [finding for finding in result.findings if finding.severity is not Severity.NOTE]
     return result.splits["all"].examples, alarms
 

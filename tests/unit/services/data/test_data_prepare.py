@@ -8,7 +8,7 @@ import pytest
 from scriptorium.artifacts.dataset import CONTINUE, QUALITY, SPLITS, read_rows, write_lines, write_rows
 from scriptorium.contracts import PrepareRequest, PrepareResult
 from scriptorium.errors import Cancelled, InternalError, InvalidTrainingFile, TooFewExamples
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.recipe import Chunking
 from services.data.output import verify
 from services.data.output.write import make_row
@@ -18,9 +18,9 @@ Ask = Callable[..., PrepareRequest]
 
 
 def prepare(request: PrepareRequest, folder: Path) -> tuple[PrepareResult, list[str]]:
-    report = SilentReport()
+    reporter = SilentReporter()
     folder.mkdir(exist_ok=True)
-    return prepare_manuscript(request, folder, report), report.messages
+    return prepare_manuscript(request, folder, reporter), reporter.messages
 
 
 def test_a_book_becomes_a_dataset(ask: Ask, book: str, tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_many_findings_of_a_kind_are_told_in_short(ask: Ask, book: str, tmp_path
 
 
 def test_a_stop_is_heard(ask: Ask, book: str, tmp_path: Path) -> None:
-    class Stopping(SilentReport):
+    class Stopping(SilentReporter):
         def check(self) -> None:
             raise Cancelled("stop")
 

@@ -10,7 +10,7 @@ from scriptorium.cli import hand
 from scriptorium.cli.main import app
 from scriptorium.contracts import PrepareRequest
 from scriptorium.errors import Conflict
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.recipe import Chunking, Data, Recipe, Training
 from scriptorium.settings import Settings
 from services.data.preview import preview_manuscript
@@ -27,7 +27,7 @@ def typed(tmp_path: Path) -> Path:
 
 
 def test_a_preview_has_every_step_and_writes_nothing(typed: Path) -> None:
-    preview = preview_manuscript(typed, "river.txt", SilentReport(), examples=1)
+    preview = preview_manuscript(typed, "river.txt", SilentReporter(), examples=1)
     steps = {step.name: step for step in preview.steps}
     assert steps.keys() == {"front_matter", "back_matter", "headings", "notes", "emphasis", "wrapped_lines"}
     assert steps["headings"].count == 1

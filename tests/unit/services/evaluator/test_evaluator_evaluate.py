@@ -9,7 +9,7 @@ import pytest
 from scriptorium.artifacts.dataset import IMPOSTORS, Row, write_lines, write_rows
 from scriptorium.contracts import Endpoint, EvaluateRequest, VoiceScore
 from scriptorium.errors import Cancelled, EvaluationFailed
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from services.evaluator.evaluate import evaluate_voice
 from services.evaluator.generation.resume import hand_on
 from services.evaluator.voice_inputs import Genuine, reread_texts
@@ -30,12 +30,12 @@ def make(passage: str = "It rained all night", brief: str = "Write about rain") 
 
 
 def run(request, folder, engines, report=None):
-    return evaluate_voice(request, folder, report or SilentReport(), transport=engines.transport, waits=SOON)
+    return evaluate_voice(request, folder, report or SilentReporter(), transport=engines.transport, waits=SOON)
 
 
 def test_whole_evaluation(request_, folder, engines_):
-    report = SilentReport()
-    result = run(request_, folder, engines_, report)
+    reporter = SilentReporter()
+    result = run(request_, folder, engines_, reporter)
     assert result.author.base == pytest.approx(2.0)
     assert result.author.tuned == pytest.approx(1.5)
     assert result.author.drop_percent == pytest.approx(25.0)
@@ -45,13 +45,13 @@ def test_whole_evaluation(request_, folder, engines_):
     assert result.samples == 4
     assert result.unseen_impostors == 0
     assert result.voice == VoiceScore(verdict="not_measurable")  # of a few words
-    assert report.messages[-3:] == [
+    assert reporter.messages[-3:] == [
         "[VALIDATE] Held-out loss 2.00 -> 1.50 (-25.0 %, 95 % interval 25.0-25.0); other authors -25.0 %",
         "[VALIDATE] Voice: not measurable",
         "[VALIDATE] Report written",
     ]
-    assert "[VALIDATE] 5/8 passages written" in report.messages
-    assert "[VALIDATE] 8/8 passages written" in report.messages
+    assert "[VALIDATE] 5/8 passages written" in reporter.messages
+    assert "[VALIDATE] 8/8 passages written" in reporter.messages
     assert {path.name for path in folder.iterdir()} == {"report.json", "report.html", "samples.jsonl"}
 
 
@@ -107,10 +107,10 @@ def test_samples_are_kept_in_order(request_, folder, engines_):
 
 def test_without_other_authors(request_, folder, engines_):
     (request_.dataset / "reference.jsonl").unlink()
-    report = SilentReport()
-    result = run(request_, folder, engines_, report)
+    reporter = SilentReporter()
+    result = run(request_, folder, engines_, reporter)
     assert result.others is None
-    assert "other authors" not in report.messages[-2]
+    assert "other authors" not in reporter.messages[-2]
     assert "No other authors’ pages" in (folder / "report.html").read_text()
 
 
@@ -183,7 +183,7 @@ def test_another_model_is_served(request_, folder, engines_):
     assert "serves elsewhere instead of tuned" in str(caught.value)
 
 
-class Impatient(SilentReport):
+class Impatient(SilentReporter):
     """Is cancelled after a moment."""
 
     def __init__(self) -> None:
@@ -214,10 +214,10 @@ def test_whole_samples_survive_a_failure(request_, folder, engines_):
     later = folder.with_name("evaluate.2.tmp")
     later.mkdir()
     hand_on([folder], later)
-    report = SilentReport()
-    assert run(request_, later, engines_, report).samples == 4
+    reporter = SilentReporter()
+    assert run(request_, later, engines_, reporter).samples == 4
     assert {name for name, _ in engines_.calls if name.endswith("/chat/completions")} == {"tuned/v1/chat/completions"}
-    assert "[VALIDATE] Writing 8 passages (base 4, tuned 4); 4 are there from an earlier attempt" in report.messages
+    assert "[VALIDATE] Writing 8 passages (base 4, tuned 4); 4 are there from an earlier attempt" in reporter.messages
 
 
 def test_samples_that_were_asked_for_otherwise_are_written_again(request_, folder, engines_):
@@ -266,6 +266,6 @@ def test_one_engine_for_both_models_gets_everything_at_once(request_, folder, en
 
 
 def test_an_unknown_author_of_the_same_kind_is_told(request_, folder, engines_):
-    report = SilentReport()
-    run(request_.model_copy(update={"alike": ["Nobody", "Crane"]}), folder, engines_, report)
-    assert "[VALIDATE] evaluation.alike names Nobody, Crane; the other authors are nobody" in report.messages
+    reporter = SilentReporter()
+    run(request_.model_copy(update={"alike": ["Nobody", "Crane"]}), folder, engines_, reporter)
+    assert "[VALIDATE] evaluation.alike names Nobody, Crane; the other authors are nobody" in reporter.messages

@@ -12,7 +12,7 @@ import services.merger.merge as module
 from scriptorium.artifacts import manifest
 from scriptorium.contracts import MergeRequest, MergeResult
 from scriptorium.errors import BaseModelUnusable, Cancelled, DiskFull, MergeFailed
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from services.merger.inputs.safetensors_file import read_layout
 from services.merger.low_rank_update import LowRank
 from services.merger.merge import merge_adapter
@@ -38,11 +38,11 @@ class Workshop:
     def __init__(self, root: Path) -> None:
         self.base, self.training, self.folder = root / "base", root / "training", root / "merge.1.tmp"
         self.folder.mkdir()
-        self.report = SilentReport()
+        self.reporter = SilentReporter()
 
     def merge(self, **options: Any) -> MergeResult:
         request = MergeRequest(base=self.base, training=self.training, checkpoint=options.pop("checkpoint", None))
-        return merge_adapter(request, self.folder, self.report, **options)
+        return merge_adapter(request, self.folder, self.reporter, **options)
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ def test_a_disk_that_fills_up_meanwhile(workshop: Workshop, monkeypatch: pytest.
 
 
 def test_a_merge_can_be_stopped(workshop: Workshop) -> None:
-    class Impatient(SilentReport):
+    class Impatient(SilentReporter):
         checks = 0
 
         def check(self) -> None:

@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 
 from scriptorium.contracts import MergeProof
 from scriptorium.errors import MergeFailed
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from services.merger.inputs.adapter import read_adapter
 from services.merger.inputs.base import open_base
 from services.merger.planning.plan import make_plan
@@ -54,7 +54,7 @@ class Merged:
         for shard in self.plan.shards:
             with Files(shard, self.plan.adapter.path) as files:
                 steps = verify_steps(shard, files, self.folder / shard.name, {}, proof)
-                work_off(steps, Progress(SilentReport(), 1))
+                work_off(steps, Progress(SilentReporter(), 1))
         return conclude(self.plan, COMPANIONS, self.folder, proof)
 
     def problems(self) -> list[str]:

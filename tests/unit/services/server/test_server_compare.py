@@ -11,7 +11,7 @@ import pytest
 from scriptorium.artifacts.checkpoint_losses import Measured, OnBase, Reference
 from scriptorium.contracts import Endpoint, ServeRequest
 from scriptorium.errors import EngineFailed, MergeFailed
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from services.server.compare import compare
 
 ENDPOINT = Endpoint(url="http://engine", model="tuned")
@@ -48,24 +48,24 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def test_the_numbers_of_a_merge_that_is_right(tmp_path: Path, engine: list[dict[str, Any]]) -> None:
-    report = SilentReport()
-    agreement = compare(ENDPOINT, request(tmp_path), 100, report)
+    reporter = SilentReporter()
+    agreement = compare(ENDPOINT, request(tmp_path), 100, reporter)
     assert agreement
     assert (agreement.tokens, agreement.token_agreement) == (3, 1.0)
     assert agreement.mean_difference == pytest.approx(0.05)
     assert agreement.effect == pytest.approx((0.95 * 1 + 0.55 * 0.5 + 0.95 * 1) / (1 + 0.25 + 1))
     assert engine[0]["prompt"] == IDS
-    assert report.messages == [
+    assert reporter.messages == [
         "[SERVE] Merged model against base and adapter: 100.0 % of 3 likeliest tokens agree, "
         "log-probabilities differ by 0.050 on average, the effect is 0.97 of the adapter's"
     ]
 
 
 def test_a_reference_is_cut_to_what_the_engine_reads(tmp_path: Path, engine: list[dict[str, Any]]) -> None:
-    agreement = compare(ENDPOINT, request(tmp_path), 5, SilentReport())
+    agreement = compare(ENDPOINT, request(tmp_path), 5, SilentReporter())
     assert agreement
     assert (agreement.tokens, len(engine[0]["prompt"])) == (2, 4)
-    assert compare(ENDPOINT, request(tmp_path), 3, SilentReport()) is None
+    assert compare(ENDPOINT, request(tmp_path), 3, SilentReporter()) is None
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_merge_that_says_something_else_fails(
     on = OnBase(passages=[], references=[REFERENCE.model_copy(update=changes)])
     asked.measured.write_text(Measured(step=3, bases={"stored": on}).model_dump_json())
     with pytest.raises(MergeFailed, match="does not say what base and adapter say") as caught:
-        compare(ENDPOINT, asked, 100, SilentReport())
+        compare(ENDPOINT, asked, 100, SilentReporter())
     assert "at least 90 % and an effect from 0.75 to 1.25 are expected" in str(caught.value)
 
 
@@ -93,19 +93,19 @@ def test_an_adapter_that_changes_nothing_is_too_faint_to_tell(tmp_path: Path, en
     assert asked.measured
     on = OnBase(passages=[], references=[REFERENCE.model_copy(update={"without": REFERENCE.log_probabilities})])
     asked.measured.write_text(Measured(step=3, bases={"stored": on}).model_dump_json())
-    report = SilentReport()
-    agreement = compare(ENDPOINT, asked, 100, report)
+    reporter = SilentReporter()
+    agreement = compare(ENDPOINT, asked, 100, reporter)
     assert agreement
     assert agreement.effect is None
-    assert report.messages[0].endswith("the effect is too faint to tell")
+    assert reporter.messages[0].endswith("the effect is too faint to tell")
 
 
 def test_what_was_not_measured_is_not_compared(tmp_path: Path, engine: list[dict[str, Any]]) -> None:
-    assert compare(ENDPOINT, request(tmp_path, merged_on="nf4"), 100, SilentReport()) is None
+    assert compare(ENDPOINT, request(tmp_path, merged_on="nf4"), 100, SilentReporter()) is None
     asked = request(tmp_path)
     assert asked.measured
     asked.measured.unlink()
-    assert compare(ENDPOINT, asked, 100, SilentReport()) is None
+    assert compare(ENDPOINT, asked, 100, SilentReporter()) is None
     assert engine == []
 
 
@@ -121,4 +121,4 @@ def test_an_engine_that_does_not_score_is_named(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr("services.server.compare.httpx.post", post)
     with pytest.raises(EngineFailed, match="tuned did not score a passage"):
-        compare(ENDPOINT, request(tmp_path), 100, SilentReport())
+        compare(ENDPOINT, request(tmp_path), 100, SilentReporter())

@@ -21,7 +21,7 @@ from scriptorium.errors import (
     TooFewExamples,
     TrainingFailed,
 )
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.process.child import Child
 from scriptorium.recipe import Training
 from services.trainer import train
@@ -62,7 +62,7 @@ def test_a_dataset_without_rows_is_refused_before_axolotl_starts(
     (tmp_path / "bin" / "axolotl").touch()
     monkeypatch.setenv("SCRIPTORIUM_AXOLOTL_ENV", str(tmp_path))
     with pytest.raises(TooFewExamples, match="holds no rows to train on") as caught:
-        train.train_adapter(request(tmp_path), tmp_path, SilentReport())
+        train.train_adapter(request(tmp_path), tmp_path, SilentReporter())
     assert "scriptorium prepare" in str(caught.value.next_step)
 
 
@@ -100,7 +100,7 @@ def test_a_missing_axolotl_is_said_before_anything_else(tmp_path: Path, monkeypa
     monkeypatch.setenv("SCRIPTORIUM_AXOLOTL_ENV", str(tmp_path / "none"))
     write_rows(tmp_path / "train.jsonl", [row()])
     with pytest.raises(EnvironmentMissing, match="Axolotl is not installed") as caught:
-        train.train_adapter(request(tmp_path), tmp_path, SilentReport())
+        train.train_adapter(request(tmp_path), tmp_path, SilentReporter())
     assert caught.value.next_step == "Run `make setup`."
 
 
@@ -116,13 +116,13 @@ def test_a_training_that_ended_early_says_where_and_with_which_settings(
     log: str, error: type[Exception], tmp_path: Path
 ) -> None:
     (tmp_path / "axolotl.log").write_text(log)
-    progress = Progress(SilentReport())
+    progress = Progress(SilentReporter())
     progress.step = 12
     with pytest.raises(error, match=r"at step 12 \(qlora, rank 64, micro-batch 1, accumulation 8, sequence_len 4096\)"):
-        train.conclude(tmp_path, progress, Training(), SilentReport(), 1.0)
+        train.conclude(tmp_path, progress, Training(), SilentReporter(), 1.0)
 
 
-class StoppingReport(SilentReport):
+class StoppingReport(SilentReporter):
     """Stops the work at the second look."""
 
     def __init__(self, reason: Exception) -> None:
@@ -155,7 +155,7 @@ def test_a_shutdown_waits_for_a_checkpoint(tmp_path: Path) -> None:
         "(folder / 'asked').touch(); time.sleep(60)"
     )
     child = Child([sys.executable, "-c", script, tmp_path], tmp_path / "log", {})
-    report = StoppingReport(Interrupted("shutdown"))
+    reporter = StoppingReport(Interrupted("shutdown"))
     checkpoint = tmp_path / "checkpoints" / "checkpoint-3"
     checkpoint.mkdir(parents=True)
 
@@ -170,7 +170,7 @@ def test_a_shutdown_waits_for_a_checkpoint(tmp_path: Path) -> None:
         saved = pool.submit(save)
         began = time.monotonic()
         with pytest.raises(Interrupted):
-            train.run(child, tmp_path, report)
+            train.run(child, tmp_path, reporter)
         saved.result(timeout=5)
     assert time.monotonic() - began < 8
     assert child.wait(timedelta(seconds=1)) is not None
@@ -185,26 +185,26 @@ def checkpoint(dev_loss: float | None) -> Checkpoint:
 
 def test_a_loss_that_is_no_number_fails_with_the_step_and_what_to_change() -> None:
     with pytest.raises(TrainingFailed, match=r"no number from step 3 on .*learning rate 0\.0002") as failed:
-        train.check_diverged([3.1, 3.0, NAN, NAN], checkpoint(None), Training(), SilentReport())
+        train.check_diverged([3.1, 3.0, NAN, NAN], checkpoint(None), Training(), SilentReporter())
     assert failed.value.next_step == "Halve learning_rate in the recipe, then create the job again."
 
 
 def test_a_good_checkpoint_from_before_is_kept() -> None:
-    report = SilentReport()
-    train.check_diverged([3.1, 3.0, float("inf")], checkpoint(2.9), Training(), report)
-    assert report.messages[0].endswith("checkpoint-2 is from before.")
+    reporter = SilentReporter()
+    train.check_diverged([3.1, 3.0, float("inf")], checkpoint(2.9), Training(), reporter)
+    assert reporter.messages[0].endswith("checkpoint-2 is from before.")
 
 
 @pytest.mark.parametrize("losses", [[], [3.1], [NAN, 3.0]])
 def test_a_training_that_ends_with_a_number_has_not_diverged(losses: list[float]) -> None:
-    report = SilentReport()
-    train.check_diverged(losses, checkpoint(None), Training(), report)
-    assert report.messages == []
+    reporter = SilentReporter()
+    train.check_diverged(losses, checkpoint(None), Training(), reporter)
+    assert reporter.messages == []
 
 
 def test_the_bases_weights_are_hashed_by_name(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"weights")
     (tmp_path / "config.json").touch()
-    assert train.hash_base(tmp_path, SilentReport()) == {
+    assert train.hash_base(tmp_path, SilentReporter()) == {
         "model.safetensors": "9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c"
     }

@@ -4,11 +4,11 @@ import pytest
 
 from scriptorium.contracts import Decision, Finding, Severity
 from scriptorium.errors import InvalidTrainingFile
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from services.data.checks.ask_about_findings import make_question, settle
 
 
-class Answering(SilentReport):
+class Answering(SilentReporter):
     def __init__(self, answer: str) -> None:
         super().__init__()
         self.answer = answer

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from scriptorium.contracts import Finding, Severity
 from scriptorium.errors import Cancelled, InvalidTrainingFile
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.recipe import Chunking
 from services.data.checks.codes import GATES, Gate, finding, judge
 from services.data.checks.language import PROFILES, best_language
@@ -33,7 +33,7 @@ def passage(text: str, place: str = "here") -> Passage:
 def look(*texts: str, curated: bool = True) -> list[Finding]:
     held = [passage(text, f"passage {number}") for number, text in enumerate(texts, start=1)]
     wide = Chunking(unit="words", minimum=20, maximum=10**6)
-    return examine(held, find_near_duplicates(texts), wide, curated=curated, place="book", report=SilentReport())
+    return examine(held, find_near_duplicates(texts), wide, curated=curated, place="book", reporter=SilentReporter())
 
 
 def codes(*texts: str) -> set[str]:
@@ -200,12 +200,12 @@ def test_private_data_is_not_told_in_full() -> None:
 
 
 def test_a_stop_is_heard() -> None:
-    class Stopping(SilentReport):
+    class Stopping(SilentReporter):
         def check(self) -> None:
             raise Cancelled("stop")
 
     with pytest.raises(Cancelled):
-        examine([passage(PROSE)], [], Chunking(), curated=True, place="book", report=Stopping())
+        examine([passage(PROSE)], [], Chunking(), curated=True, place="book", reporter=Stopping())
 
 
 @given(st.lists(st.text(max_size=200), max_size=4))

@@ -4,7 +4,7 @@ import pytest
 
 from scriptorium.artifacts.dataset import IMPOSTORS, read_others
 from scriptorium.errors import Cancelled
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from services.data.other_authors.impostors import (
     FEWEST,
     WORKS,
@@ -19,7 +19,7 @@ LONG = 100  # paragraphs of about sixty words each
 
 
 def collect(request, folder, manuscript=()):
-    findings = write_impostors(request, manuscript, folder, report := SilentReport())
+    findings = write_impostors(request, manuscript, folder, report := SilentReporter())
     return read_others(folder / IMPOSTORS), {finding.place: finding.code for finding in findings}, report.messages
 
 
@@ -69,12 +69,12 @@ def test_the_author_is_known_by_name(ask, others, tmp_path):
 
 
 def test_without_a_folder_nothing_is_written(ask, tmp_path):
-    assert write_impostors(ask(""), [], tmp_path, SilentReport()) == []
+    assert write_impostors(ask(""), [], tmp_path, SilentReporter()) == []
     assert not (tmp_path / IMPOSTORS).exists()
 
 
 def test_it_stops_when_asked(ask, others, tmp_path):
-    class Cancelling(SilentReport):
+    class Cancelling(SilentReporter):
         def check(self) -> None:
             raise Cancelled("now")
 
@@ -103,7 +103,7 @@ def test_a_dataset_has_them_beside_it(ask, book, others, tmp_path):
     folder.mkdir()
     (others / "me.txt").write_text(book)
     request = ask(book, impostors=others, impostors_name="others")
-    result = prepare_manuscript(request, folder, SilentReport())
+    result = prepare_manuscript(request, folder, SilentReporter())
     assert [author.author for author in read_others(folder / IMPOSTORS)] == ["crane", "twain"]
     left_out = {finding.place: finding.next_step for finding in result.findings if finding.code == "impostor_left_out"}
     assert set(left_out) == {"me", "short"}

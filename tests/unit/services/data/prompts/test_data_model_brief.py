@@ -11,7 +11,7 @@ import pytest
 
 from scriptorium.contracts import Endpoint
 from scriptorium.errors import EngineFailed, Interrupted
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from services.data.passage import Passage
 from services.data.prompts.model_brief import describe_passages
 
@@ -35,7 +35,7 @@ def answering(say: Callable[[dict[str, object]], str]) -> httpx.MockTransport:
 def test_briefs_come_in_the_order_of_the_passages() -> None:
     wire = answering(lambda body: f"Somebody  is\nat number {str(body['messages']).count('x')}.")
     found, findings = describe_passages(
-        [passage(n, TEXT + " x" * n) for n in range(40)], ENDPOINT, SilentReport(), wire
+        [passage(n, TEXT + " x" * n) for n in range(40)], ENDPOINT, SilentReporter(), wire
     )
     assert [each.prompt.rpartition(". ")[2] for each in found] == [f"Somebody is at number {n}." for n in range(40)]
     assert all(each.prompt.startswith("Write a passage of about") for each in found)
@@ -45,22 +45,22 @@ def test_briefs_come_in_the_order_of_the_passages() -> None:
 def test_what_quotes_is_asked_for_again_and_then_left() -> None:
     quote = "The old man went down to the river again."
     again = answering(lambda body: "A man is at a river." if body["temperature"] else quote)
-    (found,), findings = describe_passages([passage(1)], ENDPOINT, SilentReport(), again)
+    (found,), findings = describe_passages([passage(1)], ENDPOINT, SilentReporter(), again)
     assert found.prompt.endswith("A man is at a river.")
     assert findings == []
-    (found,), (finding,) = describe_passages([passage(1)], ENDPOINT, SilentReport(), answering(lambda _: quote))
+    (found,), (finding,) = describe_passages([passage(1)], ENDPOINT, SilentReporter(), answering(lambda _: quote))
     assert found.prompt == "its own"
     assert (finding.code, finding.place) == ("brief_extracted", "I, passage 1")
 
 
 def test_rows_that_came_ready_keep_their_prompts() -> None:
     row = replace(passage(2), asked="theirs", ready=True)
-    found, _ = describe_passages([row, passage(1)], ENDPOINT, SilentReport(), answering(lambda _: "A man walks."))
+    found, _ = describe_passages([row, passage(1)], ENDPOINT, SilentReporter(), answering(lambda _: "A man walks."))
     assert [each.prompt.rpartition(". ")[2] for each in found] == ["A man walks.", "theirs"]
 
 
 def test_an_empty_answer_is_no_brief() -> None:
-    (found,), _ = describe_passages([passage(1)], ENDPOINT, SilentReport(), answering(lambda _: " \n"))
+    (found,), _ = describe_passages([passage(1)], ENDPOINT, SilentReporter(), answering(lambda _: " \n"))
     assert found.prompt == "its own"
 
 
@@ -79,7 +79,7 @@ def test_a_server_that_does_not_answer_is_named(answer: httpx.Response | httpx.T
         return answer
 
     with pytest.raises(EngineFailed) as failure:
-        describe_passages([passage(n) for n in range(40)], ENDPOINT, SilentReport(), httpx.MockTransport(handle))
+        describe_passages([passage(n) for n in range(40)], ENDPOINT, SilentReporter(), httpx.MockTransport(handle))
     assert "scribe at http://engine" in str(failure.value)
     assert seen in str(failure.value)
     assert "briefs: extracted" in str(failure.value.next_step)
@@ -88,7 +88,7 @@ def test_a_server_that_does_not_answer_is_named(answer: httpx.Response | httpx.T
 def test_a_stop_leaves_the_rest_unasked() -> None:
     asked = []
 
-    class Stopping(SilentReport):
+    class Stopping(SilentReporter):
         def check(self) -> None:
             raise Interrupted("stop")
 

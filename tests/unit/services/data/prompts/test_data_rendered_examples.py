@@ -6,7 +6,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from scriptorium.artifacts.dataset import CONTINUE, EXAMPLES, Row
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.models.tokenizer import ChatTokenizer
 from scriptorium.recipe import PromptKind
 from services.data.prompts.rendered_examples import choose_examples, describe, make_example, show_examples
@@ -65,12 +65,12 @@ def test_a_prompt_that_quotes_the_passage_does_not_train(tokenizer: ChatTokenize
 
 def test_one_of_each_kind_is_shown_and_told(tokenizer: ChatTokenizer, tmp_path: Path) -> None:
     kinds: list[PromptKind] = ["brief"] * 5 + ["continue"] + ["brief"] * 3 + ["context"]
-    report = SilentReport()
-    show_examples(choose_examples([row(kind) for kind in kinds]), tokenizer, tmp_path, report)
+    reporter = SilentReporter()
+    show_examples(choose_examples([row(kind) for kind in kinds]), tokenizer, tmp_path, reporter)
     shown = json.loads((tmp_path / EXAMPLES).read_text(encoding="utf-8"))
     assert [example["kind"] for example in shown] == ["brief", "continue", "context"]
-    assert len(report.messages) == 3
-    assert all("[The old man" in message and "<|im_end|>]" in message for message in report.messages)
+    assert len(reporter.messages) == 3
+    assert all("[The old man" in message and "<|im_end|>]" in message for message in reporter.messages)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 50])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scriptorium.artifacts.dataset import read_rows
 from scriptorium.contracts import PrepareRequest
 from scriptorium.errors import InvalidTrainingFile
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.models.tokenizer import chat_tokenizer
 from services.data.passage import take_rows
 from services.data.prepare import prepare_manuscript
@@ -140,7 +140,7 @@ def test_ready_rows_train_as_they_are(
     out = tmp_path / "out"
     out.mkdir()
     request = ask(content, "rows.jsonl", prompt="continue")
-    result = prepare_manuscript(request, out, SilentReport())
+    result = prepare_manuscript(request, out, SilentReporter())
     written = [row for name in ("train", "dev", "test") for row in read_rows(out / f"{name}.jsonl")]
     assert {(row.brief, row.passage) for row in written} == {(row["prompt"], row["completion"]) for row in rows}
     assert result.chapters == 6

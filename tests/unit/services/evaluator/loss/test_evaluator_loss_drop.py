@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from scriptorium.contracts import Endpoint
 from scriptorium.errors import EvaluationFailed
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from services.evaluator.generation.vllm_client import engines
 from services.evaluator.loss.loss_drop import Scored, locate, locate_all, measure_drop, score_passages
 
@@ -42,7 +42,7 @@ def score(rows, tokenizer, engines_):
     async def work():
         base, tuned = (Endpoint(url=f"http://{name}.test", model=name) for name in ("base", "tuned"))
         async with engines(base, tuned, engines_.transport, ()) as pair:
-            return await score_passages(rows, spans, pair, SilentReport())
+            return await score_passages(rows, spans, pair, SilentReporter())
 
     return asyncio.run(work())
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from scriptorium.contracts import Endpoint
 from scriptorium.errors import Cancelled, EvaluationFailed
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from services.evaluator.generation.vllm_client import engines
 from services.evaluator.retention.ask import MAX_TOKENS
 from services.evaluator.retention.compare import EXAMPLES, compare_answers
@@ -26,21 +26,21 @@ def measure(engines_, tokenizer, report=None, asked=ASKED):
     async def work():
         base, tuned = (Endpoint(url=f"http://{name}.test", model=name) for name in ("base", "tuned"))
         async with engines(base, tuned, engines_.transport, ()) as pair:
-            return await measure_retention(pair, tokenizer, 1, report or SilentReport(), asked)
+            return await measure_retention(pair, tokenizer, 1, report or SilentReporter(), asked)
 
     return asyncio.run(work())
 
 
 def test_both_models_are_asked_the_same_greedily_and_base_first(engines_, tokenizer):
-    report = SilentReport()
-    found = measure(engines_, tokenizer, report)
+    reporter = SilentReporter()
+    found = measure(engines_, tokenizer, reporter)
     asked = [(call, body) for call, body in engines_.calls if call.endswith("chat/completions")]
     assert [call.partition("/")[0] for call, _ in asked] == ["base"] * ASKED + ["tuned"] * ASKED
     assert {(body["temperature"], body["max_tokens"]) for _, body in asked} == {(0.0, MAX_TOKENS)}
     requests = [body["messages"][0]["content"] for _, body in asked]
     assert requests[:ASKED] == requests[ASKED:] == [one.request for one in write_instructions(ASKED)]
-    assert "[VALIDATE] 384/384 instructions answered" in report.messages
-    assert "[VALIDATE] 40/40 neutral paragraphs read" in report.messages
+    assert "[VALIDATE] 384/384 instructions answered" in reporter.messages
+    assert "[VALIDATE] 40/40 neutral paragraphs read" in reporter.messages
     assert found.following.base == found.following.tuned
     assert Retention.model_validate_json(found.model_dump_json()) == found
 
@@ -69,7 +69,7 @@ def test_an_engine_that_is_gone_is_a_clear_error(engines_, tokenizer):
 
 
 def test_it_can_be_cancelled(engines_, tokenizer):
-    class CancelledReport(SilentReport):
+    class CancelledReport(SilentReporter):
         def check(self):
             raise Cancelled("enough")
 

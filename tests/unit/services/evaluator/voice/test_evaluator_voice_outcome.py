@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from services.evaluator import impostors
 from services.evaluator.report.headline import headline, tell
 from services.evaluator.report.highlight_copies import mark_copies
@@ -44,7 +44,7 @@ def outcome(texts: Texts, material: Material) -> VoiceOutcome:
 
 def hear(texts: Texts, material: Material, alike: tuple[str, ...] = ("Unseen 1",)) -> VoiceOutcome:
     samples = [sample.model_copy(update={"index": n}) for n in range(len(texts.base)) for sample in BOTH]
-    return find_outcome(texts, samples, material.losses, alike=alike, seed=7, report=SilentReport())
+    return find_outcome(texts, samples, material.losses, alike=alike, seed=7, reporter=SilentReporter())
 
 
 def test_a_voice_that_came_through(outcome: VoiceOutcome) -> None:

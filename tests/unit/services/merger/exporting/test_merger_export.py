@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from scriptorium.errors import Cancelled, DiskFull, MergeFailed
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from services.merger.exporting import vocabulary
 from services.merger.exporting.export import export_all, export_model, interleave
 from services.merger.exporting.llama import read_llama
@@ -83,7 +83,7 @@ def neighbours(values: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(("export", "error"), [("gguf-f16", 2e-3), ("gguf-q8_0", 2e-2)])
 def test_every_tensor_is_there_in_llama_cpps_order(tmp_path: Path, export: Any, error: float) -> None:
     before = arrays()
-    export_model(write_model(tmp_path / "model"), export, tmp_path / "out.gguf", SilentReport())
+    export_model(write_model(tmp_path / "model"), export, tmp_path / "out.gguf", SilentReporter())
     _, values = read(tmp_path / "out.gguf")
     expected = {
         "token_embd.weight": before["model.embed_tokens.weight"],
@@ -100,13 +100,13 @@ def test_every_tensor_is_there_in_llama_cpps_order(tmp_path: Path, export: Any, 
 
 def test_rows_that_do_not_divide_into_blocks_stay_fp16(tmp_path: Path) -> None:
     tensors = {"model.embed_tokens.weight": np.ones((ROWS, 40), np.float32)}
-    export_model(write_model(tmp_path / "model", tensors), "gguf-q8_0", tmp_path / "out.gguf", SilentReport())
+    export_model(write_model(tmp_path / "model", tensors), "gguf-q8_0", tmp_path / "out.gguf", SilentReporter())
     [tensor] = gguf.GGUFReader(tmp_path / "out.gguf").tensors
     assert tensor.tensor_type is gguf.GGMLQuantizationType.F16
 
 
 def test_numbers_and_vocabulary(tmp_path: Path) -> None:
-    export_model(write_model(tmp_path / "tiny"), "gguf-q8_0", tmp_path / "out.gguf", SilentReport())
+    export_model(write_model(tmp_path / "tiny"), "gguf-q8_0", tmp_path / "out.gguf", SilentReporter())
     fields, _ = read(tmp_path / "out.gguf")
     wanted = {
         "general.architecture": "llama", "general.name": "tiny", "general.file_type": 7, "llama.block_count": 1,
@@ -145,7 +145,7 @@ def test_llama_3s_frequencies_are_written_with_factors(tmp_path: Path) -> None:
 def test_what_cannot_be_said_in_the_file_is_refused_by_name(tmp_path: Path, changes: Any, place: str) -> None:
     model = write_model(tmp_path / "model", **changes)
     with pytest.raises(MergeFailed, match="Llama-like") as caught:
-        export_model(model, "gguf-f16", tmp_path / "out.gguf", SilentReport())
+        export_model(model, "gguf-f16", tmp_path / "out.gguf", SilentReporter())
     assert [str(problem) for problem in caught.value.problems] == [f"{place} is not supported"]
     assert "convert_hf_to_gguf" in (caught.value.next_step or "")
     assert list(tmp_path.iterdir()) == [model]
@@ -154,19 +154,19 @@ def test_what_cannot_be_said_in_the_file_is_refused_by_name(tmp_path: Path, chan
 def test_a_tensor_without_a_name_there_is_refused(tmp_path: Path) -> None:
     model = write_model(tmp_path / "model", arrays() | {"model.strange.weight": np.ones((2, 2), np.float32)})
     with pytest.raises(MergeFailed) as caught:
-        export_model(model, "gguf-f16", tmp_path / "out.gguf", SilentReport())
+        export_model(model, "gguf-f16", tmp_path / "out.gguf", SilentReporter())
     assert [problem.place for problem in caught.value.problems] == ["model.strange.weight"]
 
 
 def test_values_that_fp16_cannot_hold_leave_no_file(tmp_path: Path) -> None:
     tensors = arrays() | {"model.layers.0.mlp.up_proj.weight": np.full((INNER, HIDDEN), 1e5, np.float32)}
     with pytest.raises(MergeFailed, match=r"up_proj\.weight has values that fp16 cannot hold"):
-        export_model(write_model(tmp_path / "model", tensors), "gguf-f16", tmp_path / "out.gguf", SilentReport())
+        export_model(write_model(tmp_path / "model", tensors), "gguf-f16", tmp_path / "out.gguf", SilentReporter())
     assert not list(tmp_path.glob("*.gguf*"))
 
 
 def test_a_stopped_export_leaves_no_file_and_a_full_disk_is_noticed_first(tmp_path: Path) -> None:
-    class Impatient(SilentReport):
+    class Impatient(SilentReporter):
         def check(self) -> None:
             raise Cancelled("by the user")
 
@@ -174,24 +174,24 @@ def test_a_stopped_export_leaves_no_file_and_a_full_disk_is_noticed_first(tmp_pa
     with pytest.raises(Cancelled):
         export_model(model, "gguf-f16", tmp_path / "out.gguf", Impatient())
     with pytest.raises(DiskFull, match=r"gguf-f16 needs [\d,]+ bytes .* 1,000 are free"):
-        export_model(model, "gguf-f16", tmp_path / "out.gguf", SilentReport(), 1000)
+        export_model(model, "gguf-f16", tmp_path / "out.gguf", SilentReporter(), 1000)
     assert not list(tmp_path.glob("*.gguf*"))
 
 
 def test_a_job_is_told_of_an_export_that_cannot_be_and_goes_on(tmp_path: Path) -> None:
-    report = SilentReport()
-    names = export_all(["gguf-f16", "gguf-q8_0"], write_model(tmp_path / "model"), report, 1 << 40)
+    reporter = SilentReporter()
+    names = export_all(["gguf-f16", "gguf-q8_0"], write_model(tmp_path / "model"), reporter, 1 << 40)
     assert names == ["exports/model-f16.gguf", "exports/model-q8_0.gguf"]
     assert all((tmp_path / "model" / name).stat().st_size > 1000 for name in names)
-    assert export_all(["gguf-f16"], write_model(tmp_path / "other", architectures=["Mamba"]), report, 1 << 40) == []
-    assert re.search(r"No gguf-f16: .*Mamba.*Convert the merged folder", report.messages[-1], re.DOTALL)
+    assert export_all(["gguf-f16"], write_model(tmp_path / "other", architectures=["Mamba"]), reporter, 1 << 40) == []
+    assert re.search(r"No gguf-f16: .*Mamba.*Convert the merged folder", reporter.messages[-1], re.DOTALL)
 
 
 def test_memory_does_not_grow_with_a_tensor(tmp_path: Path) -> None:
     tensors = {"model.embed_tokens.weight": np.ones((40_000, 1024), np.float32)}  # 164 MB
     model = write_model(tmp_path / "model", tensors)
     tracemalloc.start()
-    export_model(model, "gguf-q8_0", tmp_path / "out.gguf", SilentReport())
+    export_model(model, "gguf-q8_0", tmp_path / "out.gguf", SilentReporter())
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 80e6

@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from scriptorium.artifacts.checkpoint_losses import Measured, OnBase, Passage, measured_path
 from scriptorium.contracts import MergeRequest, MergeResult
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from services.merger.inputs import nf4
 from services.merger.inputs.base import open_base
 from services.merger.merge import merge_adapter
@@ -71,11 +71,11 @@ def training(tmp_path: Path) -> Path:
     return folder
 
 
-def merge(training: Path, report: SilentReport | None = None) -> tuple[MergeResult, dict[str, Any]]:
+def merge(training: Path, reporter: SilentReporter | None = None) -> tuple[MergeResult, dict[str, Any]]:
     folder = training.with_name("merged")
     folder.mkdir()
     request = MergeRequest(base=training.with_name("base"), training=training)
-    return merge_adapter(request, folder, report or SilentReport()), load_model(folder)
+    return merge_adapter(request, folder, reporter or SilentReporter()), load_model(folder)
 
 
 def test_what_was_4_bit_goes_there_and_back_before_the_update(training: Path) -> None:
@@ -95,12 +95,12 @@ def test_what_was_4_bit_goes_there_and_back_before_the_update(training: Path) ->
 def test_the_stored_base_where_it_is_better(training: Path) -> None:
     write_quantised(training)
     write_losses(training, stored=3.1, nf4=3.2)
-    report = SilentReport()
-    result, found = merge(training, report)
+    reporter = SilentReporter()
+    result, found = merge(training, reporter)
     assert result.base == "stored"
     assert np.array_equal(found[f"{DOWN}.weight"], weights()[f"{DOWN}.weight"])
     told = "[MERGE] Dev loss 3.1000 on the stored base, 3.2000 on the nf4 base: merged onto the stored one"
-    assert told in report.messages
+    assert told in reporter.messages
 
 
 @pytest.mark.parametrize(
@@ -117,17 +117,17 @@ def test_what_cannot_be_repeated_or_was_not_measured_is_told(
 ) -> None:
     write_quantised(training, modules, kind)
     write_losses(training, **losses)
-    report = SilentReport()
+    reporter = SilentReporter()
     base = open_base(training.with_name("base"))
-    assert choose_base(base, training, 6, report) == ({}, losses)
-    assert told in report.messages[0]
+    assert choose_base(base, training, 6, reporter) == ({}, losses)
+    assert told in reporter.messages[0]
 
 
 def test_a_training_in_bf16_needs_no_choice(training: Path) -> None:
     write_losses(training, stored=3.1)
-    report = SilentReport()
-    assert choose_base(open_base(training.with_name("base")), training, 6, report) == ({}, {"stored": 3.1})
-    assert report.messages == []
+    reporter = SilentReporter()
+    assert choose_base(open_base(training.with_name("base")), training, 6, reporter) == ({}, {"stored": 3.1})
+    assert reporter.messages == []
 
 
 @given(st.integers(0, 2**32 - 1))

@@ -10,7 +10,7 @@ import pytest
 
 from scriptorium.contracts import MergeRequest, MergeResult
 from scriptorium.errors import MergeFailed
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from services.merger.inputs.base import open_base
 from services.merger.merge import merge_adapter
 from tests.unit.services.merger.merger_models import (
@@ -35,7 +35,7 @@ class Bench:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.report = SilentReport()
+        self.reporter = SilentReporter()
 
     def merge(
         self, arrays: Arrays, *, tied: bool = False, shards: int = 1, base: Arrays | None = None, **config: Any
@@ -45,7 +45,7 @@ class Bench:
         write_base(self.root / "base", base, tied=tied, shards=shards)
         write_checkpoint(self.root / "training", arrays=arrays, **config)
         request = MergeRequest(base=self.root / "base", training=self.root / "training")
-        result = merge_adapter(request, folder, self.report)
+        result = merge_adapter(request, folder, self.reporter)
         return load_model(folder), result
 
     def read(self, name: str) -> Any:

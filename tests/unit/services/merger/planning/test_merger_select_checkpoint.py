@@ -9,7 +9,7 @@ from scriptorium.artifacts import manifest
 from scriptorium.artifacts.checkpoint_losses import Measured, OnBase, Passage, measured_path
 from scriptorium.contracts import Decision
 from scriptorium.errors import MergeFailed
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from services.merger.planning.select_checkpoint import select_checkpoint
 
 
@@ -37,13 +37,13 @@ def write(training: Path, step: int, loss: float | None) -> Path:
 def test_lowest_dev_loss_then_earliest_then_last(tmp_path: Path, losses: dict[int, float | None], chosen: int) -> None:
     for step, loss in losses.items():
         write(tmp_path, step, loss)
-    assert select_checkpoint(tmp_path, None, SilentReport()).step == chosen
+    assert select_checkpoint(tmp_path, None, SilentReporter()).step == chosen
 
 
 def test_a_given_step_is_taken(tmp_path: Path) -> None:
     write(tmp_path, 5, 3.0)
     write(tmp_path, 10, 4.0)
-    chosen = select_checkpoint(tmp_path, 10, SilentReport())
+    chosen = select_checkpoint(tmp_path, 10, SilentReporter())
     assert (chosen.step, chosen.dev_loss) == (10, 4.0)
 
 
@@ -51,7 +51,7 @@ def test_an_absent_step_names_those_that_are_there(tmp_path: Path) -> None:
     write(tmp_path, 10, 3.0)
     write(tmp_path, 5, 3.0)
     with pytest.raises(MergeFailed, match="no checkpoint 7") as caught:
-        select_checkpoint(tmp_path, 7, SilentReport())
+        select_checkpoint(tmp_path, 7, SilentReporter())
     assert caught.value.next_step == "Choose one of: 5, 10."
     assert caught.value.param == "checkpoint"
 
@@ -61,17 +61,17 @@ def test_half_written_checkpoints_are_not_seen(tmp_path: Path) -> None:
     (write(tmp_path, 10, 2.0) / "manifest.json").unlink()
     (write(tmp_path, 15, 1.0) / "adapter_model.safetensors").write_bytes(b"12")
     (write(tmp_path, 20, 0.5) / "manifest.json").write_text('{"step": 20, "files"')
-    assert select_checkpoint(tmp_path, None, SilentReport()).step == 5
+    assert select_checkpoint(tmp_path, None, SilentReporter()).step == 5
     with pytest.raises(MergeFailed, match="no checkpoint 20"):
-        select_checkpoint(tmp_path, 20, SilentReport())
+        select_checkpoint(tmp_path, 20, SilentReporter())
 
 
 def test_no_whole_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(MergeFailed, match="no whole checkpoint"):
-        select_checkpoint(tmp_path, None, SilentReport())
+        select_checkpoint(tmp_path, None, SilentReporter())
 
 
-class Asked(SilentReport):
+class Asked(SilentReporter):
     """Answers with the last option."""
 
     decision: Decision | None = None
@@ -138,20 +138,20 @@ def test_the_voice_may_choose_another_checkpoint_than_the_loss(tmp_path: Path) -
     for step, own, others in ((5, 3.5, 3.9), (10, 3.4, 3.6)):
         write(tmp_path, step, own)
         measure(tmp_path, step, list(own + noise), list(others + noise))
-    assert select_checkpoint(tmp_path, None, SilentReport()).step == 10
-    report = SilentReport()
-    chosen = select_checkpoint(tmp_path, None, report, "voice")
+    assert select_checkpoint(tmp_path, None, SilentReporter()).step == 10
+    reporter = SilentReporter()
+    chosen = select_checkpoint(tmp_path, None, reporter, "voice")
     assert (chosen.step, chosen.selectivity) == (5, pytest.approx(0.4))
-    assert report.messages == []
+    assert reporter.messages == []
 
 
 def test_without_other_authors_the_voice_cannot_choose(tmp_path: Path) -> None:
     for step, own in ((5, 3.5), (10, 3.4)):
         write(tmp_path, step, own)
         measure(tmp_path, step, [own] * 4)
-    report = SilentReport()
-    assert select_checkpoint(tmp_path, None, report, "voice").step == 10
-    assert report.messages == [
+    reporter = SilentReporter()
+    assert select_checkpoint(tmp_path, None, reporter, "voice").step == 10
+    assert reporter.messages == [
         "[MERGE] The checkpoint is chosen by its dev loss and not by its voice: no other authors' passages were read"
     ]
 

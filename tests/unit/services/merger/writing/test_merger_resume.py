@@ -8,7 +8,7 @@ import pytest
 from scriptorium.artifacts import manifest
 from scriptorium.contracts import MergeRequest, MergeResult
 from scriptorium.errors import Cancelled
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from services.merger import shards
 from services.merger.merge import merge_adapter
 from services.merger.writing.resume import hand_on
@@ -28,7 +28,7 @@ class Attempts:
         self.root = root
         write_base(root / "base", shards=3)
         write_checkpoint(root / "training")
-        self.report = SilentReport()
+        self.reporter = SilentReporter()
         finish, done = shards.Writing.finish, []
 
         def stop_at_the_third(writing: shards.Writing) -> None:
@@ -48,7 +48,7 @@ class Attempts:
         folder.mkdir()
         hand_on([self.root / str(earlier) for earlier in range(1, number)], folder)
         request = MergeRequest(base=self.root / "base", training=self.root / "training")
-        return merge_adapter(request, folder, self.report)
+        return merge_adapter(request, folder, self.reporter)
 
 
 @pytest.fixture
@@ -99,6 +99,6 @@ def test_a_finished_shard_that_was_changed_is_noticed_and_written_anew(attempts:
     whole = load_model(attempts.root / "2")
     (attempts.root / "other").mkdir()
     request = MergeRequest(base=attempts.root / "base", training=attempts.root / "training")
-    merge_adapter(request, attempts.root / "other", SilentReport())
+    merge_adapter(request, attempts.root / "other", SilentReporter())
     again = load_model(attempts.root / "other")
     assert {name: array.tobytes() for name, array in whole.items()} == {n: a.tobytes() for n, a in again.items()}

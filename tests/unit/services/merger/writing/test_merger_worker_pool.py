@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from scriptorium.errors import Cancelled
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from services.merger.writing.worker_pool import WAITING, Progress, Step, work_off
 
 
@@ -19,7 +19,7 @@ def test_every_step_is_done_once_and_few_are_made_ahead() -> None:
             ahead.append(number - len(done))
             yield lambda number=number: done.append(number) or 1
 
-    progress = Progress(SilentReport(), 200)
+    progress = Progress(SilentReporter(), 200)
     work_off(make(), progress, threads=3)
     assert sorted(done) == list(range(200))
     assert progress.done == 200
@@ -28,7 +28,7 @@ def test_every_step_is_done_once_and_few_are_made_ahead() -> None:
 
 def test_steps_run_side_by_side() -> None:
     meeting = threading.Barrier(2, timeout=10)
-    work_off([lambda: meeting.wait() * 0, lambda: meeting.wait() * 0], Progress(SilentReport(), 1), threads=2)
+    work_off([lambda: meeting.wait() * 0, lambda: meeting.wait() * 0], Progress(SilentReporter(), 1), threads=2)
 
 
 def test_what_a_step_raises_ends_the_work() -> None:
@@ -37,12 +37,12 @@ def test_what_a_step_raises_ends_the_work() -> None:
 
     done = []
     with pytest.raises(OSError, match="disk"):
-        work_off([fail, *[lambda: done.append(1) or 1] * 100], Progress(SilentReport(), 1), threads=2)
+        work_off([fail, *[lambda: done.append(1) or 1] * 100], Progress(SilentReporter(), 1), threads=2)
     assert len(done) < 100
 
 
 def test_a_stop_is_noticed_while_a_step_hangs() -> None:
-    class Stopping(SilentReport):
+    class Stopping(SilentReporter):
         def check(self) -> None:
             release.set()
             raise Cancelled("by the user")
@@ -53,12 +53,12 @@ def test_a_stop_is_noticed_while_a_step_hangs() -> None:
 
 
 def test_progress_is_told_every_few_seconds() -> None:
-    report = SilentReport()
-    often, seldom = Progress(report, 200, every=0), Progress(report, 200, every=60)
+    reporter = SilentReporter()
+    often, seldom = Progress(reporter, 200, every=0), Progress(reporter, 200, every=60)
     for _ in range(2):
         often.advance(100)
         seldom.advance(100)
-    assert [message.split(",")[0] for message in report.messages] == [
+    assert [message.split(",")[0] for message in reporter.messages] == [
         "[MERGE] 50 % merged and checked",
         "[MERGE] 100 % merged and checked",
     ]

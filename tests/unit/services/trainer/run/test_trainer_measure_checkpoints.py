@@ -13,7 +13,7 @@ from scriptorium.artifacts.checkpoint_losses import Measured, OnBase, Passage, m
 from scriptorium.artifacts.dataset import Row
 from scriptorium.contracts import TrainRequest
 from scriptorium.errors import Cancelled
-from scriptorium.jobs.reporter import SilentReport
+from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.process.child import Child
 from scriptorium.recipe import Training
 from services.trainer.run import measure_checkpoints
@@ -61,18 +61,18 @@ def test_where_no_answer_fits_nothing_is_measured(tmp_path: Path, monkeypatch: p
         measure_checkpoints, "chat_tokenizer", lambda folder: SimpleNamespace(span=lambda _: ([1] * 200, 150))
     )
     request = TrainRequest(dataset=tmp_path, base=tmp_path, training=Training(sequence_len=128))
-    report = SilentReport()
-    measure_checkpoints.measure_checkpoints(request, tmp_path, [Row(messages=[], chapter="1")], [3], report)
-    assert not report.messages
+    reporter = SilentReporter()
+    measure_checkpoints.measure_checkpoints(request, tmp_path, [Row(messages=[], chapter="1")], [3], reporter)
+    assert not reporter.messages
     assert not (tmp_path / "measured").exists()
 
 
 def test_losses_are_told_and_a_failure_is_only_told(tmp_path: Path) -> None:
     write(tmp_path, 3, 3.25)
-    report = SilentReport()
+    reporter = SilentReporter()
     child = Child([sys.executable, "-c", "raise MemoryError('too large')"], tmp_path / measure_checkpoints.LOG, {})
-    measure_checkpoints.watch(child, tmp_path, [3, 6], report)
-    assert report.messages == [
+    measure_checkpoints.watch(child, tmp_path, [3, 6], reporter)
+    assert reporter.messages == [
         "[TRAIN] checkpoint-3 on the stored base: loss 3.2500 on held-out passages",
         "[TRAIN] checkpoint-3 on the nf4 base: loss 3.2500 on held-out passages",
         "[TRAIN] Not every checkpoint could be measured: MemoryError: too large",
@@ -84,16 +84,16 @@ def test_the_selectivity_is_told_as_a_point_of_a_curve(tmp_path: Path) -> None:
     before, after = [Passage(loss=40, tokens=10)], [Passage(loss=35, tokens=10)]
     on = measured.bases["stored"].model_copy(update={"without": before, "others": after, "others_without": before})
     measured_path(tmp_path, 3).write_text(Measured(step=3, bases={"stored": on}).model_dump_json())
-    report = SilentReport()
-    measure_checkpoints.tell(tmp_path, [3], set(), report)
-    assert report.messages == [
+    reporter = SilentReporter()
+    measure_checkpoints.tell(tmp_path, [3], set(), reporter)
+    assert reporter.messages == [
         "[TRAIN] checkpoint-3 on the stored base: loss 3.0000 on held-out passages, selectivity +0.5000"
     ]
-    assert report.remembered == {"checkpoint_selectivity/3": pytest.approx(0.5)}
+    assert reporter.remembered == {"checkpoint_selectivity/3": pytest.approx(0.5)}
 
 
 def test_a_cancelled_job_ends_the_child(tmp_path: Path) -> None:
-    class Stopping(SilentReport):
+    class Stopping(SilentReporter):
         def check(self) -> None:
             raise Cancelled("enough")
 
@@ -105,5 +105,5 @@ def test_a_cancelled_job_ends_the_child(tmp_path: Path) -> None:
 
 def test_without_held_out_rows_nothing_is_measured(tmp_path: Path) -> None:
     request = TrainRequest(dataset=tmp_path, base=tmp_path / "base", training=Training())
-    measure_checkpoints.measure_checkpoints(request, tmp_path, [], [3], SilentReport())
+    measure_checkpoints.measure_checkpoints(request, tmp_path, [], [3], SilentReporter())
     assert list(tmp_path.iterdir()) == []
