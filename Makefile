@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 
-.PHONY: bench-merge bench-voice voice bench-generate help setup light demo test test-compose faults-data bench-data check format lock clean up down
+.PHONY: layout bench-merge bench-voice voice bench-generate help setup light demo test test-compose faults-data bench-data check format lock clean up down
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ check: light ## format, lint, types, import rules and unit tests, in under a min
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m pytest -q tests/unit tests/contract
+
+layout: light ## how the tree and its names measure up: folders, class names, private words
+	@$(BIN)/python -m tests.layout
 
 format: light ## format the code and mend what the linter can
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .

@@ -1,10 +1,10 @@
-"""What bench.data runs in processes of their own: `python -m bench.data_child TASK PATH ...`.
+"""The tasks that bench.data runs in processes of their own: `python -m bench.data_child TASK PATH ...`.
 
     prepare BOOKS DATASET   a folder of novels through the data service, as the recipe qlora has it
-    compile                 only imported, so that Python compiles what it has not yet
+    compile                 only the imports, so that Python compiles the modules
     encode DATASET          its passages through the bare tokenizer's encode_batch
     copy BOOKS FOLDER       COPIES of the novels in which all but the most frequent words are exchanged
-    book BOOKS FILE         LIBRARY of them in one text
+    book BOOKS FILE         BOOK_COPIES of them in one text
 
 The last thing printed is the seconds of work.
 """
@@ -22,19 +22,19 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.data import COPIES, LIBRARY
+from bench.data import BOOK_COPIES, COPIES
 from scriptorium.local.demo_assets import BASE
 from scriptorium.local.environments import DEMO, PROJECT
 
 MODEL = DEMO / "models" / BASE
-COMMON = 120  # words that stay: they make a text English
-BLOCK = 80  # words about as frequent, which change places
-KEPT = frozenset(["chapter", "part", "book", "prologue"])
+COMMON_WORDS = 120  # most frequent words, which stay: they make a text English
+BLOCK_SIZE = 80  # words of about the same frequency, which change places
+HEADING_WORDS = frozenset(["chapter", "part", "book", "prologue"])
 WORD = re.compile(r"[A-Za-z]+")
 
 
 def prepare(books: Path, dataset: Path) -> float:
-    """Prepare novels; Axolotl's configuration for the rows is left beside them."""
+    """Prepare novels, and write Axolotl's configuration for the rows beside them."""
     from scriptorium.contracts import PrepareRequest, TrainRequest
     from scriptorium.jobs.reporter import SilentReporter
     from scriptorium.models.tokenizer import chat_tokenizer
@@ -60,8 +60,8 @@ def prepare(books: Path, dataset: Path) -> float:
     return seconds
 
 
-def load() -> float:
-    """Import all that preparing needs."""
+def import_modules() -> float:
+    """Import all modules that preparing needs."""
     started = time.perf_counter()
     import scriptorium.models.chat_template  # noqa: F401
     import services.data.prepare
@@ -84,24 +84,24 @@ def encode(dataset: Path) -> float:
     return time.perf_counter() - started
 
 
-def copy(books: Path, folder: Path, copies: int = COPIES) -> float:
-    """The text again and again, none of it a near-duplicate, with the same look and the same kinds of words."""
+def copy_books(books: Path, folder: Path, copies: int = COPIES) -> float:
+    """Write copies of the text that are no near-duplicates, with the same layout and the same kinds of words."""
     folder.mkdir()
     started = time.perf_counter()
     texts = {path.stem: html.unescape(path.read_bytes().decode("cp1252")) for path in sorted(books.glob("*.txt"))}
     counts = Counter(word.lower() for text in texts.values() for word in WORD.findall(text))
-    rare = [word for word, _ in counts.most_common()[COMMON:] if len(word) > 3 and word not in KEPT]
+    rare = [word for word, _ in counts.most_common()[COMMON_WORDS:] if len(word) > 3 and word not in HEADING_WORDS]
     for number in range(copies):
-        other = exchange(rare, number)
+        replacements = exchange_words(rare, number)
         for name, text in texts.items():
-            (folder / f"{number:02}-{name}.txt").write_text(disguise(text, other), encoding="utf-8")
+            (folder / f"{number:02}-{name}.txt").write_text(disguise(text, replacements), encoding="utf-8")
     return time.perf_counter() - started
 
 
-def book(books: Path, file: Path) -> float:
-    """A book of a hundred megabytes."""
+def join_books(books: Path, file: Path) -> float:
+    """Write a book of a hundred megabytes."""
     folder = file.with_suffix("")
-    seconds = copy(books, folder, LIBRARY)
+    seconds = copy_books(books, folder, BOOK_COPIES)
     with file.open("w", encoding="utf-8") as joined:
         for path in sorted(folder.glob("*.txt")):
             joined.write(path.read_text(encoding="utf-8") + "\n\n\n")
@@ -109,29 +109,29 @@ def book(books: Path, file: Path) -> float:
     return seconds
 
 
-def exchange(words: list[str], seed: int) -> dict[str, str]:
-    """Another word for each, about as frequent; with seed 0 the same one."""
-    other: dict[str, str] = {}
-    for start in range(0, len(words), BLOCK):
-        block = words[start : start + BLOCK]
-        drawn = random.Random(seed).sample(block, len(block)) if seed else block  # noqa: S311  # no secret
-        other |= dict(zip(block, drawn, strict=True))
-    return other
+def exchange_words(words: list[str], seed: int) -> dict[str, str]:
+    """Map each word to another one that is about as frequent; with seed 0 to itself."""
+    replacements: dict[str, str] = {}
+    for start in range(0, len(words), BLOCK_SIZE):
+        block = words[start : start + BLOCK_SIZE]
+        shuffled = random.Random(seed).sample(block, len(block)) if seed else block  # noqa: S311  # no secret
+        replacements |= dict(zip(block, shuffled, strict=True))
+    return replacements
 
 
-def disguise(text: str, other: dict[str, str]) -> str:
-    """A text with other words, capitalised as they were; what is all in capitals stays, as headings do."""
+def disguise(text: str, replacements: dict[str, str]) -> str:
+    """Replace the words of a text and keep their capitals; words all in capitals stay, because they are headings."""
 
     def change(match: re.Match[str]) -> str:
         word = match.group()
-        found = other.get(word.lower(), word.lower())
-        return word if word.isupper() else found.capitalize() if word[0].isupper() else found
+        replacement = replacements.get(word.lower(), word.lower())
+        return word if word.isupper() else replacement.capitalize() if word[0].isupper() else replacement
 
     return WORD.sub(change, text)
 
 
 TASKS: dict[str, Callable[..., float]] = {
-    "prepare": prepare, "compile": load, "encode": encode, "copy": copy, "book": book,
+    "prepare": prepare, "compile": import_modules, "encode": encode, "copy": copy_books, "book": join_books,
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""The evaluation's own sampling against vLLM asked directly: `make bench-generate`.
+"""Compare the evaluation's sampling with direct requests to vLLM: `make bench-generate`.
 
-One vLLM with the small base model; the evaluation's orders for a real book (test briefs, calibration, briefs behind
-excerpts) are carried out by the evaluator, and by a bare loop that sends the same messages all at once and leaves the
-queueing to vLLM. They alternate; each model may end where it likes, so what counts is tokens per second.
+One vLLM with the small base model; the generation plan for a real book (test briefs, calibration, briefs behind
+excerpts) is carried out by the evaluator, and by a bare loop that sends the same messages all at once and leaves the
+queueing to vLLM. They alternate; each model may end a text when it likes, so tokens per second are compared.
 The last line is `generate: ratio=<ours/direct> tokens_s=<ours>`.
 """
 
@@ -18,8 +18,9 @@ from statistics import median
 
 import httpx
 
-from bench.serve import served
+from bench.serve import serve_folder
 from scriptorium.artifacts.dataset import read_rows
+from scriptorium.artifacts.training_log import TRAINING_LOG
 from scriptorium.contracts import Endpoint, EvaluateRequest, PrepareRequest
 from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.local.demo_assets import BASE, demo_assets
@@ -27,8 +28,8 @@ from scriptorium.models.tokenizer import chat_tokenizer
 from scriptorium.recipe import load_recipe
 from scriptorium.settings import PROJECT, Settings
 from services.data.prepare import prepare_manuscript
-from services.evaluator.generation.protocol import Protocol, carry_out, plan_protocol
-from services.evaluator.generation.vllm_client import WAITS, engines, meet
+from services.evaluator.generation.protocol import Protocol, plan_protocol, run_protocol
+from services.evaluator.generation.vllm_client import RETRY_DELAYS, fetch_model_info, open_clients
 
 CONTEXT = 2048
 
@@ -46,14 +47,14 @@ def main() -> None:
         settings = Settings(data_dir=folder, engine_context=CONTEXT)
         base = (assets.models / BASE).resolve()
         dataset = prepare(assets.book, base, folder / "dataset")
-        with served(BASE, base, settings, folder / "engine.log") as url:
+        with serve_folder(BASE, base, settings, folder / "engine.log") as url:
             endpoint = Endpoint(url=url, model=BASE)  # one engine writes for both models
             request = EvaluateRequest(
                 dataset=dataset,
                 tokenizer=base,
                 base=endpoint,
                 tuned=endpoint,
-                metrics=dataset / "metrics.jsonl",
+                metrics=dataset / TRAINING_LOG,
                 title="bench",
                 prompts=options.prompts,
                 max_tokens=options.max_tokens,
@@ -63,7 +64,7 @@ def main() -> None:
 
 
 def prepare(book: Path, base: Path, folder: Path) -> Path:
-    """The demo's book as a dataset."""
+    """Prepare the demo's book as a dataset."""
     data = load_recipe(PROJECT / "recipes" / "cpu.yaml").data
     folder.mkdir()
     request = PrepareRequest(
@@ -74,10 +75,10 @@ def prepare(book: Path, base: Path, folder: Path) -> Path:
 
 
 def measure(request: EvaluateRequest, folder: Path, rounds: int) -> None:
-    """Let both write in turns, who is first changing too; the first, unmeasured turn fills the engine's caches."""
+    """Let both write in turns, each first in every other round; a first, unmeasured turn fills the engine's caches."""
     protocol = asyncio.run(plan(request))
     runs: dict[str, Callable[[int], float]] = {
-        "evaluation": lambda number: asyncio.run(sample(request, protocol, fresh(folder / f"round{number}"))),
+        "evaluation": lambda number: asyncio.run(sample(request, protocol, make_folder(folder / f"round{number}"))),
         "direct": lambda _: asyncio.run(send(request.base, protocol)),
     }
     runs["direct"](0)
@@ -85,42 +86,42 @@ def measure(request: EvaluateRequest, folder: Path, rounds: int) -> None:
     for number in range(rounds):
         for name in sorted(runs, reverse=bool(number % 2)):
             speeds[name].append(runs[name](number))
-            print(f"{name:12}{speeds[name][-1]:8.0f} tokens/s of {len(protocol.orders)} passages", flush=True)
+            print(f"{name:12}{speeds[name][-1]:8.0f} tokens/s of {len(protocol.plan)} passages", flush=True)
     pairs = zip(speeds["evaluation"], speeds["direct"], strict=True)
-    ratio = median(ours / direct for ours, direct in pairs)  # of neighbours, which other work slows alike
+    ratio = median(ours / direct for ours, direct in pairs)  # of neighbours, which other load slows equally
     print(f"generate: ratio={ratio:.2f} tokens_s={median(speeds['evaluation']):.0f}")
 
 
-def fresh(folder: Path) -> Path:
-    """A folder without samples of another turn."""
+def make_folder(folder: Path) -> Path:
+    """Make a folder without samples of another turn."""
     folder.mkdir()
     return folder
 
 
 async def plan(request: EvaluateRequest) -> Protocol:
-    """The evaluation's own orders."""
-    async with engines(request.base, request.tuned, None, WAITS) as pair:
-        cards = await meet(pair)
+    """Make the evaluation's own generation plan."""
+    async with open_clients(request.base, request.tuned, None, RETRY_DELAYS) as pair:
+        model_infos = await fetch_model_info(pair)
     test = read_rows(request.dataset / "test.jsonl")
-    return plan_protocol(request, test, chat_tokenizer(request.tokenizer), cards)
+    return plan_protocol(request, test, chat_tokenizer(request.tokenizer), model_infos)
 
 
 async def sample(request: EvaluateRequest, protocol: Protocol, folder: Path) -> float:
-    """Tokens per second of the evaluation's sampling, files and progress included."""
-    async with engines(request.base, request.tuned, None, WAITS, request.streams) as pair:
-        cards = await meet(pair)
+    """Return the tokens per second of the evaluation's sampling, files and progress included."""
+    async with open_clients(request.base, request.tuned, None, RETRY_DELAYS, request.streams) as pair:
+        model_infos = await fetch_model_info(pair)
         started = time.perf_counter()
-        samples = await carry_out(protocol, pair, cards, folder, SilentReporter())
+        samples = await run_protocol(protocol, pair, model_infos, folder, SilentReporter())
         return sum(sample.tokens or 0 for sample in samples) / (time.perf_counter() - started)
 
 
 async def send(endpoint: Endpoint, protocol: Protocol) -> float:
-    """Tokens per second of a bare loop over the same messages, all of them at once."""
+    """Return the tokens per second of a bare loop over the same messages, all of them at once."""
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=endpoint.url, timeout=3600, limits=limits, trust_env=False) as client:
-        how = {"model": endpoint.model, "temperature": 1.0, "max_tokens": protocol.decoding.max_tokens}
+        options = {"model": endpoint.model, "temperature": 1.0, "max_tokens": protocol.decoding.max_tokens}
         started = time.perf_counter()
-        bodies = [{**how, "messages": order.messages} for order in protocol.orders]
+        bodies = [{**options, "messages": passage.messages} for passage in protocol.plan]
         answers = await asyncio.gather(*(client.post("/v1/chat/completions", json=body) for body in bodies))
         return sum(answer.json()["usage"]["completion_tokens"] for answer in answers) / (time.perf_counter() - started)
 

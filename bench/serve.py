@@ -1,4 +1,4 @@
-"""A vLLM for one model, as a job has it, for benchmarks that need one."""
+"""A vLLM for one model, as in a job, for benchmarks that need one."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from scriptorium.settings import Settings
 from scriptorium.store.serving import WantedModel
 from services.server.engine import VllmEngine
 
-READY = 300.0  # seconds
+READY_TIMEOUT = 300.0  # seconds
 
 
 @contextmanager
-def served(name: str, folder: Path, settings: Settings, log: Path) -> Iterator[str]:
-    """Serve a model's folder as `name`; gives the engine's URL, and ends the program where it does not come up."""
+def serve_folder(name: str, folder: Path, settings: Settings, log: Path) -> Iterator[str]:
+    """Serve a model's folder as `name`; yields the engine's URL, and ends the program if the engine does not start."""
     engine = VllmEngine((WantedModel(name=name, folder=str(folder)),), settings, log)
     try:
         started = time.monotonic()
         while not engine.ready:
-            if engine.dead or time.monotonic() - started > READY:
-                raise SystemExit(f"vLLM does not answer: {engine.last_words()}")
+            if engine.dead or time.monotonic() - started > READY_TIMEOUT:
+                raise SystemExit(f"vLLM does not answer: {engine.failure_reason()}")
             time.sleep(1)
-            engine.look()
+            engine.check_health()
         yield engine.url
     finally:
         engine.stop()

@@ -1,7 +1,7 @@
 """Human text for bench.voice: authors, a stand-in for a base model, mixtures of the two, and cheats.
 
 The stand-in is prose by three authors (Chekhov, Tolstoy and Turgenev in English) whose sentences are shuffled: fluent,
-of no hand in particular, and harder to tell from other novelists than a real base model's text.
+in no particular author's style, and harder to tell from other novelists than a real base model's text.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from scriptorium.local.demo_assets import CORPORA
 from scriptorium.local.environments import DEMO
-from services.evaluator.voice.features.words import count_words
+from scriptorium.local.impostors import CORPORA
+from scriptorium.text.words import count_words
 
 FOLDER = DEMO / "packages" / CORPORA
 AUTHORS = {
@@ -34,14 +34,14 @@ AUTHORS = {
 BASE = ("russian_lit/Chekhov*.txt", "russian_lit/Tolstoy*.txt", "russian_lit/Turgenev*.txt")
 SENTENCE = re.compile(r"(?<=[.!?])[ \n]+(?=[\"'“‘]?[A-Z])|(?<=[.!?][\"'”’])[ \n]+(?=[\"'“‘]?[A-Z])|\n\n+")
 TOKEN = re.compile(r"[\w'’]+|[^\w\s]")
-LOOP = 40  # words
-QUOTE, EVERY = 25, 80  # words of a quotation, words from one to the next
-SHORT = 120  # words of a truncated passage
-STRONGEST = 5  # one in so many sentences goes into a caricature
+LOOP_WORDS = 40
+QUOTE_WORDS, QUOTE_INTERVAL = 25, 80  # words of a quotation, words from one to the next
+TRUNCATED_WORDS = 120
+SENTENCES_PER_PICK = 5  # the strongest one in five goes into a caricature
 
 
 def read_author(patterns: Sequence[str]) -> str:
-    """All files of an author, hard-wrapped lines joined; a paragraph of a few words is a heading."""
+    """Read all files of an author, hard-wrapped lines joined; paragraphs of a few words are headings and left out."""
     paths = [path for pattern in patterns for path in sorted(FOLDER.glob(pattern))]
     texts = (decode(path).replace("\r", "") for path in paths)
     paragraphs = [" ".join(part.split()) for text in texts for part in re.split(r"\n\s*\n", text)]
@@ -49,7 +49,7 @@ def read_author(patterns: Sequence[str]) -> str:
 
 
 def decode(path: Path) -> str:
-    """UTF-8 where it is, Windows' Latin otherwise."""
+    """Decode UTF-8 if it is that, Windows' Latin otherwise."""
     data = path.read_bytes()
     try:
         return data.decode("utf-8")
@@ -58,65 +58,65 @@ def decode(path: Path) -> str:
 
 
 def split_sentences(texts: Sequence[str]) -> list[str]:
-    """Sentences of several texts."""
+    """Split several texts into sentences."""
     return [part.strip() for text in texts for part in SENTENCE.split(text) if count_words(part) > 1]
 
 
 def shuffle_base(chance: random.Random) -> str:
-    """The stand-in for a base model."""
+    """Return the stand-in for a base model."""
     sentences = split_sentences([read_author(BASE)])
     chance.shuffle(sentences)
     return " ".join(sentences)
 
 
 def mix(author: Sequence[str], base: Sequence[str], share: float, words: int, chance: random.Random) -> str:
-    """Sentences of both, so that `share` of the words is the author's."""
-    told: list[str] = []
-    total, own = 0, chance.uniform(-20, 20)  # a start that is not always on the same side
+    """Mix sentences of both, so that `share` of the words is the author's."""
+    sentences: list[str] = []
+    total, author_words = 0, chance.uniform(-20, 20)  # a start that is not always on the same side
     while total < words:
-        ours = share == 1 or own < share * (total + 10) - (0 if share else 1e9)
-        sentence = chance.choice(author if ours else base)
-        told.append(sentence)
+        from_author = share == 1 or author_words < share * (total + 10) - (0 if share else 1e9)
+        sentence = chance.choice(author if from_author else base)
+        sentences.append(sentence)
         total += count_words(sentence)
-        own += count_words(sentence) * ours
-    return " ".join(told)
+        author_words += count_words(sentence) * from_author
+    return " ".join(sentences)
 
 
 def loop(text: str, words: int) -> str:
-    """The beginning of a text again and again."""
-    begin = text.split()[:LOOP]
-    return " ".join(begin * (words // LOOP + 1))
+    """Repeat the beginning of a text."""
+    beginning = text.split()[:LOOP_WORDS]
+    return " ".join(beginning * (words // LOOP_WORDS + 1))
 
 
 def salad(train: Sequence[str], words: int, chance: random.Random) -> str:
-    """Words of the author in any order."""
+    """Draw words of the author in any order."""
     return " ".join(chance.choices(" ".join(train).split(), k=words))
 
 
 def learn_pairs(train: Sequence[str]) -> Mapping[str, list[str]]:
-    """What follows each word or sign."""
+    """Return the tokens that follow each word or sign."""
     tokens = TOKEN.findall(" ".join(train))
-    pairs: dict[str, list[str]] = defaultdict(list)
-    for one, other in pairwise(tokens):
-        pairs[one].append(other)
-    return pairs
+    followers: dict[str, list[str]] = defaultdict(list)
+    for token, follower in pairwise(tokens):
+        followers[token].append(follower)
+    return followers
 
 
 def babble(pairs: Mapping[str, list[str]], words: int, chance: random.Random) -> str:
-    """A walk along the author's word pairs."""
-    token, told = "The", ["The"]
-    while len(told) < words * 1.15:
+    """Walk along the author's word pairs."""
+    token, tokens = "The", ["The"]
+    while len(tokens) < words * 1.15:
         token = chance.choice(pairs.get(token) or pairs["the"])
-        told.append(token)
-    return re.sub(r" (?=[.,;:!?])", "", " ".join(told))
+        tokens.append(token)
+    return re.sub(r" (?=[.,;:!?])", "", " ".join(tokens))
 
 
 def quote(base: str, train: Sequence[str], chance: random.Random) -> str:
-    """The base's text with quotations from the training text in it."""
-    words = base.split()
+    """Put quotations from the training text into the base's text."""
+    base_words = base.split()
     source = chance.choice(train).split()
-    told: list[str] = []
-    for start in range(0, len(words), EVERY):
-        at = chance.randrange(max(1, len(source) - QUOTE))
-        told += [*words[start : start + EVERY - QUOTE], *source[at : at + QUOTE]]
-    return " ".join(told)
+    words: list[str] = []
+    for start in range(0, len(base_words), QUOTE_INTERVAL):
+        at = chance.randrange(max(1, len(source) - QUOTE_WORDS))
+        words += [*base_words[start : start + QUOTE_INTERVAL - QUOTE_WORDS], *source[at : at + QUOTE_WORDS]]
+    return " ".join(words)

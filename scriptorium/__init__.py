@@ -1,6 +1,6 @@
-"""The language every room of Scriptorium speaks: contracts, errors, settings, store, queue, volume.
+"""The core that every service shares: contracts, errors, settings, store, queue, volume.
 
-Nothing in here imports a service; only `scriptorium.cli`, the outermost layer, may.
+Nothing here imports a service, except `scriptorium.cli`, the outermost layer.
 """
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""`python -m scriptorium` is the `scriptorium` command where it is not installed, as in the containers."""
+"""The `scriptorium` command as `python -m scriptorium`, for containers, where the command is not installed."""
 
 from scriptorium.cli.main import main
 

@@ -1,4 +1,4 @@
-"""Every failure that a user may meet, as a tree. Each leaf has a code, an HTTP status and a next step.
+"""Every failure that a user may meet, as a tree. Each leaf has a code and an HTTP status, and may have a next step.
 
 ScriptoriumError
 ├── UserError                  400  the request or the input must change
@@ -12,7 +12,7 @@ ScriptoriumError
 │   ├── ModelMissing           404  model_not_found
 │   ├── RouteMissing           404  not_found
 │   └── Conflict               409  conflict
-├── SystemFailure              500  the system must change; the job can be tried again
+├── SystemFailure              500  the system must change; the job can be retried
 │   ├── EnvironmentMissing     500  environment_missing
 │   ├── BaseModelUnusable      500  base_model_unusable
 │   ├── TrainingFailed         500  training_failed
@@ -26,11 +26,11 @@ ScriptoriumError
 │   ├── ModelNotReady          503  model_not_ready
 │   ├── StoreUnavailable       503  store_unavailable
 │   └── InternalError          500  internal_error
-└── Stopped                         not a failure: somebody or something asked the phase to stop
+└── Stopped                         not a failure: the phase was asked to stop
     ├── Cancelled                   by the user
-    ├── Interrupted                 by a shutdown; the phase is taken up again later
-    ├── DecisionNeeded              by a question that a person has to answer first
-    └── LeaseLost                   by another attempt that took over
+    ├── Interrupted                 by a shutdown; the phase resumes later
+    ├── DecisionNeeded              by a question that a person must answer first
+    └── LeaseLost                   to another attempt, which took over
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: where (file, line, row or field) and what."""
+    """One thing that is wrong: its place (file, line, row or field) and a message."""
 
     place: str
     message: str
@@ -51,7 +51,7 @@ class Problem:
 
 
 class ScriptoriumError(Exception):
-    """The root: `str(error)` is one message for a person, with every problem and the next step."""
+    """The root of the tree; `str(error)` is the message with every problem."""
 
     code = "internal_error"
     status = 500
@@ -88,19 +88,17 @@ class InvalidRequest(UserError):
 
 
 class InvalidRecipe(UserError):
-    """A recipe is missing, unreadable or has keys or values that do not fit."""
+    """A recipe is missing or unreadable, or has invalid keys or values."""
 
     code = "invalid_recipe"
-    default_next_step = "Compare it with the files in recipes/."
+    default_next_step = "Compare it with the recipes in recipes/."
 
 
 class InvalidTrainingFile(UserError):
-    """A manuscript is empty, unreadable or of a kind we do not read."""
+    """A manuscript is empty, unreadable or of an unsupported format."""
 
     code = "invalid_training_file"
-    default_next_step = (
-        "Send a .txt, .md, .docx, .epub, .html or .jsonl file, or a .zip of these, as docs/data.md says."
-    )
+    default_next_step = "Send a .txt, .md, .docx, .epub, .html or .jsonl file, or a .zip of these; see docs/data.md."
 
 
 class TooFewExamples(UserError):
@@ -123,7 +121,7 @@ class FileMissing(UserError):
 
     code = "file_not_found"
     status = 404
-    default_next_step = "List what is there with GET /v1/files."
+    default_next_step = "List the files with GET /v1/files."
 
 
 class JobMissing(UserError):
@@ -131,15 +129,15 @@ class JobMissing(UserError):
 
     code = "job_not_found"
     status = 404
-    default_next_step = "List what is there with GET /v1/fine_tuning/jobs."
+    default_next_step = "List the jobs with GET /v1/fine_tuning/jobs."
 
 
 class ModelMissing(UserError):
-    """There is no model of this name, neither on the volume nor served."""
+    """There is no model with this name, on the volume or served."""
 
     code = "model_not_found"
     status = 404
-    default_next_step = "List what is there with GET /v1/models."
+    default_next_step = "List the models with GET /v1/models."
 
 
 class RouteMissing(UserError):
@@ -151,7 +149,7 @@ class RouteMissing(UserError):
 
 
 class Conflict(UserError):
-    """The call does not fit the state that the thing is in."""
+    """The request conflicts with the current state of the resource."""
 
     code = "conflict"
     status = 409
@@ -169,20 +167,20 @@ class EnvironmentMissing(SystemFailure):
 
 
 class BaseModelUnusable(SystemFailure):
-    """The base model's folder lacks something or cannot be fetched."""
+    """The base model is incomplete or cannot be downloaded."""
 
     code = "base_model_unusable"
 
 
 class TrainingFailed(SystemFailure):
-    """Axolotl ended without a model."""
+    """Axolotl ended without producing a model."""
 
     code = "training_failed"
     default_next_step = "Read the training log (`scriptorium logs trainer`)."
 
 
 class OutOfMemory(SystemFailure):
-    """Training did not fit into memory."""
+    """Training ran out of memory."""
 
     code = "out_of_memory"
     default_next_step = (
@@ -191,7 +189,7 @@ class OutOfMemory(SystemFailure):
 
 
 class MergeFailed(SystemFailure):
-    """The adapter does not fit the base, or the merged model did not pass its checks."""
+    """The adapter does not fit the base model, or the merged model failed its checks."""
 
     code = "merge_failed"
 
@@ -204,13 +202,13 @@ class EngineFailed(SystemFailure):
 
 
 class EvaluationFailed(SystemFailure):
-    """The evaluation could not be carried out."""
+    """The evaluation could not be completed."""
 
     code = "evaluation_failed"
 
 
 class AttemptsExhausted(SystemFailure):
-    """A phase's worker died too often."""
+    """The worker of a phase died too many times."""
 
     code = "attempts_exhausted"
     default_next_step = "Read the service's log, then create the job again."
@@ -223,15 +221,15 @@ class StackFailed(SystemFailure):
 
 
 class DiskFull(SystemFailure):
-    """There is no room left on the volume."""
+    """There is no space left on the volume."""
 
     code = "disk_full"
     status = 507
-    default_next_step = "Free some space on the volume; the job can then be created again."
+    default_next_step = "Free some space on the volume, then create the job again."
 
 
 class ModelNotReady(SystemFailure):
-    """The model is known but no engine answers for it at the moment."""
+    """The model is known, but no engine is serving it at the moment."""
 
     code = "model_not_ready"
     status = 503
@@ -243,13 +241,13 @@ class StoreUnavailable(SystemFailure):
 
     code = "store_unavailable"
     status = 503
-    default_next_step = "Is the stack up? (`scriptorium status`)"
+    default_next_step = "Check that the stack is running (`scriptorium status`)."
 
 
 class InternalError(SystemFailure):
-    """Something we did not expect; the log has the traceback."""
+    """An unexpected error; the log has the traceback."""
 
-    default_next_step = "Read the service's log and report it."
+    default_next_step = "Read the service's log and report the error."
 
 
 class Stopped(ScriptoriumError):
@@ -261,11 +259,11 @@ class Cancelled(Stopped):
 
 
 class Interrupted(Stopped):
-    """The worker is shutting down; the phase will be taken up again."""
+    """The worker is shutting down; the phase resumes later."""
 
 
 class DecisionNeeded(Stopped):
-    """A person has to answer a question first; the phase is taken up again then."""
+    """A person must answer a question first; the phase then resumes."""
 
 
 class LeaseLost(Stopped):
@@ -273,7 +271,7 @@ class LeaseLost(Stopped):
 
 
 def leaves(root: type[ScriptoriumError] = ScriptoriumError) -> Iterator[type[ScriptoriumError]]:
-    """Every error class of this module below `root` that has no children."""
+    """Yield every error class of this module below `root` that has no children."""
     children = [child for child in root.__subclasses__() if child.__module__ == __name__]
     if not children:
         yield root
@@ -282,5 +280,5 @@ def leaves(root: type[ScriptoriumError] = ScriptoriumError) -> Iterator[type[Scr
 
 
 def explain(entry: Mapping[str, object]) -> str:
-    """What pydantic says of one value, without what it puts before words of ours."""
+    """Return pydantic's message about one value, without the prefix that it adds to our own messages."""
     return str(entry["msg"]).removeprefix("Value error, ")

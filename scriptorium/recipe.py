@@ -1,4 +1,4 @@
-"""A recipe says how a manuscript is cut and how a model is trained: one YAML file in recipes/, checked whole.
+"""Recipes: how a manuscript is cut and a model is trained. One YAML file each in recipes/, validated as a whole.
 
 The keys under `training` are Axolotl's own names, so that its documentation explains them.
 """
@@ -21,7 +21,7 @@ Mix = dict[PromptKind, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
 
 
 class Section(BaseModel):
-    """A part of a recipe; unknown keys are mistakes."""
+    """A section of a recipe; unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,24 +34,24 @@ class Chunking(Section):
     maximum: int = Field(default=2000, ge=40)
 
     @model_validator(mode="after")
-    def ordered(self) -> Self:
-        """Short neighbours can only be merged if two of them may fit into one."""
+    def check_range(self) -> Self:
+        """Refuse a maximum below the minimum: short neighbours are merged only if the result fits."""
         if self.maximum < self.minimum:
             raise ValueError(f"maximum ({self.maximum}) must not be below minimum ({self.minimum})")
         return self
 
 
 class Split(Section):
-    """Which share of the text is held out, by whole chapters."""
+    """The shares of the text that are held out, in whole chapters."""
 
     dev: float = Field(default=0.1, gt=0, lt=0.5)
     test: float = Field(default=0.2, gt=0, lt=0.5)
 
 
 class Data(Section):
-    """How a manuscript becomes examples; `mix` weighs the kinds of prompt where `prompt` is "mixed".
+    """How a manuscript becomes examples; `mix` weights the kinds of prompt if `prompt` is "mixed".
 
-    `briefs` says who writes them: nobody, they are extracted, or the model that the settings name.
+    `briefs` says where they come from: they are extracted, or written by the model that the settings name.
     """
 
     prompt: Prompt = "mixed"
@@ -61,15 +61,15 @@ class Data(Section):
     split: Split = Split()
 
     @model_validator(mode="after")
-    def weighed(self) -> Self:
-        """Weights are shares of their sum, so there must be one."""
+    def check_weights(self) -> Self:
+        """Refuse weights whose sum is 0: a weight counts as a share of the sum."""
         if not sum(self.mix.values()):
             raise ValueError("mix must give at least one kind of prompt a weight above 0")
         return self
 
 
 class Training(Section):
-    """What Axolotl is asked to do. Learning rate per update, lengths in tokens."""
+    """Options for Axolotl. Learning rate per update, lengths in tokens."""
 
     adapter: Literal["qlora", "lora"] = "qlora"
     lora_r: int = Field(default=64, ge=1, le=512)
@@ -93,23 +93,23 @@ class Training(Section):
 
 
 class Decisions(Section):
-    """Who decides what is debatable: a person is asked, or the recommended answer is taken."""
+    """Who settles a debatable question: a person is asked, or the recommended answer is taken."""
 
     data_quality: Literal["ask", "auto"] = "ask"
-    checkpoint: Literal["ask", "auto"] = "auto"  # nothing is lost by it: the others stay, and can be merged later
+    checkpoint: Literal["ask", "auto"] = "auto"  # nothing is lost: the other checkpoints stay, and can be merged later
 
 
 class Evaluation(Section):
-    """What an evaluation cannot know: which other authors (`alike`, by name) are of the same period and genre."""
+    """What an evaluation cannot know by itself: other authors (`alike`, by name) of the same period and genre."""
 
     alike: list[str] = []
 
 
 class Recipe(Section):
-    """A whole recipe; `export` names formats that the merged model is written in besides.
+    """A complete recipe; `export` names additional formats for the merged model.
 
-    `select` says which checkpoint is merged: that of the lowest dev loss, that of the highest selectivity (what the
-    author's held-out passages have gained over those of others), or the one that a person chooses.
+    `select` says which checkpoint is merged: the one with the lowest dev loss, the one with the highest selectivity
+    (the gain of the author's held-out passages over those of others), or the one that a person chooses.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
@@ -123,16 +123,18 @@ class Recipe(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def asked(cls, body: Any) -> Any:
-        """Who leaves the checkpoint to a decision wants to be asked."""
+    def ask_about_checkpoint(cls, body: Any) -> Any:
+        """Ask about the checkpoint by default if `select` leaves it to a decision."""
         if not isinstance(body, dict) or body.get("select") != "decision":
             return body
-        given = body.get("decisions", {})
-        return body if not isinstance(given, dict) else {**body, "decisions": {"checkpoint": "ask", **given}}
+        decisions = body.get("decisions", {})
+        if not isinstance(decisions, dict):
+            return body
+        return {**body, "decisions": {"checkpoint": "ask", **decisions}}
 
 
 def parse_recipe(body: Any, source: str) -> Recipe:
-    """Check a recipe; raises InvalidRecipe with every problem at once."""
+    """Validate a recipe; raises InvalidRecipe with every problem at once."""
     try:
         return Recipe.model_validate(body)
     except ValidationError as error:
@@ -141,20 +143,20 @@ def parse_recipe(body: Any, source: str) -> Recipe:
 
 
 def load_recipe(path: Path) -> Recipe:
-    """Read a recipe file; raises InvalidRecipe where it is missing, is no YAML or does not fit."""
+    """Read a recipe file; raises InvalidRecipe if it is missing, not YAML or invalid."""
     try:
         body = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InvalidRecipe(f"There is no recipe {path.name}.", param="recipe") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidRecipe(f"{path.name} is not readable as YAML: {error}", param="recipe") from None
+        raise InvalidRecipe(f"{path.name} is not valid YAML: {error}", param="recipe") from None
     return parse_recipe(body, path.name)
 
 
 def find_recipe(name: str, folder: Path) -> Recipe:
-    """Load the recipe `name` from `folder`; the name is matched against what lies there, never joined to a path."""
+    """Load the recipe `name` from `folder`; the name is matched against the files there, never joined to a path."""
     known = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
     if name not in known:
-        have = ", ".join(known) or "none"
-        raise InvalidRecipe(f"There is no recipe {name!r}.", param="recipe", next_step=f"Choose one of: {have}.")
+        names = ", ".join(known) or "none"
+        raise InvalidRecipe(f"There is no recipe {name!r}.", param="recipe", next_step=f"Choose one of: {names}.")
     return load_recipe(known[name])

@@ -1,4 +1,4 @@
-"""Pick some of many, spread evenly: dev rows of a training, passages of an evaluation, points of a curve."""
+"""Evenly spread samples: dev rows of a training, passages of an evaluation, points of a curve."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Item = TypeVar("Item")
 
 
 def spread(items: Sequence[Item], count: int) -> list[Item]:
-    """At most `count` items at even distances, in order, beginning with the first."""
+    """Return at most `count` items at even distances, in order, beginning with the first."""
     if len(items) <= count:
         return list(items)
     return [items[place * len(items) // count] for place in range(count)]

@@ -1,6 +1,6 @@
-"""Every setting, typed, from the environment (SCRIPTORIUM_...) or a .env file; durations are timedelta.
+"""Typed settings from the environment (SCRIPTORIUM_...) or a .env file; durations are timedeltas.
 
-docs/settings.md lists them all; a test compares.
+docs/settings.md lists them all; a test compares the two.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ def _default_data_dir() -> Path:
 
 
 class Settings(BaseSettings):
-    """What a person may change. Services get single values, never this object's ancestors or a dictionary."""
+    """What a user may change. Components get single values, never a dictionary."""
 
     model_config = SettingsConfigDict(env_prefix="SCRIPTORIUM_", env_file=".env", extra="ignore", frozen=True)
 
-    data_dir: Path = Field(default_factory=_default_data_dir, description="Everything that stays: files, models, runs.")
+    data_dir: Path = Field(default_factory=_default_data_dir, description="All persistent data: files, models, runs.")
     models_dir: Path | None = Field(default=None, description="Base models; default: models/ in the data folder.")
     recipes_dir: Path = Field(default=PROJECT / "recipes", description="Training recipes, one YAML file each.")
     redis_url: str = Field(default="", description="Redis; default: the embedded one, on a Unix socket.")
@@ -50,54 +50,62 @@ class Settings(BaseSettings):
         default=timedelta(seconds=15), description="A silent worker loses its phase after this."
     )
     heartbeat: timedelta = Field(
-        default=timedelta(seconds=1), description="How often a lease is renewed, stops noticed."
+        default=timedelta(seconds=1), description="How often a lease is renewed and a stop is noticed."
     )
-    reaper_interval: timedelta = Field(default=timedelta(seconds=3), description="How often lost work is looked for.")
+    reaper_interval: timedelta = Field(
+        default=timedelta(seconds=3), description="How often the reaper looks for lost work."
+    )
     reaper_grace: timedelta = Field(default=timedelta(seconds=10), description="How long a sent task may go unclaimed.")
     max_attempts: int = Field(default=5, ge=1, description="Attempts of one phase before the job fails.")
-    repeat_window: timedelta = Field(default=timedelta(minutes=1), description="Equal job requests within it are one.")
-    stop_grace: timedelta = Field(default=timedelta(seconds=10), description="Time a child gets to stop by itself.")
+    repeat_window: timedelta = Field(
+        default=timedelta(minutes=1), description="Equal job requests within this time create one job."
+    )
+    stop_grace: timedelta = Field(
+        default=timedelta(seconds=10), description="Time that a child process gets to stop by itself."
+    )
 
     alive_file: Path | None = Field(
-        default=None, description="A worker touches it while it can work; for health checks."
+        default=None, description="A worker touches this file while it can work; for health checks."
     )
 
     axolotl_env: Path = Field(default=PROJECT / ".envs" / "axolotl", description="Axolotl's own environment.")
     vllm_env: Path = Field(default=PROJECT / ".envs" / "vllm", description="vLLM's own environment.")
-    engine_host: str = Field(default="127.0.0.1", description="Address engines listen on and are asked at.")
+    engine_host: str = Field(default="127.0.0.1", description="Address that engines listen on and answer at.")
     engine_context: int = Field(default=4096, ge=256, description="Context length of served models, in tokens.")
     engine_memory_share: float = Field(default=0.85, gt=0, lt=1, description="Share of the GPU's memory for vLLM.")
     engine_kv_cache_gib: int = Field(default=1, ge=1, description="Key-value cache of an engine on a CPU, in GiB.")
     engine_ready_timeout: timedelta = Field(default=timedelta(minutes=8), description="How long an engine may load.")
-    brief_url: str = Field(default="", description="Server that writes briefs if a recipe asks; default: this API.")
-    brief_model: str = Field(default="", description="Model that writes them; default: the job's base model.")
+    brief_url: str = Field(
+        default="", description="Server that writes briefs if a recipe asks for it; default: this API."
+    )
+    brief_model: str = Field(default="", description="Model that writes briefs; default: the job's base model.")
     evaluation_prompts: int = Field(default=48, ge=1, le=500, description="Held-out briefs that every model answers.")
     evaluation_instructions: int = Field(
-        default=192, ge=0, le=384, description="Verifiable instructions that both models are asked; 0: none."
+        default=192, ge=0, le=384, description="Verifiable instructions that both models answer; 0: none."
     )
     evaluation_passages: int = Field(default=24, ge=2, le=500, description="Held-out passages whose loss is measured.")
     evaluation_max_tokens: int = Field(
         default=800, ge=16, description="Longest answer in an evaluation, in tokens; never longer than the author's."
     )
     evaluation_streams: int = Field(
-        default=0, ge=0, le=1024, description="Requests at once to one engine; 0: 128 on a CPU, 256 on a GPU."
+        default=0, ge=0, le=1024, description="Concurrent requests to one engine; 0: 128 on a CPU, 256 on a GPU."
     )
     impostors_dir: Path | None = Field(
-        default=None, description="Other authors, a file or folder each; default: impostors/ in the data folder."
+        default=None, description="Other authors, one file or folder each; default: impostors/ in the data folder."
     )
 
     @field_validator(
         "data_dir", "models_dir", "recipes_dir", "axolotl_env", "vllm_env", "alive_file", "impostors_dir", mode="after"
     )
     @classmethod
-    def absolute(cls, path: Path | None) -> Path | None:
-        """Child processes have working directories of their own."""
+    def make_absolute(cls, path: Path | None) -> Path | None:
+        """Make a path absolute, because child processes have their own working directories."""
         return path and path.expanduser().absolute()
 
     @field_validator("brief_url", "api_url", mode="after")
     @classmethod
-    def reachable(cls, url: str) -> str:
-        """They are asked over HTTP."""
+    def check_url(cls, url: str) -> str:
+        """Check the address of an HTTP server; an empty one is allowed."""
         return url and check_address(url)
 
     @property
@@ -107,46 +115,46 @@ class Settings(BaseSettings):
 
     @property
     def impostors(self) -> Path | None:
-        """Where other authors' texts are, if there are any."""
+        """The folder or file of other authors' texts, if there is one."""
         folder = self.impostors_dir or self.data_dir / "impostors"
         return folder if folder.exists() else None
 
     @property
     def gpu(self) -> bool:
-        """Whether training and serving use an NVIDIA GPU."""
+        """True if training and serving use an NVIDIA GPU."""
         return has_nvidia_gpu() if self.device == "auto" else self.device == "cuda"
 
     @property
     def streams(self) -> int:
-        """Requests at once to one engine: as many as vLLM runs side by side by itself; more would wait there."""
+        """Concurrent requests to one engine: as many as vLLM runs at once by default; more would queue there."""
         return self.evaluation_streams or (256 if self.gpu else 128)
 
     @property
     def runtime_dir(self) -> Path:
-        """A short private folder for sockets: their paths may have at most 107 bytes."""
+        """A private folder for sockets with a short path: a socket's path may have at most 107 bytes."""
         digest = hashlib.sha256(str(self.data_dir).encode()).hexdigest()[:12]
         return Path(tempfile.gettempdir()) / f"scriptorium-{os.getuid()}-{digest}"
 
     @property
     def store_url(self) -> str:
-        """Where Redis answers, in redis-py's spelling."""
+        """The URL of Redis, as redis-py spells it."""
         return self.redis_url or f"unix://{self.runtime_dir / 'redis.sock'}"
 
     @property
     def brief_server(self) -> str:
-        """Where briefs are written, without /v1."""
-        found = self.brief_url or self.api_url or f"http://{self.api_host}:{self.api_port}"
-        return found.rstrip("/").removesuffix("/v1")
+        """The URL of the server that writes briefs, without /v1."""
+        url = self.brief_url or self.api_url or f"http://{self.api_host}:{self.api_port}"
+        return url.rstrip("/").removesuffix("/v1")
 
     @property
     def broker_url(self) -> str:
-        """Where Redis answers, in Celery's spelling."""
+        """The URL of Redis, as Celery spells it."""
         return self.store_url.replace("unix://", "redis+socket://", 1)
 
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """The process's settings, read once; raises InvalidRequest with every problem at once."""
+    """Return the settings of this process, read once; raises InvalidRequest with every problem at once."""
     try:
         return Settings()
     except ValidationError as error:
@@ -155,5 +163,5 @@ def get_settings() -> Settings:
             for e in error.errors()
         ]
         raise InvalidRequest(
-            "Some settings do not fit.", problems=problems, next_step="See docs/settings.md."
+            "Some settings are invalid.", problems=problems, next_step="See docs/settings.md."
         ) from None

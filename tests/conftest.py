@@ -1,4 +1,4 @@
-"""What every test may use."""
+"""Fixtures for every test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scriptorium.settings import get_settings
 
 @pytest.fixture(autouse=True)
 def fresh_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No test sees the settings, or a .env file, of the machine that it runs on."""
+    """Hide the settings and the .env file of this machine from every test."""
     import os
 
     for name in [name for name in os.environ if name.startswith("SCRIPTORIUM_")]:
@@ -28,5 +28,5 @@ def fresh_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def project() -> Path:
-    """The project's root."""
+    """Return the root of the project."""
     return Path(__file__).resolve().parent.parent

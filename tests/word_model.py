@@ -1,4 +1,4 @@
-"""A model's folder with a tokenizer whose tokens are words, and no weights."""
+"""A model folder with a tokenizer whose tokens are words, and without weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 
 def write_word_model(folder: Path) -> Path:
-    """Write the tokenizer and a chat template that is nothing but the contents."""
+    """Write the tokenizer, and a chat template that only joins the contents."""
     tokenizer = Tokenizer(models.WordLevel({"<unk>": 0}, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.save(str(folder / "tokenizer.json"))

@@ -1,1 +1,1 @@
-"""Monitoring as code: Grafana boards and Prometheus alerts, written once and exported as files."""
+"""Monitoring as code: Grafana boards and Prometheus alerts, defined once and exported as files."""

@@ -1,4 +1,4 @@
-"""Every alert, once. The exported rule is `(signal) condition`; a signal has data even when all is well."""
+"""Every alert. The exported rule is `(signal) condition`; a signal has data even when nothing is wrong."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Literal
 from deploy.monitoring.queries import or_zero
 
 HOUR = 3600
-TRAINS = 'max by (job_id) (max_over_time(scriptorium_phase_running{phase="train"}[1m]))'
+TRAINING_RUNS = 'max by (job_id) (max_over_time(scriptorium_phase_running{phase="train"}[1m]))'
 
 
 @dataclass(frozen=True)
 class Alert:
-    """A rule: when `signal` has met `condition` for a while, somebody should look. `lasting` is Prometheus' `for`."""
+    """An alert that fires when `signal` has met `condition` for `duration`, which is Prometheus' `for`."""
 
     name: str
     signal: str
     condition: str
-    lasting: str
+    duration: str
     severity: Literal["critical", "warning"]
     summary: str
 
@@ -29,18 +29,18 @@ class Alert:
 
     @property
     def runbook(self) -> str:
-        """Where to read what to do."""
+        """The section of the runbook that says what to do."""
         return f"docs/runbook.md#{self.name.lower()}"
 
 
-def _training(vector: str) -> str:
-    """Ask only for runs that train now: the numbers of a run stay when it has ended."""
-    return f"max by (job_id) ({vector}) and on (job_id) {TRAINS}"
+def _while_training(vector: str) -> str:
+    """Restrict a vector to runs that train now: the numbers of a run stay after it has ended."""
+    return f"max by (job_id) ({vector}) and on (job_id) {TRAINING_RUNS}"
 
 
-LOSS = "scriptorium_training_loss"
-SPEED = "scriptorium_training_tokens_per_second"
-KINDS = 'label_replace(flower_worker_online == 1, "kind", "$1", "worker", "([^@]+)@.*")'
+LOSS_METRIC = "scriptorium_training_loss"
+SPEED_METRIC = "scriptorium_training_tokens_per_second"
+WORKER_KINDS = 'label_replace(flower_worker_online == 1, "kind", "$1", "worker", "([^@]+)@.*")'
 
 ALERTS = (
     Alert(
@@ -62,7 +62,7 @@ ALERTS = (
     ),
     Alert(
         "LossNotANumber",
-        or_zero(_training(f"({LOSS} != bool {LOSS}) + (abs({LOSS}) == bool Inf)")),
+        or_zero(_while_training(f"({LOSS_METRIC} != bool {LOSS_METRIC}) + (abs({LOSS_METRIC}) == bool Inf)")),
         "> 0",
         "0s",
         "critical",
@@ -70,7 +70,7 @@ ALERTS = (
     ),
     Alert(
         "LossDiverging",
-        or_zero(_training(f"avg_over_time({LOSS}[1m]) - min_over_time({LOSS}[6h])")),
+        or_zero(_while_training(f"avg_over_time({LOSS_METRIC}[1m]) - min_over_time({LOSS_METRIC}[6h])")),
         "> 1.5",
         "1m",
         "warning",
@@ -78,7 +78,8 @@ ALERTS = (
     ),
     Alert(
         "ThroughputCollapsed",
-        f"{_training(f'avg_over_time({SPEED}[1m]) / quantile_over_time(0.9, {SPEED}[6h])')} or on() vector(1)",
+        _while_training(f"avg_over_time({SPEED_METRIC}[1m]) / quantile_over_time(0.9, {SPEED_METRIC}[6h])")
+        + " or on() vector(1)",
         "< 0.25",
         "2m",
         "warning",
@@ -86,7 +87,7 @@ ALERTS = (
     ),
     Alert(
         "DeviceMemoryNearLimit",
-        or_zero(_training("scriptorium_training_memory_used_bytes / scriptorium_training_memory_total_bytes")),
+        or_zero(_while_training("scriptorium_training_memory_used_bytes / scriptorium_training_memory_total_bytes")),
         "> 0.95",
         "1m",
         "warning",
@@ -150,7 +151,7 @@ ALERTS = (
     ),
     Alert(
         "WorkersMissing",
-        or_zero(f"count(count by (kind) ({KINDS}))"),
+        or_zero(f"count(count by (kind) ({WORKER_KINDS}))"),
         "< 5",
         "1m",
         "critical",

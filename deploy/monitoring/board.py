@@ -1,4 +1,4 @@
-"""A board: its variables, its events, its rows of panels; `render` writes it as Grafana's JSON."""
+"""A board: its variables, its annotations and its rows of panels; `render` writes it as Grafana's JSON."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deploy.monitoring.panels import SOURCE, Panel
+from deploy.monitoring.panels import DATA_SOURCE, Panel
 from deploy.monitoring.sdk import JSONEncoder, dashboard, models, prometheus
 
 
 @dataclass(frozen=True)
 class Variable:
-    """A choice above the board: the values of a label, several at once, all of them to begin with."""
+    """A selection above the board: the values of a label, several at once, initially all of them."""
 
     name: str
     title: str
-    about: str
+    description: str
     metric: str
     label: str
 
 
 @dataclass(frozen=True)
-class Event:
-    """A mark on the charts with the titles `on`: where the expression has a value above zero."""
+class Annotation:
+    """A mark on the charts with the titles `charts`, at the times at which the expression is above zero."""
 
     name: str
     expr: str
     colour: str
     title: str
     text: str
-    on: Sequence[str]
+    charts: Sequence[str]
 
 
 @dataclass(frozen=True)
-class Row:
+class PanelRow:
     """Panels side by side under a heading; the first row of a board has none."""
 
     title: str
@@ -43,60 +43,59 @@ class Row:
 
 @dataclass(frozen=True)
 class Board:
-    """A whole board; its `uid` never changes, because links point to it."""
+    """A board; its `uid` never changes, because links point to it."""
 
     uid: str
     title: str
-    about: str
-    rows: Sequence[Row]
+    description: str
+    rows: Sequence[PanelRow]
     variables: Sequence[Variable] = ()
-    events: Sequence[Event] = ()
+    annotations: Sequence[Annotation] = ()
     gpu: bool = False
 
 
 JOB = Variable("job_id", "Run", "Which fine-tuning jobs to show.", "scriptorium_training_step", "job_id")
 HOST = Variable("host", "Machine", "Which machines' work to show.", "scriptorium_phase_running", "host")
 
-
-UNKNOWN = {"footer", "auto", "auto_min", "auto_count"}
+UNSUPPORTED_KEYS = {"footer", "auto", "auto_min", "auto_count"}  # written by the builders, unknown to Grafana's schema
 
 
 def render(board: Board) -> str:
-    """Write a board as JSON, the same for the same board."""
-    builder = dashboard.Dashboard(board.title).uid(board.uid).description(board.about).tags(["scriptorium"])
+    """Render a board as JSON, the same for the same board."""
+    builder = dashboard.Dashboard(board.title).uid(board.uid).description(board.description).tags(["scriptorium"])
     builder = builder.readonly().refresh("10s").time("now-1h", "now").timezone("browser")
-    builder = builder.tooltip(models.DashboardCursorSync.CROSSHAIR).link(_others())
+    builder = builder.tooltip(models.DashboardCursorSync.CROSSHAIR).link(_link_to_boards())
     for variable in board.variables:
-        builder = builder.with_variable(_variable(variable))
+        builder = builder.with_variable(_build_variable(variable))
     for row in board.rows:
         builder = builder.with_row(dashboard.Row(row.title)) if row.title else builder
         for panel in row.panels:
             builder = builder.with_panel(panel)
-    numbers = _number(builder.build().panels or [])
-    for event in board.events:
-        builder = builder.annotation(_event(event, [numbers[title] for title in event.on]))
-    made = json.loads(JSONEncoder().encode(builder.build()), object_hook=_known)
-    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+    ids = _number_panels(builder.build().panels or [])
+    for annotation in board.annotations:
+        builder = builder.annotation(_build_annotation(annotation, [ids[title] for title in annotation.charts]))
+    board_json = json.loads(JSONEncoder().encode(builder.build()), object_hook=_drop_unsupported)
+    return json.dumps(board_json, indent=2, ensure_ascii=False) + "\n"
 
 
-def _known(part: dict[str, object]) -> dict[str, object]:
-    """Leave out what the builders add by themselves: what Grafana's schema does not know, and that links are hidden."""
-    return {key: value for key, value in part.items() if key not in UNKNOWN and value != "inControlsMenu"}
+def _drop_unsupported(part: dict[str, object]) -> dict[str, object]:
+    """Drop what the builders add on their own: keys that Grafana's schema does not know, and that links are hidden."""
+    return {key: value for key, value in part.items() if key not in UNSUPPORTED_KEYS and value != "inControlsMenu"}
 
 
-def _number(panels: Sequence[models.Panel | models.RowPanel]) -> dict[str, int]:
-    """Number the panels in their order; a heading counts, too."""
-    for place, panel in enumerate(panels, start=1):
-        panel.id_val = place
-    return {panel.title: place for place, panel in enumerate(panels, start=1) if panel.title}
+def _number_panels(panels: Sequence[models.Panel | models.RowPanel]) -> dict[str, int]:
+    """Set the ids of panels and headings to their positions, and return them by title."""
+    for position, panel in enumerate(panels, start=1):
+        panel.id_val = position
+    return {panel.title: position for position, panel in enumerate(panels, start=1) if panel.title}
 
 
-def _variable(variable: Variable) -> dashboard.QueryVariable:
+def _build_variable(variable: Variable) -> dashboard.QueryVariable:
     query = f"label_values({variable.metric}, {variable.label})"
-    builder = dashboard.QueryVariable(variable.name).label(variable.title).description(variable.about)
+    builder = dashboard.QueryVariable(variable.name).label(variable.title).description(variable.description)
     builder = builder.query(
         {"query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery", "qryType": 1}
-    ).datasource(SOURCE)
+    ).datasource(DATA_SOURCE)
     builder = (
         builder.multi(True)
         .include_all(True)
@@ -107,13 +106,14 @@ def _variable(variable: Variable) -> dashboard.QueryVariable:
     return builder.sort(models.VariableSort.ALPHABETICAL_ASC)
 
 
-def _event(event: Event, panels: list[int]) -> dashboard.AnnotationQuery:
-    target = prometheus.Dataquery().expr(event.expr).ref_id("Anno").interval("5s").datasource(SOURCE).range()
-    builder = dashboard.AnnotationQuery().name(event.name).datasource(SOURCE).enable(True).icon_color(event.colour)
-    builder = builder.filter(dashboard.AnnotationPanelFilter().ids(panels).exclude(False))
-    return builder.target(target).title_format(event.title).text_format(event.text)
+def _build_annotation(annotation: Annotation, panel_ids: list[int]) -> dashboard.AnnotationQuery:
+    target = prometheus.Dataquery().expr(annotation.expr).ref_id("Anno").interval("5s").datasource(DATA_SOURCE).range()
+    builder = dashboard.AnnotationQuery().name(annotation.name).datasource(DATA_SOURCE).enable(True)
+    builder = builder.icon_color(annotation.colour)
+    builder = builder.filter(dashboard.AnnotationPanelFilter().ids(panel_ids).exclude(False))
+    return builder.target(target).title_format(annotation.title).text_format(annotation.text)
 
 
-def _others() -> dashboard.DashboardLink:
+def _link_to_boards() -> dashboard.DashboardLink:
     link = dashboard.DashboardLink("Boards").type(models.DashboardLinkType.DASHBOARDS).tags(["scriptorium"])
     return link.include_vars(True).keep_time(True).as_dropdown(False).icon("").tooltip("").target_blank(False)

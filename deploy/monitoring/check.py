@@ -1,6 +1,6 @@
-"""Ask a live Prometheus for every panel and alert: `python -m deploy.monitoring.check http://127.0.0.1:9090 [--gpu]`.
+"""Query a live Prometheus for every panel and alert: `python -m deploy.monitoring.check http://127.0.0.1:9090 [--gpu]`.
 
-Prints what has no data, then one line of counts. The exit status is 0 where nothing is missing.
+Prints the queries without data, then one line of counts. The exit status is 0 if nothing is missing.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import sys
 from dataclasses import dataclass, field
 
 from deploy.monitoring.alerts import ALERTS
-from deploy.monitoring.live import Json, Prometheus, Window, ask, boards, panels
+from deploy.monitoring.live import Json, Prometheus, TimeRange, data_panels, query_target, read_boards
 
-HOURS = 3
+DEFAULT_HOURS = 3
 
 
 @dataclass
-class Outcome:
-    """How many panels have data and how many alerts are valid, and what is missing."""
+class CheckOutcome:
+    """The number of panels with data and of valid alerts, and a line for each that is missing."""
 
     panels_with_data: int = 0
     panels: int = 0
@@ -34,40 +34,40 @@ class Outcome:
         return f"panels={self.panels_with_data}/{self.panels} alerts={self.alerts_valid}/{self.alerts}"
 
 
-def check(prometheus: Prometheus, *, gpu: bool = False, hours: float = HOURS) -> Outcome:
-    """Ask for everything that the boards and the alerts ask for, over the last hours."""
-    window, outcome = Window.until_now(hours * 3600, points=10_000), Outcome()
-    for board in boards(gpu=gpu):
-        for panel in panels(board):
-            lacking = _panel(prometheus, board, panel, window)
+def check(prometheus: Prometheus, *, gpu: bool = False, hours: float = DEFAULT_HOURS) -> CheckOutcome:
+    """Run every query of the boards and the alerts over the last hours."""
+    time_range, outcome = TimeRange.until_now(hours * 3600, points=10_000), CheckOutcome()
+    for board in read_boards(gpu=gpu):
+        for panel in data_panels(board):
+            missing = _check_panel(prometheus, board, panel, time_range)
             outcome.panels += 1
-            outcome.panels_with_data += not lacking
-            outcome.missing += lacking
-    _alerts(prometheus, window, outcome)
+            outcome.panels_with_data += not missing
+            outcome.missing += missing
+    _check_alerts(prometheus, time_range, outcome)
     return outcome
 
 
-def _panel(prometheus: Prometheus, board: Json, panel: Json, window: Window) -> list[str]:
-    """What a panel lacks: one line per query without data."""
-    lacking = []
+def _check_panel(prometheus: Prometheus, board: Json, panel: Json, time_range: TimeRange) -> list[str]:
+    """Return one line per query of a panel that has no data."""
+    missing = []
     for target in panel["targets"]:
         reason = ""
         try:
-            reason = "" if ask(prometheus, board, target, window) else "no data"
+            reason = "" if query_target(prometheus, board, target, time_range) else "no data"
         except ValueError as error:
             reason = str(error)
         if reason:
-            lacking.append(f"{board['title']} / {panel['title']} / {target['refId']}: {reason}: {target['expr']}")
-    return lacking
+            missing.append(f"{board['title']} / {panel['title']} / {target['refId']}: {reason}: {target['expr']}")
+    return missing
 
 
-def _alerts(prometheus: Prometheus, window: Window, outcome: Outcome) -> None:
-    """An alert is valid if its rule is loaded and healthy, and its signal has data."""
+def _check_alerts(prometheus: Prometheus, time_range: TimeRange, outcome: CheckOutcome) -> None:
+    """Count the valid alerts: those whose rule is loaded and healthy, and whose signal has data."""
     health = prometheus.rules()
     for alert in ALERTS:
         reason = {None: "the rule is not loaded", "ok": ""}.get(health.get(alert.name), "the rule is not healthy")
         try:
-            reason = reason or ("" if prometheus.instant(alert.signal, window) else "no data")
+            reason = reason or ("" if prometheus.query_instant(alert.signal, time_range) else "no data")
         except ValueError as error:
             reason = str(error)
         outcome.alerts += 1
@@ -76,13 +76,13 @@ def _alerts(prometheus: Prometheus, window: Window, outcome: Outcome) -> None:
 
 
 def main() -> None:
-    """Check the Prometheus of the command line."""
+    """Check the Prometheus that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("address")
-    parser.add_argument("--gpu", action="store_true", help="the board of GPU hosts, too")
-    parser.add_argument("--hours", type=float, default=HOURS, help="how far to look back")
-    asked = parser.parse_args()
-    outcome = check(Prometheus.reach(asked.address), gpu=asked.gpu, hours=asked.hours)
+    parser.add_argument("--gpu", action="store_true", help="check the board of GPU hosts as well")
+    parser.add_argument("--hours", type=float, default=DEFAULT_HOURS, help="how far to look back")
+    arguments = parser.parse_args()
+    outcome = check(Prometheus.connect(arguments.address), gpu=arguments.gpu, hours=arguments.hours)
     sys.stdout.writelines(f"{line}\n" for line in [*outcome.missing, str(outcome)])
     sys.exit(0 if outcome.complete else 1)
 

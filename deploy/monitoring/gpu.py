@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-from deploy.monitoring.board import Board, Row, Variable
+from deploy.monitoring.board import Board, PanelRow, Variable
 from deploy.monitoring.panels import Query, Step, chart, number
 
 HOST = Variable("host", "Machine", "Which machines' GPUs to show.", "nvidia_smi_memory_total_bytes", "instance")
-WHERE = '{instance=~"$host"}'
-USED = f"max by (uuid) (nvidia_smi_memory_used_bytes{WHERE})"
-TOTAL = f"max by (uuid) (nvidia_smi_memory_total_bytes{WHERE})"
-HOT: tuple[Step, ...] = ((None, "green"), (75, "yellow"), (85, "red"))
-FULL: tuple[Step, ...] = ((None, "green"), (0.85, "yellow"), (0.95, "red"))
+GPU_SELECTOR = '{instance=~"$host"}'
+MEMORY_USED = f"max by (uuid) (nvidia_smi_memory_used_bytes{GPU_SELECTOR})"
+MEMORY_TOTAL = f"max by (uuid) (nvidia_smi_memory_total_bytes{GPU_SELECTOR})"
+TEMPERATURE_STEPS: tuple[Step, ...] = ((None, "green"), (75, "yellow"), (85, "red"))
+MEMORY_STEPS: tuple[Step, ...] = ((None, "green"), (0.85, "yellow"), (0.95, "red"))
 
 
 def _by_gpu(metric: str) -> str:
-    return f"max by (uuid) ({metric}{WHERE})"
+    return f"max by (uuid) ({metric}{GPU_SELECTOR})"
 
 
-NOW = (
+CURRENT_PANELS = (
     number("Use", "Share of the time in which the GPU does anything at all.", "percentunit",
            Query(_by_gpu("nvidia_smi_utilization_gpu_ratio"), "use"), width=6, decimals=0),
-    number("Memory", "Share of the GPU's memory in use.", "percentunit", Query(f"{USED} / {TOTAL}", "used"), width=6,
-           decimals=0, steps=FULL),
+    number("Memory", "Share of the GPU's memory in use.", "percentunit",
+           Query(f"{MEMORY_USED} / {MEMORY_TOTAL}", "used"), width=6, decimals=0, steps=MEMORY_STEPS),
     number("Temperature", "The GPU slows down when it is too hot.", "celsius",
-           Query(_by_gpu("nvidia_smi_temperature_gpu"), "now"), width=6, decimals=0, steps=HOT),
+           Query(_by_gpu("nvidia_smi_temperature_gpu"), "now"), width=6, decimals=0, steps=TEMPERATURE_STEPS),
     number("Power", "What the GPU draws now.", "watt", Query(_by_gpu("nvidia_smi_power_draw_watts"), "now"), width=6,
            decimals=0),
 )  # fmt: skip
 
-OVER_TIME = (
+HISTORY_PANELS = (
     chart("Memory", "Memory in use against what the GPU has; above it WSL2 spills silently and becomes slow.", "bytes",
-          Query(USED, "used {{uuid}}"), Query(TOTAL, "total {{uuid}}"), width=12, height=9, low=0, dashed="^total"),
+          Query(MEMORY_USED, "used {{uuid}}"), Query(MEMORY_TOTAL, "total {{uuid}}"), width=12, height=9, low=0,
+          dashed="^total"),
     chart("Use", "Share of the time in which the GPU does anything at all: tokens per second say whether it does much.",
           "percentunit", Query(_by_gpu("nvidia_smi_utilization_gpu_ratio"), "{{uuid}}"), width=12, height=9, low=0,
           high=1),
@@ -44,8 +45,8 @@ OVER_TIME = (
 BOARD = Board(
     uid="scriptorium-gpu",
     title="GPU",
-    about="Temperature, power, memory and use of the GPU, as its driver reports them.",
+    description="Temperature, power, memory and use of the GPU, as its driver reports them.",
     variables=(HOST,),
-    rows=(Row("", NOW), Row("Over time", OVER_TIME)),
+    rows=(PanelRow("", CURRENT_PANELS), PanelRow("Over time", HISTORY_PANELS)),
     gpu=True,
 )

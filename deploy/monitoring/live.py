@@ -1,4 +1,4 @@
-"""Ask a live Prometheus what a board would show: its variables filled in as Grafana does, queries, rules."""
+"""Query a live Prometheus for what a board would show, with the variables filled in as Grafana does."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Any
 
 import httpx
 
-GRAFANA = Path(__file__).resolve().parents[1] / "grafana"
+GRAFANA_FOLDER = Path(__file__).resolve().parents[1] / "grafana"
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Series:
-    """Labels, and numbers with their times; an instant query gives one number."""
+    """The labels of a series, and its numbers with their times; an instant query returns one number."""
 
     labels: Mapping[str, str]
     points: list[tuple[float, float]]
@@ -31,82 +31,87 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Window:
-    """The time that a board shows, in seconds since the epoch, and how far its points are apart."""
+class TimeRange:
+    """The time that a board shows, in seconds since the epoch, and the distance of its points."""
 
     start: float
     end: float
     step: float = 5.0
 
     @classmethod
-    def until_now(cls, seconds: float, points: int = 1500) -> Window:
-        """The last `seconds`, in steps no shorter than Prometheus' own."""
+    def until_now(cls, seconds: float, points: int = 1500) -> TimeRange:
+        """Return the last `seconds`, in steps no shorter than Prometheus' scrape interval."""
         now = time.time()
         return cls(now - seconds, now, max(5.0, seconds / points))
 
 
 class Prometheus:
-    """Prometheus' HTTP interface."""
+    """A client of Prometheus' HTTP API."""
 
     def __init__(self, address: str, transport: httpx.BaseTransport | None = None) -> None:
         self._client = httpx.Client(base_url=address.rstrip("/"), timeout=30, trust_env=False, transport=transport)
 
     @classmethod
-    def reach(cls, address: str) -> Prometheus:
-        """The one at an address; ends the program with a sentence where none answers there."""
+    def connect(cls, address: str) -> Prometheus:
+        """Connect to an address; exit the program with a message if no Prometheus answers there."""
         try:
-            made = cls(address)
-            made._client.get("/-/ready").raise_for_status()
+            prometheus = cls(address)
+            prometheus._client.get("/-/ready").raise_for_status()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             sys.exit(
                 f"No Prometheus answers at {address} ({error}). Is the profile monitoring up? See docs/monitoring.md."
             )
-        return made
+        return prometheus
 
-    def instant(self, expr: str, window: Window) -> list[Series]:
-        """The value at the window's end; raises ValueError where Prometheus refuses the query."""
-        found = self._get("/api/v1/query", {"query": expr, "time": window.end})["result"]
-        return [Series(each["metric"], [_point(each["value"])]) for each in found]
+    def query_instant(self, expr: str, time_range: TimeRange) -> list[Series]:
+        """Return the values at the end of the range; raise ValueError if Prometheus refuses the query."""
+        result = self._get("/api/v1/query", {"query": expr, "time": time_range.end})["result"]
+        return [Series(entry["metric"], [_point(entry["value"])]) for entry in result]
 
-    def over(self, expr: str, window: Window) -> list[Series]:
-        """The values over the window; raises ValueError where Prometheus refuses the query."""
-        asked: dict[str, str | float] = {"query": expr, "start": window.start, "end": window.end, "step": window.step}
-        found = self._get("/api/v1/query_range", asked)["result"]
-        return [Series(each["metric"], [_point(pair) for pair in each["values"]]) for each in found]
+    def query_range(self, expr: str, time_range: TimeRange) -> list[Series]:
+        """Return the values over the range; raise ValueError if Prometheus refuses the query."""
+        params: dict[str, str | float] = {
+            "query": expr,
+            "start": time_range.start,
+            "end": time_range.end,
+            "step": time_range.step,
+        }
+        result = self._get("/api/v1/query_range", params)["result"]
+        return [Series(entry["metric"], [_point(pair) for pair in entry["values"]]) for entry in result]
 
     def rules(self) -> dict[str, str]:
-        """The health of every loaded alert rule by its name."""
+        """Return the health of every loaded alert rule by its name."""
         groups = self._get("/api/v1/rules", {"type": "alert"})["groups"]
         return {rule["name"]: rule["health"] for group in groups for rule in group["rules"]}
 
-    def _get(self, path: str, asked: Mapping[str, str | float]) -> Json:
-        answer = self._client.post(path, data=asked) if "query" in asked else self._client.get(path, params=asked)
-        body: Json = answer.json()
+    def _get(self, path: str, params: Mapping[str, str | float]) -> Json:
+        response = self._client.post(path, data=params) if "query" in params else self._client.get(path, params=params)
+        body: Json = response.json()
         if body.get("status") != "success":
-            raise ValueError(body.get("error", f"HTTP {answer.status_code}"))
+            raise ValueError(body.get("error", f"HTTP {response.status_code}"))
         data: Json = body["data"]
         return data
 
 
-def boards(*, gpu: bool = False) -> list[Json]:
-    """The exported boards; those for GPU hosts only where asked for."""
-    folders = [GRAFANA / "boards", *([GRAFANA / "boards-gpu"] if gpu else [])]
+def read_boards(*, gpu: bool = False) -> list[Json]:
+    """Read the exported boards, those for GPU hosts only if `gpu`."""
+    folders = [GRAFANA_FOLDER / "boards", *([GRAFANA_FOLDER / "boards-gpu"] if gpu else [])]
     return [json.loads(path.read_text("utf-8")) for folder in folders for path in sorted(folder.glob("*.json"))]
 
 
-def panels(board: Json) -> Iterator[Json]:
-    """The panels of a board that show data."""
+def data_panels(board: Json) -> Iterator[Json]:
+    """Return the panels of a board that show data, without the headings."""
     return (panel for panel in board["panels"] if panel["type"] != "row")
 
 
-def fill(expr: str, board: Json, target: Json, window: Window) -> str:
-    """Put values in the place of a board's variables: everything is chosen, the window is what is shown."""
-    least = float(target.get("interval", "5s").removesuffix("s"))
-    step = max(window.step, least)
+def fill_variables(expr: str, board: Json, target: Json, time_range: TimeRange) -> str:
+    """Replace a board's variables by values: all of their choices, and the time range."""
+    min_interval = float(target.get("interval", "5s").removesuffix("s"))
+    step = max(time_range.step, min_interval)
     values = {
-        "$__rate_interval": f"{max(step + least, 4 * least):.0f}s",
+        "$__rate_interval": f"{max(step + min_interval, 4 * min_interval):.0f}s",
         "$__interval": f"{step:.0f}s",
-        "$__range": f"{window.end - window.start:.0f}s",
+        "$__range": f"{time_range.end - time_range.start:.0f}s",
         **{f"${variable['name']}": variable["allValue"] for variable in board["templating"]["list"]},
     }
     for name, value in values.items():
@@ -114,11 +119,14 @@ def fill(expr: str, board: Json, target: Json, window: Window) -> str:
     return expr
 
 
-def ask(prometheus: Prometheus, board: Json, target: Json, window: Window) -> list[Series]:
-    """Ask one query of a panel, as Grafana would; numbers that are none are left out."""
-    expr = fill(target["expr"], board, target, window)
-    found = prometheus.instant(expr, window) if target.get("instant") else prometheus.over(expr, window)
-    finite = [Series(one.labels, [pair for pair in one.points if math.isfinite(pair[1])]) for one in found]
+def query_target(prometheus: Prometheus, board: Json, target: Json, time_range: TimeRange) -> list[Series]:
+    """Run one query of a panel as Grafana would; leave out NaN and infinity."""
+    expr = fill_variables(target["expr"], board, target, time_range)
+    run_query = prometheus.query_instant if target.get("instant") else prometheus.query_range
+    finite = [
+        Series(series.labels, [pair for pair in series.points if math.isfinite(pair[1])])
+        for series in run_query(expr, time_range)
+    ]
     return [series for series in finite if series.points]
 
 

@@ -1,11 +1,11 @@
-"""Grafana's typed builders. The classic board format is what Grafana provisions from files, so it is what we build."""
+"""Grafana's typed builders, for the classic board format, because that is what Grafana provisions from files."""
 
 from __future__ import annotations
 
 import warnings
 
 with warnings.catch_warnings():
-    # The builders announce the next format whenever they are imported.
+    # The builders warn of the next format whenever they are imported.
     warnings.simplefilter("ignore", DeprecationWarning)
     from grafana_foundation_sdk.builders import (
         barchart,

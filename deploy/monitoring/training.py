@@ -1,12 +1,12 @@
-"""The board Training: how every run learns, how fast, and what it does now."""
+"""The board Training: the losses, the speed and the present phase of every run."""
 
 from __future__ import annotations
 
-from deploy.monitoring.board import HOST, JOB, Board, Event, Row
+from deploy.monitoring.board import HOST, JOB, Annotation, Board, PanelRow
 from deploy.monitoring.panels import Column, Query, chart, curves, name, number, rows, timeline
-from deploy.monitoring.queries import RUNS, last, newest, while_training
+from deploy.monitoring.queries import RUN_SELECTOR, last, newest, while_training
 
-PHASES = {
+PHASE_NAMES = {
     1: ("prepare", "blue"),
     2: ("train", "orange"),
     3: ("merge", "purple"),
@@ -16,36 +16,37 @@ PHASES = {
 }
 
 
-def _phases() -> str:
-    """Each run's phase as a number; zero where it waits or has ended."""
+def _phase_number() -> str:
+    """Return the phase of each run as a number; zero if it waits or has ended."""
     running = " or ".join(
-        f'{number} * max by (job_id) (scriptorium_phase_running{{phase="{title}", {RUNS}, host=~"$host"}})'
-        for number, (title, _) in PHASES.items()
+        f'{number} * max by (job_id) (scriptorium_phase_running{{phase="{title}", {RUN_SELECTOR}, host=~"$host"}})'
+        for number, (title, _) in PHASE_NAMES.items()
         if number
     )
-    return f"{running} or 0 * max by (job_id) (scriptorium_phase_attempts{{{RUNS}}})"
+    return f"{running} or 0 * max by (job_id) (scriptorium_phase_attempts{{{RUN_SELECTOR}}})"
 
 
-def _starts() -> str:
-    running = f"max by (job_id, phase) (scriptorium_phase_running{{{RUNS}}}"
+def _phase_starts() -> str:
+    running = f"max by (job_id, phase) (scriptorium_phase_running{{{RUN_SELECTOR}}}"
     return f"{running}) unless {running} offset $__interval)"
 
 
-def _rises(metric: str, label: str, where: str) -> str:
-    return f"max by ({label}) ({metric}{where}) - max by ({label}) ({metric}{where} offset $__interval) > 0"
+def _increases(metric: str, label: str, selector: str) -> str:
+    return f"max by ({label}) ({metric}{selector}) - max by ({label}) ({metric}{selector} offset $__interval) > 0"
 
 
-ON = ("Loss over time", "Speed")
-EVENTS = (
-    Event("Phases", _starts(), "blue", "{{phase}} begins", "{{job_id}}", ON),
-    Event("Checkpoints", _rises("scriptorium_training_checkpoints", "job_id", f"{{{RUNS}}}"), "green",
-          "checkpoint written", "{{job_id}}", ON),
-    Event("Failures", _rises("scriptorium_job_failures", "code", ""), "red", "a job failed", "{{code}}", ON),
+ANNOTATED_CHARTS = ("Loss over time", "Speed")
+ANNOTATIONS = (
+    Annotation("Phases", _phase_starts(), "blue", "{{phase}} begins", "{{job_id}}", ANNOTATED_CHARTS),
+    Annotation("Checkpoints", _increases("scriptorium_training_checkpoints", "job_id", f"{{{RUN_SELECTOR}}}"), "green",
+               "checkpoint written", "{{job_id}}", ANNOTATED_CHARTS),
+    Annotation("Failures", _increases("scriptorium_job_failures", "code", ""), "red", "a job failed", "{{code}}",
+               ANNOTATED_CHARTS),
 )  # fmt: skip
 
-NOW = (
+CURRENT_PANELS = (
     name("Newest run", "The newest of the runs chosen above.",
-         Query(newest(last("scriptorium_training_step")), "{{job_id}}"), width=6, none="no run yet"),
+         Query(newest(last("scriptorium_training_step")), "{{job_id}}"), width=6, no_value="no run yet"),
     number("Trained", "How much of the newest run's training is done.", "percentunit",
            Query(newest(f"{last('scriptorium_training_step')} / on (job_id) {last('scriptorium_training_steps')}"),
                  "done"),
@@ -63,22 +64,23 @@ NOW = (
            Query(newest(last("scriptorium_training_dev_loss")), "dev loss"), width=3, decimals=2),
 )  # fmt: skip
 
-PICTURE = (
+OVERVIEW_PANELS = (
     curves("Loss along the run", "Mean training loss of each twentieth of a run, every run on one axis, so that runs "
            "of any length and day can be compared.", "none",
            Query(last("scriptorium_training_curve_loss", "job_id", "percent")),
-           series="job_id", along="percent", label="part of the run that is done", width=14, height=12, percent=True),
+           series="job_id", x_label="percent", x_title="part of the run that is done", width=14, height=12,
+           percent=True),
     rows("Runs", "The last numbers of every run.",
          Column("loss", last("scriptorium_training_loss"), decimals=2),
          Column("dev loss", last("scriptorium_training_dev_loss"), decimals=2),
          Column("tokens", last("scriptorium_training_tokens"), "short"),
          Column("checkpoints", last("scriptorium_training_checkpoints"), decimals=0),
-         key="job_id", called="run", width=10, height=12),
+         key="job_id", key_title="run", width=10, height=12),
     timeline("Phases", "What each run was doing: the journey from manuscript to report.",
-             Query(_phases(), "{{job_id}}"), names=PHASES, width=24, height=6),
+             Query(_phase_number(), "{{job_id}}"), names=PHASE_NAMES, width=24, height=6),
 )  # fmt: skip
 
-LEARNING = (
+LEARNING_PANELS = (
     chart("Loss over time", "Loss of the last step and on the dev chapters, while training runs.", "none",
           Query(while_training("scriptorium_training_loss"), "{{job_id}}"),
           Query(while_training("scriptorium_training_dev_loss"), "{{job_id}} dev"), width=12, decimals=2),
@@ -88,7 +90,7 @@ LEARNING = (
           Query(while_training("scriptorium_training_gradient_norm"), "{{job_id}}"), width=6, low=0, decimals=1),
 )  # fmt: skip
 
-MACHINE = (
+SPEED_PANELS = (
     chart("Speed", "Tokens trained per second.", "suffix: tok/s",
           Query(while_training("scriptorium_training_tokens_per_second"), "{{job_id}}"), width=6, low=0, decimals=0),
     chart("Use of the arithmetic", "Share of the device's measured matrix-multiplication peak that training achieves "
@@ -105,12 +107,12 @@ MACHINE = (
 BOARD = Board(
     uid="scriptorium-training",
     title="Training",
-    about="How every run learns, how fast, and what it does now.",
+    description="How every run learns, how fast, and what it does now.",
     variables=(JOB, HOST),
-    events=EVENTS,
+    annotations=ANNOTATIONS,
     rows=(
-        Row("", (*NOW, *PICTURE)),
-        Row("How it learns", LEARNING),
-        Row("How fast, and what the machine does", MACHINE),
+        PanelRow("", (*CURRENT_PANELS, *OVERVIEW_PANELS)),
+        PanelRow("How it learns", LEARNING_PANELS),
+        PanelRow("How fast, and what the machine does", SPEED_PANELS),
     ),
 )

@@ -1,15 +1,15 @@
-"""The board Voice: how much of the author's voice each run has learned, from which text, and its merge."""
+"""The board Voice: how much of the voice each run has learned and from which text, and the speed of its merge."""
 
 from __future__ import annotations
 
-from deploy.monitoring.board import HOST, JOB, Board, Row
+from deploy.monitoring.board import HOST, JOB, Board, PanelRow
 from deploy.monitoring.panels import Column, Query, Step, bars, chart, curves, groups, name, number, rows
-from deploy.monitoring.queries import RUNS, last, newest, while_training
+from deploy.monitoring.queries import RUN_SELECTOR, last, newest, while_training
 
-DROP = "scriptorium_evaluation_loss_drop_percent"
-TRANSFER = "scriptorium_evaluation_voice_transfer"
-LEARNED: tuple[Step, ...] = ((None, "red"), (0, "yellow"), (5, "green"))
-COLOURS = {
+LOSS_DROP = "scriptorium_evaluation_loss_drop_percent"
+VOICE_TRANSFER = "scriptorium_evaluation_voice_transfer"
+LEARNED_STEPS: tuple[Step, ...] = ((None, "red"), (0, "yellow"), (5, "green"))
+DROP_COLOURS = {
     "author low": "#37872D",
     "author mean": "#73BF69",
     "author high": "#C8F2C2",
@@ -19,73 +19,76 @@ COLOURS = {
 }
 
 
-def _drop(text: str, bound: str) -> str:
-    return last(DROP, where=f'text="{text}", bound="{bound}", {RUNS}')
+def _loss_drop(text: str, bound: str) -> str:
+    return last(LOSS_DROP, selector=f'text="{text}", bound="{bound}", {RUN_SELECTOR}')
 
 
-def _transfer(of: str) -> str:
-    return last(TRANSFER, where=f'of="{of}", {RUNS}')
+def _voice_transfer(of: str) -> str:
+    return last(VOICE_TRANSFER, selector=f'of="{of}", {RUN_SELECTOR}')
 
 
 def _examples(split: str) -> str:
-    return last("scriptorium_data_examples", where=f'split="{split}", {RUNS}')
+    return last("scriptorium_data_examples", selector=f'split="{split}", {RUN_SELECTOR}')
 
 
-def _clear() -> str:
-    """How far the author's lower bound is above the mean of other authors' text."""
-    return f"{_drop('author', 'low')} - on (job_id) {_drop('others', 'mean')}"
+def _author_lead() -> str:
+    """Return how far the author's lower bound is above the mean of other authors' text."""
+    return f"{_loss_drop('author', 'low')} - on (job_id) {_loss_drop('others', 'mean')}"
 
 
-NOW = (
+CURRENT_PANELS = (
     name("Newest run", "The newest of the runs chosen above that was evaluated.",
-         Query(newest(_drop("author", "mean")), "{{job_id}}"), width=6, none="not evaluated yet"),
+         Query(newest(_loss_drop("author", "mean")), "{{job_id}}"), width=6, no_value="not evaluated yet"),
     number("Voice learned", "How much better the tuned model predicts held-out chapters of the author than the base "
-           "model does.", "percent", Query(newest(_drop("author", "mean")), "drop in loss"),
-           width=4, decimals=1, steps=LEARNED),
+           "model does.", "percent", Query(newest(_loss_drop("author", "mean")), "drop in loss"),
+           width=4, decimals=1, steps=LEARNED_STEPS),
     number("95 % interval", "The voice learned is very likely between these bounds.", "percent",
-           Query(newest(_drop("author", "low")), "low"), Query(newest(_drop("author", "high")), "high"),
-           width=5, decimals=1, steps=LEARNED),
+           Query(newest(_loss_drop("author", "low")), "low"), Query(newest(_loss_drop("author", "high")), "high"),
+           width=5, decimals=1, steps=LEARNED_STEPS),
     number("Other authors", "The same drop on other authors' text: what is not this author's voice.", "percent",
-           Query(newest(_drop("others", "mean")), "drop in loss"), width=3, decimals=1, none="no other authors"),
+           Query(newest(_loss_drop("others", "mean")), "drop in loss"), width=3, decimals=1,
+           no_value="no other authors"),
     number("The author's own", "How far the author's lower bound is above other authors' drop: above zero the model "
-           "has learned this author and not just prose.", "suffix: points", Query(newest(_clear()), "ahead"),
-           width=3, decimals=1, steps=((None, "red"), (0, "green")), none="no other authors"),
+           "has learned this author and not just prose.", "suffix: points", Query(newest(_author_lead()), "ahead"),
+           width=3, decimals=1, steps=((None, "red"), (0, "green")), no_value="no other authors"),
     number("Answers", "How many held-out briefs both models answered.", "none",
            Query(newest(last("scriptorium_evaluation_samples")), "answers"), width=3, decimals=0),
 )  # fmt: skip
 
-VOICE = (
+VOICE_PANELS = (
     rows("T of each run", "How far it has come from the base model (0) to the author (100), with the 95 % interval; "
          "beside it the base that was asked to imitate, and the closest other author.",
-         Column("low", _transfer("tuned low"), decimals=0), Column("T", _transfer("tuned"), decimals=0),
-         Column("high", _transfer("tuned high"), decimals=0), Column("asked", _transfer("prompted"), decimals=0),
-         Column("other author", _transfer("impostor"), decimals=0),
-         key="job_id", called="run", width=16, height=8),
+         Column("low", _voice_transfer("tuned low"), decimals=0), Column("T", _voice_transfer("tuned"), decimals=0),
+         Column("high", _voice_transfer("tuned high"), decimals=0),
+         Column("asked", _voice_transfer("prompted"), decimals=0),
+         Column("other author", _voice_transfer("impostor"), decimals=0),
+         key="job_id", key_title="run", width=16, height=8),
     curves("Selectivity of checkpoints", "What held-out passages of the author gained over those of others, nats a "
            "token: the higher, the more of this author.", "none",
            Query(last("scriptorium_training_checkpoint_selectivity", "job_id", "step")),
-           series="job_id", along="step", label="step", width=8, decimals=3),
+           series="job_id", x_label="step", x_title="step", width=8, decimals=3),
 )  # fmt: skip
 
-SCORES = (
+DROP_PANELS = (
     groups("Drop in held-out loss, run by run", "How much the loss on held-out text falls from base to tuned model, "
            "with both bounds: green should stand clear above grey.", "percent",
-           Query("label_join(" + last(DROP, "job_id", "text", "bound") + ', "series", " ", "text", "bound")'),
-           column="series", row="job_id", colours=COLOURS, width=14, height=11),
+           Query("label_join(" + last(LOSS_DROP, "job_id", "text", "bound") + ', "series", " ", "text", "bound")'),
+           column="series", row="job_id", colours=DROP_COLOURS, width=14, height=11),
     rows("Numbers of each run", "The drop in loss with its bounds, and the same for other authors' text.",
-         Column("low", _drop("author", "low"), "percent", 1), Column("author", _drop("author", "mean"), "percent", 1),
-         Column("high", _drop("author", "high"), "percent", 1),
-         Column("others", _drop("others", "mean"), "percent", 1),
+         Column("low", _loss_drop("author", "low"), "percent", 1),
+         Column("author", _loss_drop("author", "mean"), "percent", 1),
+         Column("high", _loss_drop("author", "high"), "percent", 1),
+         Column("others", _loss_drop("others", "mean"), "percent", 1),
          Column("answers", last("scriptorium_evaluation_samples"), decimals=0),
-         key="job_id", called="run", width=10, height=11),
+         key="job_id", key_title="run", width=10, height=11),
 )  # fmt: skip
 
-TEXT = (
+TEXT_PANELS = (
     rows("What each run read", "Size of the book, how it was split by chapter, and what the checks found.",
          Column("words", last("scriptorium_data_words"), "locale"),
          Column("chapters", last("scriptorium_data_chapters")),
          Column("train", _examples("train")), Column("dev", _examples("dev")), Column("test", _examples("test")),
-         Column("findings", last("scriptorium_data_findings")), key="job_id", called="run", width=12, height=8),
+         Column("findings", last("scriptorium_data_findings")), key="job_id", key_title="run", width=12, height=8),
     bars("Merge speed", "Bytes of merged weights written per second.", "Bps",
          Query(last("scriptorium_merge_bytes_per_second"), "{{job_id}}"), width=6),
     chart("Dev loss while training", "Loss on the dev chapters: when it turns up again, the run learns by heart.",
@@ -96,12 +99,12 @@ TEXT = (
 BOARD = Board(
     uid="scriptorium-voice",
     title="Voice",
-    about="How much of the author's voice each run has learned, from which text.",
+    description="How much of the author's voice each run has learned, from which text.",
     variables=(JOB, HOST),
     rows=(
-        Row("", NOW),
-        Row("Did the voice come through?", VOICE),
-        Row("Did it learn the author?", SCORES),
-        Row("From which text", TEXT),
+        PanelRow("", CURRENT_PANELS),
+        PanelRow("Did the voice come through?", VOICE_PANELS),
+        PanelRow("Did it learn the author?", DROP_PANELS),
+        PanelRow("From which text", TEXT_PANELS),
     ),
 )

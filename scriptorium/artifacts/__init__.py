@@ -1,1 +1,1 @@
-"""Artifacts on the volume: what each phase reads and writes. Imports nothing: code inside Axolotl uses parts of it."""
+"""Artifacts on the volume, which phases read and write. Imports nothing: the plugin inside Axolotl uses parts of it."""

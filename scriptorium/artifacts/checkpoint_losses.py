@@ -1,6 +1,6 @@
-"""How probable held-out passages are to each checkpoint, on each base it may be merged with; measured after training.
+"""Losses of held-out passages under each checkpoint, on each base it may be merged with; measured after training.
 
-<training>/measured/checkpoint-<step>.json; training writes them, merging chooses by them, serving compares with them.
+<training>/measured/checkpoint-<step>.json: training writes it, merging chooses by it, serving compares with it.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 FOLDER = "measured"
-Base = Literal["stored", "nf4"]
+BaseVariant = Literal["stored", "nf4"]
 
 
-class Passage(BaseModel):
+class SummedLoss(BaseModel):
     """Summed loss (nats) of one held-out passage over `tokens` tokens."""
 
     model_config = ConfigDict(frozen=True)
@@ -24,15 +24,15 @@ class Passage(BaseModel):
     tokens: int
 
 
-def mean_loss(passages: Sequence[Passage]) -> float:
-    """Nats a token, over all tokens."""
+def mean_loss(passages: Sequence[SummedLoss]) -> float:
+    """Return the mean loss over all tokens of the passages, in nats per token."""
     return sum(passage.loss for passage in passages) / sum(passage.tokens for passage in passages)
 
 
-class Reference(BaseModel):
-    """What a model says to some token ids: for each of `ids[start:]` its log-probability, and the likeliest id.
+class ReferenceTokens(BaseModel):
+    """Token ids with a model's log-probability of each of `ids[start:]`, and the likeliest id at its position.
 
-    `without` are the log-probabilities of the base alone.
+    `without` holds the log-probabilities under the base alone.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -44,51 +44,52 @@ class Reference(BaseModel):
     without: list[float]
 
 
-class OnBase(BaseModel):
-    """One base with the checkpoint's adapter: the loss of every passage, and the first few in full.
+class BaseLosses(BaseModel):
+    """Losses on one base with the checkpoint's adapter: of every passage, and token by token of the first few.
 
-    `others` are passages of other authors; `without` and `others_without` are the same read by the base alone.
+    `others` are passages of other authors; `without` and `others_without` are losses of the same passages on the base
+    alone.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    passages: list[Passage]
-    references: list[Reference]
-    others: list[Passage] = []
-    without: list[Passage] = []
-    others_without: list[Passage] = []
+    passages: list[SummedLoss]
+    references: list[ReferenceTokens]
+    others: list[SummedLoss] = []
+    without: list[SummedLoss] = []
+    others_without: list[SummedLoss] = []
 
     @property
     def loss(self) -> float:
-        """Mean loss of a token."""
+        """The mean loss of the passages, in nats per token."""
         return mean_loss(self.passages)
 
     @property
     def selectivity(self) -> float | None:
-        """What the author's passages have gained over those of other authors, nats a token; None where not read."""
+        """The gain of the author's passages over those of other authors, in nats per token; None if not measured."""
         if not self.others or not self.without:
             return None
         gain = mean_loss(self.without) - mean_loss(self.passages)
         return gain - (mean_loss(self.others_without) - mean_loss(self.others))
 
 
-class Measured(BaseModel):
-    """One checkpoint on the base as it is stored and, where training quantised it, on its NF4 round trip."""
+class CheckpointLosses(BaseModel):
+    """Losses of one checkpoint on the stored base and, if training quantised it, on its NF4 round trip."""
 
     model_config = ConfigDict(frozen=True)
 
     step: int
-    bases: dict[Base, OnBase]
+    bases: dict[BaseVariant, BaseLosses]
 
 
-def measured_path(training: Path, step: int) -> Path:
-    """Where a training folder keeps what was measured of a checkpoint."""
+def checkpoint_losses_path(training: Path, step: int) -> Path:
+    """Return the path of a checkpoint's losses in a training folder."""
     return training / FOLDER / f"checkpoint-{step}.json"
 
 
-def read_measured(path: Path) -> Measured | None:
-    """What was measured of a checkpoint, or None."""
+def read_checkpoint_losses(path: Path) -> CheckpointLosses | None:
+    """Read the losses of a checkpoint; None if there are none or the file is invalid."""
     try:
-        return Measured.model_validate_json(path.read_text("utf-8"))
+        return CheckpointLosses.model_validate_json(path.read_text("utf-8"))
     except (FileNotFoundError, ValidationError):
         return None

@@ -1,10 +1,10 @@
-"""The dataset folder: what data writes and what trainer and evaluator read.
+"""The dataset folder: data writes it, trainer and evaluator read it.
 
 train.jsonl dev.jsonl test.jsonl   chat rows: {"messages": [user, assistant], "chapter": "...", "author": "...",
                                    "kind": "brief" | "context" | "continue"}; dev and test have briefs only
-reference.jsonl                    the same of other authors, where there are any; briefs only
+reference.jsonl                    the same from other authors, if there are any; briefs only
 alpaca/{train,dev,test}.jsonl      the same passages with the seed workflow's constant instruction
-impostors.jsonl                    {"author": "...", "works": ["...", ...]}: cleaned stretches of other authors' works
+impostors.jsonl                    {"author": "...", "works": ["...", ...]}: cleaned excerpts of other authors' works
 examples.json                      some training rows as the model sees them, piece by piece, trained or not
 quality.json                       the PrepareResult
 quality.html                       the same for people, with pictures
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from scriptorium.models.tokenizer import Message
+from scriptorium.contracts.base import Message
 from scriptorium.recipe import PromptKind
 
 SPLITS = ("train", "dev", "test")
@@ -27,13 +27,13 @@ IMPOSTORS = "impostors.jsonl"
 QUALITY = "quality.json"
 QUALITY_PAGE = "quality.html"
 EXAMPLES = "examples.json"
-CONTINUE = "Continue this narrative in the author's style:"
+CONTINUE_INSTRUCTION = "Continue this narrative in the author's style:"
 
 
 class Row(BaseModel):
-    """One example: what the user asks last, in one of three ways, and the assistant's passage.
+    """One example: a chat that ends with the user's prompt, of one of three kinds, and the assistant's passage.
 
-    Rows that came ready may have a system message and earlier turns; only the last answer trains.
+    Rows of an uploaded .jsonl may have a system message and earlier turns; only the last answer is trained on.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -45,17 +45,17 @@ class Row(BaseModel):
 
     @property
     def brief(self) -> str:
-        """What the user asks."""
+        """The user's last message."""
         return self.messages[-2]["content"]
 
     @property
     def passage(self) -> str:
-        """What the author wrote."""
+        """The author's text: the last message."""
         return self.messages[-1]["content"]
 
 
 class OtherAuthor(BaseModel):
-    """Another author: a name, and a stretch of each work, paragraphs apart by blank lines."""
+    """Another author: a name, and an excerpt of each work, with blank lines between paragraphs."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -64,12 +64,12 @@ class OtherAuthor(BaseModel):
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
-    """Write one row a line."""
+    """Write one row per line."""
     write_lines(path, (row.model_dump() for row in rows))
 
 
 def write_lines(path: Path, rows: Iterable[dict[str, object]]) -> None:
-    """Write JSON lines as UTF-8, without escaping what a person may want to read."""
+    """Write JSON lines as UTF-8, without escaping non-ASCII characters, so that people can read them."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as lines:
         for row in rows:
@@ -77,24 +77,24 @@ def write_lines(path: Path, rows: Iterable[dict[str, object]]) -> None:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Read rows; an absent file has none."""
+    """Read rows; a missing file has none."""
     return list(iterate_rows(path)) if path.exists() else []
 
 
 def iterate_rows(path: Path) -> Iterator[Row]:
-    """Read rows one by one."""
+    """Yield rows one by one."""
     with path.open(encoding="utf-8") as lines:
         yield from (Row.model_validate_json(line) for line in lines if line.strip())
 
 
 def iterate_lines(path: Path) -> Iterator[dict[str, object]]:
-    """Read JSON lines one by one."""
+    """Yield JSON lines one by one."""
     with path.open(encoding="utf-8") as lines:
         yield from (json.loads(line) for line in lines if line.strip())
 
 
-def read_others(path: Path) -> list[OtherAuthor]:
-    """Read other authors; an absent file has none."""
+def read_other_authors(path: Path) -> list[OtherAuthor]:
+    """Read other authors; a missing file has none."""
     if not path.exists():
         return []
     with path.open(encoding="utf-8") as lines:

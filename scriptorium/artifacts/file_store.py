@@ -16,21 +16,21 @@ from scriptorium.artifacts.volume import disk_errors
 from scriptorium.contracts import StoredFile
 from scriptorium.errors import FileMissing, FileTooLarge
 
-ID = re.compile(r"file-[0-9a-f]{24}")
-BLOCK = 1 << 20
-RESULT = "fine-tune-results"  # the purpose of files that a job leaves
-ADAPTER, MERGED, MODEL = "adapter-", "merged-", "model-"  # how the names of weights begin, after the job's id
+FILE_ID = re.compile(r"file-[0-9a-f]{24}")
+BLOCK_BYTES = 1 << 20
+RESULT = "fine-tune-results"  # the purpose of the files that a job produces
+ADAPTER, MERGED, MODEL = "adapter-", "merged-", "model-"  # prefixes of the names of weights, after the job's id
 
 
-class Files:
-    """Add, get, list and delete. A file exists once its record does; the record is renamed into place last."""
+class FileStore:
+    """Add, get, list and delete files. A file exists once its record does; the record is renamed into place last."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def add(self, source: BinaryIO, filename: str, purpose: str, limit: int | None = None) -> StoredFile:
         """Store a stream; raises FileTooLarge past `limit` bytes."""
-        folder = self._room()
+        folder = self._make_folder()
         try:
             with disk_errors(), (folder / "content").open("wb") as target:
                 size = _copy(source, target, limit)
@@ -42,19 +42,19 @@ class Files:
             raise
 
     def add_path(self, path: Path, filename: str, purpose: str) -> StoredFile:
-        """Store a file that is on the volume already, without copying it."""
-        folder = self._room()
+        """Store a file that is already on the volume, without copying it."""
+        folder = self._make_folder()
         os.link(path, folder / "content")
-        return self._record(folder, filename, purpose, path.stat().st_size, listed_hash(path))
+        return self._record(folder, filename, purpose, path.stat().st_size, hash_in_manifest(path))
 
-    def offer(self, paths: Mapping[str, Path]) -> list[str]:
-        """Store results under their names, once each, and return their ids; an attempt may have died after storing."""
+    def add_results(self, paths: Mapping[str, Path]) -> list[str]:
+        """Store results under their names and return their ids; skip those that a dead attempt has stored."""
         known = {file.filename: file.id for file in self.newest() if file.purpose == RESULT}
         return [known.get(name) or self.add_path(path, name, RESULT).id for name, path in paths.items()]
 
     def get(self, file_id: str) -> StoredFile:
-        """The record of a file; raises FileMissing."""
-        if ID.fullmatch(file_id):
+        """Return the record of a file; raises FileMissing."""
+        if FILE_ID.fullmatch(file_id):
             try:
                 return StoredFile.model_validate_json((self._root / file_id / "file.json").read_text("utf-8"))
             except FileNotFoundError:
@@ -62,11 +62,11 @@ class Files:
         raise FileMissing(f"There is no file {file_id!r}.", param="file_id")
 
     def content(self, file_id: str) -> Path:
-        """Where the bytes of a file are; raises FileMissing."""
+        """Return the path of a file's content; raises FileMissing."""
         return self._root / self.get(file_id).id / "content"
 
     def newest(self) -> list[StoredFile]:
-        """Every file, newest first."""
+        """Return every file, newest first."""
         records = [
             StoredFile.model_validate_json(path.read_text("utf-8")) for path in self._root.glob("file-*/file.json")
         ]
@@ -78,7 +78,7 @@ class Files:
         (self._root / file_id / "file.json").unlink(missing_ok=True)
         shutil.rmtree(self._root / file_id, ignore_errors=True)
 
-    def _room(self) -> Path:
+    def _make_folder(self) -> Path:
         folder = self._root / f"file-{secrets.token_hex(12)}"
         with disk_errors():
             folder.mkdir(parents=True)
@@ -99,18 +99,18 @@ class Files:
         return file
 
 
-def listed_hash(path: Path) -> str:
-    """A published file's SHA-256 by the manifest of its folder, or of the one above; empty where none lists it."""
+def hash_in_manifest(path: Path) -> str:
+    """Return a published file's SHA-256 from the manifest of its folder or the one above; empty if neither lists it."""
     for folder in path.parents[:2]:
-        listed = (manifest.read(folder) or {}).get("files", {}).get(path.relative_to(folder).as_posix())
-        if listed:
-            return str(listed["sha256"])
+        entry = (manifest.read(folder) or {}).get("files", {}).get(path.relative_to(folder).as_posix())
+        if entry:
+            return str(entry["sha256"])
     return ""
 
 
 def _copy(source: BinaryIO, target: BinaryIO, limit: int | None) -> int:
     size = 0
-    while block := source.read(BLOCK):
+    while block := source.read(BLOCK_BYTES):
         size += len(block)
         if limit is not None and size > limit:
             raise FileTooLarge(f"The file has more than {limit:,} bytes.", param="file")

@@ -1,6 +1,6 @@
-"""A manifest lists what lies in a folder, with sizes and hashes, and is written last: a folder with one is whole.
+"""Manifests: the files of a folder with sizes and hashes. A manifest is written last, so a folder with one is complete.
 
-Standard library only: training's plugin writes the manifests of checkpoints inside Axolotl's environment.
+Standard library only: the training plugin writes the manifests of checkpoints inside Axolotl's environment.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ NAME = "manifest.json"
 
 
 def describe(folder: Path) -> dict[str, dict[str, Any]]:
-    """Size in bytes and SHA-256 of every file below `folder`, by relative path, the manifest itself left out."""
+    """Return the size in bytes and the SHA-256 of every file below `folder` but the manifest, by relative path."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / NAME)
     return {
         path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": hash_file(path)} for path in files
@@ -23,7 +23,7 @@ def describe(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def hash_file(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -42,7 +42,7 @@ def write(folder: Path, body: dict[str, Any]) -> None:
 
 
 def read(folder: Path) -> dict[str, Any] | None:
-    """The manifest of a folder, or None where it has none that is whole."""
+    """Read the manifest of a folder; None if it is missing or torn."""
     try:
         body = json.loads((folder / NAME).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
@@ -50,8 +50,8 @@ def read(folder: Path) -> dict[str, Any] | None:
     return body if isinstance(body, dict) else None
 
 
-def whole(folder: Path) -> bool:
-    """Whether every file that the manifest lists is there with its size."""
+def is_complete(folder: Path) -> bool:
+    """Return whether there is a manifest and every file that it lists exists with its size."""
     body = read(folder)
     if body is None:
         return False

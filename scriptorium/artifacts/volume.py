@@ -1,11 +1,11 @@
-"""Where artefacts live, and the only way to publish one: work in a temporary folder, then rename it.
+"""The volume: where artifacts live. The only way to publish one is to work in a temporary folder, then rename it.
 
 <root>/files/<file id>/{file.json,content}     uploads and result files
 <root>/models/<name>/                          base models
-<root>/references/*.txt                        other authors' books, to compare with
-<root>/impostors/<author>[/*]                  other authors' works, to tell a voice from
+<root>/references/*.txt                        other authors' books, for comparison
+<root>/impostors/<author>[/*]                  comparison authors for evaluation
 <root>/runs/<job id>/job.json                  the job's record, enough to restore it
-<root>/runs/<job id>/readings.jsonl            what people said who read blind; it only grows
+<root>/runs/<job id>/readings.jsonl            answers of blind readers; append-only
 <root>/runs/<job id>/<phase>.<attempt>.tmp/    work in progress
 <root>/runs/<job id>/{dataset,training,merged,serving,report}/    published, each with a manifest
 """
@@ -33,7 +33,7 @@ FOLDERS = {
 
 
 class Volume:
-    """The shared model volume."""
+    """The volume that all services share."""
 
     def __init__(self, root: Path, models: Path | None = None) -> None:
         self.root = root
@@ -43,19 +43,19 @@ class Volume:
         self.references = root / "references"
 
     def run(self, job_id: str) -> Path:
-        """The folder of a job."""
+        """Return the folder of a job."""
         return self.runs / job_id
 
     def folder(self, job_id: str, phase: Phase) -> Path:
-        """Where a phase's output is, or will be, published."""
+        """Return the folder where a phase's output is or will be published."""
         return self.run(job_id) / FOLDERS[phase]
 
     def readings(self, job_id: str) -> Path:
-        """Where the answers of a job's blind readers are kept: beside what is published, which never changes."""
+        """Return the file of blind readers' answers, outside the published folders because those never change."""
         return self.run(job_id) / "readings.jsonl"
 
     def attempt(self, job_id: str, phase: Phase, attempt: int) -> Path:
-        """A fresh, empty folder for one attempt."""
+        """Make a fresh, empty folder for one attempt and return it."""
         folder = self.run(job_id) / f"{phase}.{attempt}.tmp"
         with disk_errors():
             shutil.rmtree(folder, ignore_errors=True)
@@ -63,17 +63,17 @@ class Volume:
         return folder
 
     def earlier_attempts(self, job_id: str, phase: Phase, attempt: int) -> list[Path]:
-        """What earlier attempts left, oldest first."""
+        """Return the folders that earlier attempts left, oldest first."""
         folders = self.run(job_id).glob(f"{phase}.*.tmp")
         numbered = sorted((int(folder.name.split(".")[1]), folder) for folder in folders)
         return [folder for number, folder in numbered if number < attempt]
 
     def published(self, job_id: str, phase: Phase) -> dict[str, Any] | None:
-        """The manifest of a published phase, or None."""
+        """Return the manifest of a published phase, or None."""
         return manifest.read(self.folder(job_id, phase))
 
     def publish(self, job_id: str, phase: Phase, folder: Path, body: dict[str, Any]) -> Path:
-        """Make `folder` the phase's output, whole or not at all; raises LeaseLost where another attempt was first."""
+        """Make `folder` the phase's output, atomically; raises LeaseLost if another attempt published first."""
         target = self.folder(job_id, phase)
         with disk_errors():
             manifest.write(folder, body)
@@ -87,12 +87,12 @@ class Volume:
         return target
 
     def discard_attempts(self, job_id: str, phase: Phase) -> None:
-        """Remove what unpublished attempts of a phase left."""
+        """Remove the folders of a phase's unpublished attempts."""
         for folder in self.run(job_id).glob(f"{phase}.*.tmp"):
             shutil.rmtree(folder, ignore_errors=True)
 
     def save_job(self, job: Job) -> None:
-        """Keep the job's record beside its artefacts."""
+        """Save the job's record beside its artifacts."""
         folder = self.run(job.id)
         with disk_errors():
             folder.mkdir(parents=True, exist_ok=True)
@@ -101,7 +101,7 @@ class Volume:
             temporary.replace(folder / "job.json")
 
     def saved_jobs(self) -> Iterator[Job]:
-        """Every job record on the volume, oldest first."""
+        """Yield every job record on the volume, oldest first."""
         jobs = [Job.model_validate_json(path.read_text("utf-8")) for path in self.runs.glob("*/job.json")]
         yield from sorted(jobs, key=lambda job: (job.created_at, job.id))
 

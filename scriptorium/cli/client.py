@@ -17,7 +17,7 @@ Body = dict[str, Any]
 
 
 class ApiError(ScriptoriumError):
-    """What the API answered instead of a result."""
+    """An error that the API answered instead of a result."""
 
     def __init__(self, error: Body, status: int) -> None:
         super().__init__(error.get("message", "?"), param=error.get("param"), next_step=error.get("next_step"))
@@ -33,7 +33,7 @@ class Client:
         self._http = httpx.Client(base_url=f"{url}/v1", timeout=60, transport=transport)
 
     def upload(self, file: BinaryIO, name: str) -> Body:
-        """Send a manuscript."""
+        """Upload a manuscript."""
         return self._call("POST", "/files", files={"file": (name, file)}, data={"purpose": "fine-tune"}, timeout=600)
 
     def create(self, body: Body) -> Body:
@@ -41,116 +41,116 @@ class Client:
         return self._call("POST", "/fine_tuning/jobs", json=body)
 
     def job(self, job_id: str) -> Body:
-        """A job as it is now."""
+        """Return a job."""
         return self._call("GET", f"/fine_tuning/jobs/{job_id}")
 
     def jobs(self, limit: int) -> list[Body]:
-        """The newest jobs."""
-        listed: list[Body] = self._call("GET", "/fine_tuning/jobs", params={"limit": limit})["data"]
-        return listed
+        """Return the newest jobs."""
+        jobs: list[Body] = self._call("GET", "/fine_tuning/jobs", params={"limit": limit})["data"]
+        return jobs
 
     def models(self) -> list[Body]:
-        """Base models and served models, with the state of their engines."""
-        listed: list[Body] = self._call("GET", "/models")["data"]
-        return listed
+        """Return base models and served models, with the state of their engines."""
+        models: list[Body] = self._call("GET", "/models")["data"]
+        return models
 
     def cancel(self, job_id: str) -> Body:
         """Ask a job to stop."""
         return self._call("POST", f"/fine_tuning/jobs/{job_id}/cancel")
 
     def decisions(self, job_id: str) -> list[Body]:
-        """What a job asks or has asked."""
-        listed: list[Body] = self._call("GET", f"/x/jobs/{job_id}/decisions")["data"]
-        return listed
+        """Return a job's questions, open and answered."""
+        decisions: list[Body] = self._call("GET", f"/x/jobs/{job_id}/decisions")["data"]
+        return decisions
 
     def decide(self, job_id: str, kind: str, answer: str) -> Body:
         """Answer a question."""
         return self._call("POST", f"/x/jobs/{job_id}/decisions/{kind}", json={"answer": answer})
 
     def tally(self, job_id: str) -> Body:
-        """What a job's blind readers said, counted."""
+        """Return the counted answers of a job's blind readers."""
         return self._call("GET", f"/x/jobs/{job_id}/reading/tally")
 
     def compare(self, job_ids: Sequence[str]) -> Body:
-        """Evaluated jobs side by side."""
+        """Return a comparison of evaluated jobs."""
         return self._call("GET", "/x/compare", params={"job": list(job_ids)})
 
     def report(self, job_id: str) -> str:
-        """A job's report as a page, with what its blind readers have said so far."""
-        answer = self._http.get(f"{self.url}/jobs/{job_id}/report", params={"download": True})
-        if answer.is_error:
-            raise _error(answer)
-        return answer.text
+        """Return a job's report as a page, with the answers of its blind readers so far."""
+        response = self._http.get(f"{self.url}/jobs/{job_id}/report", params={"download": True})
+        if response.is_error:
+            raise _api_error(response)
+        return response.text
 
-    def answers(self) -> bool:
-        """Whether an API of ours is there."""
+    def is_up(self) -> bool:
+        """Return whether a Scriptorium API is there."""
         try:
             return "store" in self._http.get(f"{self.url}/healthz", timeout=2).json()
         except (httpx.HTTPError, ValueError):
             return False
 
-    def download(self, file_id: str, target: Path, told: Callable[[int], None] = lambda count: None) -> None:
-        """Fetch a file's content; what an earlier call left in `<target>.part` is taken over, and the whole is checked.
+    def download(self, file_id: str, target: Path, on_progress: Callable[[int], None] = lambda count: None) -> None:
+        """Download a file, continuing what an earlier call left in `<target>.part`, and check its hash.
 
-        A lost connection is taken up again as long as bytes come. Raises ApiError, StoreUnavailable and Conflict.
+        A lost connection is resumed as long as bytes arrive. Raises ApiError, StoreUnavailable and Conflict.
         """
         part = target.with_name(f"{target.name}.part")
         while True:
             before = part.stat().st_size if part.exists() else 0
             try:
-                digest = self._fetch(f"/files/{file_id}/content", part, before, told)
+                digest = self._fetch(f"/files/{file_id}/content", part, before, on_progress)
                 break
             except httpx.TransportError as error:
                 if not part.exists() or part.stat().st_size == before:
                     raise StoreUnavailable(f"The API at {self.url} does not answer ({error}).") from error
         if digest and manifest.hash_file(part) != digest:
             part.unlink()
-            raise Conflict(f"{target.name} did not arrive as it was sent.", next_step="Fetch it again.")
+            raise Conflict(f"{target.name} did not arrive intact.", next_step="Download it again.")
         part.rename(target)
 
-    def _fetch(self, path: str, part: Path, have: int, told: Callable[[int], None]) -> str:
-        """Append to `part` what it lacks; returns the content's SHA-256 where the API says it."""
-        headers = {"Range": f"bytes={have}-"} if have else {}
-        with self._http.stream("GET", path, headers=headers, timeout=60) as answer:
-            if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:  # nothing is lacking
+    def _fetch(self, path: str, part: Path, offset: int, on_progress: Callable[[int], None]) -> str:
+        """Append the missing bytes to `part`; return the content's SHA-256, or "" if the API sends none."""
+        headers = {"Range": f"bytes={offset}-"} if offset else {}
+        with self._http.stream("GET", path, headers=headers, timeout=60) as response:
+            if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:  # nothing is missing
                 return str(self._http.head(path).headers.get("etag", "")).strip('"')
-            if answer.is_error:
-                answer.read()
-                raise _error(answer)
-            with part.open("ab" if answer.status_code == httpx.codes.PARTIAL_CONTENT else "wb") as file:
-                for block in answer.iter_bytes():
+            if response.is_error:
+                response.read()
+                raise _api_error(response)
+            with part.open("ab" if response.status_code == httpx.codes.PARTIAL_CONTENT else "wb") as file:
+                for block in response.iter_bytes():
                     file.write(block)
-                    told(file.tell())
-            return str(answer.headers.get("etag", "")).strip('"')
+                    on_progress(file.tell())
+            return str(response.headers.get("etag", "")).strip('"')
 
     def file(self, file_id: str) -> Body:
-        """A file's record."""
+        """Return a file's record."""
         return self._call("GET", f"/files/{file_id}")
 
     def events(self, job_id: str) -> Iterator[Body]:
-        """Every event of a job from the first on, as they come, until the job is over; survives a lost connection."""
-        last: str | None = None
+        """Yield every event of a job as it arrives, until the job ends; reconnects after a lost connection."""
+        last_id: str | None = None
         while True:
             try:
-                for name, data in self._stream(job_id, last):
+                for name, data in self._stream(job_id, last_id):
                     if name == "done":
                         return
                     event: Body = json.loads(data)
-                    last = event["id"]
+                    last_id = event["id"]
                     yield event
             except httpx.TransportError:
                 time.sleep(1)
 
-    def _stream(self, job_id: str, last: str | None) -> Iterator[tuple[str, str]]:
-        """The (event, data) pairs of the stream."""
-        headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last} if last else {})}
+    def _stream(self, job_id: str, last_id: str | None) -> Iterator[tuple[str, str]]:
+        """Yield the (event, data) pairs of the stream."""
+        headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last_id} if last_id else {})}
         path = f"/fine_tuning/jobs/{job_id}/events"
-        with self._http.stream("GET", path, headers=headers, timeout=httpx.Timeout(30, read=60)) as answer:
-            if answer.is_error:
-                answer.read()
-                raise _error(answer)
+        with self._http.stream("GET", path, headers=headers, timeout=httpx.Timeout(30, read=60)) as response:
+            if response.is_error:
+                response.read()
+                raise _api_error(response)
             name = "message"
-            for line in answer.iter_lines():
+            for line in response.iter_lines():
                 field, _, value = line.partition(": ")
                 if field == "event":
                     name = value
@@ -160,17 +160,17 @@ class Client:
 
     def _call(self, method: str, path: str, **arguments: Any) -> Body:
         try:
-            answer = self._http.request(method, path, **arguments)
+            response = self._http.request(method, path, **arguments)
         except httpx.TransportError as error:
             raise StoreUnavailable(f"The API at {self.url} does not answer ({error}).") from error
-        if answer.is_error:
-            raise _error(answer)
-        body: Body = answer.json()
+        if response.is_error:
+            raise _api_error(response)
+        body: Body = response.json()
         return body
 
 
-def _error(answer: httpx.Response) -> ApiError:
+def _api_error(response: httpx.Response) -> ApiError:
     try:
-        return ApiError(answer.json()["error"], answer.status_code)
+        return ApiError(response.json()["error"], response.status_code)
     except (ValueError, KeyError, TypeError):
-        return ApiError({"message": f"The API answered {answer.status_code}."}, answer.status_code)
+        return ApiError({"message": f"The API answered {response.status_code}."}, response.status_code)

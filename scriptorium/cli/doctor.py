@@ -1,4 +1,4 @@
-"""What `scriptorium doctor` prints: a line a finding, then how to mend what is not well."""
+"""The output of `scriptorium doctor`: a line for each finding, then how to fix what is wrong."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from scriptorium.doctor import Finding, Status
-from scriptorium.doctor.check import HOST, SERVICE, SERVICES, Subject
+from scriptorium.doctor import CheckFinding, CheckStatus
+from scriptorium.doctor.check import HOST, SERVICE_VARIABLE, SERVICES, Subject
 from scriptorium.doctor.probe import Probe
 from scriptorium.errors import InvalidRequest
 from scriptorium.settings import Settings
 
-COLOURS = {Status.OK: "green", Status.WARN: "yellow", Status.FAIL: "red", Status.SKIPPED: "dim"}
+COLOURS = {CheckStatus.OK: "green", CheckStatus.WARN: "yellow", CheckStatus.FAIL: "red", CheckStatus.SKIPPED: "dim"}
 
 
 def find_subject(settings: Settings, service: str | None) -> Subject:
-    """What to examine: the service given, else the one whose container it is, else the host.
+    """Return what to examine: the named service, else the one of this container, else the host.
 
-    Raises InvalidRequest for a service that there is not.
+    Raises InvalidRequest for an unknown service.
     """
-    name = service or os.environ.get(SERVICE) or HOST
+    name = service or os.environ.get(SERVICE_VARIABLE) or HOST
     if name not in SERVICES:
         raise InvalidRequest(f"There is no service {name!r}; there are: {', '.join(SERVICES)}.", param="--service")
     return Subject(Probe(), settings, name)
 
 
-def print_findings(findings: Sequence[Finding], out: Console) -> None:
-    """The table, the fixes as they can be copied, and the count as the last line."""
-    table = Table("", "check", "seen", box=None)
+def print_findings(findings: Sequence[CheckFinding], out: Console) -> None:
+    """Print the table, the fixes to copy, and the count as the last line."""
+    table = Table("", "check", "result", box=None)
     for finding in findings:
         table.add_row(f"[{COLOURS[finding.status]}]{finding.status}[/]", finding.check, escape(finding.seen))
     out.print(table, soft_wrap=False)
@@ -42,14 +42,14 @@ def print_findings(findings: Sequence[Finding], out: Console) -> None:
             out.print(f"\n[{colour}]{finding.status}[/] {finding.check}: {escape(finding.seen)}")
             for line in finding.fix.splitlines():
                 out.print(f"    {escape(line)}")
-    out.print(f"\n{count(findings)}")
+    out.print(f"\n{count_by_status(findings)}")
 
 
-def count(findings: Sequence[Finding]) -> str:
-    """How many of each: "14 ok, 1 warning, 0 failed, 3 skipped"."""
-    number = Counter(finding.status for finding in findings)
-    plural = "" if number[Status.WARN] == 1 else "s"
+def count_by_status(findings: Sequence[CheckFinding]) -> str:
+    """Return the number of each: "14 ok, 1 warning, 0 failed, 3 skipped"."""
+    counts = Counter(finding.status for finding in findings)
+    plural = "" if counts[CheckStatus.WARN] == 1 else "s"
     return (
-        f"{number[Status.OK]} ok, {number[Status.WARN]} warning{plural}, "
-        f"{number[Status.FAIL]} failed, {number[Status.SKIPPED]} skipped"
+        f"{counts[CheckStatus.OK]} ok, {counts[CheckStatus.WARN]} warning{plural}, "
+        f"{counts[CheckStatus.FAIL]} failed, {counts[CheckStatus.SKIPPED]} skipped"
     )

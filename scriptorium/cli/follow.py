@@ -1,4 +1,4 @@
-"""Follow a job: its lines as they come, with a progress bar on a terminal, until it is over."""
+"""A job's events as they arrive, with a progress bar on a terminal; and the files it made."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from scriptorium.artifacts.file_store import ADAPTER, MERGED, MODEL
 from scriptorium.cli.client import Client
 from scriptorium.errors import Conflict
 
-EVERY = 10  # where there is no terminal to draw on, one metrics line in ten is printed
+METRICS_LINE_INTERVAL = 10  # without a terminal to draw a bar on, one metrics line in ten is printed
 STYLES = {"warn": "yellow", "error": "red"}
 
 
-class Story:
+class EventPrinter:
     """Prints the events of one job."""
 
     def __init__(self, console: Console, *, as_json: bool) -> None:
@@ -38,70 +38,70 @@ class Story:
         )  # fmt: skip
         self._task: TaskID | None = None
 
-    def __enter__(self) -> Story:
+    def __enter__(self) -> EventPrinter:
         self._bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def tell(self, event: dict[str, Any]) -> None:
+    def print_event(self, event: dict[str, Any]) -> None:
         """Print one event, or move the bar."""
         if self._as_json:
             self._console.out(json.dumps(event))
         elif event["type"] == "metrics":
-            self._numbers(event)
+            self._print_metrics(event)
         else:
             self._console.print(event["message"], style=STYLES.get(event["level"]), markup=False, highlight=False)
 
-    def _numbers(self, event: dict[str, Any]) -> None:
+    def _print_metrics(self, event: dict[str, Any]) -> None:
         data = event["data"]
         if "train_loss" in data and self._console.is_terminal:
             if self._task is None:
                 self._task = self._bar.add_task("training", total=data["total_steps"], loss=data["train_loss"])
             self._bar.update(self._task, completed=data["step"], loss=data["train_loss"])
-        elif "valid_loss" in data or data.get("step", 0) % EVERY == 0:
+        elif "valid_loss" in data or data.get("step", 0) % METRICS_LINE_INTERVAL == 0:
             self._console.print(event["message"], markup=False, highlight=False)
 
 
 def follow(client: Client, job_id: str, console: Console, *, as_json: bool = False) -> dict[str, Any]:
-    """Print a job's events until it is over, and return the job."""
-    with Story(console, as_json=as_json) as story:
+    """Print a job's events until it ends, and return the job."""
+    with EventPrinter(console, as_json=as_json) as printer:
         for event in client.events(job_id):
-            story.tell(event)
+            printer.print_event(event)
     return client.job(job_id)
 
 
-def results(client: Client, job: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """A job's result files by name; the names begin with the job's id, which is left out."""
+def list_results(client: Client, job: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return a job's result files by name, without the job's id that the names begin with."""
     files = [client.file(file_id) for file_id in job["result_files"]]
     return {Path(file["filename"]).name.removeprefix(f"{job['id']}-"): file for file in files}
 
 
-def fetch_export(client: Client, job: dict[str, Any], wanted: str, output: Path, console: Console) -> list[Path]:
-    """Download a job's adapter or merged model into a folder, or its GGUF file; goes on where an earlier call stopped.
+def fetch_export(client: Client, job: dict[str, Any], export_format: str, output: Path, console: Console) -> list[Path]:
+    """Download a job's adapter or merged model into a folder, or its GGUF file; continue where an earlier call stopped.
 
-    Raises Conflict where the job has none (yet).
+    Raises Conflict if the job has none (yet).
     """
-    known = results(client, job)
-    prefix = {"adapter": ADAPTER, "merged": MERGED}.get(wanted)
-    name = f"{MODEL}{wanted.removeprefix('gguf-')}.gguf"
+    known = list_results(client, job)
+    prefix = {"adapter": ADAPTER, "merged": MERGED}.get(export_format)
+    name = f"{MODEL}{export_format.removeprefix('gguf-')}.gguf"
     chosen = {name: file for name, file in known.items() if prefix and name.startswith(prefix)}
     targets = {output / name.removeprefix(prefix or ""): file for name, file in chosen.items()}
     if prefix is None and name in known:
         targets = {output: known[name]}
     if not targets:
-        step = "Is the job merged yet? A GGUF file is made where the recipe's `export` names it; or fetch `merged` and "
-        step += f"run `scriptorium export FOLDER --format {wanted}`."
-        raise Conflict(f"{job['id']} has no {wanted}.", param="--format", next_step=step)
+        next_step = "Is the job merged yet? A GGUF file is made if the recipe's `export` names it; or get `merged` and "
+        next_step += f"run `scriptorium export FOLDER --format {export_format}`."
+        raise Conflict(f"{job['id']} has no {export_format}.", param="--format", next_step=next_step)
     for target, file in targets.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         if not (target.exists() and target.stat().st_size == file["bytes"]):
-            fetch(client, file, target, console)
+            fetch_file(client, file, target, console)
     return list(targets)
 
 
-def fetch(client: Client, file: dict[str, Any], target: Path, console: Console) -> None:
+def fetch_file(client: Client, file: dict[str, Any], target: Path, console: Console) -> None:
     """Download one file, with a bar on a terminal."""
     columns = (TextColumn(target.name), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -110,10 +110,10 @@ def fetch(client: Client, file: dict[str, Any], target: Path, console: Console) 
 
 
 def fetch_results(client: Client, job: dict[str, Any], folder: Path) -> list[Path]:
-    """Download a job's result files, but for the weights."""
+    """Download a job's result files, except the weights."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for name, file in results(client, job).items():
+    for name, file in list_results(client, job).items():
         if not name.startswith((ADAPTER, MERGED, MODEL)):
             client.download(file["id"], folder / name)
             paths.append(folder / name)

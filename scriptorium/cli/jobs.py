@@ -1,4 +1,4 @@
-"""Commands for jobs: send a book, follow it, answer its questions, fetch what it made."""
+"""Commands for jobs: send a book, follow the job, answer its questions, download its results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.markup import escape
 
-from scriptorium.cli import hand
+from scriptorium.cli import by_hand
 from scriptorium.cli.app import Impostors, Json, Model, RecipeName, app, connect, err, out, show, tabulate
 from scriptorium.cli.client import Client
 from scriptorium.cli.follow import fetch_export, fetch_results, follow
@@ -30,69 +30,71 @@ def run(
     recipe: RecipeName = None,
     suffix: Annotated[str | None, typer.Option("--suffix", "-s", help="Part of the tuned model's name.")] = None,
     impostors: Impostors = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the report goes.")] = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Print the job's id and return at once.")] = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the report.")] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Print the job's id and do not wait for the job.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Send a book, follow the job to its report. Ctrl-C leaves the job running."""
+    """Send a book and follow the job until its report is there. Ctrl-C leaves the job running."""
     settings, client = get_settings(), connect()
-    chosen = recipe or settings.default_recipe
+    recipe_name = recipe or settings.default_recipe
     with open_manuscript(book) as (name, content):
         file = client.upload(content, name)
-    others = {}
+    extra_fields = {}
     if impostors:
         with open_manuscript(impostors) as (name, content):
-            others = {"impostors": client.upload(content, name)["id"]}
-    body: dict[str, Any] = others | {
+            extra_fields = {"impostors": client.upload(content, name)["id"]}
+    body: dict[str, Any] = extra_fields | {
         "model": model or settings.default_model,
         "training_file": file["id"],
-        "recipe": chosen,
+        "recipe": recipe_name,
     }
-    if Path(chosen).suffix in (".yaml", ".yml"):
-        body["recipe"] = hand.recipe_of(chosen, settings).model_dump()
+    if Path(recipe_name).suffix in (".yaml", ".yml"):
+        body["recipe"] = by_hand.resolve_recipe(recipe_name, settings).model_dump()
     job = client.create(body | ({"suffix": suffix} if suffix else {}))
     if detach:
         show(job, as_json, job["id"])
         return
-    conclude(client, job["id"], output, as_json=as_json)
+    follow_to_report(client, job["id"], output, as_json=as_json)
 
 
 @app.command(name="follow")
 def follow_job(
     job_id: JobId,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the report goes.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the report.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Follow a job from its first line on, to its report."""
-    conclude(connect(), job_id, output, as_json=as_json)
+    """Show a job's events from the beginning, and download its report."""
+    follow_to_report(connect(), job_id, output, as_json=as_json)
 
 
-def conclude(client: Client, job_id: str, output: Path | None, *, as_json: bool) -> None:
-    """Follow a job; fetch its report where it succeeds, and end with status 1 where it does not."""
+def follow_to_report(client: Client, job_id: str, output: Path | None, *, as_json: bool) -> None:
+    """Follow a job; download its report if it succeeds, and exit with status 1 if it does not."""
     try:
         job = follow(client, job_id, out, as_json=as_json)
     except KeyboardInterrupt:
-        err.print(f"\nThe job goes on. Come back with: scriptorium follow {job_id}")
+        err.print(f"\nThe job continues. Follow it again with: scriptorium follow {job_id}")
         raise typer.Exit(130) from None
     if job["status"] != "succeeded":
         raise typer.Exit(1)
     paths = fetch_results(client, job, output or Path("reports") / job_id)
     if not as_json:
         out.print(f"model: {job['fine_tuned_model']}")
-        out.print(f"read blind: {client.url}{job['scriptorium']['pages']['read']}")
+        out.print(f"blind reading: {client.url}{job['scriptorium']['pages']['read']}")
         out.print(f"report: {next(path for path in paths if path.name == 'report.html')}")
 
 
 @app.command()
-def jobs(limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20, as_json: Json = False) -> None:
+def jobs(
+    limit: Annotated[int, typer.Option(help="How many to list, newest first.")] = 20, as_json: Json = False
+) -> None:
     """List jobs."""
-    found = connect().jobs(limit)
+    listed = connect().jobs(limit)
     if as_json:
-        show(found, as_json, "")
+        show(listed, as_json, "")
         return
-    tabulate({"job": [job["id"] for job in found], "status": [job["status"] for job in found],
-              "model": [job["model"] for job in found],
-              "tuned model": [job["fine_tuned_model"] or "" for job in found]})  # fmt: skip
+    tabulate({"job": [job["id"] for job in listed], "status": [job["status"] for job in listed],
+              "model": [job["model"] for job in listed],
+              "tuned model": [job["fine_tuned_model"] or "" for job in listed]})  # fmt: skip
 
 
 @app.command()
@@ -106,33 +108,33 @@ def cancel(job_id: JobId, as_json: Json = False) -> None:
 def decide(
     job_id: JobId,
     answer: Annotated[
-        str | None, typer.Argument(help="The name of an option; without one the question is shown.")
+        str | None, typer.Argument(help="The name of an option. Without one, the question is shown.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Answer what a job asks, so that it goes on."""
+    """Answer a job's question, so that the job continues."""
     client = connect()
-    asked = next((decision for decision in client.decisions(job_id) if not decision["answer"]), None)
-    if asked is None:
-        raise Conflict(f"{job_id} asks nothing.", next_step=f"Look at it with `scriptorium follow {job_id}`.")
+    question = next((decision for decision in client.decisions(job_id) if not decision["answer"]), None)
+    if question is None:
+        raise Conflict(f"{job_id} has no open question.", next_step=f"Follow it with `scriptorium follow {job_id}`.")
     if answer:
-        job = client.decide(job_id, asked["kind"], answer)
+        job = client.decide(job_id, question["kind"], answer)
         show(job, as_json, f"{job_id}: {job['status']}")
         return
-    show(asked, as_json, f"{asked['question']} {asked['reason']}")
+    show(question, as_json, f"{question['question']} {question['reason']}")
     if not as_json:
-        tabulate({"option": [option["name"] for option in asked["options"]],
-                  "meaning": [option["meaning"] for option in asked["options"]]})  # fmt: skip
-        out.print(f"recommended: {asked['recommended']}")
+        tabulate({"option": [option["name"] for option in question["options"]],
+                  "meaning": [option["meaning"] for option in question["options"]]})  # fmt: skip
+        out.print(f"recommended: {question['recommended']}")
 
 
 @app.command()
 def reading(
     job_id: JobId,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the report with the tally here.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to save the report in.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Blind reading: the link to send to readers, and what they have said so far."""
+    """Show the link to send to blind readers, and their answers so far."""
     client = connect()
     tally = client.tally(job_id)
     if output:
@@ -141,9 +143,9 @@ def reading(
     if as_json:
         show({**tally, "link": link}, as_json, "")
         return
-    out.print(f"read blind: {link}")
-    for question in ("closer", "better") if tally["answers"] else ():
-        out.print(tally[question]["summary"])
+    out.print(f"blind reading: {link}")
+    for criterion in ("closer", "better") if tally["answers"] else ():
+        out.print(tally[criterion]["summary"])
     tabulate({"reader": [escape(entry["reader"]) for entry in tally["readers"]],
               "pairs": [f"{entry['answered']} of {entry['total']}" for entry in tally["readers"]],
               "tuned closer": [entry["closer"]["tuned"] for entry in tally["readers"]],
@@ -153,25 +155,25 @@ def reading(
 
 @app.command()
 def compare(
-    job_ids: Annotated[list[str], typer.Argument(help="Two or more jobs; the others are held to the first.")],
+    job_ids: Annotated[list[str], typer.Argument(help="Two or more jobs; each is compared with the first.")],
     as_json: Json = False,
 ) -> None:
-    """Compare evaluated models: how much of the voice each has, and which is clearly closer to its author."""
-    found = connect().compare(job_ids)
+    """Compare evaluated models: how much of the author's voice each has, and which is clearly closer to the author."""
+    comparison = connect().compare(job_ids)
     if as_json:
-        show(found, as_json, "")
+        show(comparison, as_json, "")
         return
-    sides = [(side, side["result"], side["result"]["voice"] or {}) for side in found["models"]]
+    sides = [(side, side["result"], side["result"]["voice"] or {}) for side in comparison["models"]]
     tabulate({"job": [side["job"] for side, *_ in sides], "model": [escape(side["model"]) for side, *_ in sides],
               "verdict": [voice.get("verdict", "not measured").replace("_", " ") for *_, voice in sides],
-              "T": [interval(voice) for *_, voice in sides],
+              "T": [format_score(voice) for *_, voice in sides],
               "loss": [f"{-result['author']['drop_percent']:+.1f} %" for _, result, _ in sides]})  # fmt: skip
-    for difference in found["differences"]:
+    for difference in comparison["differences"]:
         out.print(f"{difference['job']}: {difference['summary']}")
 
 
-def interval(voice: Mapping[str, Any]) -> str:
-    """T with its interval, as it stands in a table."""
+def format_score(voice: Mapping[str, Any]) -> str:
+    """Format T with its interval for a table."""
     return (
         f"{voice['folded']:.0f} ({voice['low']:.0f} to {voice['high']:.0f})" if voice.get("folded") is not None else ""
     )
@@ -180,17 +182,17 @@ def interval(voice: Mapping[str, Any]) -> str:
 @app.command()
 def export(
     source: Annotated[str, typer.Argument(help="A job's id, ftjob-..., or the folder of a merged model.")],
-    wanted: Annotated[Format, typer.Option("--format", "-f", help="What to write.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="A folder for adapter and merged, else a file.")],
+    export_format: Annotated[Format, typer.Option("--format", "-f", help="The format to write.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A folder for adapter and merged, otherwise a file.")],
     as_json: Json = False,
 ) -> None:
-    """Get a job's weights, going on where an earlier call stopped; or write a model's folder in another format."""
+    """Download a job's weights, continuing where an earlier call stopped; or convert a model's folder."""
     if Path(source).is_dir():
-        if wanted == "adapter" or wanted == "merged":  # noqa: PLR1714 - mypy narrows a type by this form only
-            raise Conflict(f"{source} is a folder already.", next_step="Ask for gguf-f16 or gguf-q8_0.")
-        hand.export(Path(source), output, wanted)
+        if export_format == "adapter" or export_format == "merged":  # noqa: PLR1714 - only this form narrows for mypy
+            raise Conflict(f"{source} is already a model folder.", next_step="Ask for gguf-f16 or gguf-q8_0.")
+        by_hand.export(Path(source), output, export_format)
         paths = [output]
     else:
         client = connect()
-        paths = fetch_export(client, client.job(source), wanted, output, out)
+        paths = fetch_export(client, client.job(source), export_format, output, out)
     show([str(path) for path in paths], as_json, f"written: {output}")

@@ -1,16 +1,16 @@
-"""The `scriptorium` command: every room of it, and one message for whatever is expected to fail."""
+"""The `scriptorium` command, which prints one message for an expected failure."""
 
 from __future__ import annotations
 
 import sys
 
-from scriptorium.cli import jobs, phases, stack  # noqa: F401  # each brings its commands
+from scriptorium.cli import jobs, phases, stack  # noqa: F401  # each adds its commands
 from scriptorium.cli.app import app, err
 from scriptorium.errors import ScriptoriumError
 
 
 def main() -> None:
-    """Run the command; what is expected to fail fails in one message."""
+    """Run the command; print one message for an expected failure."""
     try:
         app()
     except ScriptoriumError as error:

@@ -1,4 +1,4 @@
-"""A manuscript as one upload: a file as it is, a folder as a zip of the files that we read."""
+"""A manuscript as one upload: a file as it is, a folder as a zip of its readable files."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from scriptorium.errors import InvalidTrainingFile
 
 @contextmanager
 def open_manuscript(path: Path) -> Iterator[tuple[str, BinaryIO]]:
-    """The name and the bytes to send; raises InvalidTrainingFile where there is nothing to read."""
+    """Yield the name and the bytes to send. Raises InvalidTrainingFile if there is nothing to read."""
     if path.is_dir():
-        with TemporaryFile() as packed:
-            pack(path, packed)
-            packed.seek(0)
-            yield f"{path.resolve().name}.zip", packed
+        with TemporaryFile() as archive:
+            pack(path, archive)
+            archive.seek(0)
+            yield f"{path.resolve().name}.zip", archive
         return
     try:
         with path.open("rb") as file:
@@ -29,13 +29,13 @@ def open_manuscript(path: Path) -> Iterator[tuple[str, BinaryIO]]:
 
 
 def pack(folder: Path, target: BinaryIO) -> None:
-    """Zip the files of a kind that we read, which lie in a folder or below it."""
-    from services.data.readers import KINDS, visible  # here, not above: importing the readers takes a while
+    """Zip the files of supported kinds in a folder and its subfolders. Raises InvalidTrainingFile if there are none."""
+    from services.data.readers import KINDS, is_visible  # here, not above: importing the readers takes a while
 
-    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    names = sorted(name for name, path in found.items() if path.suffix.lower() in KINDS and visible(name))
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    names = sorted(name for name, path in files.items() if path.suffix.lower() in KINDS and is_visible(name))
     if not names:
-        raise InvalidTrainingFile(f"{folder} has no files of a kind that we read ({', '.join(KINDS)}).", param="BOOK")
+        raise InvalidTrainingFile(f"{folder} has no files of a supported kind ({', '.join(KINDS)}).", param="BOOK")
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
         for name in names:
-            archive.write(found[name], name)
+            archive.write(files[name], name)

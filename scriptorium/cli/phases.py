@@ -1,4 +1,4 @@
-"""Commands for a phase by hand, without a queue, and for the other authors that an evaluation needs."""
+"""Commands that run a phase by hand, without a queue, and install comparison authors for evaluation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scriptorium.cli import hand
+from scriptorium.cli import by_hand
 from scriptorium.cli.app import Impostors, Json, Model, RecipeName, api_url, app, out, show
 from scriptorium.cli.preview import print_preview
 from scriptorium.contracts import Endpoint
@@ -15,12 +15,12 @@ from scriptorium.recipe import Select
 from scriptorium.settings import get_settings
 from scriptorium.urls import check_address
 
-impostors_app = typer.Typer(no_args_is_help=True, help="Other authors, whom an evaluation tells a voice from.")
+impostors_app = typer.Typer(no_args_is_help=True, help="Comparison authors for evaluation.")
 app.add_typer(impostors_app, name="impostors")
 
 
-def address(url: str) -> str:
-    """An address that can be asked; a usage error where it cannot."""
+def parse_address(url: str) -> str:
+    """Return a valid address; a usage error if it is not one."""
     try:
         return check_address(url)
     except ValueError as error:
@@ -33,7 +33,7 @@ Dataset = Annotated[
 Training = Annotated[
     Path, typer.Argument(help="A training folder, from `scriptorium train`.", exists=True, file_okay=False)
 ]
-Output = Annotated[Path, typer.Option("--output", "-o", help="Folder to write; must not exist.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="New folder to write.")]
 
 
 @app.command()
@@ -45,29 +45,34 @@ def prepare(
         ),
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A new folder; or a new .jsonl file, for the rows alone.")
+        Path | None,
+        typer.Option("--output", "-o", help="New folder to write; or a new .jsonl file, for the rows only."),
     ] = None,
     model: Model = None,
     recipe: RecipeName = None,
-    preview: Annotated[bool, typer.Option("--preview", help="Show what cleaning changes; write nothing.")] = False,
-    changes: Annotated[int, typer.Option(min=0, help="With --preview: how many changes of each step to show.")] = 5,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Show what cleaning changes, without writing anything.")
+    ] = False,
+    changes: Annotated[int, typer.Option(min=0, help="With --preview: how many changes to show for each step.")] = 5,
     impostors: Impostors = None,
     as_json: Json = False,
 ) -> None:
-    """By hand: a manuscript becomes a dataset folder, or one .jsonl file in Alpaca form."""
+    """Prepare by hand: turn a manuscript into a dataset folder, or into one .jsonl file in Alpaca format."""
     settings = get_settings()
     if impostors:
         settings = settings.model_copy(update={"impostors_dir": impostors.absolute()})
     if preview:
-        seen = hand.preview(book, changes)
-        show(seen.model_dump(mode="json"), as_json, "") if as_json else print_preview(seen, out)
+        cleaning = by_hand.preview(book, changes)
+        show(cleaning.model_dump(mode="json"), as_json, "") if as_json else print_preview(cleaning, out)
         return
     if output is None:
-        raise typer.BadParameter("name what to write, or ask for --preview", param_hint="--output")
-    chosen = hand.recipe_of(recipe or settings.default_recipe, settings)
-    if chosen.data.briefs == "model" and not settings.brief_url:
+        raise typer.BadParameter("name the output, or use --preview", param_hint="--output")
+    loaded_recipe = by_hand.resolve_recipe(recipe or settings.default_recipe, settings)
+    if loaded_recipe.data.briefs == "model" and not settings.brief_url:
         settings = settings.model_copy(update={"brief_url": api_url(settings)})
-    show_result(hand.prepare(book, output, model or settings.default_model, chosen, settings), output, as_json)
+    show_result(
+        by_hand.prepare(book, output, model or settings.default_model, loaded_recipe, settings), output, as_json
+    )
 
 
 @app.command()
@@ -78,10 +83,12 @@ def train(
     recipe: RecipeName = None,
     as_json: Json = False,
 ) -> None:
-    """By hand: a dataset folder becomes a training folder with checkpoints."""
+    """Train by hand: turn a dataset folder into a training folder with checkpoints."""
     settings = get_settings()
-    chosen = hand.recipe_of(recipe or settings.default_recipe, settings)
-    show_result(hand.train(dataset, output, model or settings.default_model, chosen, settings), output, as_json)
+    loaded_recipe = by_hand.resolve_recipe(recipe or settings.default_recipe, settings)
+    show_result(
+        by_hand.train(dataset, output, model or settings.default_model, loaded_recipe, settings), output, as_json
+    )
 
 
 @app.command()
@@ -89,16 +96,19 @@ def merge(
     training: Training,
     output: Output,
     model: Model = None,
-    checkpoint: Annotated[int | None, typer.Option(help="Step of the checkpoint; default: the best.")] = None,
+    checkpoint: Annotated[int | None, typer.Option(help="Step of the checkpoint; the best one by default.")] = None,
     select: Annotated[
-        Select, typer.Option(help="Which one is the best: by dev loss, by the voice, or both told.")
+        Select,
+        typer.Option(
+            help="How to choose the best checkpoint. loss: by dev loss; voice: by voice; decision: choose by hand."
+        ),
     ] = "loss",
     as_json: Json = False,
 ) -> None:
-    """By hand: the best checkpoint, or a given one, is merged into its base."""
+    """Merge by hand: merge the best checkpoint, or a given one, into its base model."""
     settings = get_settings()
     base = model or settings.default_model
-    result = hand.merge(training, output, base, settings, checkpoint=checkpoint, select=select)
+    result = by_hand.merge(training, output, base, settings, checkpoint=checkpoint, select=select)
     show_result(result, output, as_json)
 
 
@@ -106,18 +116,24 @@ def merge(
 def evaluate(
     dataset: Dataset,
     training: Training,
-    base_url: Annotated[str, typer.Option(help="Where the base answers, without /v1.", callback=address)],
-    base: Annotated[str, typer.Option(help="The base's name there.")],
-    tuned_url: Annotated[str, typer.Option(help="Where the tuned model answers, without /v1.", callback=address)],
-    tuned: Annotated[str, typer.Option(help="The tuned model's name there.")],
+    base_url: Annotated[
+        str, typer.Option(help="Address of the base model's server, without /v1.", callback=parse_address)
+    ],
+    base: Annotated[str, typer.Option(help="The base model's name on its server.")],
+    tuned_url: Annotated[
+        str, typer.Option(help="Address of the tuned model's server, without /v1.", callback=parse_address)
+    ],
+    tuned: Annotated[str, typer.Option(help="The tuned model's name on its server.")],
     output: Output,
     model: Model = None,
-    alike: Annotated[list[str] | None, typer.Option(help="Another author of the same period and genre.")] = None,
+    alike: Annotated[
+        list[str] | None, typer.Option(help="Comparison author of the same period and genre; may be repeated.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """By hand: two running endpoints are compared on held-out text."""
+    """Evaluate by hand: compare the base model and the tuned model, both running, on held-out text."""
     settings = get_settings()
-    result = hand.evaluate(
+    result = by_hand.evaluate(
         dataset, output, model or settings.default_model, training, settings,
         base=Endpoint(url=base_url, model=base), tuned=Endpoint(url=tuned_url, model=tuned), alike=alike or [],
     )  # fmt: skip
@@ -126,14 +142,14 @@ def evaluate(
 
 @impostors_app.command()
 def install(as_json: Json = False) -> None:
-    """Put public-domain novels by nine authors where every job finds them; what is there already stays."""
+    """Install public-domain novels by nine authors for evaluation; existing files stay as they are."""
     from scriptorium.local.impostors import install as install_impostors
 
     settings = get_settings()
     folder = settings.impostors_dir or settings.data_dir / "impostors"
-    show(install_impostors(folder), as_json, f"Other authors to tell a voice from are in {folder}.")
+    show(install_impostors(folder), as_json, f"Comparison authors are in {folder}.")
 
 
 def show_result(result: Any, output: Path, as_json: bool) -> None:
-    """Print the result of a phase run by hand."""
+    """Print the result of a phase that was run by hand."""
     show(result.model_dump(mode="json"), as_json, f"written: {output}")

@@ -1,4 +1,4 @@
-"""Cleaning as a person reads it in a terminal: what was there, what is there now, and how often."""
+"""A preview of cleaning in a terminal: each step's changes, before and after, and how many there are."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from scriptorium.contracts import Change, CleaningStep
 if TYPE_CHECKING:
     from services.data.preview import Preview
 
-MOST_CHAPTERS = 60  # listed one by one
+MAX_CHAPTERS = 60  # listed one by one
 
 
 def print_preview(preview: Preview, console: Console) -> None:
-    """Every step with its first changes, as a diff; then the chapters and the counts."""
+    """Print every step with its first changes as a diff, then the chapters and the counts."""
     for step in preview.steps:
         print_step(step, console)
     for finding in preview.findings:
@@ -26,26 +26,28 @@ def print_preview(preview: Preview, console: Console) -> None:
     table = Table("step", "changes", "what it does", box=None, header_style="bold")
     table.columns[1].justify = "right"
     for step in preview.steps:
-        table.add_row(spoken(step.name), f"{step.count:,}", step.meaning)
+        table.add_row(display_name(step.name), f"{step.count:,}", step.meaning)
     console.print(table, soft_wrap=False)
-    lost = preview.words_in - preview.words_kept
-    console.print(f"\n{preview.words_in:,} words came in, {preview.words_kept:,} are kept ({lost:,} fewer); "
+    removed = preview.words_in - preview.words_kept
+    console.print(f"\n{preview.words_in:,} words in, {preview.words_kept:,} kept ({removed:,} fewer); "
                   f"{len(preview.chapters):,} chapter(s). Nothing was written.")  # fmt: skip
 
 
 def print_step(step: CleaningStep, console: Console) -> None:
-    """A step's name, count and first changes."""
-    console.print(Text.assemble((spoken(step.name), "bold"), (f"  {step.count:,}", "bold cyan"), f"  {step.meaning}"))
+    """Print a step's name, count and first changes."""
+    console.print(
+        Text.assemble((display_name(step.name), "bold"), (f"  {step.count:,}", "bold cyan"), f"  {step.meaning}")
+    )
     for change in step.examples:
         print_change(change, console)
-    kept = len(step.examples)
-    if step.count > kept > 0:
-        console.print(Text(f"  the first {kept} are shown; more with --changes", style="dim"))
+    shown = len(step.examples)
+    if step.count > shown > 0:
+        console.print(Text(f"  the first {shown} are shown; --changes shows more", style="dim"))
     console.print()
 
 
 def print_change(change: Change, console: Console) -> None:
-    """Where, then what was there and what is there now."""
+    """Print the place of a change, then the text before and after it."""
     console.print(Text(f"  {change.place}", style="dim"))
     for sign, text, style in (("-", change.before, "red"), ("+", change.after, "green")):
         for line in text.split("\n") if text else ():
@@ -53,17 +55,17 @@ def print_change(change: Change, console: Console) -> None:
 
 
 def print_chapters(preview: Preview, console: Console) -> None:
-    """The chapters that were found."""
+    """Print the chapters."""
     table = Table("chapter", "words", box=None, header_style="bold")
     table.columns[1].justify = "right"
-    for chapter in preview.chapters[:MOST_CHAPTERS]:
+    for chapter in preview.chapters[:MAX_CHAPTERS]:
         table.add_row(Text(chapter.title), f"{chapter.words:,}")
     console.print(table, soft_wrap=False)
-    if len(preview.chapters) > MOST_CHAPTERS:
-        console.print(f"... and {len(preview.chapters) - MOST_CHAPTERS:,} more chapters")
+    if len(preview.chapters) > MAX_CHAPTERS:
+        console.print(f"... and {len(preview.chapters) - MAX_CHAPTERS:,} more chapters")
     console.print()
 
 
-def spoken(name: str) -> str:
-    """A step's name as people say it."""
+def display_name(name: str) -> str:
+    """Return a step's name in plain words."""
     return name.replace("_", " ")

@@ -1,6 +1,6 @@
-"""What travels between rooms: jobs, phases, checkpoints, and a request and a result per phase. Pydantic only.
+"""Values that services exchange: jobs, events, checkpoints, and a request and a result per phase. Pydantic models only.
 
-Every path in a request is absolute and was chosen by us, never by a user. Every result is small enough for a manifest.
+Every path in a request is absolute and is chosen by our code, never by a user. Every result fits into a manifest.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Evaluation: what it is asked, and the few numbers that go with the job."""
+"""Evaluation: its request, and the few numbers that the job keeps."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from scriptorium.contracts.serve import Endpoint
 
 
 class EvaluateRequest(Contract):
-    """A dataset with held-out briefs and two endpoints to ask; `metrics` is training's metrics.jsonl.
+    """A dataset with held-out briefs, and the endpoints of both models; `metrics` is the metrics.jsonl of training.
 
-    At most `prompts` briefs, answers of `max_tokens` tokens, so many verifiable `instructions` (0: none), `streams`
-    requests at once per engine. `seeded` says that the engines take seeds. `alike` names other authors of the same
-    period and genre.
+    Limits: `prompts` briefs, `passages` whose loss is measured, answers of `max_tokens` tokens, `instructions` (0:
+    none), `streams` concurrent requests per engine. `seeded` means that the engines accept seeds. `alike` names other
+    authors of the same period and genre.
     """
 
     dataset: Path
@@ -48,10 +48,11 @@ VoiceName = Literal["production", "promising", "not_there", "not_measurable", "r
 
 
 class VoiceScore(Contract):
-    """How much of the voice came through: T, 0 for the base and 100 for the author; None where not measured.
+    """How much of the voice came through: T, 0 for the base and 100 for the author; None if not measured.
 
-    `folded` is the headline with its 95 % interval and its one-sided `lower_bound`; `auc` tells tuned from genuine
-    text, `prompted` is the base that was asked to imitate, `impostor` the T of the `closest` unseen author.
+    `folded` is the headline with its 95 % interval and its one-sided `lower_bound`. `auc` is how well tuned and genuine
+    text can be told apart, `prompted` the T of the base asked to imitate, `impostor` the T of the `closest` unseen
+    author.
     """
 
     verdict: VoiceName
@@ -67,10 +68,10 @@ class VoiceScore(Contract):
 
 
 class EvaluateResult(Contract):
-    """How much of the held-out text became more likely, for the author and (if there are any) for other authors.
+    """How much more likely held-out text became, for the author and (if there are any) for other authors.
 
-    `samples` briefs were answered by both models; `unseen_impostors` other authors are left to test a voice with.
-    `retention` says whether it was shown that nothing else was lost, `voice` how much of the voice came through.
+    `samples` is the number of briefs that both models answered, `unseen_impostors` the number of other authors left to
+    test a voice with. `retention` is the verdict on whether anything else was lost, `voice` the score of the voice.
     """
 
     author: LossDrop

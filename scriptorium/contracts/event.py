@@ -1,4 +1,4 @@
-"""The story of a job, line by line."""
+"""Events: the log of a job, line by line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scriptorium.contracts.base import Contract
 
 
 class EventType(StrEnum):
-    """The two kinds of event on the wire."""
+    """The two kinds of event on the API."""
 
     MESSAGE = "message"
     METRICS = "metrics"
@@ -24,7 +24,7 @@ class Level(StrEnum):
 
 
 class Event(Contract):
-    """One line of a job's story: `message` for people, `data` for machines. `id` is given by the store."""
+    """One line of a job's log: `message` for people, `data` for machines. The store assigns `id`."""
 
     id: str = ""
     created_at: int

@@ -22,7 +22,7 @@ class Phase(StrEnum):
 
 
 class Status(StrEnum):
-    """The status of a job, as the fine-tuning wire spells it."""
+    """The status of a job, as the fine-tuning API spells it."""
 
     VALIDATING = "validating_files"
     QUEUED = "queued"
@@ -34,12 +34,12 @@ class Status(StrEnum):
 
     @property
     def final(self) -> bool:
-        """Whether a job in this status will never run again."""
+        """True if a job in this status never runs again."""
         return self in (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
 
 
 class JobError(Contract):
-    """Why a job failed: a code of a closed list, words for a person, and what to do next."""
+    """Why a job failed: an error code, a message for a person, and the next step."""
 
     code: str
     message: str
@@ -48,7 +48,7 @@ class JobError(Contract):
 
 
 class Hyperparameters(Contract):
-    """The three knobs of the hosted fine-tuning API; "auto" leaves the recipe's value."""
+    """The three hyperparameters of the hosted fine-tuning API; "auto" keeps the recipe's value."""
 
     n_epochs: Annotated[int, Field(ge=1, le=50)] | Literal["auto"] = "auto"
     batch_size: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = "auto"
@@ -56,23 +56,23 @@ class Hyperparameters(Contract):
 
 
 class DecisionKind(StrEnum):
-    """What a person may be asked; a recipe's `decisions` says for each whether to ask."""
+    """The questions that a person may be asked; a recipe's `decisions` says for each whether to ask."""
 
     DATA_QUALITY = "data_quality"
     CHECKPOINT = "checkpoint"
 
 
 class Option(Contract):
-    """One answer to a question, and what it leads to."""
+    """One answer to a question, and its consequence."""
 
     name: str
     meaning: str
 
 
 class Decision(Contract):
-    """A question that a phase may not answer by itself, the answers there are, the recommended one, and why.
+    """A question that a phase may not answer by itself, its options, the recommended one, and the reason.
 
-    The first option goes on as if nothing had been asked.
+    The first option continues as if nothing had been asked.
     """
 
     kind: DecisionKind
@@ -84,8 +84,8 @@ class Decision(Contract):
     answered_by: Literal["person", "policy"] | None = None
 
     @model_validator(mode="after")
-    def known(self) -> Self:
-        """What is recommended or answered must be among the options."""
+    def check_options(self) -> Self:
+        """Refuse a recommendation or an answer that is not among the options."""
         names = [option.name for option in self.options]
         if self.recommended not in names or self.answer not in (None, *names):
             raise ValueError(f"{self.answer or self.recommended!r} is not among the options: {', '.join(names)}")
@@ -93,10 +93,10 @@ class Decision(Contract):
 
 
 class Job(Contract):
-    """Everything that is known of one fine-tuning job.
+    """The record of one fine-tuning job.
 
-    `attempts` holds the fencing token of each phase; `excused` counts the attempts that a shutdown ended.
-    `impostors` is an uploaded .zip of other authors' works, to be used instead of those on the volume.
+    `attempts` holds the fencing token of each phase; `excused` counts the attempts that a shutdown ended. `impostors`
+    is the id of an uploaded .zip of other authors' works, used instead of those on the volume.
     """
 
     id: str
@@ -127,5 +127,5 @@ class Job(Contract):
 
     @property
     def tuned_name(self) -> str:
-        """The name under which the tuned model is served: ft:<base>:<organisation>:<suffix>:<id>."""
+        """The name of the served tuned model: ft:<base>:<organisation>:<suffix>:<id>."""
         return f"ft:{self.model}:scriptorium:{self.suffix or ''}:{self.id.removeprefix('ftjob-')}"

@@ -1,10 +1,10 @@
-"""Merging: what it is asked, what was proven, and what it left."""
+"""Merging: its request, its proof and its result."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from scriptorium.artifacts.checkpoint_losses import Base
+from scriptorium.artifacts.checkpoint_losses import BaseVariant
 from scriptorium.contracts.base import Contract
 from scriptorium.recipe import Export, Select
 
@@ -12,8 +12,8 @@ from scriptorium.recipe import Export, Select
 class MergeRequest(Contract):
     """The folder of a finished training and the base it started from; `checkpoint` None means the best one.
 
-    `base_hashes` holds the SHA-256 of the base's files by name, where training has recorded them; `exports` are formats
-    that the merged model is written in besides.
+    `base_hashes` holds the SHA-256 of the base's files by name, if training recorded them; `exports` are additional
+    formats for the merged model.
     """
 
     base: Path
@@ -25,10 +25,10 @@ class MergeRequest(Contract):
 
 
 class MergeProof(Contract):
-    """What was read back and compared before publishing; a model that differs anywhere is not published.
+    """Counts of what was read back and compared before publishing; a model that differs anywhere is not published.
 
-    Merged values have the checksum that they were written with, and sampled ones were computed once more, in fp64.
-    Identical bytes are those of untouched tensors; `size_ratio` is the merged model's size over the base's.
+    Merged values have the checksum that they were written with; sampled values were computed again, in fp64. Identical
+    bytes are those of untouched tensors; `size_ratio` is the merged model's size over the base's.
     """
 
     merged_values: int
@@ -38,18 +38,18 @@ class MergeProof(Contract):
 
 
 class MergeResult(Contract):
-    """What was merged: the checkpoint with its numbers, the base it was merged onto, and the dev loss on each base.
+    """The merged checkpoint with its numbers, the base it was merged onto, and the dev loss on each base.
 
-    Then tensors updated, copied and replaced whole; bytes written, seconds. `resumed_shards` were taken over from an
-    earlier attempt, `hashed_shards` of the base had a known hash. `vocabulary` is the number of rows of the embeddings,
-    `tokens` how many of them the tokenizer uses; `exports` are files of other formats.
+    Then the numbers of tensors updated, copied and replaced; bytes written; seconds. `resumed_shards` come from an
+    earlier attempt, `hashed_shards` of the base had a known hash. `vocabulary` is the number of embedding rows,
+    `tokens` how many of them the tokenizer uses; `exports` are files in other formats.
     """
 
     step: int
     dev_loss: float | None
     selectivity: float | None = None
-    base: Base = "stored"
-    base_losses: dict[Base, float] = {}
+    base: BaseVariant = "stored"
+    base_losses: dict[BaseVariant, float] = {}
     merged_tensors: int
     copied_tensors: int
     saved_tensors: int = 0

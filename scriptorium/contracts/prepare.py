@@ -1,4 +1,4 @@
-"""Data preparation: what it is asked, what it found, and what it left."""
+"""Data preparation: its request, its findings and its result."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from scriptorium.recipe import Chunking, Mix, Prompt, Split
 class PrepareRequest(Contract):
     """A manuscript and how to cut it; lengths are in the unit of `chunking`.
 
-    `prompt` and `mix` say what asks for the training passages; held-out ones always have briefs. A training row of
-    more than `sequence_len` tokens would be cut or left out, so no prompt is made that long. Without a `brief_writer`
-    briefs are extracted. `impostors` is a folder or an uploaded .zip, by its name, with a file or folder per author.
+    `prompt` and `mix` choose the prompts of training passages; held-out passages always have briefs. Training would cut
+    or drop a row of more than `sequence_len` tokens, so no prompt is made that long. Without a `brief_writer`, briefs
+    are extracted. `impostors` is a folder or an uploaded .zip (`impostors_name`), with a file or folder per author.
     """
 
     manuscript: Path
@@ -34,7 +34,7 @@ class PrepareRequest(Contract):
 
 
 class TokenStatistics(Contract):
-    """How long the passages of a split are, in tokens."""
+    """The lengths of the passages of a split, in tokens."""
 
     examples: int
     mean: float
@@ -44,7 +44,7 @@ class TokenStatistics(Contract):
 
 
 class Severity(StrEnum):
-    """What a finding does to a job: fails it, asks a person, or is only told."""
+    """The effect of a finding on a job: it fails the job, asks a person, or is only reported."""
 
     SERIOUS = "serious"
     DEBATABLE = "debatable"
@@ -52,7 +52,7 @@ class Severity(StrEnum):
 
 
 class Finding(Contract):
-    """Something a person should know about the data: a code, where it is, what was seen, and what to do."""
+    """A fact about the data that a person should know: a code, its place, a message, and the next step."""
 
     code: str
     place: str
@@ -62,7 +62,7 @@ class Finding(Contract):
 
 
 class Change(Contract):
-    """One thing that cleaning changed: where ("book.txt:12" is a file and its line), and the text before and after."""
+    """One change made by cleaning: its place ("book.txt:12" is a file and a line), and the text before and after."""
 
     place: str
     before: str
@@ -70,7 +70,7 @@ class Change(Contract):
 
 
 class CleaningStep(Contract):
-    """One kind of change that cleaning makes, how often it made it, and the first few examples."""
+    """One kind of change made by cleaning, how often it was made, and the first few examples."""
 
     name: str
     meaning: str
@@ -79,7 +79,7 @@ class CleaningStep(Contract):
 
 
 class PrepareResult(Contract):
-    """What the dataset folder holds, split by split ("all", "train", "dev", "test", "reference")."""
+    """The contents of the dataset folder, by split ("all", "train", "dev", "test", "reference")."""
 
     words: int
     chapters: int

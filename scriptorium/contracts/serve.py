@@ -1,25 +1,25 @@
-"""Serving: endpoints, what it is asked, and how near the merge is to its adapter."""
+"""Serving: endpoints, its request and result, and the agreement of the merged model with its adapter."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from scriptorium.artifacts.checkpoint_losses import Base
+from scriptorium.artifacts.checkpoint_losses import BaseVariant
 from scriptorium.contracts.base import Contract
 
 
 class Endpoint(Contract):
-    """Where a served model answers: an engine's base URL (without /v1) and the model's name there."""
+    """A served model: the base URL of its engine (without /v1) and the model's name there."""
 
     url: str
     model: str
 
 
 class ServeRequest(Contract):
-    """The two models that must answer side by side, and the names under which they do.
+    """The two models to serve side by side, and their served names.
 
-    `measured` says what base and adapter said, not merged (see
-    `scriptorium.artifacts.checkpoint_losses`); the merged model, which has the base `merged_on`, must say the same.
+    `measured` is the path of the losses of base and adapter before merging (see
+    `scriptorium.artifacts.checkpoint_losses`); the merged model, which has the base `merged_on`, must reproduce them.
     """
 
     base: Path
@@ -28,14 +28,14 @@ class ServeRequest(Contract):
     adapter: Path
     tuned_name: str
     measured: Path | None = None
-    merged_on: Base = "stored"
+    merged_on: BaseVariant = "stored"
 
 
 class Agreement(Contract):
-    """Merged model against base and adapter: the share of equal likeliest tokens, the mean difference in nats.
+    """The merged model against base and adapter: the share of equal likeliest tokens, the mean difference in nats.
 
-    `effect` is how much of what the adapter changes is in the merged model: 1 is all of it, 0 is the base, 2 is twice.
-    None where the adapter changes too little to tell.
+    `effect` is how much of the adapter's change is in the merged model: 1 is all of it, 0 none, 2 twice as much; None
+    if the adapter changes too little to tell.
     """
 
     tokens: int
@@ -45,7 +45,7 @@ class Agreement(Contract):
 
 
 class ServeResult(Contract):
-    """Both endpoints, the tuned model's answer to the canary prompt, and how near the merge is to its adapter."""
+    """Both endpoints, the tuned model's answer to the canary prompt, and its agreement with base and adapter."""
 
     base: Endpoint
     tuned: Endpoint

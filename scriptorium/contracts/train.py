@@ -1,4 +1,4 @@
-"""Training: what it is asked, its checkpoints, and what it left."""
+"""Training: its request, its checkpoints and its result."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from scriptorium.recipe import Training
 
 
 class Checkpoint(Contract):
-    """A saved state of the adapter and the losses seen there.
+    """A saved state of the adapter and its losses.
 
-    `selectivity`: what the author's held-out passages have gained over other authors', nats a token.
+    `selectivity` is the gain of the author's held-out passages over those of other authors, in nats per token.
     """
 
     step: int
@@ -22,7 +22,7 @@ class Checkpoint(Contract):
 
 
 class TrainRequest(Contract):
-    """A prepared dataset, a base model and how to train."""
+    """A prepared dataset, a base model and the training options."""
 
     dataset: Path
     base: Path
@@ -31,9 +31,10 @@ class TrainRequest(Contract):
 
 
 class TrainResult(Contract):
-    """What training left: its checkpoints, the first and last training loss, and what it cost.
+    """The checkpoints of a training, its first and last training loss, and its cost.
 
-    `base_hashes` holds the SHA-256 of the base's weights by file name, so that nothing else is merged with later.
+    `base_hashes` holds the SHA-256 of the base's weights by file name, so that the adapter is merged with no other
+    base.
     """
 
     checkpoints: list[Checkpoint]

@@ -1,4 +1,4 @@
-"""What a check finds: ok, a warning, a failure, or nothing because it was not its place to look."""
+"""The finding of a check: ok, a warning, a failure, or skipped because the check does not apply."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from scriptorium.doctor.probe import Probe
 from scriptorium.settings import Settings
 
 HOST = "host"
-SERVICE = "SCRIPTORIUM_SERVICE"  # every image of ours sets it to the service that it is for
-HEAVY = ("trainer", "server")  # what runs torch
-GPU_USERS = (HOST, *HEAVY)
+SERVICE_VARIABLE = "SCRIPTORIUM_SERVICE"  # each of our images sets it to the service that it runs
+TORCH_SERVICES = ("trainer", "server")
+GPU_USERS = (HOST, *TORCH_SERVICES)
 SERVICES = (HOST, "api", "data", "trainer", "merger", "server", "evaluator")
 GIB = 1 << 30
-GB = 10**9  # what disks and models are sold by
+GB = 10**9  # the unit that disks and models are sold by
 
 
-class Status(StrEnum):
-    """How it looks."""
+class CheckStatus(StrEnum):
+    """The outcome of a check."""
 
     OK = "ok"
     WARN = "warn"
@@ -28,18 +28,18 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One line of the doctor's: what was looked at, what was seen, and how to mend it."""
+class CheckFinding:
+    """One line of the doctor's output: the check, what it saw, and how to fix it."""
 
     check: str
-    status: Status
-    seen: str
+    status: CheckStatus
+    seen: str  # a key of the JSON output
     fix: str = ""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is examined: a machine, or one service's container, with its settings."""
+    """The machine or the service's container that is examined, with its settings."""
 
     probe: Probe
     settings: Settings
@@ -47,51 +47,53 @@ class Subject:
 
     @property
     def container(self) -> bool:
-        """Whether this is the inside of one of our containers: their images say so."""
-        return bool(self.probe.environ.get(SERVICE))
+        """True inside one of our containers, whose images set a variable."""
+        return bool(self.probe.environ.get(SERVICE_VARIABLE))
 
     @property
     def compose_name(self) -> str:
         """The service's name in the compose files."""
-        return f"{self.service}-cpu" if self.service in HEAVY and self.settings.device == "cpu" else self.service
+        return (
+            f"{self.service}-cpu" if self.service in TORCH_SERVICES and self.settings.device == "cpu" else self.service
+        )
 
     @property
     def wsl(self) -> bool:
-        """Whether Linux runs inside Windows; a container on WSL sees the same kernel."""
+        """True if Linux runs inside Windows; a container on WSL sees the same kernel."""
         return "microsoft" in (self.probe.read("/proc/sys/kernel/osrelease") or "").lower()
 
 
-Check = Callable[[Subject], Iterator[Finding]]
+Check = Callable[[Subject], Iterator[CheckFinding]]
 
 
-def ok(check: str, seen: str) -> Finding:
-    """Nothing to do."""
-    return Finding(check, Status.OK, seen)
+def ok(check: str, observation: str) -> CheckFinding:
+    """Return a finding that needs no action."""
+    return CheckFinding(check, CheckStatus.OK, observation)
 
 
-def warn(check: str, seen: str, fix: str) -> Finding:
-    """It works, but worse than it could, or not for long."""
-    return Finding(check, Status.WARN, seen, fix)
+def warn(check: str, observation: str, fix: str) -> CheckFinding:
+    """Return a finding for what works, but worse than it could, or not for long."""
+    return CheckFinding(check, CheckStatus.WARN, observation, fix)
 
 
-def fail(check: str, seen: str, fix: str) -> Finding:
-    """It will not work."""
-    return Finding(check, Status.FAIL, seen, fix)
+def fail(check: str, observation: str, fix: str) -> CheckFinding:
+    """Return a finding for what will not work."""
+    return CheckFinding(check, CheckStatus.FAIL, observation, fix)
 
 
-def skipped(check: str, why: str) -> Finding:
-    """Not looked at."""
-    return Finding(check, Status.SKIPPED, why)
+def skipped(check: str, reason: str) -> CheckFinding:
+    """Return a finding for a check that does not apply, with the reason."""
+    return CheckFinding(check, CheckStatus.SKIPPED, reason)
 
 
-def at_least(version: str, *wanted: int) -> bool | None:
-    """Whether a version such as "20.10.24+dfsg1" reaches `wanted`; None where it is no version."""
+def at_least(version: str, *minimum: int) -> bool | None:
+    """Return whether a version such as "20.10.24+dfsg1" is at least `minimum`; None if it is no version."""
     numbers = parse_version(version)
-    return numbers >= wanted if numbers else None
+    return numbers >= minimum if numbers else None
 
 
 def parse_version(version: str) -> tuple[int, ...]:
-    """The leading numbers of a version: "v2.29.1-desktop.1" gives (2, 29, 1); nothing for what is none."""
+    """Return the leading numbers of a version: (2, 29, 1) for "v2.29.1-desktop.1"; () if it is no version."""
     numbers = []
     for part in version.strip().removeprefix("v").split("."):
         digits = part[: next((i for i, sign in enumerate(part) if sign not in "0123456789"), len(part))]

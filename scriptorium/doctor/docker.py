@@ -1,4 +1,4 @@
-"""Docker's client, engine, builder, Compose, and what hands the GPU to a container."""
+"""Docker's client, engine, builder, Compose, and the toolkit that gives a container the GPU."""
 
 from __future__ import annotations
 
@@ -7,43 +7,45 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from scriptorium.doctor.check import GB, Finding, Subject, at_least, fail, ok, skipped, warn
+from scriptorium.doctor.check import GB, CheckFinding, Subject, at_least, fail, ok, skipped, warn
 from scriptorium.doctor.driver import has_card, nvidia_smi
-from scriptorium.doctor.mounts import WINDOWS, find_mount
-from scriptorium.doctor.volume import PLENTY
+from scriptorium.doctor.mounts import WINDOWS_FILESYSTEMS, find_mount
+from scriptorium.doctor.volume import SPACE_FOR_8B
 
-ENGINE, COMPOSE, TOOLKIT, ROOM = "Docker engine", "Docker Compose", "NVIDIA Container Toolkit", "Docker's data"
+ENGINE, COMPOSE, TOOLKIT, DATA = "Docker engine", "Docker Compose", "NVIDIA Container Toolkit", "Docker's data"
 BUILDER = "BuildKit"
-INSTALL = "https://docs.docker.com/engine/install/ or, on Windows, Docker Desktop"
-BUILDKIT = "export DOCKER_BUILDKIT=1   # this engine's builder is the old one unless it is told"
-CDI = ("/etc/cdi/nvidia.yaml", "/var/run/cdi/nvidia.yaml")
-CONFIGURE = "sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker"
+INSTALL_DOCKER = "https://docs.docker.com/engine/install/ or, on Windows, Docker Desktop"
+USE_BUILDKIT = "export DOCKER_BUILDKIT=1   # this engine uses the old builder by default"
+CDI_FILES = ("/etc/cdi/nvidia.yaml", "/var/run/cdi/nvidia.yaml")
+CONFIGURE_TOOLKIT = "sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker"
 INSTALL_TOOLKIT = f"""\
 Add NVIDIA's package source (docs/operations.md has the commands), then:
 sudo apt-get update && sudo apt-get install -y nvidia-container-toolkit
-{CONFIGURE}"""
+{CONFIGURE_TOOLKIT}"""
 
 
-def check_engine(subject: Subject) -> Iterator[Finding]:
-    """Client and engine, and what the engine knows of GPUs and of its disk."""
+def check_engine(subject: Subject) -> Iterator[CheckFinding]:
+    """Check client and engine, and what the engine knows of GPUs and its disk."""
     if subject.container:
-        yield skipped(ENGINE, "not looked at from inside a container")
+        yield skipped(ENGINE, "not checked inside a container")
         return
     if subject.probe.which("docker") is None:
-        yield warn(ENGINE, "docker is not installed; without it `scriptorium up` works, compose.yaml does not", INSTALL)
+        yield warn(
+            ENGINE, "docker is not installed; without it `scriptorium up` works, compose.yaml does not", INSTALL_DOCKER
+        )
         return
     answer = subject.probe.run("docker", "info", "--format", "{{json .}}")
     engine = read_info(answer.out)
     if not engine.get("ServerVersion"):
-        yield silent(subject, " ".join([*engine.get("ServerErrors", []), answer.err]))
+        yield report_engine_error(subject, " ".join([*engine.get("ServerErrors", []), answer.err]))
         return
     yield check_version(str(engine["ServerVersion"]), str(engine.get("OperatingSystem", "")))
     yield check_toolkit(subject, engine)
-    yield check_room(subject, engine)
+    yield check_disk(subject, engine)
 
 
 def read_info(text: str) -> dict[str, Any]:
-    """What `docker info` printed; nothing where it is no JSON."""
+    """Parse the output of `docker info`; an empty dictionary if it is not a JSON object."""
     try:
         body = json.loads(text)
     except ValueError:
@@ -51,8 +53,8 @@ def read_info(text: str) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def silent(subject: Subject, words: str) -> Finding:
-    """The client is there, the engine does not answer."""
+def report_engine_error(subject: Subject, words: str) -> CheckFinding:
+    """Report an engine that does not answer its client, with the fix that fits its words."""
     if "permission denied" in words.lower():
         return fail(
             ENGINE,
@@ -65,18 +67,18 @@ def silent(subject: Subject, words: str) -> Finding:
     return fail(ENGINE, " ".join(words.split())[:160] or "the engine does not answer", start)
 
 
-def check_version(version: str, system: str) -> Finding:
-    """BuildKit came with 18.09, is dependable from 20.10, and is the default from 23.0."""
-    seen = f"{version} ({system})" if system else version
+def check_version(version: str, system: str) -> CheckFinding:
+    """Check the engine's version: BuildKit is reliable from 20.10 and the default from 23.0."""
+    observation = f"{version} ({system})" if system else version
     if not at_least(version, 20, 10):
-        return fail(ENGINE, f"{seen}; 20.10 or newer is needed", INSTALL)
+        return fail(ENGINE, f"{observation}; 20.10 or newer is needed", INSTALL_DOCKER)
     if not at_least(version, 23):
-        return ok(ENGINE, f"{seen}; needs DOCKER_BUILDKIT=1")
-    return ok(ENGINE, seen)
+        return ok(ENGINE, f"{observation}; needs DOCKER_BUILDKIT=1")
+    return ok(ENGINE, observation)
 
 
-def check_toolkit(subject: Subject, engine: dict[str, Any]) -> Finding:
-    """Whether a container can get the GPU; Docker Desktop brings what it needs."""
+def check_toolkit(subject: Subject, engine: dict[str, Any]) -> CheckFinding:
+    """Check that a container can use the GPU; Docker Desktop brings what it needs."""
     if subject.settings.device == "cpu" or not (nvidia_smi(subject.probe) or has_card(subject)):
         return skipped(TOOLKIT, "no NVIDIA GPU here")
     devices = [str(device.get("ID", "")) for device in engine.get("DiscoveredDevices") or []]
@@ -86,28 +88,28 @@ def check_toolkit(subject: Subject, engine: dict[str, Any]) -> Finding:
         return ok(TOOLKIT, f"the engine knows {devices[0]} (CDI)")
     if "Docker Desktop" in str(engine.get("OperatingSystem")):
         return ok(TOOLKIT, "Docker Desktop brings its own; try: docker run --rm --gpus all ubuntu nvidia-smi")
-    if subject.probe.which("nvidia-ctk") or any(map(subject.probe.exists, CDI)):
-        return fail(TOOLKIT, "installed, but the engine has not been told", CONFIGURE)
+    if subject.probe.which("nvidia-ctk") or any(map(subject.probe.exists, CDI_FILES)):
+        return fail(TOOLKIT, "installed, but the engine is not configured to use it", CONFIGURE_TOOLKIT)
     return fail(TOOLKIT, "missing: no container can use the GPU", INSTALL_TOOLKIT)
 
 
-def check_room(subject: Subject, engine: dict[str, Any]) -> Finding:
-    """Images and named volumes live in the engine's folder."""
+def check_disk(subject: Subject, engine: dict[str, Any]) -> CheckFinding:
+    """Check the disk that holds images and named volumes."""
     root = Path(str(engine.get("DockerRootDir", "/var/lib/docker")))
     if "Docker Desktop" in str(engine.get("OperatingSystem")) or not subject.probe.exists(root):
-        return skipped(ROOM, f"{root} cannot be seen from here")
+        return skipped(DATA, f"{root} is not visible from here")
     mount = find_mount(subject.probe, root)
-    if mount and mount.kind in WINDOWS:
+    if mount and mount.kind in WINDOWS_FILESYSTEMS:
         fix = 'In /etc/docker/daemon.json: {"data-root": "/var/lib/docker"}, then: sudo systemctl restart docker'
-        return fail(ROOM, f"{root} is on a Windows drive ({mount.kind})", fix)
+        return fail(DATA, f"{root} is on a Windows drive ({mount.kind})", fix)
     free = subject.probe.disk(root).free
-    if free < PLENTY:
-        return warn(ROOM, f"{root}: {free / GB:.0f} GB free; images and an 8B model want more", "docker system df")
-    return ok(ROOM, f"{root}: {free / GB:.0f} GB free")
+    if free < SPACE_FOR_8B:
+        return warn(DATA, f"{root}: {free / GB:.0f} GB free; images and an 8B model need more", "docker system df")
+    return ok(DATA, f"{root}: {free / GB:.0f} GB free")
 
 
-def check_builder(subject: Subject) -> Iterator[Finding]:
-    """The Dockerfiles have a stage to choose from, which only BuildKit does without building the other."""
+def check_builder(subject: Subject) -> Iterator[CheckFinding]:
+    """Check for BuildKit: only it builds one of the Dockerfiles' alternative stages without the other."""
     if subject.container or subject.probe.which("docker") is None:
         return
     plugin = subject.probe.run("docker", "buildx", "version")
@@ -122,10 +124,10 @@ def check_builder(subject: Subject) -> Iterator[Finding]:
         yield ok(BUILDER, f"part of the client {client or '(of unknown version)'}")
 
 
-def check_compose(subject: Subject) -> Iterator[Finding]:
-    """Compose 2 is a plugin, Compose 1 a program of its own."""
+def check_compose(subject: Subject) -> Iterator[CheckFinding]:
+    """Check Compose's version; Compose 2 is a plugin, Compose 1 a program of its own."""
     if subject.container or subject.probe.which("docker") is None:
-        yield skipped(COMPOSE, "not looked at from inside a container" if subject.container else "no Docker here")
+        yield skipped(COMPOSE, "not checked inside a container" if subject.container else "no Docker here")
         return
     plugin = subject.probe.run("docker", "compose", "version", "--short")
     if plugin.code == 0 and at_least(plugin.out, 2):
@@ -138,7 +140,7 @@ def check_compose(subject: Subject) -> Iterator[Finding]:
     elif at_least(version, 1, 29) and subject.probe.environ.get("DOCKER_BUILDKIT") == "1":
         yield ok(COMPOSE, f"{version} (docker-compose), DOCKER_BUILDKIT=1")
     elif at_least(version, 1, 29):
-        yield warn(COMPOSE, f"{version} (docker-compose); it builds only with DOCKER_BUILDKIT=1", BUILDKIT)
+        yield warn(COMPOSE, f"{version} (docker-compose); it builds only with DOCKER_BUILDKIT=1", USE_BUILDKIT)
     else:
         fix = "sudo apt install docker-compose-plugin   # from Docker's package source; Ubuntu's own: docker-compose-v2"
         yield fail(COMPOSE, f"{version} is too old" if version else "missing", fix)

@@ -1,4 +1,4 @@
-"""On which filesystem a folder lies, from the kernel's list of mounts."""
+"""The filesystem that a folder is on, from the kernel's list of mounts."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 from scriptorium.doctor.probe import Probe
 
-WINDOWS = {"9p", "v9fs", "drvfs"}
-NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "ceph", "glusterfs"}
-FLEETING = {"tmpfs", "ramfs"}
-ESCAPE = re.compile(r"\\([0-7]{3})")
+WINDOWS_FILESYSTEMS = {"9p", "v9fs", "drvfs"}
+NETWORK_FILESYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "ceph", "glusterfs"}
+MEMORY_FILESYSTEMS = {"tmpfs", "ramfs"}
+OCTAL_ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Mount:
 
 
 def parse_mounts(text: str) -> list[Mount]:
-    """Read /proc/self/mounts, whose names have spaces and the like as octal numbers."""
+    """Parse /proc/self/mounts, which writes spaces and the like in names as octal numbers."""
     rows = [line.split(" ") for line in text.splitlines()]
-    return [Mount(*(ESCAPE.sub(_character, part) for part in row[:4])) for row in rows if len(row) >= 4]
+    return [Mount(*(OCTAL_ESCAPE.sub(_character, part) for part in row[:4])) for row in rows if len(row) >= 4]
 
 
 def _character(match: re.Match[str]) -> str:
@@ -35,12 +35,12 @@ def _character(match: re.Match[str]) -> str:
 
 
 def mount_of(path: Path, mounts: list[Mount]) -> Mount | None:
-    """The mount that a path lies on: the deepest, and of two at one place the later."""
+    """Return the mount that a path is on: the deepest, and the later of two at the same place."""
     above = {str(path), *map(str, path.parents)}
-    on = [mount for mount in mounts if mount.point in above]
-    return max(enumerate(on), key=lambda entry: (len(entry[1].point), entry[0]))[1] if on else None
+    candidates = [mount for mount in mounts if mount.point in above]
+    return max(enumerate(candidates), key=lambda entry: (len(entry[1].point), entry[0]))[1] if candidates else None
 
 
 def find_mount(probe: Probe, path: Path) -> Mount | None:
-    """The mount that a path lies on, links followed."""
+    """Return the mount that a path is on, following links."""
     return mount_of(path.resolve(), parse_mounts(probe.read("/proc/self/mounts") or ""))

@@ -1,1 +1,1 @@
-"""Parts of HTML pages and their pictures."""
+"""Shared parts of HTML pages and their plots."""

@@ -1,6 +1,6 @@
-"""Dots with their intervals, a row each, on one axis: where everything goes.
+"""The layout of a dot plot: dots with their intervals, one row each, on one axis.
 
-Pages draw it with the macro in dot_plot.svg.j2, which `scriptorium.html.templates` finds for every one of them.
+Pages draw it with the macro `dot_plot` of dot_plot.svg.j2, which `scriptorium.html.templates` makes available.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from scriptorium.html.axis import Axis, Tick, axis_around
 
-WIDTH, LEFT, RIGHT, ROW, TOP, BOTTOM = 720, 150, 90, 46, 8, 50
+WIDTH, LEFT, RIGHT, ROW_HEIGHT, TOP, BOTTOM = 720, 150, 90, 46, 8, 50
 
 
 @dataclass(frozen=True)
-class Row:
-    """What is to be drawn: a name, its css class, a value with its interval, and how it reads."""
+class PlotValue:
+    """A value to plot: its name, its CSS class, the value with its interval, and its label."""
 
     name: str
     kind: str
@@ -26,8 +26,8 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Bar:
-    """A row: its name, its css class, the dot, the ends of the interval and the value in words."""
+class DotRow:
+    """A row of the plot: its name, its CSS class, the positions of the dot and the interval, and its label."""
 
     name: str
     kind: str
@@ -39,10 +39,10 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Bars:
-    """Everything the template needs; `lines` stand across all rows."""
+class DotPlot:
+    """Everything that the template needs; `lines` cross all rows."""
 
-    bars: list[Bar]
+    rows: list[DotRow]
     ticks: list[Tick]
     lines: list[Tick]
     height: int
@@ -54,35 +54,35 @@ class Bars:
 
 
 def lay_out(
-    rows: Sequence[Row],
+    values: Sequence[PlotValue],
     lines: Sequence[tuple[float, str]],
     *,
     ends: tuple[float, float] | None = None,
-    row: int = ROW,
+    row_height: int = ROW_HEIGHT,
     top: int = TOP,
-) -> Bars:
-    """Place rows of `row` units' height below each other, and lines (value and name) across them.
+) -> DotPlot:
+    """Lay out one row per value, each `row_height` units high, and lines (value and label) across them.
 
-    The axis goes from one of the `ends` to the other, or as far as there is something to see.
+    The axis covers the `ends`, by default all values, intervals and lines.
     """
-    values = [*(value for value, _ in lines), *_ends(rows)]
-    x = Axis(*ends, LEFT, WIDTH - RIGHT) if ends else axis_around(values, LEFT, WIDTH - RIGHT)
-    bars = [
-        Bar(
-            name=found.name,
-            kind=found.kind,
-            y=top + row * (number + 0.5),
-            dot=x.place(found.value),
-            low=x.place(found.low),
-            high=x.place(found.high),
-            label=found.label,
+    shown = [*(value for value, _ in lines), *_interval_values(values)]
+    x = Axis(*ends, LEFT, WIDTH - RIGHT) if ends else axis_around(shown, LEFT, WIDTH - RIGHT)
+    rows = [
+        DotRow(
+            name=value.name,
+            kind=value.kind,
+            y=top + row_height * (number + 0.5),
+            dot=x.place(value.value),
+            low=x.place(value.low),
+            high=x.place(value.high),
+            label=value.label,
         )
-        for number, found in enumerate(rows)
+        for number, value in enumerate(values)
     ]
-    bottom = top + row * len(bars)
+    bottom = top + row_height * len(rows)
     ticks = [Tick(x.place(value), f"{value:g}".replace("-", "−")) for value in x.ticks(6)]
-    return Bars(bars, ticks, [Tick(x.place(value), name) for value, name in lines], bottom + BOTTOM, top, bottom)
+    return DotPlot(rows, ticks, [Tick(x.place(value), label) for value, label in lines], bottom + BOTTOM, top, bottom)
 
 
-def _ends(rows: Sequence[Row]) -> list[float]:
-    return [end for row in rows for end in (row.low, row.value, row.high)]
+def _interval_values(values: Sequence[PlotValue]) -> list[float]:
+    return [number for value in values for number in (value.low, value.value, value.high)]

@@ -1,4 +1,4 @@
-"""A text in paragraphs, as pages show it."""
+"""Paragraphs of a text, for HTML pages."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import re
 
 
 def split_paragraphs(text: str) -> list[str]:
-    """Paragraphs, apart by blank lines, without control characters that HTML does not know."""
+    """Split a text at blank lines into paragraphs, without the control characters that HTML does not allow."""
     clean = re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", text.replace("\r\n", "\n"))
     return [part.strip() for part in re.split(r"\n\s*\n", clean) if part.strip()]

@@ -1,4 +1,4 @@
-"""Jinja for our HTML pages: everything is escaped, because books, models and readers are not trusted."""
+"""Jinja templates of our HTML pages: everything is escaped, because books, models and readers are not trusted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 
 def page_templates(folder: Path, **filters: Callable[..., Any]) -> Environment:
-    """The templates of a folder and what all pages share; a name that nobody gave a value is an error."""
+    """Return the templates of a folder and those that all pages share; an undefined name is an error."""
     environment = Environment(
         loader=FileSystemLoader([folder, Path(__file__).parent]),
         autoescape=True,

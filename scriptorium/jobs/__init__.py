@@ -1,1 +1,1 @@
-"""Jobs on their way: queue, pipeline, the phase runner, what it reports, and what finds lost work."""
+"""Running jobs: the queue, the pipeline, the phase runner and its reporters, and the recovery of lost work."""

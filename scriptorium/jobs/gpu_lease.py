@@ -1,6 +1,6 @@
-"""The GPU is a lease: whoever needs it asks, waits until the other has really let go, and keeps it alive while working.
+"""The GPU as a lease: its user requests it, waits until the other user has released it, and renews it while working.
 
-On a machine without one the same lease keeps training and serving from sharing two cores.
+On a machine without a GPU, the same lease keeps training and serving from competing for the CPU.
 """
 
 from __future__ import annotations
@@ -15,39 +15,39 @@ from scriptorium.jobs.reporter import Reporter
 from scriptorium.store import Lease, Store
 from scriptorium.store.leases import GPU
 
-LOOK = 0.5
+POLL_INTERVAL = 0.5  # seconds
 
 
 @contextmanager
 def hold_gpu(store: Store, holder: str, ttl: timedelta, reporter: Reporter) -> Iterator[Lease]:
-    """Wait for the GPU, hold it, and let go at the end; raises what `report.check` raises while waiting."""
+    """Wait for the GPU, hold it, and release it at the end. Raises what `reporter.check` raises while waiting."""
     lease = _wait(store, holder, ttl, reporter)
     ended = threading.Event()
 
-    def beat() -> None:
+    def renew_until_ended() -> None:
         while not ended.wait(ttl.total_seconds() / 4):
             store.leases.renew(lease, ttl)
 
-    heart = threading.Thread(target=beat, name="lease-gpu", daemon=True)
-    heart.start()
+    heartbeat = threading.Thread(target=renew_until_ended, name="lease-gpu", daemon=True)
+    heartbeat.start()
     try:
         yield lease
     finally:
         ended.set()
-        heart.join()
+        heartbeat.join()
         store.leases.release(lease)
 
 
 def _wait(store: Store, holder: str, ttl: timedelta, reporter: Reporter) -> Lease:
-    told = False
+    announced = False
     try:
         while (lease := store.leases.acquire(GPU, holder, ttl)) is None:
             store.leases.request(GPU, holder, ttl)
-            if not told:
+            if not announced:
                 reporter.message(f"Waiting for the GPU, held by {store.leases.holder(GPU) or 'somebody'}.")
-                told = True
+                announced = True
             reporter.check()
-            time.sleep(LOOK)
+            time.sleep(POLL_INTERVAL)
         return lease
     finally:
-        store.leases.withdraw(GPU)
+        store.leases.withdraw_request(GPU)

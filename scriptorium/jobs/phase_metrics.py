@@ -1,4 +1,4 @@
-"""The numbers of a finished phase, from its result: told when it is published, and again when a job is restored."""
+"""The metrics of a finished phase, from its result: set when it is published, and again when a job is restored."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ RESULTS: dict[Phase, type[Result]] = {
 Numbers = dict[str, float]
 
 
-def measure(phase: Phase, result: Result, seconds: float) -> Numbers:
-    """What a phase that took `seconds` is worth in numbers, by the keys of `scriptorium.metrics.OF_A_JOB`."""
-    return {f"phase_seconds/{phase}": seconds, **_numbers(result)}
+def collect_metrics(phase: Phase, result: Result, seconds: float) -> Numbers:
+    """Return the metrics of a phase that took `seconds`, by the keys of `scriptorium.metrics.JOB_METRICS`."""
+    return {f"phase_seconds/{phase}": seconds, **_result_metrics(result)}
 
 
-def measure_manifest(phase: Phase, manifest: dict[str, Any]) -> Numbers:
-    """The same from the manifest of a phase that was published before."""
-    return measure(phase, RESULTS[phase].model_validate(manifest["result"]), manifest["seconds"])
+def collect_manifest_metrics(phase: Phase, manifest: dict[str, Any]) -> Numbers:
+    """Return the metrics of a phase that was published before, from its manifest."""
+    return collect_metrics(phase, RESULTS[phase].model_validate(manifest["result"]), manifest["seconds"])
 
 
-def _numbers(result: Result) -> Numbers:
+def _result_metrics(result: Result) -> Numbers:
     match result:
         case PrepareResult():
-            return _data(result)
+            return _prepare_metrics(result)
         case TrainResult():
-            return _training(result)
+            return _train_metrics(result)
         case MergeResult():
             return {"merge_bytes_per_second": result.bytes / result.seconds} if result.seconds else {}
         case ServeResult():
             return {}
         case EvaluateResult():
-            return _evaluation(result)
+            return _evaluate_metrics(result)
 
 
-def _data(result: PrepareResult) -> Numbers:
-    parts = {name: split for name, split in result.splits.items() if name != "all"}  # a sum must not count twice
+def _prepare_metrics(result: PrepareResult) -> Numbers:
+    parts = {name: split for name, split in result.splits.items() if name != "all"}  # the sum must not count twice
     return {
         "data_words": result.words,
         "data_chapters": result.chapters,
@@ -61,10 +61,10 @@ def _data(result: PrepareResult) -> Numbers:
     }
 
 
-def _training(result: TrainResult) -> Numbers:
-    """What training has told already while it ran: here for a job whose numbers were lost."""
+def _train_metrics(result: TrainResult) -> Numbers:
+    """Return what training already reported while it ran, for a job whose metrics were lost."""
     last = result.checkpoints[-1] if result.checkpoints else None
-    told = {
+    final_values = {
         "step": result.steps,
         "total_steps": result.steps,
         "trained_tokens": result.trained_tokens,
@@ -72,29 +72,31 @@ def _training(result: TrainResult) -> Numbers:
         "train_loss": result.last_loss,
         "valid_loss": last.dev_loss if last else None,
     }
-    curve = {f"checkpoint_selectivity/{one.step}": one.selectivity for one in result.checkpoints}
-    return {name: value for name, value in {**told, **curve}.items() if value is not None}
+    curve = {f"checkpoint_selectivity/{checkpoint.step}": checkpoint.selectivity for checkpoint in result.checkpoints}
+    return {name: value for name, value in {**final_values, **curve}.items() if value is not None}
 
 
-def _evaluation(result: EvaluateResult) -> Numbers:
+def _evaluate_metrics(result: EvaluateResult) -> Numbers:
     texts = {"author": result.author, "others": result.others}
-    drops = [_drop(text, drop) for text, drop in texts.items() if drop]
-    told = {key: value for drop in drops for key, value in drop.items()}
-    return {"evaluation_samples": result.samples, **told, **(_voice(result.voice) if result.voice else {})}
+    losses: Numbers = {}
+    for text, drop in texts.items():
+        if drop:
+            losses |= _loss_drop_metrics(text, drop)
+    return {"evaluation_samples": result.samples, **losses, **(_voice_metrics(result.voice) if result.voice else {})}
 
 
-def _voice(score: VoiceScore) -> Numbers:
-    """T of the tuned model with its bounds, of asking alone and of the closest other author."""
-    told = {
+def _voice_metrics(score: VoiceScore) -> Numbers:
+    """Return T of the tuned model with its bounds, of the prompted base and of the closest other author."""
+    scores = {
         "tuned": score.folded,
         "tuned low": score.low,
         "tuned high": score.high,
         "prompted": score.prompted,
         "impostor": score.impostor,
     }
-    return {f"evaluation_voice/{of}": value for of, value in told.items() if value is not None}
+    return {f"evaluation_voice/{text}": value for text, value in scores.items() if value is not None}
 
 
-def _drop(text: str, drop: LossDrop) -> Numbers:
+def _loss_drop_metrics(text: str, drop: LossDrop) -> Numbers:
     bounds = {"low": drop.low_percent, "mean": drop.drop_percent, "high": drop.high_percent}
     return {f"evaluation_loss_drop_percent/{text}/{bound}": value for bound, value in bounds.items()}

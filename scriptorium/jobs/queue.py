@@ -1,6 +1,6 @@
-"""The Celery app, and send(): the only import of celery. A message is a hint; it carries a job's id and nothing else.
+"""The Celery app and `send()`: the only import of celery. A message is a hint that carries a job's id and nothing else.
 
-Acknowledged early, one at a time, never prefetched: recovery is ours (leases and the reaper), not the broker's.
+Messages are acknowledged early and never prefetched: recovery is up to leases and the reaper, not the broker.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from kombu import Queue
 from kombu.exceptions import OperationalError
 
 from scriptorium.errors import StoreUnavailable
-from scriptorium.process.liveness import show_life
+from scriptorium.process.liveness import report_liveness
 from scriptorium.settings import get_settings
 
 PREPARE = "scriptorium.prepare"
@@ -27,13 +27,12 @@ EVALUATE = "scriptorium.evaluate"
 
 QUEUES = {PREPARE: "data", TRAIN: "trainer", MERGE: "merger", SERVE: "server", EVALUATE: "evaluator"}
 
-DAY = 24 * 3600
-QUIET = ("--without-mingle", "--without-gossip")  # workers of different queues have nothing to tell each other
+VISIBILITY_TIMEOUT = 24 * 3600  # seconds
 
 
 @lru_cache(maxsize=1)
 def app() -> Celery:
-    """The one Celery app of this process."""
+    """Return this process's Celery app."""
     celery = Celery("scriptorium", broker=get_settings().broker_url)
     celery.conf.update(
         task_queues=[Queue(name) for name in QUEUES.values()],
@@ -47,21 +46,25 @@ def app() -> Celery:
         task_send_sent_event=True,
         worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,
-        broker_transport_options={"visibility_timeout": DAY, "socket_timeout": 10, "health_check_interval": 30},
+        broker_transport_options={
+            "visibility_timeout": VISIBILITY_TIMEOUT,
+            "socket_timeout": 10,
+            "health_check_interval": 30,
+        },
     )
     return celery
 
 
 def send(task: str, job_id: str) -> None:
-    """Send a task by name to its queue; raises StoreUnavailable. The reaper sends what could not be sent."""
+    """Send a task by name to its queue. Raises StoreUnavailable; the reaper then sends the task later."""
     try:
         app().send_task(task, args=[job_id], queue=QUEUES[task])
     except OperationalError as error:
-        raise StoreUnavailable("The queue (Redis) does not answer; the job goes on when it does.") from error
+        raise StoreUnavailable("The queue (Redis) does not answer; the job continues when it does.") from error
 
 
-def waiting(task: str) -> int:
-    """How many messages wait in a task's queue."""
+def count_waiting(task: str) -> int:
+    """Return the number of messages in a task's queue."""
     with app().connection_for_read() as connection:
         channel: Any = connection.default_channel
         try:
@@ -70,29 +73,29 @@ def waiting(task: str) -> int:
             return 0
 
 
-def answers() -> bool:
-    """Whether the broker answers."""
+def broker_answers() -> bool:
+    """Return whether the broker answers."""
     try:
         with app().connection_for_read() as connection:
             connection.ensure_connection(max_retries=1, timeout=5)
             return True
-    except OperationalError:  # all that kombu makes of a Redis that is away, loads or refuses
+    except OperationalError:  # kombu's error for a Redis that is down, loading or refusing
         return False
 
 
-def work(queue: str, celery: Celery, on_shutdown: Callable[[], None]) -> None:
-    """Run a worker for one queue in this process until it is told to stop; `on_shutdown` is called when it is."""
+def run_worker(queue: str, celery: Celery, on_shutdown: Callable[[], None]) -> None:
+    """Run a worker for one queue in this process until it is asked to stop; `on_shutdown` is called then."""
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every health check of an engine
     worker_shutting_down.connect(lambda **_: on_shutdown(), weak=False)
     if path := get_settings().alive_file:
-        worker_ready.connect(lambda **_: show_life(path, able=answers), weak=False)
+        worker_ready.connect(lambda **_: report_liveness(path, is_able=broker_answers), weak=False)
     celery.worker_main(
         [
             "worker",
             f"--queues={queue}",
             f"--hostname={queue}@%h",
             "--pool=solo",
-            "--without-mingle",
+            "--without-mingle",  # workers of different queues have nothing to exchange
             "--without-gossip",
             "--loglevel=INFO",
         ]

@@ -1,4 +1,4 @@
-"""The reaper re-sends what nobody works on: a worker that died, a message that got lost, a shutdown in between."""
+"""The reaper: sends a phase again if nobody works on it, because a worker died or shut down or a message was lost."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ log = logging.getLogger(__name__)
 Waiting = Callable[[str], int]
 
 
-def reap(context: Context, waiting: Waiting = queue.waiting) -> list[str]:
-    """Look at every active job once; returns the ids of those that were sent again."""
-    return [job.id for job in context.store.jobs.active() if _lost(context, job, waiting) and _revive(context, job)]
+def reap(context: Context, waiting: Waiting = queue.count_waiting) -> list[str]:
+    """Check every active job once; return the ids of the jobs that were sent again."""
+    return [job.id for job in context.store.jobs.active() if _is_lost(context, job, waiting) and _resend(context, job)]
 
 
-def _lost(context: Context, job: Job, waiting: Waiting) -> bool:
-    """Whether no worker holds the job's phase and no message for it can still be on its way."""
+def _is_lost(context: Context, job: Job, waiting: Waiting) -> bool:
+    """Return whether no worker holds the job's phase and no message for it can still be in transit."""
     if job.status is Status.PAUSED or context.store.leases.holder(phase_lease(job.id, job.phase)):
         return False
     if job.cancel_requested:
@@ -34,24 +34,24 @@ def _lost(context: Context, job: Job, waiting: Waiting) -> bool:
     return waiting(TABLE[job.phase].task) == 0
 
 
-def _revive(context: Context, job: Job) -> bool:
+def _resend(context: Context, job: Job) -> bool:
     if job.cancel_requested:
-        context.pipeline.cancelled(job.id)
+        context.pipeline.cancel(job.id)
         return False
     attempt = job.attempts.get(job.phase, 0)
     if attempt - job.excused.get(job.phase, 0) >= context.settings.max_attempts:
-        _give_up(context, job, attempt)
+        _fail_job(context, job, attempt)
         return False
     if attempt:
-        text = f"{TABLE[job.phase].tag} The worker of attempt {attempt} is gone; the phase is taken up again."
-        context.pipeline.say(job, text, Level.WARN)
+        text = f"{TABLE[job.phase].tag} The worker of attempt {attempt} is gone; the phase is sent again."
+        context.pipeline.log_event(job, text, Level.WARN)
     log.warning("sending %s of %s again", job.phase, job.id)
     context.pipeline.dispatch(job)
     return True
 
 
-def _give_up(context: Context, job: Job, attempt: int) -> None:
-    error = AttemptsExhausted(f"{job.phase} was tried {attempt} times, and each time its worker died.")
+def _fail_job(context: Context, job: Job, attempt: int) -> None:
+    error = AttemptsExhausted(f"{job.phase} was tried {attempt} times, and its worker died each time.")
     body = JobError(code=error.code, message=error.message, next_step=error.next_step)
     try:
         context.pipeline.fail(job.id, job.phase, attempt, body)

@@ -1,7 +1,7 @@
-"""How a phase tells the world what it is doing, and learns that it should stop.
+"""The reporter of a phase: takes its messages and metrics, and stops it if need be.
 
-A plain function gets a `Reporter` and knows nothing of jobs, queues or stores. Here are the two that need neither:
-`SilentReporter` for tests and `ConsoleReporter` for a phase run by hand. The one for jobs lives in
+The function of a phase gets a `Reporter` and knows nothing of jobs, queues or stores. The two reporters here need none
+of them: `SilentReporter` for tests and `ConsoleReporter` for a phase run by hand. The reporter of a job is in
 `scriptorium.jobs.runner`.
 """
 
@@ -15,32 +15,32 @@ from scriptorium.contracts import Checkpoint, Decision, Level
 
 
 class Reporter(Protocol):
-    """What a phase may say while it works."""
+    """The protocol by which a phase reports its work."""
 
     def message(self, text: str, level: Level = Level.INFO, **data: Any) -> None:
-        """Tell a person something, in one line; `data` is for machines."""
+        """Report something to a person, in one line; `data` is for machines."""
 
     def metrics(self, text: str, **data: float | int | None) -> None:
-        """Report numbers of this moment: step, train_loss, learning_rate, tokens_per_second, eta_seconds, ..."""
+        """Report current numbers: step, train_loss, learning_rate, tokens_per_second, eta_seconds, ..."""
 
     def remember(self, numbers: Mapping[str, float]) -> None:
-        """Keep numbers for the metrics without a line in the story, by the keys of `scriptorium.metrics.OF_A_JOB`."""
+        """Set metrics without an event, by the keys of `scriptorium.metrics.JOB_METRICS`."""
 
     def checkpoint(self, checkpoint: Checkpoint) -> None:
-        """List a checkpoint that is whole on disk."""
+        """List a checkpoint that is complete on disk."""
 
     def ask(self, decision: Decision) -> str:
-        """The answer to a question; raises DecisionNeeded where a person has to give it first.
+        """Return the answer to a question; raises DecisionNeeded if a person has to give it first.
 
-        A phase is then run again from its beginning, so ask before what takes long.
+        The phase then runs again from its beginning, so ask before any long work.
         """
 
     def check(self) -> None:
-        """Raise Stopped (Cancelled, Interrupted or LeaseLost) if the phase should stop; cheap, call it often."""
+        """Raise Stopped (Cancelled, Interrupted or LeaseLost) if the phase should stop; cheap, so call it often."""
 
 
 class SilentReporter:
-    """Keeps what was said; never stops anything."""
+    """Records what is reported; never stops anything."""
 
     def __init__(self) -> None:
         self.messages: list[str] = []
@@ -49,28 +49,28 @@ class SilentReporter:
         self.checkpoints: list[Checkpoint] = []
 
     def message(self, text: str, level: Level = Level.INFO, **data: Any) -> None:
-        """Keep the line."""
+        """Record the line."""
         self.messages.append(text)
 
     def metrics(self, text: str, **data: float | int | None) -> None:
-        """Keep the numbers."""
+        """Record the numbers."""
         self.numbers.append(data)
 
     def remember(self, numbers: Mapping[str, float]) -> None:
-        """Keep the latest of each."""
+        """Record the latest value of each metric."""
         self.remembered |= numbers
 
     def checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Keep the checkpoint."""
+        """Record the checkpoint."""
         self.checkpoints.append(checkpoint)
 
     def ask(self, decision: Decision) -> str:
-        """Go on."""
+        """Record the question and return the first option, which continues."""
         self.messages.append(decision.question)
         return decision.options[0].name
 
     def check(self) -> None:
-        """Never stop."""
+        """Never stop the phase."""
 
 
 class ConsoleReporter(SilentReporter):
@@ -81,12 +81,12 @@ class ConsoleReporter(SilentReporter):
         print(text, file=sys.stderr, flush=True)
 
     def metrics(self, text: str, **data: float | int | None) -> None:
-        """Print the line that goes with the numbers."""
+        """Print the line that belongs to the numbers."""
         print(text, file=sys.stderr, flush=True)
 
     def ask(self, decision: Decision) -> str:
-        """Print the question and go on: by hand nothing is lost by it, and there is nobody to wait for."""
-        going = decision.options[0]
-        print(f"{decision.question} {decision.reason}\nRecommended: {decision.recommended}. Going on: {going.meaning}.",
-              file=sys.stderr, flush=True)  # fmt: skip
-        return going.name
+        """Print the question and continue: by hand there is nobody to wait for, and nothing is lost."""
+        first_option = decision.options[0]
+        lines = f"{decision.question} {decision.reason}\nRecommended: {decision.recommended}. "
+        print(f"{lines}Continuing: {first_option.meaning}.", file=sys.stderr, flush=True)
+        return first_option.name

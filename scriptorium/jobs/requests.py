@@ -1,4 +1,4 @@
-"""What each phase is asked, made from the job and from where things lie on the volume."""
+"""The request of each phase, made from the job, the settings and the volume."""
 
 from __future__ import annotations
 
@@ -8,132 +8,133 @@ from pathlib import Path
 from typing import Any
 
 from scriptorium import contracts as c
-from scriptorium.artifacts.checkpoint_losses import measured_path
+from scriptorium.artifacts.checkpoint_losses import checkpoint_losses_path
 from scriptorium.artifacts.checkpoints import checkpoint_folder
-from scriptorium.artifacts.file_store import Files
+from scriptorium.artifacts.file_store import FileStore
+from scriptorium.artifacts.training_log import TRAINING_LOG
 from scriptorium.artifacts.volume import Volume
 from scriptorium.errors import InternalError
-from scriptorium.models.base_models import locate
+from scriptorium.models.base_models import locate_model
 from scriptorium.recipe import Data, Training
 from scriptorium.settings import Settings
 
 
 @dataclass(frozen=True)
-class Rooms:
-    """What a request is made of."""
+class RequestContext:
+    """The settings and the volume that a request is made from."""
 
     settings: Settings
     volume: Volume
 
     def base(self, job: c.Job, *, fetch: bool = False) -> Path:
-        """The base model's folder."""
-        return locate(job.model, self.volume.models, fetch=fetch)
+        """Return the base model's folder."""
+        return locate_model(job.model, self.volume.models, fetch=fetch)
 
     def result(self, job: c.Job, phase: c.Phase) -> dict[str, object]:
-        """What an earlier phase of this job published."""
+        """Return the published result of an earlier phase. Raises InternalError if there is none."""
         body = self.volume.published(job.id, phase)
         if body is None:
-            raise InternalError(f"{phase} of {job.id} should have been published by now, but its folder is not whole.")
+            raise InternalError(f"{phase} of {job.id} should have been published by now, but its folder is incomplete.")
         result: dict[str, object] = body["result"]
         return result
 
 
-def prepare(job: c.Job, rooms: Rooms) -> c.PrepareRequest:
-    """Where the manuscript lies and how the recipe cuts it."""
-    file = Files(rooms.volume.files).get(job.training_file)
+def prepare(job: c.Job, context: RequestContext) -> c.PrepareRequest:
+    """Make the request from the manuscript, the base, and the recipe's data section."""
+    file = FileStore(context.volume.files).get(job.training_file)
     data = job.recipe.data
     return c.PrepareRequest(
-        manuscript=Files(rooms.volume.files).content(file.id),
+        manuscript=FileStore(context.volume.files).content(file.id),
         filename=file.filename,
-        base=rooms.base(job, fetch=True),
+        base=context.base(job, fetch=True),
         prompt=data.prompt,
         mix=data.mix,
-        brief_writer=brief_writer(data, job.model, rooms.settings),
+        brief_writer=brief_writer(data, job.model, context.settings),
         sequence_len=job.recipe.training.sequence_len,
         chunking=data.chunking,
         split=data.split,
-        references=rooms.volume.references if rooms.volume.references.is_dir() else None,
-        **impostors(job, rooms),
+        references=context.volume.references if context.volume.references.is_dir() else None,
+        **impostors(job, context),
         seed=job.seed,
     )
 
 
-def impostors(job: c.Job, rooms: Rooms) -> dict[str, Any]:
-    """Other authors' works, where there are any: the job's own upload, or else the folder that the settings name."""
+def impostors(job: c.Job, context: RequestContext) -> dict[str, Any]:
+    """Return the comparison authors, if there are any: the job's own upload, else the folder of the settings."""
     if job.impostors:
-        file = Files(rooms.volume.files).get(job.impostors)
-        return {"impostors": Files(rooms.volume.files).content(file.id), "impostors_name": file.filename}
-    folder = rooms.settings.impostors
+        file = FileStore(context.volume.files).get(job.impostors)
+        return {"impostors": FileStore(context.volume.files).content(file.id), "impostors_name": file.filename}
+    folder = context.settings.impostors
     return {"impostors": folder, "impostors_name": folder.name} if folder else {}
 
 
 def brief_writer(data: Data, base: str, settings: Settings) -> c.Endpoint | None:
-    """The model that writes briefs where the recipe wants one."""
+    """Return the model that writes briefs, if the recipe wants one."""
     if data.briefs == "extracted":
         return None
     return c.Endpoint(url=settings.brief_server, model=settings.brief_model or base)
 
 
-def train(job: c.Job, rooms: Rooms) -> c.TrainRequest:
-    """The dataset, the base, and the recipe with the job's own hyperparameters applied."""
+def train(job: c.Job, context: RequestContext) -> c.TrainRequest:
+    """Make the request from the dataset, the base, and the recipe with the job's own hyperparameters."""
     return c.TrainRequest(
-        dataset=rooms.volume.folder(job.id, c.Phase.PREPARE),
-        base=rooms.base(job),
+        dataset=context.volume.folder(job.id, c.Phase.PREPARE),
+        base=context.base(job),
         training=apply_hyperparameters(job.recipe.training, job.hyperparameters),
         seed=job.seed,
     )
 
 
-def merge(job: c.Job, rooms: Rooms) -> c.MergeRequest:
-    """The training folder and the base it started from."""
+def merge(job: c.Job, context: RequestContext) -> c.MergeRequest:
+    """Make the request from the training folder and the base it started from."""
     return c.MergeRequest(
-        base=rooms.base(job),
-        training=rooms.volume.folder(job.id, c.Phase.TRAIN),
+        base=context.base(job),
+        training=context.volume.folder(job.id, c.Phase.TRAIN),
         checkpoint=job.checkpoint,
         select=job.recipe.select,
         exports=job.recipe.export,
-        base_hashes=c.TrainResult.model_validate(rooms.result(job, c.Phase.TRAIN)).base_hashes,
+        base_hashes=c.TrainResult.model_validate(context.result(job, c.Phase.TRAIN)).base_hashes,
     )
 
 
-def serve(job: c.Job, rooms: Rooms) -> c.ServeRequest:
-    """The base and the merged model, and the adapter they differ by."""
-    merged = c.MergeResult.model_validate(rooms.result(job, c.Phase.MERGE))
-    training = rooms.volume.folder(job.id, c.Phase.TRAIN)
+def serve(job: c.Job, context: RequestContext) -> c.ServeRequest:
+    """Make the request from the base, the merged model, and the adapter they differ by."""
+    merged = c.MergeResult.model_validate(context.result(job, c.Phase.MERGE))
+    training = context.volume.folder(job.id, c.Phase.TRAIN)
     return c.ServeRequest(
-        base=rooms.base(job),
+        base=context.base(job),
         base_name=job.model,
-        merged=rooms.volume.folder(job.id, c.Phase.MERGE),
+        merged=context.volume.folder(job.id, c.Phase.MERGE),
         adapter=checkpoint_folder(training, merged.step),
         tuned_name=job.tuned_name,
-        measured=measured_path(training, merged.step),
+        measured=checkpoint_losses_path(training, merged.step),
         merged_on=merged.base,
     )
 
 
-def evaluate(job: c.Job, rooms: Rooms) -> c.EvaluateRequest:
-    """The held-out briefs and the two endpoints that the serve phase left answering."""
-    served = c.ServeResult.model_validate(rooms.result(job, c.Phase.SERVE))
-    file = Files(rooms.volume.files).get(job.training_file)
+def evaluate(job: c.Job, context: RequestContext) -> c.EvaluateRequest:
+    """Make the request from the held-out briefs and the two endpoints that the serve phase left running."""
+    served = c.ServeResult.model_validate(context.result(job, c.Phase.SERVE))
+    file = FileStore(context.volume.files).get(job.training_file)
     return c.EvaluateRequest(
-        dataset=rooms.volume.folder(job.id, c.Phase.PREPARE),
-        tokenizer=rooms.volume.folder(job.id, c.Phase.MERGE),
+        dataset=context.volume.folder(job.id, c.Phase.PREPARE),
+        tokenizer=context.volume.folder(job.id, c.Phase.MERGE),
         base=served.base,
         tuned=served.tuned,
-        metrics=rooms.volume.folder(job.id, c.Phase.TRAIN) / "metrics.jsonl",
+        metrics=context.volume.folder(job.id, c.Phase.TRAIN) / TRAINING_LOG,
         title=job.suffix or Path(file.filename).stem,
-        prompts=rooms.settings.evaluation_prompts,
-        passages=rooms.settings.evaluation_passages,
-        max_tokens=rooms.settings.evaluation_max_tokens,
-        instructions=rooms.settings.evaluation_instructions,
+        prompts=context.settings.evaluation_prompts,
+        passages=context.settings.evaluation_passages,
+        max_tokens=context.settings.evaluation_max_tokens,
+        instructions=context.settings.evaluation_instructions,
         alike=job.recipe.evaluation.alike,
-        streams=rooms.settings.streams,
-        seeded=rooms.settings.gpu,
+        streams=context.settings.streams,
+        seeded=context.settings.gpu,
         seed=job.seed,
     )
 
 
-MAKERS: dict[c.Phase, Callable[[c.Job, Rooms], c.Request]] = {
+REQUEST_MAKERS: dict[c.Phase, Callable[[c.Job, RequestContext], c.Request]] = {
     c.Phase.PREPARE: prepare,
     c.Phase.TRAIN: train,
     c.Phase.MERGE: merge,
@@ -142,16 +143,16 @@ MAKERS: dict[c.Phase, Callable[[c.Job, Rooms], c.Request]] = {
 }
 
 
-def apply_hyperparameters(training: Training, wished: c.Hyperparameters) -> Training:
-    """The recipe's training section with the wire's knobs turned; "auto" leaves the recipe's value.
+def apply_hyperparameters(training: Training, hyperparameters: c.Hyperparameters) -> Training:
+    """Return the recipe's training section with the API's hyperparameters; "auto" leaves the recipe's value.
 
-    `batch_size` is the effective batch: it is reached by gradient accumulation, so memory stays as the recipe has it.
+    `batch_size` is the effective batch, reached by gradient accumulation, so memory use stays the recipe's.
     """
     changes: dict[str, object] = {}
-    if wished.n_epochs != "auto":
-        changes |= {"num_epochs": wished.n_epochs, "max_steps": None}
-    if wished.batch_size != "auto":
-        changes["gradient_accumulation_steps"] = max(1, wished.batch_size // training.micro_batch_size)
-    if wished.learning_rate_multiplier != "auto":
-        changes["learning_rate"] = training.learning_rate * wished.learning_rate_multiplier
+    if hyperparameters.n_epochs != "auto":
+        changes |= {"num_epochs": hyperparameters.n_epochs, "max_steps": None}
+    if hyperparameters.batch_size != "auto":
+        changes["gradient_accumulation_steps"] = max(1, hyperparameters.batch_size // training.micro_batch_size)
+    if hyperparameters.learning_rate_multiplier != "auto":
+        changes["learning_rate"] = training.learning_rate * hyperparameters.learning_rate_multiplier
     return training.model_copy(update=changes)

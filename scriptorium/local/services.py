@@ -1,4 +1,4 @@
-"""What the local stack is made of: each service's command line and environment variables."""
+"""The services of the local stack: their command lines and environment variables."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from scriptorium.settings import Settings
 
 WORKERS = ("data", "trainer", "merger", "server", "evaluator")
 REDIS = "redis"
-NAMES = (REDIS, "api", *WORKERS)
 
 
 @dataclass(frozen=True)
 class Command:
-    """How to start one service."""
+    """The command that starts one service."""
 
     name: str
     line: list[str]
@@ -27,14 +26,14 @@ class Command:
 
 
 def commands(settings: Settings) -> list[Command]:
-    """Every service in the order of starting; no Redis of ours where the settings name another."""
-    env = variables(settings)
+    """Return every service in starting order; without our own Redis if the settings name another."""
+    env = service_environment(settings)
     python = [Command(name, [sys.executable, "-m", f"services.{name}.worker"], env) for name in ("api", *WORKERS)]
     return python if settings.redis_url else [Command(REDIS, redis_line(settings), env), *python]
 
 
 def redis_line(settings: Settings) -> list[str]:
-    """An append-only Redis-compatible server on a private Unix socket, which refuses writes rather than forget."""
+    """Return the command line of an append-only Redis-compatible server on a private socket that never evicts."""
     options = {
         "port": "0",
         "unixsocket": str(settings.runtime_dir / "redis.sock"),
@@ -49,14 +48,16 @@ def redis_line(settings: Settings) -> list[str]:
     return [program, *(part for name, value in options.items() for part in (f"--{name}", value))]
 
 
-def variables(settings: Settings) -> dict[str, str]:
-    """The environment of every service: the supervisor's own, with each setting spelled out as it was resolved."""
+def service_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment of every service: the supervisor's own, with each setting as it was resolved."""
     resolved = {"models_dir": settings.models, "redis_url": settings.store_url}
-    spelled = {**settings.model_dump(mode="json"), **resolved}
-    own = {f"SCRIPTORIUM_{name.upper()}": str(value) for name, value in spelled.items() if value is not None}
-    return {**os.environ, **own, "PYTHONUNBUFFERED": "1"}
+    values = {**settings.model_dump(mode="json"), **resolved}
+    setting_variables = {
+        f"SCRIPTORIUM_{name.upper()}": str(value) for name, value in values.items() if value is not None
+    }
+    return {**os.environ, **setting_variables, "PYTHONUNBUFFERED": "1"}
 
 
 def log_path(settings: Settings, name: str) -> Path:
-    """Where a service's output goes."""
+    """Return the path of a service's log."""
     return settings.data_dir / "logs" / f"{name}.log"

@@ -1,4 +1,4 @@
-"""What is known of a local stack: a file in the data folder, believed only while its writer lives."""
+"""The state of a local stack: a file in the data folder, valid only while the supervisor that wrote it lives."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class State(BaseModel):
 
     @property
     def alive(self) -> bool:
-        """Whether the supervisor that wrote this still runs; a pid alone may be somebody else's by now."""
+        """True if the supervisor that wrote this still runs; its pid alone may have been reused."""
         try:
             process = psutil.Process(self.pid)
             return abs(process.create_time() - self.created) < 1 and process.status() != psutil.STATUS_ZOMBIE
@@ -42,33 +42,33 @@ class State(BaseModel):
 
 
 def path(settings: Settings) -> Path:
-    """Where the state is kept."""
+    """Return the path of the state file."""
     return settings.data_dir / "stack.json"
 
 
 def read(settings: Settings) -> State | None:
-    """The state of the stack as it was written last, alive or not."""
+    """Return the last written state of the stack, alive or not."""
     try:
         return State.model_validate_json(path(settings).read_text("utf-8"))
     except (FileNotFoundError, ValueError):
         return None
 
 
-def running(settings: Settings) -> State | None:
-    """The state of the stack if its supervisor lives."""
+def find_running(settings: Settings) -> State | None:
+    """Return the state of the stack if its supervisor lives."""
     state = read(settings)
     return state if state and state.alive else None
 
 
 def write(settings: Settings, state: State) -> None:
-    """Replace the state in one step."""
+    """Replace the state atomically."""
     temporary = path(settings).with_suffix(".tmp")
     temporary.write_text(state.model_dump_json(indent=2), "utf-8")
     temporary.replace(path(settings))
 
 
 def lock(settings: Settings) -> IO[str] | None:
-    """The right to be the data folder's one supervisor, held while the file is open; None where another has it."""
+    """Lock the data folder for one supervisor while the file is open; None if another holds the lock."""
     file = (settings.data_dir / "stack.lock").open("w")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,1 +1,1 @@
-"""Base models: where they lie, their tokenizer and their chat template."""
+"""Base models: their folders, tokenizers and chat templates."""

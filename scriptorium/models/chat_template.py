@@ -1,6 +1,6 @@
-"""A model folder's chat template, rendered as transformers renders it, without importing it: that takes a second.
+"""The chat template of a model folder, rendered as transformers does it, without its import, which takes a second.
 
-The template comes from whoever made the model, so it runs in Jinja's sandbox and sees nothing but messages and tokens.
+The template comes from the model's publisher, so it runs in Jinja's sandbox and sees only messages and tokens.
 """
 
 from __future__ import annotations
@@ -16,84 +16,84 @@ from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-SETTINGS = "tokenizer_config.json"
-LEGACY_TOKENS = "special_tokens_map.json"
-TEMPLATE = "chat_template.jinja"
-DEFAULT = "default"  # of several templates
-NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+SETTINGS_FILE = "tokenizer_config.json"
+LEGACY_TOKENS_FILE = "special_tokens_map.json"
+TEMPLATE_FILE = "chat_template.jinja"
+DEFAULT_TEMPLATE = "default"  # the name of the one to use if a model has several
+NAMED_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
 
 class Generation(Extension):
-    """`{% generation %}` marks what an assistant says; here it is what stands in it."""
+    """The tag `{% generation %}`, which marks the assistant's text; here it renders its content unchanged."""
 
     tags = {"generation"}
 
     def parse(self, parser: Parser) -> nodes.Node:
-        """The statements up to `{% endgeneration %}`."""
+        """Parse the statements up to `{% endgeneration %}`."""
         line = next(parser.stream).lineno
         return nodes.Scope(parser.parse_statements(("name:endgeneration",), drop_needle=True), lineno=line)
 
 
 class ChatTemplate:
-    """A compiled template with the special tokens that it may name; raises TemplateError where it is no template."""
+    """A compiled template with the special tokens that it may name; raises TemplateError if it is invalid."""
 
     def __init__(self, source: str, tokens: Mapping[str, str]) -> None:
         sandbox = ImmutableSandboxedEnvironment(
             trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols]
         )
         sandbox.filters["tojson"] = to_json
-        sandbox.globals.update(raise_exception=raise_exception, strftime_now=tell_time)
+        sandbox.globals.update(raise_exception=raise_exception, strftime_now=format_now)
         self._template = sandbox.from_string(source)
         self._tokens = dict(tokens)
 
-    def render(self, messages: Sequence[Mapping[str, Any]], *, ask: bool) -> str:
-        """The text of a chat; with `ask` it ends where the assistant is about to write. Raises TemplateError."""
+    def render(self, messages: Sequence[Mapping[str, Any]], *, add_generation_prompt: bool) -> str:
+        """Return the text of a chat, optionally with the beginning of an assistant's turn; raises TemplateError."""
         names: dict[str, Any] = {**self._tokens, "tools": None, "documents": None}
-        return self._template.render(messages=list(messages), add_generation_prompt=ask, **names)
+        return self._template.render(messages=list(messages), add_generation_prompt=add_generation_prompt, **names)
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
-    """What a tokenizer says of itself; an older one names its special tokens in a file of their own."""
-    settings = read_json(folder / SETTINGS)
-    legacy = {} if "added_tokens_decoder" in settings else read_json(folder / LEGACY_TOKENS)
+    """Read the settings of a tokenizer; an older one has its special tokens in a separate file."""
+    settings = read_json(folder / SETTINGS_FILE)
+    legacy = {} if "added_tokens_decoder" in settings else read_json(folder / LEGACY_TOKENS_FILE)
     return settings | legacy
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """An object from a file; an absent file has an empty one. Raises OSError or ValueError."""
-    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    if not isinstance(found, dict):
-        raise ValueError(f"{path.name} holds no object")  # noqa: TRY004  # as broken JSON does
-    return found
+    """Read a JSON object from a file, an empty one if the file is missing; raises OSError or ValueError."""
+    body = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if not isinstance(body, dict):
+        raise ValueError(f"{path.name} is not a JSON object")  # noqa: TRY004  # as for broken JSON
+    return body
 
 
 def find_template(folder: Path, settings: Mapping[str, Any]) -> str:
-    """The source of the template: from a file of its own, or in the settings, alone or by name; "" without one."""
-    if (folder / TEMPLATE).exists():
-        return (folder / TEMPLATE).read_text(encoding="utf-8")
-    found = settings.get("chat_template") or ""
-    if isinstance(found, list):
-        found = {each["name"]: each["template"] for each in found}
-    return str(found.get(DEFAULT, "") if isinstance(found, dict) else found)
+    """Return the source of the template, from its own file or from the settings (alone or by name), or ""."""
+    if (folder / TEMPLATE_FILE).exists():
+        return (folder / TEMPLATE_FILE).read_text(encoding="utf-8")
+    source = settings.get("chat_template") or ""
+    if isinstance(source, list):
+        source = {template["name"]: template["template"] for template in source}
+    return str(source.get(DEFAULT_TEMPLATE, "") if isinstance(source, dict) else source)
 
 
 def special_tokens(settings: Mapping[str, Any]) -> dict[str, str]:
-    """The special tokens that have a role, such as `eos_token`; a token is a string, or an object with its content."""
-    held = {name: settings.get(name) for name in NAMED}
-    found = {name: token.get("content") if isinstance(token, dict) else token for name, token in held.items()}
-    return {name: str(token) for name, token in found.items() if token is not None}
+    """Return the special tokens with a role, such as `eos_token`; each is a string, or an object with its content."""
+    entries = {name: settings.get(name) for name in NAMED_TOKENS}
+    tokens = {name: entry.get("content") if isinstance(entry, dict) else entry for name, entry in entries.items()}
+    return {name: str(token) for name, token in tokens.items() if token is not None}
 
 
 def to_json(value: object, ensure_ascii: bool = False, indent: int | None = None, **settings: Any) -> str:
-    """JSON without escapes for HTML, which Jinja's own filter puts in."""
+    """Return JSON without the HTML escapes of Jinja's own filter."""
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, **settings)
 
 
 def raise_exception(message: str) -> NoReturn:
-    """What a template calls that refuses a chat."""
+    """Raise TemplateError; templates call this to refuse a chat."""
     raise TemplateError(message)
 
 
-def tell_time(form: str) -> str:
-    """Today, as a template wants it written."""
-    return datetime.now().strftime(form)
+def format_now(pattern: str) -> str:
+    """Return the current time in the format that a template asks for."""
+    return datetime.now().strftime(pattern)

@@ -1,1 +1,1 @@
-"""Child processes, ports, the GPU and liveness. Imports nothing: the set-up uses parts of it before an install."""
+"""Child processes, ports, the GPU and liveness. Imports nothing: the setup uses parts of it before the install."""

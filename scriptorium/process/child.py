@@ -1,4 +1,4 @@
-"""Child processes: in a session of their own, with a log, dying with their parent, and stopped whole."""
+"""Child processes: each in its own session, with a log; they die with their parent and stop with all descendants."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pathlib import Path
 
 from scriptorium.errors import EnvironmentMissing
 
-MORTAL_LINE = (sys.executable, "-I", "-S", str(Path(__file__).with_name("die_with_parent.py")))
+DIE_WITH_PARENT = (sys.executable, "-I", "-S", str(Path(__file__).with_name("die_with_parent.py")))
 
 
 class Child:
-    """A running command and everything that it started."""
+    """A running command and all processes that it started."""
 
     def __init__(
         self, command: Sequence[str | Path], log: Path, env: Mapping[str, str], cwd: Path | None = None
@@ -25,11 +25,11 @@ class Child:
         """Start `command`; its output is appended to `log`. Raises EnvironmentMissing."""
         program = Path(command[0])
         if not program.exists():
-            raise EnvironmentMissing(f"{program.name} is not installed: there is no {program}.")
+            raise EnvironmentMissing(f"{program.name} is not installed: {program} does not exist.")
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [*MORTAL_LINE, *map(str, command)],
+                [*DIE_WITH_PARENT, *map(str, command)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -46,18 +46,18 @@ class Child:
         return self._process.poll()
 
     def wait(self, timeout: timedelta) -> int | None:
-        """Wait for the end at most `timeout`; returns the exit status or None."""
+        """Wait at most `timeout` for the end; returns the exit status or None."""
         try:
             return self._process.wait(timeout.total_seconds())
         except subprocess.TimeoutExpired:
             return None
 
     def stop(self, grace: timedelta) -> None:
-        """Ask the whole group to end, and end it after `grace`."""
+        """Ask the whole process group to end, and kill it after `grace`."""
         if self.returncode is None:
             self._signal(signal.SIGTERM)
             self.wait(grace)
-        self._signal(signal.SIGKILL)  # also what outlived its leader
+        self._signal(signal.SIGKILL)  # also processes that outlived the group's leader
         self._process.wait()
 
     def _signal(self, number: signal.Signals) -> None:
@@ -68,7 +68,7 @@ class Child:
 
 
 def tail(log: Path, lines: int = 20) -> list[str]:
-    """The last lines of a log, of at most 64 KiB, progress bars' overwritten states left out."""
+    """Return the last lines of a log, from its last 64 KiB, without the overwritten states of progress bars."""
     if not log.exists():
         return []
     with log.open("rb") as file:
@@ -77,22 +77,22 @@ def tail(log: Path, lines: int = 20) -> list[str]:
     return [line.rpartition("\r")[2] for line in text.split("\n") if line.strip()][-lines:]
 
 
-def additions(log: Path, interval: float = 0.5) -> Iterator[str]:
-    """Each line that is added to a log from now on, for ever."""
+def follow_lines(log: Path, interval: float = 0.5) -> Iterator[str]:
+    """Yield each line that is added to a log from now on, forever."""
     with log.open("rb") as file:
         file.seek(0, os.SEEK_END)
-        begun = b""
+        line = b""
         while True:
-            begun += file.readline()
-            if begun.endswith(b"\n"):
-                yield begun.decode("utf-8", errors="replace").rstrip("\n").rpartition("\r")[2]
-                begun = b""
+            line += file.readline()
+            if line.endswith(b"\n"):
+                yield line.decode("utf-8", errors="replace").rstrip("\n").rpartition("\r")[2]
+                line = b""
             else:
                 time.sleep(interval)
 
 
 def wait_until(condition: Callable[[], object], timeout: timedelta, interval: float = 0.1) -> bool:
-    """Poll `condition()` until it is true; False after `timeout`."""
+    """Poll `condition()` until it is true and return True; return False after `timeout`."""
     deadline = time.monotonic() + timeout.total_seconds()
     while not condition():
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""A worker's sign of life: a file that it touches while it can work, for a container's health check."""
+"""Liveness of a worker: a file that it touches while it can work, for a container's health check."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-EVERY = 5.0  # seconds; the health checks allow four of them
+TOUCH_INTERVAL = 5.0  # seconds; the health checks allow four intervals
 
 
-def show_life(path: Path, able: Callable[[], bool], every: float = EVERY) -> None:
-    """Touch `path` in a thread for as long as the process lives, whenever it is `able` to work."""
+def report_liveness(path: Path, is_able: Callable[[], bool], interval: float = TOUCH_INTERVAL) -> None:
+    """Touch `path` in a thread every `interval` seconds while the process lives, if it `is_able` to work."""
 
-    def beat() -> None:
+    def touch_repeatedly() -> None:
         while True:
-            if able():
+            if is_able():
                 path.touch()
-            time.sleep(every)
+            time.sleep(interval)
 
-    threading.Thread(target=beat, name="alive", daemon=True).start()
+    threading.Thread(target=touch_repeatedly, name="alive", daemon=True).start()

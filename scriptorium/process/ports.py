@@ -1,4 +1,4 @@
-"""A port for a server of our own."""
+"""Free ports for our own servers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import socket
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port of `host` that nobody listens on now."""
+    """Return a port of `host` that nobody listens on at the moment."""
     with socket.socket() as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])

@@ -1,4 +1,4 @@
-"""What moves: jobs, their events, leases and the wanted model, in Redis. The only room that imports redis."""
+"""State in Redis: jobs, their events, leases and wanted models. The only package that imports redis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store: one Redis client and the drawers that share it."""
+"""The store: one Redis client, shared by jobs, events, leases and serving."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Store:
         self.serving = Serving(client)
 
     def ping(self) -> bool:
-        """Whether Redis answers."""
+        """Return whether Redis answers."""
         try:
             return bool(self.client.ping())
         except redis.RedisError:
@@ -37,8 +37,8 @@ class Store:
 def open_store(url: str, *, patient: bool = False) -> Store:
     """Connect lazily: nothing is sent before the first call.
 
-    A `patient` store outwaits a restart of Redis (about half a minute) before a call fails; a worker should have one,
-    an API that somebody waits for should not.
+    A `patient` store waits out a restart of Redis (about half a minute) before a call fails: right for a worker, wrong
+    for an API that somebody is waiting for.
     """
     retry = Retry(ExponentialBackoff(cap=1, base=0.05), retries=30 if patient else 2)
     client = redis.Redis.from_url(url, decode_responses=True, socket_timeout=10, health_check_interval=30, retry=retry)
@@ -47,7 +47,7 @@ def open_store(url: str, *, patient: bool = False) -> Store:
 
 @contextmanager
 def store_errors() -> Iterator[None]:
-    """Turn a failing Redis into StoreUnavailable."""
+    """Turn errors of Redis into StoreUnavailable."""
     try:
         yield
     except (redis.ConnectionError, redis.TimeoutError) as error:

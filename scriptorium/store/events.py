@@ -18,13 +18,15 @@ def _stream(job_id: str) -> str:
     return f"scriptorium:events:{job_id}"
 
 
-def _read(entries: Any) -> list[Event]:
-    found: list[Entry] = entries
-    return [Event.model_validate_json(body["event"]).model_copy(update={"id": PREFIX + entry}) for entry, body in found]
+def _read(reply: Any) -> list[Event]:
+    entries: list[Entry] = reply
+    return [
+        Event.model_validate_json(body["event"]).model_copy(update={"id": PREFIX + entry}) for entry, body in entries
+    ]
 
 
 class Events:
-    """Append, page and follow; an event's id is its place in the stream."""
+    """The events of all jobs; an event's id is its place in the stream."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
@@ -35,19 +37,19 @@ class Events:
         return PREFIX + str(entry)
 
     def page(self, job_id: str, limit: int, before: str | None = None) -> list[Event]:
-        """Up to `limit` events, newest first, older than `before`."""
+        """Return up to `limit` events, newest first, older than `before`."""
         end = f"({before.removeprefix(PREFIX)}" if before else "+"
         return _read(self._client.xrevrange(_stream(job_id), max=end, min="-", count=limit))
 
     def after(self, job_id: str, last: str, limit: int = 500) -> list[Event]:
-        """Up to `limit` events, oldest first, newer than `last`."""
+        """Return up to `limit` events, oldest first, newer than `last`."""
         return _read(self._client.xrange(_stream(job_id), min=f"({last.removeprefix(PREFIX)}", count=limit))
 
     def last_times(self, job_ids: Sequence[str]) -> dict[str, float]:
-        """When each job's last event was appended, in Unix seconds, in one round trip; without events, no entry."""
+        """Return when each job's last event was appended, in Unix seconds, in one round trip; no events, no entry."""
         with self._client.pipeline(transaction=False) as pipe:
             for job_id in job_ids:
                 pipe.xrevrange(_stream(job_id), count=1)
-            found: list[list[Entry]] = pipe.execute()
-        newest = {job_id: entries[0][0] for job_id, entries in zip(job_ids, found, strict=True) if entries}
+            replies: list[list[Entry]] = pipe.execute()
+        newest = {job_id: entries[0][0] for job_id, entries in zip(job_ids, replies, strict=True) if entries}
         return {job_id: int(entry.partition("-")[0]) / 1000 for job_id, entry in newest.items()}

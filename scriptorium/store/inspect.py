@@ -1,4 +1,4 @@
-"""What a Redis server says of itself: its version, and whether it keeps what it is given."""
+"""Inspection of a Redis server: its version, and whether it can lose data."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from redis.retry import Retry
 from scriptorium.errors import StoreUnavailable
 
 PASSWORD = "password"  # noqa: S105  the name of a field
-KEPT = ("appendonly", "appendfsync", "maxmemory-policy")
+DURABILITY_SETTINGS = ("appendonly", "appendfsync", "maxmemory-policy")
 
 
 @dataclass(frozen=True)
 class StoreFacts:
-    """A server and those of its settings that decide whether something can be lost; None where it does not tell."""
+    """A server and its settings that decide whether data can be lost; None if the server does not report one."""
 
     server: str
     version: str
@@ -28,9 +28,9 @@ class StoreFacts:
 
 
 def inspect_store(url: str, timeout: float) -> StoreFacts:
-    """Ask once, within `timeout` seconds a call.
+    """Inspect a server once, with `timeout` seconds per call.
 
-    Raises StoreUnavailable; its `param` is "password" where the server answers but refuses the password.
+    Raises StoreUnavailable; its `param` is "password" if the server answers but refuses the password.
     """
     try:
         client = redis.Redis.from_url(
@@ -43,18 +43,18 @@ def inspect_store(url: str, timeout: float) -> StoreFacts:
     except (redis.AuthenticationError, redis.exceptions.NoPermissionError) as error:
         raise StoreUnavailable(f"Redis refuses the password or the user: {error}", param=PASSWORD) from error
     except redis.ResponseError as error:
-        raise StoreUnavailable(f"Redis refuses to tell about itself: {error}") from error
+        raise StoreUnavailable(f"Redis refuses to be inspected: {error}") from error
     except (redis.RedisError, OSError, ValueError) as error:
         raise StoreUnavailable(f"Redis does not answer: {error}") from error
 
 
 def _options(client: redis.Redis) -> dict[str, str]:
-    """The server's settings; nothing where this user may not read them."""
+    """Return the server's settings; empty if this user may not read them."""
     try:
-        found: Any = client.config_get(*KEPT)
+        options: Any = client.config_get(*DURABILITY_SETTINGS)
     except redis.ResponseError:
         return {}
-    return {str(name): str(value) for name, value in found.items()}
+    return {str(name): str(value) for name, value in options.items()}
 
 
 def _facts(info: dict[str, Any], options: dict[str, str]) -> StoreFacts:

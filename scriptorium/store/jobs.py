@@ -1,4 +1,4 @@
-"""Job records. Every change is a compare-and-set: read, decide in Python, write only if nobody else wrote."""
+"""Job records. Every change is a compare-and-set: read, decide in Python, write only if nobody else has written."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _checkpoints(job_id: str) -> str:
 
 
 class Jobs:
-    """Job records by id, an index by time, and what is known of a running job's progress."""
+    """Job records by id, an index by time, and the progress and checkpoints of each job."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
@@ -68,32 +68,32 @@ class Jobs:
 
         return compare_and_set(self._client, apply, key)
 
-    def newest(self) -> list[str]:
-        """Every job id, newest first."""
+    def newest_ids(self) -> list[str]:
+        """Return every job id, newest first."""
         ids: list[str] = self._client.zrevrange(INDEX, 0, -1)  # type: ignore[assignment]
         return ids
 
     def all(self) -> list[Job]:
-        """Every record, newest first, in two round trips."""
-        ids = self.newest()
+        """Return every record, newest first, in two round trips."""
+        ids = self.newest_ids()
         bodies: list[str | None] = self._client.mget([_job(job_id) for job_id in ids]) if ids else []  # type: ignore[assignment]
         return [Job.model_validate_json(body) for body in bodies if body]
 
     def active(self) -> list[Job]:
-        """Every job that has not ended, oldest first."""
+        """Return every job that has not ended, oldest first."""
         ids = [str(job_id) for job_id in self._client.smembers(ACTIVE)]
         return sorted((self.get(job_id) for job_id in ids), key=lambda job: (job.created_at, job.id))
 
     def set_progress(self, job_id: str, numbers: Mapping[str, float | int]) -> None:
-        """Remember the latest numbers of a job (loss, step, ...) by the keys of `scriptorium.metrics.OF_A_JOB`."""
+        """Store the latest numbers of a job (loss, step, ...) by the keys of `scriptorium.metrics.JOB_METRICS`."""
         self._client.hset(_progress(job_id), mapping={name: json.dumps(value) for name, value in numbers.items()})
 
     def progress(self, job_id: str) -> dict[str, float]:
-        """The latest numbers of a job."""
+        """Return the latest numbers of a job."""
         return self.progress_of([job_id])[job_id]
 
     def progress_of(self, job_ids: Sequence[str]) -> dict[str, dict[str, float]]:
-        """The latest numbers of many jobs, in one round trip."""
+        """Return the latest numbers of many jobs, in one round trip."""
         with self._client.pipeline(transaction=False) as pipe:
             for job_id in job_ids:
                 pipe.hgetall(_progress(job_id))
@@ -104,17 +104,17 @@ class Jobs:
         }
 
     def add_checkpoint(self, job_id: str, checkpoint: Checkpoint) -> None:
-        """List a checkpoint; one of the same step, from an earlier attempt, is replaced."""
+        """Add a checkpoint to a job's list, replacing one of the same step from an earlier attempt."""
         self._client.hset(_checkpoints(job_id), str(checkpoint.step), checkpoint.model_dump_json())
 
     def checkpoints(self, job_id: str) -> list[Checkpoint]:
-        """The checkpoints of a job, newest first."""
+        """Return the checkpoints of a job, newest first."""
         stored: dict[str, str] = self._client.hgetall(_checkpoints(job_id))  # type: ignore[assignment]
-        found = [Checkpoint.model_validate_json(body) for body in stored.values()]
-        return sorted(found, key=lambda checkpoint: -checkpoint.step)
+        checkpoints = [Checkpoint.model_validate_json(body) for body in stored.values()]
+        return sorted(checkpoints, key=lambda checkpoint: -checkpoint.step)
 
     def remember_request(self, fingerprint: str, job_id: str, window: timedelta) -> str | None:
-        """Tie a request to its job for a while; returns the earlier job of an equal request, if there is one."""
+        """Bind a request to its job for `window`; returns the job of an equal earlier request, if there is one."""
         key = f"scriptorium:request:{fingerprint}"
         if self._client.set(key, job_id, nx=True, px=window):
             return None
@@ -122,13 +122,13 @@ class Jobs:
         return str(earlier) if earlier else None
 
     def forget_request(self, fingerprint: str, job_id: str) -> None:
-        """Untie a request from a job that never came to be; does nothing if it is tied to another by now."""
+        """Release a request from a job that was never created; does nothing if it is bound to another job by now."""
         key = f"scriptorium:request:{fingerprint}"
 
         def apply(pipe: Any) -> None:
-            tied = pipe.get(key) == job_id
+            bound = pipe.get(key) == job_id
             pipe.multi()
-            if tied:
+            if bound:
                 pipe.delete(key)
 
         compare_and_set(self._client, apply, key)

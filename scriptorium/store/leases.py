@@ -1,8 +1,8 @@
-"""Leases with fencing tokens: at most one holder at a time, and a late one is told so.
+"""Leases with fencing tokens: at most one holder at a time, and late holders are refused.
 
-A lease is a key that expires. Its token comes from a counter that only grows, so whoever still writes with an old
-token can be refused. Beside it stands a record that does not expire, for those who watch: when the lease was granted
-and last renewed, and how long its holder had waited.
+A lease is a key that expires. Its token comes from a counter that only grows, so a write with an old token can be
+refused. A record beside it does not expire; it tells monitoring when the lease was granted and last renewed, and how
+long its holder had waited.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class Lease:
 
 @dataclass(frozen=True)
 class LeaseState:
-    """What a watcher sees: the holder, how many grants there were, and times in Unix seconds.
+    """The state of a lease for monitoring: its holder, the number of grants, and times in Unix seconds.
 
-    `granted_at` and `waited` (in seconds) are of the last grant. `renewed_at` is None once the lease was given back; it
-    stays where the lease only expired.
+    `granted_at` and `waited` (in seconds) are those of the last grant. `renewed_at` is None once the lease is released;
+    it remains if the lease has only expired.
     """
 
     holder: str | None = None
@@ -46,7 +46,7 @@ class LeaseState:
 
 
 def phase_lease(job_id: str, phase: Phase) -> str:
-    """The name of the lease on a job's phase."""
+    """Return the name of the lease on a job's phase."""
     return f"{job_id}:{phase}"
 
 
@@ -71,13 +71,13 @@ def _wait(name: str, holder: str) -> str:
 
 
 class Leases:
-    """Grant, renew, release and watch."""
+    """Grant, renew, release and monitor leases."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
 
     def acquire(self, name: str, holder: str, ttl: timedelta) -> Lease | None:
-        """Take a lease if nobody holds it. Whoever asks in vain counts as waiting, until `ttl` after the last try."""
+        """Take a lease if nobody holds it; whoever fails counts as waiting, until `ttl` after the last try."""
         wait = _wait(name, holder)
 
         def apply(pipe: Any) -> Lease | None:
@@ -87,19 +87,20 @@ class Leases:
                 pipe.pexpire(wait, ttl)
                 return None
             token = int(pipe.get(_fence(name)) or 0) + 1
-            asked = pipe.get(wait)
+            waiting_since = pipe.get(wait)
             pipe.multi()
             pipe.delete(wait)
-            return _grant(pipe, Lease(name, token, holder), ttl, asked and float(asked))
+            return _grant(pipe, Lease(name, token, holder), ttl, waiting_since and float(waiting_since))
 
         return compare_and_set(self._client, apply, _lease(name), _fence(name))
 
     def claim(
         self, job_id: str, phase: Phase, holder: str, ttl: timedelta, change: Callable[[Job, int], Job]
     ) -> Lease | None:
-        """Take a phase of a job: the lease and the job's record change together, or neither does.
+        """Claim a phase of a job: the lease and the job's record change together, or neither does.
 
-        `change` gets the record and the new token. Nothing is claimed where the job is over, at another phase, or held.
+        `change` gets the record and the new token. Returns None if the job has ended, is at another phase, or is
+        claimed.
         """
         name, key = phase_lease(job_id, phase), f"scriptorium:job:{job_id}"
 
@@ -118,7 +119,7 @@ class Leases:
         return compare_and_set(self._client, apply, key, _lease(name), _fence(name))
 
     def renew(self, lease: Lease, ttl: timedelta) -> bool:
-        """Keep a lease; False once somebody else was granted it. One that only expired is taken up again."""
+        """Renew a lease, even an expired one; returns False if somebody else has been granted it since."""
 
         def apply(pipe: Any) -> bool:
             newest = int(pipe.get(_fence(lease.name)) or 0)
@@ -132,7 +133,7 @@ class Leases:
         return compare_and_set(self._client, apply, _lease(lease.name), _fence(lease.name))
 
     def release(self, lease: Lease) -> None:
-        """Give a lease back; does nothing if somebody else holds it by now."""
+        """Release a lease; does nothing if somebody else holds it by now."""
 
         def apply(pipe: Any) -> None:
             mine = pipe.get(_lease(lease.name)) == _body(lease)
@@ -144,32 +145,32 @@ class Leases:
         compare_and_set(self._client, apply, _lease(lease.name))
 
     def holder(self, name: str) -> str | None:
-        """Who holds a lease now."""
+        """Return the holder of a lease, or None."""
         return _holder(self._client.get(_lease(name)))
 
-    def look(self, names: Sequence[str]) -> dict[str, LeaseState]:
-        """The state of many leases, in one round trip."""
+    def states(self, names: Sequence[str]) -> dict[str, LeaseState]:
+        """Return the state of many leases, in one round trip."""
         with self._client.pipeline(transaction=False) as pipe:
             for name in names:
                 pipe.get(_lease(name))
                 pipe.get(_fence(name))
                 pipe.hgetall(_record(name))
-            answers = iter(pipe.execute())
+            replies = iter(pipe.execute())
         return {
-            name: _state(*found) for name, found in zip(names, zip(answers, answers, answers, strict=True), strict=True)
+            name: _state(*reply) for name, reply in zip(names, zip(replies, replies, replies, strict=True), strict=True)
         }
 
     def request(self, name: str, holder: str, ttl: timedelta) -> None:
-        """Ask the holder of a lease to let go; the request fades unless it is repeated."""
+        """Ask the holder of a lease to release it; the request expires unless it is repeated."""
         self._client.set(_request(name), holder, px=ttl)
 
-    def requested(self, name: str) -> str | None:
-        """Who is waiting for a lease."""
-        waiting = self._client.get(_request(name))
-        return str(waiting) if waiting else None
+    def requester(self, name: str) -> str | None:
+        """Return who asks for a lease, or None."""
+        requester = self._client.get(_request(name))
+        return str(requester) if requester else None
 
-    def withdraw(self, name: str) -> None:
-        """Take the request for a lease back."""
+    def withdraw_request(self, name: str) -> None:
+        """Withdraw the request for a lease."""
         self._client.delete(_request(name))
 
 
@@ -181,12 +182,12 @@ def _holder(body: Any) -> str | None:
     return str(body).partition(" ")[2] if body else None
 
 
-def _grant(pipe: Any, lease: Lease, ttl: timedelta, asked: float | None = None) -> Lease:
-    """Queue the writes of a grant; `asked` is when its holder first asked, None where nobody stood in the way."""
+def _grant(pipe: Any, lease: Lease, ttl: timedelta, waiting_since: float | None = None) -> Lease:
+    """Queue the writes of a grant; `waiting_since` is when its holder first asked, None if it did not have to wait."""
     now = time.time()
     pipe.set(_fence(lease.name), lease.token)
     pipe.set(_lease(lease.name), _body(lease), px=ttl)
-    times = {"granted_at": now, "renewed_at": now, "waited": now - (asked or now)}
+    times = {"granted_at": now, "renewed_at": now, "waited": now - (waiting_since or now)}
     pipe.hset(_record(lease.name), mapping=times)
     return lease
 

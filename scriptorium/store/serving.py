@@ -1,12 +1,12 @@
-"""Which models should be served, and which are: the server reconciles the second with the first."""
+"""Wanted models and running engines: the server reconciles the engines with the wanted models."""
 
 from __future__ import annotations
 
 import redis
 from pydantic import BaseModel, ConfigDict
 
-WANTED = "scriptorium:serving:wanted"
-ENGINES = "scriptorium:serving:engines"
+WANTED_KEY = "scriptorium:serving:wanted"
+ENGINES_KEY = "scriptorium:serving:engines"
 
 
 class WantedModel(BaseModel):
@@ -20,7 +20,7 @@ class WantedModel(BaseModel):
 
 
 class Engine(BaseModel):
-    """What an engine says of itself: starting, ready or failed (with the reason), and where it answers."""
+    """An engine's state (starting, ready or failed, with the reason) and its URL."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,25 +46,25 @@ class Serving:
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
 
-    def want(self, models: list[WantedModel]) -> None:
-        """Replace what should be served."""
-        wanted = WantedModels(token=self.wanted().token + 1, models=models)
-        self._client.set(WANTED, wanted.model_dump_json())
+    def set_wanted(self, models: list[WantedModel]) -> None:
+        """Replace the wanted models."""
+        wanted = WantedModels(token=self.wanted_models().token + 1, models=models)
+        self._client.set(WANTED_KEY, wanted.model_dump_json())
 
-    def wanted(self) -> WantedModels:
-        """What should be served."""
-        body = self._client.get(WANTED)
+    def wanted_models(self) -> WantedModels:
+        """Return the wanted models."""
+        body = self._client.get(WANTED_KEY)
         return WantedModels.model_validate_json(str(body)) if body else WantedModels()
 
     def publish(self, engines: list[Engine]) -> None:
-        """Say which engines there are."""
+        """Replace the list of engines."""
         with self._client.pipeline(transaction=True) as pipe:
-            pipe.delete(ENGINES)
+            pipe.delete(ENGINES_KEY)
             if engines:
-                pipe.hset(ENGINES, mapping={engine.name: engine.model_dump_json() for engine in engines})
+                pipe.hset(ENGINES_KEY, mapping={engine.name: engine.model_dump_json() for engine in engines})
             pipe.execute()
 
     def engines(self) -> list[Engine]:
-        """Which engines there are."""
-        stored: dict[str, str] = self._client.hgetall(ENGINES)  # type: ignore[assignment]
+        """Return the engines."""
+        stored: dict[str, str] = self._client.hgetall(ENGINES_KEY)  # type: ignore[assignment]
         return [Engine.model_validate_json(body) for body in stored.values()]

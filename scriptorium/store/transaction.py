@@ -1,4 +1,4 @@
-"""Optimistic transactions: read and decide in Python, write only if none of the watched keys changed meanwhile."""
+"""Optimistic transactions: read and decide in Python, write only if no watched key has changed meanwhile."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def compare_and_set(client: redis.Redis, decide: Callable[[Any], T], *keys: str) -> T:
-    """Run `decide(pipe)` until no watched key changed under it, and return what it returned.
+    """Run `decide(pipe)` until no watched key changes during it, and return its result.
 
     `decide` reads with the pipe, calls `pipe.multi()`, then queues its writes; it may run several times.
     """

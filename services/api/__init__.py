@@ -1,1 +1,1 @@
-"""The front: an OpenAI-compatible HTTP API."""
+"""The OpenAI-compatible HTTP API."""

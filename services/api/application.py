@@ -1,4 +1,4 @@
-"""The FastAPI application: routes, error handlers, a request id on every answer, and the reaper beside them."""
+"""The FastAPI application: routes, error handlers, a request id on every response, and the reaper."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from services.api.monitoring.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
-Next = Callable[[Request], Awaitable[Response]]
+CallNext = Callable[[Request], Awaitable[Response]]
 
 
-def create_app(context: Context, *, reaping: bool = True, waiting: Waiting = queue.waiting) -> FastAPI:
-    """The application for one context; a test may leave the reaper out, and say itself how long the queues are."""
+def create_app(context: Context, *, reaping: bool = True, count_waiting: Waiting = queue.count_waiting) -> FastAPI:
+    """Create the application for one context; a test may turn the reaper off and fake the lengths of the queues."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        reaper = asyncio.create_task(reap_forever(context, waiting)) if reaping else None
+        reaper = asyncio.create_task(reap_forever(context, count_waiting)) if reaping else None
         async with chat.open_client() as app.state.http:
             yield
         if reaper:
@@ -46,17 +46,17 @@ def create_app(context: Context, *, reaping: bool = True, waiting: Waiting = que
 
     app = FastAPI(title="Scriptorium", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.context = context
-    app.state.telemetry = Telemetry(context, waiting)
+    app.state.telemetry = Telemetry(context, count_waiting)
     handle_errors(app)
-    for room in (files, jobs, compare, decisions, readings, page_routes, events, models, chat, health):
-        app.include_router(room.router)
+    for module in (files, jobs, compare, decisions, readings, page_routes, events, models, chat, health):
+        app.include_router(module.router)
     app.add_middleware(BodyLimit, max_upload_bytes=context.settings.max_upload_bytes)
     app.middleware("http")(observe)  # added last: outermost
     return app
 
 
-async def observe(request: Request, call_next: Next) -> Response:
-    """Give the request an id, count and time it, and let no exception out without an answer."""
+async def observe(request: Request, call_next: CallNext) -> Response:
+    """Give the request an id, count and time it, and turn any exception into a response."""
     request_id, started = f"req_{secrets.token_hex(12)}", time.monotonic()
     try:
         response = await call_next(request)
@@ -69,19 +69,19 @@ async def observe(request: Request, call_next: Next) -> Response:
     return response
 
 
-async def reap_forever(context: Context, waiting: Waiting) -> None:
-    """Look for lost work every few seconds, for as long as the API runs."""
+async def reap_forever(context: Context, count_waiting: Waiting) -> None:
+    """Look for lost work every few seconds while the API runs."""
     while True:
         await asyncio.sleep(context.settings.reaper_interval.total_seconds())
         try:
-            await run_in_threadpool(reap_once, context, waiting)
+            await run_in_threadpool(reap_once, context, count_waiting)
         except StoreUnavailable as error:
-            log.warning("the reaper waits: %s", error)
+            log.warning("the reaper is waiting for the store: %s", error)
         except Exception:
-            log.exception("the reaper stumbled")
+            log.exception("a round of the reaper failed")
 
 
-def reap_once(context: Context, waiting: Waiting) -> None:
-    """One round of the reaper."""
+def reap_once(context: Context, count_waiting: Waiting) -> None:
+    """Run one round of the reaper."""
     with store_errors():
-        reap(context, waiting)
+        reap(context, count_waiting)

@@ -1,4 +1,4 @@
-"""What a route is given: the context, and a store that answers."""
+"""The dependencies of routes: the context and the stored files."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from scriptorium.artifacts.file_store import Files
+from scriptorium.artifacts.file_store import FileStore
 from scriptorium.jobs.runner import Context as PhaseContext
 from scriptorium.store.connection import store_errors
 
 
 def get_context(request: Request) -> Iterator[PhaseContext]:
-    """The application's context; a store that fails in the route's hands is StoreUnavailable."""
+    """Yield the application's context; a failure of the store in the route becomes StoreUnavailable."""
     context: PhaseContext = request.app.state.context
     with store_errors():
         yield context
@@ -22,9 +22,9 @@ def get_context(request: Request) -> Iterator[PhaseContext]:
 Context = Annotated[PhaseContext, Depends(get_context)]
 
 
-def get_files(context: Context) -> Files:
-    """The files on the volume."""
-    return Files(context.volume.files)
+def get_files(context: Context) -> FileStore:
+    """Return the files on the volume."""
+    return FileStore(context.volume.files)
 
 
-StoredFiles = Annotated[Files, Depends(get_files)]
+StoredFiles = Annotated[FileStore, Depends(get_files)]

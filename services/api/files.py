@@ -1,4 +1,4 @@
-"""/v1/files: manuscripts in, results out."""
+"""/v1/files: uploaded manuscripts and the results of jobs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Form, Query, UploadFile
 from fastapi.responses import FileResponse
 
-from scriptorium.artifacts.file_store import Files
+from scriptorium.artifacts.file_store import FileStore
 from scriptorium.errors import Conflict, InvalidRequest
 from scriptorium.jobs.runner import Context as PhaseContext
 from services.api.dependencies import Context, StoredFiles
 from services.api.fine_tuning.openai_job import render_file
-from services.api.pagination import page, render_page
+from services.api.pagination import paginate, render_page
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
 
@@ -29,7 +29,7 @@ def upload(
 ) -> dict[str, Any]:
     """Store a manuscript."""
     if expires:
-        raise InvalidRequest("Files do not expire here; delete them instead.", param="expires_after")
+        raise InvalidRequest("Files do not expire; delete them instead.", param="expires_after")
     limit = context.settings.max_upload_bytes
     return render_file(files.add(file.file, file.filename or "upload", purpose, limit))
 
@@ -43,21 +43,21 @@ def list_files(
     after: str | None = None,
 ) -> dict[str, Any]:
     """List files."""
-    found = [file for file in files.newest() if purpose in (None, file.purpose)]
-    chosen, more = page(found if order == "desc" else found[::-1], limit, after, lambda file: file.id)
-    return render_page([render_file(file) for file in chosen], has_more=more)
+    matches = [file for file in files.newest() if purpose in (None, file.purpose)]
+    page, has_more = paginate(matches if order == "desc" else matches[::-1], limit, after, lambda file: file.id)
+    return render_page([render_file(file) for file in page], has_more=has_more)
 
 
 @router.get("/{file_id}")
 def retrieve(file_id: str, files: StoredFiles) -> dict[str, Any]:
-    """One file's record."""
+    """Return a file's record."""
     return render_file(files.get(file_id))
 
 
 @router.get("/{file_id}/content")
 @router.head("/{file_id}/content", include_in_schema=False)
 def content(file_id: str, files: StoredFiles) -> FileResponse:
-    """One file's bytes; a range of them where one is asked for, so that a download can go on where it stopped.
+    """Return a file's bytes, or the requested range of them, so that a download can resume.
 
     The bytes of an id never change; the entity tag is their SHA-256.
     """
@@ -67,14 +67,14 @@ def content(file_id: str, files: StoredFiles) -> FileResponse:
 
 @router.delete("/{file_id}")
 def delete(file_id: str, context: Context) -> dict[str, Any]:
-    """Remove a file."""
+    """Delete a file."""
     delete_file(file_id, context)
     return {"id": file_id, "object": "file", "deleted": True}
 
 
 def delete_file(file_id: str, context: PhaseContext) -> None:
-    """Remove a file; raises Conflict while a job that is not over needs it."""
+    """Delete a file; raise Conflict if a job that has not ended needs it."""
     users = [job.id for job in context.store.jobs.active() if file_id in (job.training_file, job.impostors)]
     if users:
         raise Conflict(f"{file_id} is in use by {users[0]}.", param="file_id", next_step="Cancel the job first.")
-    Files(context.volume.files).delete(file_id)
+    FileStore(context.volume.files).delete(file_id)

@@ -1,6 +1,6 @@
-"""A limit on every request's body, known before a byte of it is parsed.
+"""A limit on the size of every request's body, checked before it is parsed.
 
-Starlette's own middleware does the same, but answers in plain text, and the wire wants an error object.
+Starlette's own middleware does the same, but responds in plain text, and the API needs an error object.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from services.api.errors import render
 
 JSON_LIMIT = 1 << 20
 FORM_OVERHEAD = 1 << 16  # multipart's boundaries and the other fields
-UPLOAD = "/v1/files"
+UPLOAD_PATH = "/v1/files"
 
 
 class BodyLimit:
-    """Refuses a body that is announced as, or turns out to be, larger than its path allows."""
+    """Middleware that refuses a body that is announced as, or turns out to be, larger than its path allows."""
 
     def __init__(self, app: ASGIApp, max_upload_bytes: int) -> None:
         self._app = app
@@ -28,19 +28,19 @@ class BodyLimit:
         """Pass the request on with a counting `receive`."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        limit = self._max_upload_bytes + FORM_OVERHEAD if scope["path"] == UPLOAD else JSON_LIMIT
+        limit = self._max_upload_bytes + FORM_OVERHEAD if scope["path"] == UPLOAD_PATH else JSON_LIMIT
         announced = Headers(scope=scope).get("content-length", "")
         if announced.isdecimal() and int(announced) > limit:
             error = FileTooLarge(f"The request's body has more than {limit:,} bytes.", param="file")
             return await render(error)(scope, receive, send)
-        seen = 0
+        received_bytes = 0
 
         async def count() -> Message:
-            nonlocal seen
+            nonlocal received_bytes
             message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > limit:
-                raise HTTPException(413)  # the one kind of exception that FastAPI lets pass while it reads a body
+            received_bytes += len(message.get("body", b""))
+            if received_bytes > limit:
+                raise HTTPException(413)  # the only exception that FastAPI lets through while it reads a body
             return message
 
         await self._app(scope, count, send)

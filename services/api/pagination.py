@@ -1,4 +1,4 @@
-"""Lists on the wire: newest first unless asked otherwise, paged with `after` = the last id."""
+"""Lists on the API: newest first by default, paginated with `after` = the last id."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ T = TypeVar("T")
 Body = dict[str, Any]
 
 
-def page(items: Sequence[T], limit: int, after: str | None, key: Callable[[T], str]) -> tuple[list[T], bool]:
-    """The `limit` items behind the one whose key is `after`, and whether there are more."""
+def paginate(items: Sequence[T], limit: int, after: str | None, key: Callable[[T], str]) -> tuple[list[T], bool]:
+    """Return the `limit` items behind the one whose key is `after`, and whether there are more."""
     start = 0
     if after is not None:
-        places = [place for place, item in enumerate(items) if key(item) == after]
-        if not places:
+        positions = [position for position, item in enumerate(items) if key(item) == after]
+        if not positions:
             raise InvalidRequest(f"There is no item {after!r} in this list.", param="after")
-        start = places[0] + 1
+        start = positions[0] + 1
     return list(items[start : start + limit]), len(items) > start + limit
 
 
 def render_page(data: Sequence[Body], *, has_more: bool) -> Body:
-    """A page as the wire has it."""
+    """Render a page of a list."""
     return {
         "object": "list",
         "data": list(data),

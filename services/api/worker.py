@@ -1,4 +1,4 @@
-"""The API: `python -m services.api.worker` listens on the settings' address until it is told to stop."""
+"""The API's process: `python -m services.api.worker` listens on the address of the settings until it is stopped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.api.application import create_app
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log every question to an engine
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log every request to an engine
     context = open_context(patient=False)
     settings = context.settings
     uvicorn.run(

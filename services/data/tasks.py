@@ -1,9 +1,9 @@
-"""Data preparation's one task."""
+"""The task of data preparation."""
 
 from __future__ import annotations
 
 from scriptorium.artifacts.dataset import QUALITY_PAGE
-from scriptorium.artifacts.file_store import Files
+from scriptorium.artifacts.file_store import FileStore
 from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Job, Phase, PrepareResult
 from scriptorium.jobs import queue
@@ -13,13 +13,13 @@ from services.data.prepare import prepare_manuscript
 app = queue.app()
 
 
-def learn(job: Job, result: PrepareResult, volume: Volume) -> dict[str, object]:
-    """Offer the page about the data as a result file, while the model still trains."""
+def record_updates(job: Job, result: PrepareResult, volume: Volume) -> dict[str, object]:
+    """Add the page about the data to the job's result files, while the model still trains."""
     page = volume.folder(job.id, Phase.PREPARE) / QUALITY_PAGE
-    return {"result_files": Files(volume.files).offer({f"{job.id}-{page.name}": page})}
+    return {"result_files": FileStore(volume.files).add_results({f"{job.id}-{page.name}": page})}
 
 
 @app.task(name=queue.PREPARE)
 def prepare(job_id: str) -> None:
-    """Prepare one job's manuscript."""
-    run_phase(job_id, Phase.PREPARE, prepare_manuscript, learn=learn)
+    """Prepare the manuscript of a job."""
+    run_phase(job_id, Phase.PREPARE, prepare_manuscript, record_updates=record_updates)

@@ -1,4 +1,4 @@
-"""The data worker: `python -m services.data.worker` serves the queue "data" until it is told to stop."""
+"""The data worker: `python -m services.data.worker` serves the queue "data" until it is stopped."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from scriptorium.jobs import queue, runner
 from services.data import tasks
 
 if __name__ == "__main__":
-    queue.work("data", tasks.app, on_shutdown=runner.shutdown.set)
+    queue.run_worker("data", tasks.app, on_shutdown=runner.shutdown.set)

@@ -1,4 +1,4 @@
-"""Other authors, half of them seen by whatever tells this author apart and half unseen: those put it to the test."""
+"""Other authors, divided by a seed: half are seen by the classifiers of the voice, half stay unseen to test them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from scriptorium.artifacts.dataset import IMPOSTORS, read_others
+from scriptorium.artifacts.dataset import IMPOSTORS, read_other_authors
 
-ENOUGH_UNSEEN = 4  # with fewer, the best of them may be far from this author by luck
+MIN_UNSEEN_IMPOSTORS = 4  # with fewer, the best of them may be far from this author by luck
 
 
 @dataclass(frozen=True)
@@ -18,18 +18,18 @@ class Impostor:
 
     author: str
     works: tuple[str, ...]
-    seen: bool
+    is_seen: bool
 
 
 def read_impostors(dataset: Path, seed: int) -> list[Impostor]:
-    """The impostors of a dataset, by name; the same seed divides the same. Where they are odd, more are unseen."""
-    others = sorted(read_others(dataset / IMPOSTORS), key=lambda other: other.author)
+    """Read the impostors of a dataset, by name; one seed gives one division. An odd number leaves one more unseen."""
+    others = sorted(read_other_authors(dataset / IMPOSTORS), key=lambda other: other.author)
     order = [other.author for other in others]
     random.Random(seed).shuffle(order)  # noqa: S311  # a repeatable choice, not a secret
-    seen = frozenset(order[: len(order) // 2])
-    return [Impostor(other.author, tuple(other.works), other.author in seen) for other in others]
+    seen_names = frozenset(order[: len(order) // 2])
+    return [Impostor(other.author, tuple(other.works), other.author in seen_names) for other in others]
 
 
 def count_unseen(impostors: Iterable[Impostor]) -> int:
-    """How many of them are unseen."""
-    return sum(not impostor.seen for impostor in impostors)
+    """Count the impostors that are unseen."""
+    return sum(not impostor.is_seen for impostor in impostors)

@@ -1,6 +1,6 @@
-"""Hand what the models wrote to the metric of voice (services/evaluator/voice).
+"""Pass the models' passages to the metric of voice (services/evaluator/voice).
 
-Too little text to measure with is a result, and not a failure.
+Too little text to measure with is a result, not a failure.
 """
 
 from __future__ import annotations
@@ -8,50 +8,34 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from pydantic import BaseModel
 from threadpoolctl import threadpool_limits
 
 from scriptorium.contracts import VoiceScore
+from scriptorium.contracts.report import Sample
+from scriptorium.contracts.retention import RetentionOutcome, RetentionPart, RetentionVerdict
+from scriptorium.contracts.voice import Estimate, Gate, GateCode, VoiceOutcome, VoiceVerdict
 from scriptorium.errors import EvaluationFailed
 from scriptorium.jobs.reporter import Reporter
-from services.evaluator.generation.samples import Sample
 from services.evaluator.impostors import Impostor
-from services.evaluator.retention.result import Part
-from services.evaluator.retention.result import Verdict as Lost
-from services.evaluator.retention.verdict import ASK, judge_adherence, worst
-from services.evaluator.retention_outcome import Kept
-from services.evaluator.voice import inputs as voice_material
-from services.evaluator.voice.align_lengths import prepare_texts
-from services.evaluator.voice.gates.gate import Gate, GateCode
-from services.evaluator.voice.inputs import Endings, Losses, Material, Passage
-from services.evaluator.voice.measure import ONE_THREAD, Learned, compare_voice, learn_voice
-from services.evaluator.voice.result import Voice
-from services.evaluator.voice.score_passages import score_prepared
-from services.evaluator.voice.transfer import Estimate, measure_transfer
-from services.evaluator.voice.verdict import HOLD_OUT, VoiceVerdict, judge_voice
-from services.evaluator.voice_inputs import Texts, of_role
+from services.evaluator.retention.verdict import ASK_ENOUGH, judge_adherence, worst
+from services.evaluator.voice.align_lengths import align_lengths
+from services.evaluator.voice.inputs import Endings, HeldOutPassage, Losses, VoiceImpostor, VoiceInputs
+from services.evaluator.voice.measure import ONE_THREAD, LearnedVoice, compare_voice, learn_voice
+from services.evaluator.voice.score_passages import score_passages
+from services.evaluator.voice.transfer import measure_transfer
+from services.evaluator.voice.verdict import HOLD_OUT_MORE, judge_voice
+from services.evaluator.voice_inputs import EvaluationTexts, select_samples
 
-UNASKED = Part(
+INSTRUCTIONS_NOT_ASKED = RetentionPart(
     code="instructions_unasked",
-    verdict=Lost.WARN,
-    message="No instructions were asked, so it cannot be told whether following them was lost.",
-    next_step=ASK,
+    verdict=RetentionVerdict.WARN,
+    message="No instructions were asked, so it is unknown whether following them was lost.",
+    next_step=ASK_ENOUGH,
 )
 
 
-class VoiceOutcome(BaseModel):
-    """The verdict on the voice, and what it rests on; `measured` is None where there was too little text.
-
-    `prompted` is the folded T of the base model that was shown excerpts and asked to imitate them.
-    """
-
-    verdict: VoiceVerdict
-    measured: Voice | None = None
-    prompted: Estimate | None = None
-
-
-def find_outcome(
-    texts: Texts,
+def measure_voice_outcome(
+    texts: EvaluationTexts,
     samples: Sequence[Sample],
     losses: Losses | None,
     *,
@@ -61,93 +45,94 @@ def find_outcome(
 ) -> VoiceOutcome:
     """Measure the voice; `alike` names other authors of the same period and genre. Raises Stopped."""
     try:
-        material = gather(texts, samples, losses, alike)
+        inputs = gather_inputs(texts, samples, losses, alike)
         reporter.message("[VALIDATE] Learning the author's voice from the training text")
-        learned = learn_voice(material)
+        learned = learn_voice(inputs)
         reporter.check()
         reporter.message("[VALIDATE] Comparing what the models wrote with held-out text")
-        voice = compare_voice(material, learned, seed, reporter)
-        return VoiceOutcome(
-            verdict=voice.verdict, measured=voice, prompted=place_prompted(material, learned, texts, seed)
-        )
+        voice = compare_voice(inputs, learned, seed, reporter)
+        prompted = measure_prompted(inputs, learned, texts, seed)
+        return VoiceOutcome(verdict=voice.verdict, measured=voice, prompted=prompted)
     except EvaluationFailed as error:
-        return VoiceOutcome(verdict=excuse(error))
+        return VoiceOutcome(verdict=explain_missing(error))
 
 
-def gather(texts: Texts, samples: Sequence[Sample], losses: Losses | None, alike: Collection[str]) -> Material:
-    """The metric's material; raises EvaluationFailed where there is too little of something."""
-    others = [convert(impostor, alike) for impostor in texts.impostors]
-    seen = {impostor.author for impostor in texts.impostors if impostor.seen}
+def gather_inputs(
+    texts: EvaluationTexts, samples: Sequence[Sample], losses: Losses | None, alike: Collection[str]
+) -> VoiceInputs:
+    """Gather the metric's inputs; raises EvaluationFailed if there is too little of something."""
+    impostors = [convert_impostor(impostor, alike) for impostor in texts.impostors]
+    seen_names = {impostor.author for impostor in texts.impostors if impostor.is_seen}
     held_out = zip(texts.held_out, texts.briefs, strict=True)
-    return Material(
+    return VoiceInputs(
         author_train=texts.author_train,
-        held_out=[Passage(genuine.text, brief, genuine.chapter) for genuine, brief in held_out],
+        held_out=[HeldOutPassage(genuine.text, brief, genuine.chapter) for genuine, brief in held_out],
         base=texts.base,
         tuned=texts.tuned,
         base_calibration=texts.base_calibration,
-        seen=[other for other in others if other.name in seen],
-        unseen=[other for other in others if other.name not in seen],
+        seen_impostors=[impostor for impostor in impostors if impostor.name in seen_names],
+        unseen_impostors=[impostor for impostor in impostors if impostor.name not in seen_names],
         author_other=texts.author_dev,
         losses=losses,
-        endings=Endings(base=_ended(of_role(samples, "base")), tuned=_ended(of_role(samples, "tuned"))),
+        endings=Endings(base=_ended(select_samples(samples, "base")), tuned=_ended(select_samples(samples, "tuned"))),
     )
 
 
-def convert(impostor: Impostor, alike: Collection[str]) -> voice_material.Impostor:
-    """An impostor as the metric takes one."""
-    known = {name.casefold() for name in alike}
-    return voice_material.Impostor(impostor.author, impostor.works, alike=impostor.author.casefold() in known)
+def convert_impostor(impostor: Impostor, alike: Collection[str]) -> VoiceImpostor:
+    """Return an impostor as the metric takes one; `alike` are names in any case."""
+    alike_names = {name.casefold() for name in alike}
+    return VoiceImpostor(impostor.author, impostor.works, alike=impostor.author.casefold() in alike_names)
 
 
 def _ended(samples: Sequence[Sample]) -> list[bool]:
     return [sample.finish_reason == "stop" for sample in samples]
 
 
-def place_prompted(material: Material, learned: Learned, texts: Texts, seed: int) -> Estimate | None:
-    """Where the base lies that was asked to imitate excerpts; None where it was not."""
+def measure_prompted(inputs: VoiceInputs, learned: LearnedVoice, texts: EvaluationTexts, seed: int) -> Estimate | None:
+    """Measure the folded T of the base that was asked to imitate excerpts; None if it was not asked."""
     if not texts.prompted:
         return None
     with threadpool_limits(ONE_THREAD):
-        scored = score_prepared(prepare_texts(replace(material, tuned=texts.prompted)), learned.scorer)
+        scored = score_passages(align_lengths(replace(inputs, tuned=texts.prompted)), learned.scorer)
         return measure_transfer(scored.scores, seed).folded
 
 
-def excuse(error: EvaluationFailed) -> VoiceVerdict:
-    """What the metric lacked, as a verdict."""
+def explain_missing(error: EvaluationFailed) -> VoiceVerdict:
+    """Return a verdict that names what the metric lacked."""
     reasons = [error.message, *(f"{problem.place.capitalize()} {problem.message}." for problem in error.problems)]
-    return VoiceVerdict(name="not_measurable", reasons=reasons, gates=[], next_steps=[error.next_step or HOLD_OUT])
+    return VoiceVerdict(name="not_measurable", reasons=reasons, gates=[], next_steps=[error.next_step or HOLD_OUT_MORE])
 
 
-def weigh(outcome: VoiceOutcome, kept: Kept) -> VoiceOutcome:
-    """The verdict again, with what training has cost as two more gates."""
+def add_retention_gates(outcome: VoiceOutcome, retention: RetentionOutcome) -> VoiceOutcome:
+    """Judge again, with two more gates for the cost of the training."""
     measured = outcome.measured
     if measured is None:
         return outcome
-    gates = [*measured.gates, *check_kept(kept)]
+    gates = [*measured.gates, *check_retention(retention)]
     verdict = judge_voice(measured.transfer, measured.impostors, gates)
-    told = measured.model_copy(update={"verdict": verdict, "gates": gates})
-    return outcome.model_copy(update={"verdict": verdict, "measured": told})
+    judged = measured.model_copy(update={"verdict": verdict, "gates": gates})
+    return outcome.model_copy(update={"verdict": verdict, "measured": judged})
 
 
-def check_kept(kept: Kept) -> list[Gate]:
-    """Adherence to the briefs, and retention of everything else that the base could do."""
-    retention = worst(kept.retention.parts) if kept.retention else UNASKED
-    return [make_gate("adherence", judge_adherence(kept.adherence)), make_gate("retention", retention)]
+def check_retention(outcome: RetentionOutcome) -> list[Gate]:
+    """Check adherence to the briefs, and retention of everything else that the base could do."""
+    part = worst(outcome.retention.parts) if outcome.retention else INSTRUCTIONS_NOT_ASKED
+    return [make_gate("adherence", judge_adherence(outcome.adherence)), make_gate("retention", part)]
 
 
-def make_gate(code: GateCode, part: Part) -> Gate:
-    """A part as a gate; what was not shown either way counts as not measured, so it cannot pass."""
+def make_gate(code: GateCode, part: RetentionPart) -> Gate:
+    """Make a gate of a part; a warning shows nothing either way, so it counts as not measured and cannot pass."""
     return Gate(
         code=code,
         outcome=part.verdict.value,
-        measured=part.verdict is not Lost.WARN,
+        measured=part.verdict is not RetentionVerdict.WARN,
         finding=part.message,
         next_step=part.next_step or "",
     )
 
 
-def score(outcome: VoiceOutcome) -> VoiceScore:
-    """The few numbers that go with the job; None where they were not measured."""
+def summarise_voice(outcome: VoiceOutcome) -> VoiceScore:
+    """Return the few numbers that go with the job; None for those that were not measured."""
     voice = outcome.measured
     if voice is None:
         return VoiceScore(verdict=outcome.verdict.name)

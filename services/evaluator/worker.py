@@ -1,4 +1,4 @@
-"""The evaluator worker: `python -m services.evaluator.worker` serves the queue "evaluator" until it is told to stop."""
+"""The evaluator worker: `python -m services.evaluator.worker` serves the queue "evaluator" until it is stopped."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from scriptorium.jobs import queue, runner
 from services.evaluator import tasks
 
 if __name__ == "__main__":
-    queue.work("evaluator", tasks.app, on_shutdown=runner.shutdown.set)
+    queue.run_worker("evaluator", tasks.app, on_shutdown=runner.shutdown.set)

@@ -1,1 +1,1 @@
-"""The merger service."""
+"""The merger service: it merges a trained adapter into its base, and proves the result."""

@@ -2,9 +2,9 @@
 
     merge_adapter(MergeRequest(base=..., training=...), folder, ConsoleReporter())
 
-Each shard keeps the base's header where no shape changes, so every tensor keeps its place. Targets are computed in fp32
-in blocks of rows and rounded to their stored type; the kernel copies all other bytes. Memory grows with neither the
-model nor a shard nor a tensor. A shard that is written and proven survives the attempt (see `hand_on`).
+Each shard keeps the base's header if no shape changes, so every tensor keeps its place. Targets are computed in fp32
+in blocks of rows and rounded to their stored type; the kernel copies all other bytes. Memory use does not grow with the
+model, a shard or a tensor. A shard that is written and proven survives the attempt (see `resume_merge`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from scriptorium.artifacts.volume import disk_errors
 from scriptorium.contracts import Checkpoint, Level, MergeProof, MergeRequest, MergeResult
 from scriptorium.errors import BaseModelUnusable, DiskFull
 from scriptorium.jobs.reporter import Reporter
+from services.merger.blas import one_thread
 from services.merger.exporting.export import export_all
 from services.merger.inputs.adapter import WEIGHTS, read_adapter
 from services.merger.inputs.base import open_base
@@ -28,16 +29,15 @@ from services.merger.inputs.hashes import check_base, check_checkpoint
 from services.merger.inputs.safetensors_file import BrokenTensorFile
 from services.merger.planning.choose_base import choose_base
 from services.merger.planning.plan import Plan, make_plan
-from services.merger.planning.select_checkpoint import describe, select_checkpoint
+from services.merger.planning.select_checkpoint import describe_losses, select_checkpoint
 from services.merger.shards import Merge
-from services.merger.verify import conclude
-from services.merger.writing.blas import one_thread
+from services.merger.verify import check_merged_model
 from services.merger.writing.companion_files import count_tokens, read_companions
-from services.merger.writing.resume import forget
+from services.merger.writing.resume import remove_records
 
 
 def free_bytes(folder: Path) -> int:
-    """Bytes that may still be written to the folder's disk."""
+    """Return how many bytes can still be written to the folder's disk."""
     return shutil.disk_usage(folder).free
 
 
@@ -51,42 +51,42 @@ def merge_adapter(
     """
     started = time.monotonic()
     checkpoint = select_checkpoint(request.training, request.checkpoint, reporter, request.select)
-    reporter.message(f"[MERGE] Checkpoint {checkpoint.step} selected ({describe(checkpoint)})")
+    reporter.message(f"[MERGE] Checkpoint {checkpoint.step} selected ({describe_losses(checkpoint)})")
     chosen = checkpoint_folder(request.training, checkpoint.step)
     hashes = check_checkpoint(chosen)
     base = open_base(request.base)
     quantised, losses = choose_base(base, request.training, checkpoint.step, reporter)
     plan = make_plan(base, replace(read_adapter(chosen), quantised=quantised))
     companions = read_companions(plan, chosen)
-    tell_vocabulary(plan, count_tokens(companions), reporter)
+    report_vocabulary(plan, count_tokens(companions), reporter)
     reporter.check()
-    hashed = check_base(base, request.base_hashes)
+    hashed_shards = check_base(base, request.base_hashes)
     merge = Merge(plan, companions, folder, hashes.get(WEIGHTS, ""), reporter)
     check_space(merge.missing_bytes, free(folder))
     reporter.message("[MERGE] Merging adapter with base model...")
-    with one_thread(), disk_errors(), broken_files():
-        proof = conclude(plan, companions, folder, merge.run())
+    with one_thread(), disk_errors(), broken_file_errors():
+        proof = check_merged_model(plan, companions, folder, merge.run())
     exports = export_all(request.exports, folder, reporter, free(folder))
-    forget(folder)
-    known = {
-        "hashed_shards": hashed,
+    remove_records(folder)
+    updates = {
+        "hashed_shards": hashed_shards,
         "exports": exports,
         "base_losses": losses,
         "base": "nf4" if quantised else "stored",
     }
-    result = tell_result(merge, checkpoint, proof)
-    return result.model_copy(update={**known, "seconds": time.monotonic() - started})
+    result = report_result(merge, checkpoint, proof)
+    return result.model_copy(update={**updates, "seconds": time.monotonic() - started})
 
 
-def tell_result(merge: Merge, checkpoint: Checkpoint, proof: MergeProof) -> MergeResult:
-    """Say what was merged, in one line and in numbers."""
+def report_result(merge: Merge, checkpoint: Checkpoint, proof: MergeProof) -> MergeResult:
+    """Report what was merged in one line, and return it in numbers."""
     parts = merge.plan.parts
     merged = sum(part.source.update is not None for part in parts)
     saved = sum(part.source.update is None and part.source.path == merge.plan.adapter.path for part in parts)
     copied = len(parts) - merged - saved
-    whole = f", {saved} replaced" if saved else ""
+    replaced = f", {saved} replaced" if saved else ""
     merge.reporter.message(
-        f"[MERGE] Model saved: {merge.bytes / 1e9:.2f} GB, {merged} tensors merged{whole}, {copied} copied"
+        f"[MERGE] Model saved: {merge.bytes / 1e9:.2f} GB, {merged} tensors merged{replaced}, {copied} copied"
     )
     return MergeResult(
         step=checkpoint.step,
@@ -104,28 +104,30 @@ def tell_result(merge: Merge, checkpoint: Checkpoint, proof: MergeProof) -> Merg
     )
 
 
-def tell_vocabulary(plan: Plan, tokens: int, reporter: Reporter) -> None:
-    """Say where the embeddings are other than the base's, or have rows that no token uses."""
+def report_vocabulary(plan: Plan, tokens: int, reporter: Reporter) -> None:
+    """Report embeddings that differ from the base's in size or tying, or have rows that no token uses."""
     before = plan.base.embeddings.shape[0]
     if plan.resized:
         reporter.message(
             f"[MERGE] The vocabulary was resized: {before:,} rows in the base, {plan.rows:,} now", Level.WARN
         )
     if plan.untied:
-        reporter.message("[MERGE] Input and output embeddings were trained apart: they are no longer tied", Level.WARN)
+        reporter.message(
+            "[MERGE] Input and output embeddings were trained separately: they are no longer tied", Level.WARN
+        )
     if tokens < plan.rows:
         reporter.message(f"[MERGE] The tokenizer uses {tokens:,} of {plan.rows:,} rows of the embeddings")
 
 
 def check_space(needed: int, free: int) -> None:
-    """Raise DiskFull before anything is written."""
+    """Raise DiskFull if the volume lacks the space; called before anything is written."""
     if free < needed:
         raise DiskFull(f"Merging needs {needed:,} bytes on the volume; {free:,} are free.")
 
 
 @contextmanager
-def broken_files() -> Iterator[None]:
-    """Turn a file that is cut while it is read into BaseModelUnusable."""
+def broken_file_errors() -> Iterator[None]:
+    """Turn BrokenTensorFile, for a file that is truncated while it is read, into BaseModelUnusable."""
     try:
         yield
     except BrokenTensorFile as error:

@@ -1,4 +1,4 @@
-"""One run over all shards of a merge: each is written, proven while its bytes still go to the disk, and recorded."""
+"""One run over all shards of a merge: each is written, proven while its bytes still go to disk, and recorded."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from scriptorium.contracts import Level
 from scriptorium.jobs.reporter import Reporter
 from services.merger.planning.plan import Plan, Shard
 from services.merger.verify import Proof, verify_steps
-from services.merger.writing.resume import UNFINISHED, is_finished, origin, record
-from services.merger.writing.worker_pool import PATIENCE, Progress, Step, work_off
-from services.merger.writing.write_shard import Files, Receipts, Sink, write_steps
+from services.merger.writing.resume import UNFINISHED, is_finished, make_fingerprint, write_record
+from services.merger.writing.worker_pool import CHECK_INTERVAL, MergeProgress, Step, run_steps
+from services.merger.writing.write_shard import BlockChecksums, ShardFiles, Sink, write_steps
 
 
 class Merge:
-    """One run over all shards: some are there already, the others are written; all are proven."""
+    """One run over all shards: those of an earlier attempt are reused, the others written; all are proven."""
 
     def __init__(
         self, plan: Plan, companions: dict[str, bytes], folder: Path, adapter_hash: str, reporter: Reporter
@@ -28,82 +28,85 @@ class Merge:
         self.companions = companions
         self.folder = folder
         self.reporter = reporter
-        self.origins = {shard.name: origin(plan, shard, adapter_hash) for shard in plan.shards}
-        self.resumed = {shard.name for shard in plan.shards if is_finished(folder, shard, self.origins[shard.name])}
+        self.fingerprints = {shard.name: make_fingerprint(plan, shard, adapter_hash) for shard in plan.shards}
+        self.resumed = {
+            shard.name for shard in plan.shards if is_finished(folder, shard, self.fingerprints[shard.name])
+        }
         self.proof = Proof()
-        self.progress = Progress(reporter, plan.bytes + sum(shard.bytes for shard in self.unfinished))
+        self.progress = MergeProgress(reporter, plan.bytes + sum(shard.bytes for shard in self.unfinished))
 
     @property
     def unfinished(self) -> list[Shard]:
-        """The shards that have to be written."""
+        """The shards that still have to be written."""
         return [shard for shard in self.plan.shards if shard.name not in self.resumed]
 
     @property
     def bytes(self) -> int:
-        """How many bytes the model has."""
+        """The size of the model in bytes."""
         return self.plan.bytes + sum(map(len, self.companions.values()))
 
     @property
     def missing_bytes(self) -> int:
-        """How many of them are not there yet."""
+        """The number of bytes that still have to be written."""
         return self.bytes - self.plan.bytes + sum(shard.bytes for shard in self.unfinished)
 
     def run(self) -> Proof:
-        """Write and prove; raises Stopped, OSError and BrokenTensorFile. Differences are in the proof.
+        """Write and prove every shard; raises Stopped, OSError and BrokenTensorFile. Differences are in the proof.
 
         A shard is proven while the next one is written: one of the two computes while the other waits for the disk.
         """
-        for done in self.plan.shards:
-            if done.name in self.resumed:
-                self._prove_again(done)
+        for shard in self.plan.shards:
+            if shard.name in self.resumed:
+                self._prove_again(shard)
         with ExitStack() as open_files, ThreadPoolExecutor(1, thread_name_prefix="merge-close") as closer:
             closing: list[Future[None]] = []
-            before: Writing | None = None
-            for shard in (*self.unfinished, None):
-                writing = open_files.enter_context(Writing(shard, self)) if shard else None
-                work_off(alternate(writing.write() if writing else (), before.prove() if before else ()), self.progress)
-                if before:
-                    closing.append(closer.submit(before.finish))
-                self._settle([future for future in closing if future.done()])
-                before = writing
-            self._settle(closing)
+            previous: ShardWriter | None = None
+            for unfinished in (*self.unfinished, None):
+                writer = open_files.enter_context(ShardWriter(unfinished, self)) if unfinished else None
+                writing, proving = writer.write() if writer else (), previous.prove() if previous else ()
+                run_steps(alternate(writing, proving), self.progress)
+                if previous:
+                    closing.append(closer.submit(previous.finish))
+                self._wait_for([future for future in closing if future.done()])
+                previous = writer
+            self._wait_for(closing)
         for name, body in self.companions.items():
             (self.folder / name).write_bytes(body)
         return self.proof
 
     def _prove_again(self, shard: Shard) -> None:
-        """Prove a shard of an earlier attempt; one that does not pass is removed, to be written anew."""
-        found = Proof()
-        with Files(shard, self.plan.adapter.path) as files:
-            work_off(verify_steps(shard, files, self.folder / shard.name, {}, found), self.progress)
-        if found.problems:
-            self.reporter.message(f"[MERGE] {shard.name} of an earlier attempt is not right: written anew", Level.WARN)
+        """Prove a shard of an earlier attempt; remove it if it does not pass, so that it is written again."""
+        proof = Proof()
+        with ShardFiles(shard, self.plan.adapter.path) as files:
+            run_steps(verify_steps(shard, files, self.folder / shard.name, {}, proof), self.progress)
+        if proof.problems:
+            self.reporter.message(f"[MERGE] {shard.name} of an earlier attempt is faulty: writing it again", Level.WARN)
             self.resumed.discard(shard.name)
             (self.folder / shard.name).unlink(missing_ok=True)
         else:
             self.reporter.message(f"[MERGE] {shard.name} was finished by an earlier attempt")
-            self.proof.add(found)
+            self.proof.add(proof)
 
-    def _settle(self, closing: list[Future[None]]) -> None:
-        """Wait until shards are closed; raises what went wrong with one."""
-        while wait(closing, timeout=PATIENCE).not_done:
+    def _wait_for(self, closing: list[Future[None]]) -> None:
+        """Wait until shards are closed; raises the error of one that failed."""
+        while wait(closing, timeout=CHECK_INTERVAL).not_done:
             self.progress.advance(0)
         for future in closing:
             future.result()
 
 
-class Writing:
-    """A shard from its first byte to its record."""
+class ShardWriter:
+    """Writes one shard, from its first byte to its record."""
 
     def __init__(self, shard: Shard, merge: Merge) -> None:
         self.shard = shard
         self.merge = merge
         self.path = merge.folder / f"{shard.name}{UNFINISHED}"
-        self.files = Files(shard, merge.plan.adapter.path)
-        self.receipts: Receipts = {}
+        self.files = ShardFiles(shard, merge.plan.adapter.path)
+        self.checksums: BlockChecksums = {}
         self.proof = Proof()
 
-    def __enter__(self) -> Writing:
+    def __enter__(self) -> ShardWriter:
         self.files.__enter__()
         self.sink = Sink(self.path, self.shard.bytes)
         return self
@@ -113,24 +116,24 @@ class Writing:
         self.files.__exit__()
 
     def write(self) -> Iterator[Step]:
-        """The steps that write it."""
-        return write_steps(self.shard, self.files, self.sink.descriptor, self.receipts)
+        """Return the steps that write the shard."""
+        return write_steps(self.shard, self.files, self.sink.descriptor, self.checksums)
 
     def prove(self) -> Iterator[Step]:
-        """The steps that compare what was written with its sources."""
-        return verify_steps(self.shard, self.files, self.path, self.receipts, self.proof)
+        """Return the steps that compare the written shard with its sources."""
+        return verify_steps(self.shard, self.files, self.path, self.checksums, self.proof)
 
     def finish(self) -> None:
-        """Make it durable, give it its name and, where it is as it should be, record it."""
+        """Make the shard durable, give it its name and, if it passed, record it."""
         self.sink.sync()
         self.path.rename(self.merge.folder / self.shard.name)
         manifest.sync(self.merge.folder)
         self.merge.proof.add(self.proof)
         if not self.proof.problems:
-            record(self.merge.folder, self.shard, self.merge.origins[self.shard.name])
+            write_record(self.merge.folder, self.shard, self.merge.fingerprints[self.shard.name])
 
 
 def alternate(one: Iterable[Step], other: Iterable[Step]) -> Iterator[Step]:
-    """Steps of both in turns, then what is left of the longer one."""
+    """Yield steps of both in turns, then the rest of the longer one."""
     for pair in zip_longest(one, other):
         yield from (step for step in pair if step is not None)

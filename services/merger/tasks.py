@@ -1,4 +1,4 @@
-"""Merging's one task."""
+"""The merger's one task."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from scriptorium.artifacts import manifest
 from scriptorium.artifacts.checkpoints import checkpoint_folder
-from scriptorium.artifacts.file_store import ADAPTER, MERGED, Files
+from scriptorium.artifacts.file_store import ADAPTER, MERGED, FileStore
 from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Job, MergeResult, Phase
 from scriptorium.jobs import queue
@@ -14,25 +14,25 @@ from scriptorium.jobs.runner import run_phase
 from services.merger.inputs import adapter
 from services.merger.merge import merge_adapter
 from services.merger.writing import companion_files
-from services.merger.writing.resume import hand_on
+from services.merger.writing.resume import resume_merge
 
 app = queue.app()
 
 
-def learn(job: Job, result: MergeResult, volume: Volume) -> dict[str, object]:
-    """Offer adapter, merged model and exports as result files, one by one: a download of each can go on."""
+def record_updates(job: Job, result: MergeResult, volume: Volume) -> dict[str, object]:
+    """Offer adapter, merged model and exports as result files, one by one, so that each download can be resumed."""
     merged = volume.folder(job.id, Phase.MERGE)
     trained = checkpoint_folder(volume.folder(job.id, Phase.TRAIN), result.step)
     paths = {f"{job.id}-{ADAPTER}{path.name}": path for path in adapter_files(trained)}
     paths |= {f"{job.id}-{MERGED}{path.name}": path for path in sorted(merged.iterdir()) if path.is_file()}
     paths.pop(f"{job.id}-{MERGED}{manifest.NAME}", None)
     paths |= {f"{job.id}-{Path(name).name}": merged / name for name in result.exports}
-    offered = Files(volume.files).offer(paths)
+    offered = FileStore(volume.files).add_results(paths)
     return {"result_files": [*(file for file in job.result_files if file not in offered), *offered]}
 
 
 def adapter_files(checkpoint: Path) -> list[Path]:
-    """What of a checkpoint makes an adapter: all but the optimiser's state."""
+    """Return the files of a checkpoint that make up an adapter: all but the optimiser's state."""
     names = (adapter.CONFIG, adapter.WEIGHTS, *companion_files.TOKENIZER_FILES)
     return [checkpoint / name for name in names if (checkpoint / name).is_file()]
 
@@ -40,4 +40,4 @@ def adapter_files(checkpoint: Path) -> list[Path]:
 @app.task(name=queue.MERGE)
 def merge(job_id: str) -> None:
     """Merge one job's adapter into its base."""
-    run_phase(job_id, Phase.MERGE, merge_adapter, hand_on=hand_on, learn=learn)
+    run_phase(job_id, Phase.MERGE, merge_adapter, resume=resume_merge, record_updates=record_updates)

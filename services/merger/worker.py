@@ -1,4 +1,4 @@
-"""The merger worker: `python -m services.merger.worker` serves the queue "merger" until it is told to stop."""
+"""The merger worker: `python -m services.merger.worker` serves the queue "merger" until it is stopped."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from scriptorium.jobs import queue, runner
 from services.merger import tasks
 
 if __name__ == "__main__":
-    queue.work("merger", tasks.app, on_shutdown=runner.shutdown.set)
+    queue.run_worker("merger", tasks.app, on_shutdown=runner.shutdown.set)

@@ -1,1 +1,1 @@
-"""Serving: keeps vLLM answering for the wanted models."""
+"""The server service: it keeps vLLM running for the wanted models."""

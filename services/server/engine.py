@@ -16,12 +16,12 @@ from scriptorium.process.ports import free_port
 from scriptorium.settings import Settings
 from scriptorium.store.serving import Engine, WantedModel
 
-GRACE = timedelta(seconds=3)
-RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
-Plan = tuple[WantedModel, ...]  # models that one engine answers for: a base and its adapters
+STOP_GRACE = timedelta(seconds=3)
+LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+EnginePlan = tuple[WantedModel, ...]  # models that one engine serves: a base and its adapters
 
 
-def plan_engines(wanted: Sequence[WantedModel]) -> list[Plan]:
+def plan_engines(wanted: Sequence[WantedModel]) -> list[EnginePlan]:
     """Group the wanted models by folder: an adapter lives in the engine of its base."""
     groups: dict[str, list[WantedModel]] = {}
     for model in sorted(wanted, key=lambda model: model.adapter is not None):
@@ -32,48 +32,48 @@ def plan_engines(wanted: Sequence[WantedModel]) -> list[Plan]:
 class VllmEngine:
     """A running vLLM for one plan."""
 
-    def __init__(self, plan: Plan, settings: Settings, log: Path, port: int | None = None) -> None:
-        """Start it on a free port; raises EnvironmentMissing."""
+    def __init__(self, plan: EnginePlan, settings: Settings, log: Path, port: int | None = None) -> None:
+        """Start vLLM on a free port; raises EnvironmentMissing."""
         self.plan = plan
         self.port = port or free_port(settings.engine_host)
         self.url = f"http://{settings.engine_host}:{self.port}"
         self.started = time.monotonic()
         self.ready = False
-        self._child = Child(command(plan, settings, self.port), log, variables(settings))
+        self._child = Child(make_command(plan, settings, self.port), log, make_environment(settings))
 
     @property
     def dead(self) -> bool:
-        """Whether the process has ended."""
+        """True if the process has ended."""
         return self._child.returncode is not None
 
-    def look(self) -> None:
-        """Ask for its health."""
+    def check_health(self) -> None:
+        """Ask vLLM for its health and update `ready`."""
         try:
             self.ready = httpx.get(f"{self.url}/health", timeout=5, trust_env=False).status_code == httpx.codes.OK
         except httpx.HTTPError:
             self.ready = False
 
     def stop(self) -> None:
-        """End it and everything that it started; nothing of it needs saving, so it gets little time."""
-        self._child.stop(GRACE)
+        """End the process and everything that it started; it has nothing to save, so it gets little time."""
+        self._child.stop(STOP_GRACE)
 
     def describe(self, state: str, reason: str = "") -> list[Engine]:
-        """What the store should know: one entry a model name."""
+        """Describe the engine for the store, with one entry per model name."""
         return describe_plan(self.plan, state, reason, self.url)
 
-    def last_words(self) -> str:
-        """Why it ended, as far as its log says."""
-        lines = [line for line in tail(self._child.log, 60) if "Error" in line]
-        return lines[-1][:300] if lines else f"it ended with status {self._child.returncode}"
+    def failure_reason(self) -> str:
+        """Return why the process ended: the log's last error, or its status."""
+        errors = [line for line in tail(self._child.log, 60) if "Error" in line]
+        return errors[-1][:300] if errors else f"it ended with status {self._child.returncode}"
 
 
-def describe_plan(plan: Plan, state: str, reason: str = "", url: str = "") -> list[Engine]:
-    """One entry a model name."""
+def describe_plan(plan: EnginePlan, state: str, reason: str = "", url: str = "") -> list[Engine]:
+    """Describe a plan for the store, with one entry per model name."""
     return [Engine(name=model.name, folder=model.folder, state=state, url=url, reason=reason) for model in plan]
 
 
-def command(plan: Plan, settings: Settings, port: int) -> list[str | Path]:
-    """The command line. On a CPU compiling costs more than the few hundred requests of a job bring back."""
+def make_command(plan: EnginePlan, settings: Settings, port: int) -> list[str | Path]:
+    """Make the command line. On a CPU compiling costs more than the few hundred requests of a job bring back."""
     base, adapters = plan[0], [model for model in plan if model.adapter]
     line: list[str | Path] = [settings.vllm_env / "bin" / "python", "-m", "vllm.entrypoints.openai.api_server"]
     line += ["--model", base.folder, "--served-model-name", base.name if not base.adapter else "base"]
@@ -91,16 +91,16 @@ def command(plan: Plan, settings: Settings, port: int) -> list[str | Path]:
 
 
 def lora_rank(adapter: Path) -> int:
-    """The smallest rank that vLLM can be told and that the adapter fits into; its own default is 16."""
+    """Return the smallest rank that vLLM accepts and the adapter fits into; vLLM's own default is 16."""
     rank = int(json.loads((adapter / "adapter_config.json").read_text("utf-8"))["r"])
-    return next((allowed for allowed in RANKS if allowed >= rank), RANKS[-1])
+    return next((allowed for allowed in LORA_RANKS if allowed >= rank), LORA_RANKS[-1])
 
 
-def variables(settings: Settings) -> dict[str, str]:
-    """What vLLM's process finds in its environment."""
-    kept = ("HOME", "LANG", "TMPDIR", "HF_HOME", "CUDA_HOME", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
-    own = {name: os.environ[name] for name in kept if name in os.environ}
-    own |= {
+def make_environment(settings: Settings) -> dict[str, str]:
+    """Make the environment variables of vLLM's process."""
+    inherited = ("HOME", "LANG", "TMPDIR", "HF_HOME", "CUDA_HOME", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
+    environment = {name: os.environ[name] for name in inherited if name in os.environ}
+    environment |= {
         "PATH": f"{settings.vllm_env / 'bin'}:{os.environ.get('PATH', '/usr/bin:/bin')}",
         "PYTHONUNBUFFERED": "1",
         "HF_HUB_OFFLINE": "1",
@@ -109,10 +109,10 @@ def variables(settings: Settings) -> dict[str, str]:
     }
     if not settings.gpu:
         cores = os.cpu_count() or 1
-        own |= {
+        environment |= {
             "VLLM_CPU_KVCACHE_SPACE": str(settings.engine_kv_cache_gib),
-            "TORCHDYNAMO_DISABLE": "1",  # eager throughout: no C++ compiler is needed, nor the minute that it takes
+            "TORCHDYNAMO_DISABLE": "1",  # eager throughout: it needs no C++ compiler, nor the minute that one takes
             "OMP_WAIT_POLICY": "PASSIVE",  # an engine that waits must not take the cores of one that works
             "VLLM_CPU_OMP_THREADS_BIND": f"0-{cores - 1}",  # its default leaves one core idle
         }
-    return own
+    return environment

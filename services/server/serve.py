@@ -1,4 +1,4 @@
-"""Serve a tuned model beside its base: say what is wanted, wait until it answers, and try it with a canary prompt."""
+"""Serve a tuned model beside its base: request both, wait until they answer, and try a canary prompt."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from scriptorium.store.serving import Engine, Serving, WantedModel
 from services.server.compare import compare
 
 CANARY = "Write a scene where a character discovers an alien artifact."
-LOOK = 0.5
+POLL_INTERVAL = 0.5  # seconds
 
 
 def serve_model(request: ServeRequest, folder: Path, reporter: Reporter) -> ServeResult:
-    """Have both models served; raises EngineFailed where one does not start or the tuned one says nothing.
+    """Serve both models; raises EngineFailed if one does not start or the tuned one answers with nothing.
 
-    Raises MergeFailed where the merged model does not say what base and adapter said.
+    Raises MergeFailed if the merged model differs from base and adapter.
 
     On a GPU the merged model is tried first, alone (two 8B engines do not fit), and then base and adapter stay in one
     engine. On a CPU an adapter answers about 20 times slower, so base and merged model stay side by side.
@@ -36,9 +36,9 @@ def serve_model(request: ServeRequest, folder: Path, reporter: Reporter) -> Serv
     reporter.message(f"[SERVE] Loading {request.tuned_name}")
     if settings.gpu:
         merged_url = bring_up(serving, [merged], reporter, settings.engine_ready_timeout)[merged.name]
-        whole = Endpoint(url=merged_url, model=merged.name)
-        try_canary(whole)
-        agreement = compare(whole, request, settings.engine_context, reporter)
+        merged_endpoint = Endpoint(url=merged_url, model=merged.name)
+        try_canary(merged_endpoint)
+        agreement = compare(merged_endpoint, request, settings.engine_context, reporter)
         tuned = merged.model_copy(update={"folder": base.folder, "adapter": str(request.adapter)})
     else:
         tuned = merged
@@ -60,8 +60,8 @@ def serve_model(request: ServeRequest, folder: Path, reporter: Reporter) -> Serv
 
 
 def bring_up(serving: Serving, models: list[WantedModel], reporter: Reporter, timeout: timedelta) -> dict[str, str]:
-    """Want these models and wait until each is ready; returns the engine's URL by model name."""
-    serving.want(models)
+    """Request these models and wait until each is ready; returns the engine's URL by model name."""
+    serving.set_wanted(models)
     deadline = time.monotonic() + timeout.total_seconds()
     while True:
         reporter.check()
@@ -69,12 +69,12 @@ def bring_up(serving: Serving, models: list[WantedModel], reporter: Reporter, ti
         states = [engines.get(model.name) for model in models]
         if all(engine and engine.state == "ready" for engine in states):
             return {model.name: engines[model.name].url for model in models}
-        refuse([engine for engine in states if engine and engine.state == "failed"], deadline)
-        time.sleep(LOOK)
+        raise_failures([engine for engine in states if engine and engine.state == "failed"], deadline)
+        time.sleep(POLL_INTERVAL)
 
 
-def refuse(failed: list[Engine], deadline: float) -> None:
-    """Raise EngineFailed for engines that gave up, or when the time is over."""
+def raise_failures(failed: list[Engine], deadline: float) -> None:
+    """Raise EngineFailed for engines that failed, or after the deadline."""
     if failed:
         raise EngineFailed(f"vLLM does not start for {failed[0].name}: {failed[0].reason}")
     if time.monotonic() > deadline:
@@ -82,7 +82,7 @@ def refuse(failed: list[Engine], deadline: float) -> None:
 
 
 def try_canary(endpoint: Endpoint) -> str:
-    """The model's answer to the canary prompt; raises EngineFailed where there is none."""
+    """Return the model's answer to the canary prompt; raises EngineFailed if there is none."""
     body = {"model": endpoint.model, "messages": [{"role": "user", "content": CANARY}], "max_tokens": 64}
     try:
         answer = httpx.post(f"{endpoint.url}/v1/chat/completions", json=body, timeout=300, trust_env=False)

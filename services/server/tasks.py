@@ -1,4 +1,4 @@
-"""Serving's one task."""
+"""The server's one task."""
 
 from __future__ import annotations
 

@@ -11,6 +11,6 @@ if __name__ == "__main__":
     reconciler = Reconciler(context.store, context.settings)
     reconciler.begin()
     try:
-        queue.work("server", tasks.app, on_shutdown=runner.shutdown.set)
+        queue.run_worker("server", tasks.app, on_shutdown=runner.shutdown.set)
     finally:
         reconciler.close()

@@ -1,1 +1,1 @@
-"""Training: a prepared dataset and a recipe go into Axolotl; checkpoints come out."""
+"""The trainer service: Axolotl turns a prepared dataset and a recipe into checkpoints."""

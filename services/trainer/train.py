@@ -1,4 +1,4 @@
-"""Train an adapter: write Axolotl's configuration, run it as a child, tell its progress, stop it when asked."""
+"""Train an adapter: configure Axolotl, run it as a child process, report its progress, and stop it on request."""
 
 from __future__ import annotations
 
@@ -11,8 +11,15 @@ from pathlib import Path
 import yaml
 
 from scriptorium.artifacts import manifest
-from scriptorium.artifacts.checkpoints import best_checkpoint, finite, whole_checkpoints
+from scriptorium.artifacts.checkpoints import best_checkpoint, complete_checkpoints, finite_or_none
 from scriptorium.artifacts.dataset import Row, read_rows, write_rows
+from scriptorium.artifacts.training_log import (
+    TRAINING_CSV,
+    TRAINING_LOG,
+    TrainingLogTail,
+    read_training_log,
+    write_training_csv,
+)
 from scriptorium.contracts import Checkpoint, Level, TrainRequest, TrainResult
 from scriptorium.errors import (
     EnvironmentMissing,
@@ -29,42 +36,42 @@ from scriptorium.process.child import Child, tail
 from scriptorium.recipe import Training
 from scriptorium.sampling import spread
 from scriptorium.settings import get_settings
-from services.trainer.run.axolotl import command, make_config, variables
+from services.trainer.run.axolotl import make_command, make_config, make_environment
 from services.trainer.run.measure_checkpoints import measure_checkpoints
-from services.trainer.run.metrics_csv import CSV, METRICS, read_metrics, write_csv
-from services.trainer.run.progress import Progress, Tail
+from services.trainer.run.progress import TrainingProgress
 
 LOG = "axolotl.log"
-LOOK = timedelta(seconds=0.5)
-NO_ROWS = "Name a folder that `scriptorium prepare` has written, with a train.jsonl."
+POLL_INTERVAL = timedelta(seconds=0.5)
+NO_ROWS_NEXT_STEP = "Name a folder that `scriptorium prepare` has written, with a train.jsonl."
 MEMORY_WORDS = ("out of memory", "OutOfMemoryError", "Cannot allocate memory", "DefaultCPUAllocator: can't allocate")
 
 
 def train_adapter(request: TrainRequest, folder: Path, reporter: Reporter) -> TrainResult:
-    """Run one training to its end, from the last whole checkpoint in `folder` if there is one.
+    """Run one training to its end, from the last complete checkpoint in `folder` if there is one.
 
     Raises TooFewExamples (no rows), InvalidRecipe (rows longer than sequence_len), OutOfMemory, TrainingFailed, or what
-    `report.check` raises.
+    `reporter.check` raises.
     """
     environment = get_settings().axolotl_env
     if not (environment / "bin" / "axolotl").exists():
-        raise EnvironmentMissing(f"Axolotl is not installed: {environment} lacks it.")
+        raise EnvironmentMissing(f"Axolotl is not installed in {environment}.")
     train, dev = read_rows(request.dataset / "train.jsonl"), read_rows(request.dataset / "dev.jsonl")
     if not train:
-        raise TooFewExamples(f"{request.dataset.name} holds no rows to train on.", next_step=NO_ROWS)
+        raise TooFewExamples(f"{request.dataset.name} holds no rows to train on.", next_step=NO_ROWS_NEXT_STEP)
     check_lengths(request, train)
     dev = spread(dev, request.training.dev_rows)
     write_rows(folder / "dev.jsonl", dev)
     config = folder / "config.yaml"
-    body = make_config(request, folder, train, dev, gpu=get_settings().gpu)
-    config.write_text(yaml.safe_dump(body, sort_keys=False), encoding="utf-8")
+    options = make_config(request, folder, train, dev, gpu=get_settings().gpu)
+    config.write_text(yaml.safe_dump(options, sort_keys=False), encoding="utf-8")
     started = time.monotonic()
     hashes = hash_base(request.base, reporter)
-    reporter.message(f"[TRAIN] Starting Axolotl: {len(train)} rows, {describe(request.training)}")
-    progress = run(Child(command(environment, config), folder / LOG, variables(environment), folder), folder, reporter)
-    result = conclude(folder, progress, request.training, reporter, time.monotonic() - started)
+    reporter.message(f"[TRAIN] Starting Axolotl: {len(train)} rows, {describe_settings(request.training)}")
+    child = Child(make_command(environment, config), folder / LOG, make_environment(environment), folder)
+    progress = run(child, folder, reporter)
+    result = collect_result(folder, progress, request.training, reporter, time.monotonic() - started)
     measure_checkpoints(request, folder, dev, [checkpoint.step for checkpoint in result.checkpoints], reporter)
-    checkpoints = whole_checkpoints(folder)
+    checkpoints = complete_checkpoints(folder)
     for checkpoint in checkpoints:
         reporter.checkpoint(checkpoint)
     return result.model_copy(
@@ -73,7 +80,7 @@ def train_adapter(request: TrainRequest, folder: Path, reporter: Reporter) -> Tr
 
 
 def hash_base(base: Path, reporter: Reporter) -> dict[str, str]:
-    """SHA-256 of the base's weights by file name; reading them now leaves them in the page cache for Axolotl."""
+    """Return the SHA-256 of the base's weights by file name; this leaves them in the page cache for Axolotl."""
     hashes = {}
     for path in sorted(base.glob("*.safetensors")):
         reporter.check()
@@ -81,39 +88,44 @@ def hash_base(base: Path, reporter: Reporter) -> dict[str, str]:
     return hashes
 
 
-def run(child: Child, folder: Path, reporter: Reporter) -> Progress:
-    """Tell what the child does until it ends; whatever happens, nothing of it is left behind."""
-    progress, lines = Progress(reporter, read_metrics(folder / METRICS)), Tail(folder / METRICS)
+def run(child: Child, folder: Path, reporter: Reporter) -> TrainingProgress:
+    """Report the child's progress until it ends; leaves none of its processes behind."""
+    progress, lines = (
+        TrainingProgress(reporter, read_training_log(folder / TRAINING_LOG)),
+        TrainingLogTail(folder / TRAINING_LOG),
+    )
     try:
-        while child.wait(LOOK) is None:
-            progress.take_all(lines)
+        while child.wait(POLL_INTERVAL) is None:
+            progress.report_new(lines)
             reporter.check()
     except Interrupted:
         save_and_stop(child, folder)
-        progress.take_all(lines)  # the checkpoint that was just saved
+        progress.report_new(lines)  # the checkpoint that was just saved
         raise
     finally:
         child.stop(grace=timedelta(seconds=1))
-    progress.take_all(lines)
+    progress.report_new(lines)
     return progress
 
 
 def save_and_stop(child: Child, folder: Path) -> None:
-    """Have the plugin save a checkpoint; it is found by the next attempt. Waits at most the grace of the settings."""
+    """Have the plugin save a checkpoint for the next attempt; waits at most the settings' `stop_grace`."""
     (folder / "control").write_text("pause", encoding="utf-8")
-    before = len(whole_checkpoints(folder))
+    before = len(complete_checkpoints(folder))
     deadline = time.monotonic() + get_settings().stop_grace.total_seconds()
-    while child.returncode is None and len(whole_checkpoints(folder)) == before and time.monotonic() < deadline:
+    while child.returncode is None and len(complete_checkpoints(folder)) == before and time.monotonic() < deadline:
         time.sleep(0.2)
 
 
-def conclude(folder: Path, progress: Progress, training: Training, reporter: Reporter, seconds: float) -> TrainResult:
-    """Check that training came to its end with a whole checkpoint, and say what it left."""
-    lines = read_metrics(folder / METRICS)
-    checkpoints = whole_checkpoints(folder)
+def collect_result(
+    folder: Path, progress: TrainingProgress, training: Training, reporter: Reporter, seconds: float
+) -> TrainResult:
+    """Check that training reached its end with a complete checkpoint, and return what it produced."""
+    lines = read_training_log(folder / TRAINING_LOG)
+    checkpoints = complete_checkpoints(folder)
     if not checkpoints or not lines or checkpoints[-1].step < lines[-1]["max_steps"]:
-        raise explain(folder, training, progress)
-    write_csv(lines, folder / CSV)
+        raise explain_failure(folder, training, progress)
+    write_training_csv(lines, folder / TRAINING_CSV)
     shutil.rmtree(folder / "prepared", ignore_errors=True)  # Axolotl's cache of the tokenised rows
     best = best_checkpoint(checkpoints)
     losses = [line["loss"] for line in lines if "loss" in line]
@@ -122,8 +134,8 @@ def conclude(folder: Path, progress: Progress, training: Training, reporter: Rep
     reporter.message(f"[TRAIN] Training complete, best checkpoint: checkpoint-{best.step}", **best.model_dump())
     return TrainResult(
         checkpoints=checkpoints,
-        first_loss=finite(losses[0]) if losses else None,
-        last_loss=finite(losses[-1]) if losses else None,
+        first_loss=finite_or_none(losses[0]) if losses else None,
+        last_loss=finite_or_none(losses[-1]) if losses else None,
         steps=checkpoints[-1].step,
         trained_tokens=tokens,
         seconds=round(seconds, 1),
@@ -131,30 +143,31 @@ def conclude(folder: Path, progress: Progress, training: Training, reporter: Rep
 
 
 def check_diverged(losses: Sequence[float], best: Checkpoint, training: Training, reporter: Reporter) -> None:
-    """Raise TrainingFailed where the loss became NaN and no checkpoint from before is known to be good."""
-    if not losses or finite(losses[-1]) is not None:
+    """Raise TrainingFailed if the loss became NaN or infinite and no earlier checkpoint is known to be good."""
+    if not losses or finite_or_none(losses[-1]) is not None:
         return
-    step = next(step for step, loss in enumerate(losses, start=1) if finite(loss) is None)
-    told = f"The loss is no number from step {step} on ({describe(training)}, learning rate {training.learning_rate:g})"
+    step = next(step for step, loss in enumerate(losses, start=1) if finite_or_none(loss) is None)
+    settings = f"{describe_settings(training)}, learning rate {training.learning_rate:g}"
+    message = f"Loss became NaN or infinite at step {step} ({settings})"
     if best.dev_loss is None:
-        raise TrainingFailed(f"{told}.", next_step="Halve learning_rate in the recipe, then create the job again.")
-    reporter.message(f"[TRAIN] {told}; checkpoint-{best.step} is from before.", Level.WARN)
+        raise TrainingFailed(f"{message}.", next_step="Halve learning_rate in the recipe, then create the job again.")
+    reporter.message(f"[TRAIN] {message}; checkpoint-{best.step} is from before.", Level.WARN)
 
 
-def explain(folder: Path, training: Training, progress: Progress) -> TrainingFailed | OutOfMemory:
-    """The error of a training that ended early: where, with which settings, and the log's own words."""
+def explain_failure(folder: Path, training: Training, progress: TrainingProgress) -> TrainingFailed | OutOfMemory:
+    """Return the error of a training that ended early: the step, the settings, and the log's last error."""
     log = tail(folder / LOG, 40)
-    where = f"at step {progress.step} ({describe(training)})"
+    context = f"at step {progress.step} ({describe_settings(training)})"
     if any(word in line for line in log for word in MEMORY_WORDS):
-        return OutOfMemory(f"Training ran out of memory {where}.")
-    words = next(
+        return OutOfMemory(f"Training ran out of memory {context}.")
+    reason = next(
         (line for line in reversed(log) if "Error" in line or "error" in line), log[-1] if log else "no output"
     )
-    return TrainingFailed(f"Training ended {where}: {words[:300]}")
+    return TrainingFailed(f"Training ended {context}: {reason[:300]}")
 
 
-def describe(training: Training) -> str:
-    """The settings that matter when something goes wrong."""
+def describe_settings(training: Training) -> str:
+    """Describe the settings that matter when something goes wrong."""
     return (
         f"{training.adapter}, rank {training.lora_r}, micro-batch {training.micro_batch_size}, "
         f"accumulation {training.gradient_accumulation_steps}, sequence_len {training.sequence_len}"
@@ -162,7 +175,7 @@ def describe(training: Training) -> str:
 
 
 def check_lengths(request: TrainRequest, rows: list[Row]) -> None:
-    """Refuse rows whose end would be cut away: the model would never learn to stop."""
+    """Raise InvalidRecipe for rows whose end would be cut off: the model would never learn to stop."""
     tokenizer = chat_tokenizer(request.base)
     lengths = tokenizer.count([tokenizer.render(row.messages) for row in rows])
     limit = request.training.sequence_len

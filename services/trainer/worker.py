@@ -1,4 +1,4 @@
-"""The trainer worker: `python -m services.trainer.worker` serves the queue "trainer" until it is told to stop."""
+"""The trainer worker: `python -m services.trainer.worker` serves the queue "trainer" until it is stopped."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from scriptorium.jobs import queue, runner
 from services.trainer import tasks
 
 if __name__ == "__main__":
-    queue.work("trainer", tasks.app, on_shutdown=runner.shutdown.set)
+    queue.run_worker("trainer", tasks.app, on_shutdown=runner.shutdown.set)

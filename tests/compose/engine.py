@@ -1,4 +1,4 @@
-"""A Docker engine and both generations of Compose; what is missing is installed and started, and stopped afterwards."""
+"""A Docker engine and both generations of Compose; what is missing is installed, and an engine of ours is stopped."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.compose.shell import FOLDER, Skip, run, say, succeeds, wait
+from tests.compose.shell import FOLDER, Skip, log, run, succeeds, wait_for
 
-DEBIAN = Path("/usr/bin")  # where Debian's own packages put their programs, whatever else PATH has
+DEBIAN_PROGRAMS = Path("/usr/bin")  # of Debian's own packages, whatever else PATH has
 PACKAGES = {"dockerd": "docker.io", "docker-compose": "docker-compose", "debootstrap": "debootstrap"}
 
 
 @contextmanager
-def engine() -> Iterator[str]:
-    """A running engine, and the client that speaks to it. One that runs already is used and left running."""
+def docker_engine() -> Iterator[str]:
+    """Yield the client of a running engine; an engine that runs already is used and left running."""
     if succeeds(["docker", "info"]):
         yield "docker"
         return
-    install()
-    with daemon():
-        yield str(DEBIAN / "docker")
+    install_packages()
+    with run_daemon():
+        yield str(DEBIAN_PROGRAMS / "docker")
 
 
-def install() -> None:
-    """Debian's packages, where they are missing; raises Skip where that is not ours to do."""
+def install_packages() -> None:
+    """Install Debian's packages if they are missing; raise Skip if we may not."""
     missing = [package for program, package in PACKAGES.items() if shutil.which(program) is None]
     if not missing:
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise Skip(f"no Docker engine runs, and {', '.join(missing)} can only be installed by root with apt")
-    say(f"installing {', '.join(missing)}")
+    log(f"installing {', '.join(missing)}")
     try:
         run(["apt-get", "-q", "update"])
         run(["apt-get", "-q", "install", "--yes", "--no-install-recommends", *missing],
@@ -44,43 +44,43 @@ def install() -> None:
 
 
 @contextmanager
-def daemon() -> Iterator[None]:
-    """An engine of our own, with its data under build/; raises Skip where it does not start."""
-    log = FOLDER / "dockerd.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    say("starting a Docker engine")
-    with log.open("wb") as output:
-        line = ["dockerd", "--data-root", str(FOLDER / "docker"), "--storage-driver", "overlay2"]
-        process = subprocess.Popen(line, stdout=output, stderr=output, start_new_session=True)
+def run_daemon() -> Iterator[None]:
+    """Run an engine of our own, with its data under build/; raise Skip if it does not start."""
+    log_file = FOLDER / "dockerd.log"
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    log("starting a Docker engine")
+    with log_file.open("wb") as output:
+        command = ["dockerd", "--data-root", str(FOLDER / "docker"), "--storage-driver", "overlay2"]
+        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
     try:
-        wait("an answer of dockerd", lambda: answers(process, log), seconds=60)
+        wait_for("an answer of dockerd", lambda: is_up(process, log_file), seconds=60)
         yield
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
 
 
-def answers(process: subprocess.Popen[bytes], log: Path) -> bool:
-    """Whether the engine is up; raises Skip where it has ended."""
+def is_up(process: subprocess.Popen[bytes], log_file: Path) -> bool:
+    """Return whether the engine is up; raise Skip if it has ended."""
     if process.poll() is not None:
-        raise Skip(f"a Docker engine does not start here: {log.read_text(errors='replace')[-500:]}")
-    return succeeds([DEBIAN / "docker", "info"])
+        raise Skip(f"a Docker engine does not start here: {log_file.read_text(errors='replace')[-500:]}")
+    return succeeds([DEBIAN_PROGRAMS / "docker", "info"])
 
 
-def current_compose(docker: str) -> list[str]:
-    """The command of a current Compose: the engine's own, or one of Debian's newest packages."""
+def find_current_compose(docker: str) -> list[str]:
+    """Return the command of a current Compose: the engine's own, or that of Debian's newest package."""
     if succeeds([docker, "compose", "version"]):
         return [docker, "compose"]
     program = FOLDER / "compose-v2" / "usr" / "libexec" / "docker" / "cli-plugins" / "docker-compose"
     if not program.exists():
-        say("fetching a current Compose")
-        fetch("docker-compose", program.parents[4])
+        log("fetching a current Compose")
+        fetch_package("docker-compose", program.parents[4])
     return [str(program)]
 
 
-def fetch(package: str, folder: Path, suite: str = "sid") -> None:
-    """Unpack a package of another Debian release beside this one's."""
-    origin = next(line for line in indexes().splitlines() if "security" not in line)
+def fetch_package(package: str, folder: Path, suite: str = "sid") -> None:
+    """Unpack a package of another Debian release into a folder."""
+    origin = next(line for line in package_indexes().splitlines() if "security" not in line)
     apt = FOLDER / "apt"
     (apt / "lists" / "partial").mkdir(parents=True, exist_ok=True)
     (apt / "sources.list").write_text(f"deb {origin} {suite} main\n")
@@ -91,12 +91,12 @@ def fetch(package: str, folder: Path, suite: str = "sid") -> None:
     run(["dpkg-deb", "-x", next(apt.glob(f"{package}_*.deb")), folder])
 
 
-def indexes() -> str:
-    """Where this machine's packages come from."""
+def package_indexes() -> str:
+    """Return the repositories of this machine's packages."""
     return run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Identifier: Packages"])
 
 
-def old_compose() -> list[str] | None:
-    """Compose 1.29, where it is installed."""
+def find_old_compose() -> list[str] | None:
+    """Return the command of Compose 1.29 if it is installed."""
     program = shutil.which("docker-compose")
     return [program] if program and "1.29" in run([program, "--version"]) else None

@@ -8,14 +8,14 @@ from openai import OpenAI
 from openai.types.fine_tuning import FineTuningJob
 
 from scriptorium.local.demo_assets import BASE
-from tests.compose.shell import say, wait
-from tests.compose.stack import Stack
+from tests.compose.shell import log, wait_for
+from tests.compose.stack import ComposeStack
 
 TRAINER, SERVER = "trainer-cpu", "server-cpu"
 
 
-def send_book(stack: Stack, book: Path) -> str:
-    """Upload the book and order a model of it, with the unmodified client; returns the job's id."""
+def send_book(stack: ComposeStack, book: Path) -> str:
+    """Upload the book and create a job with the unmodified client; return the job's id."""
     client = connect(stack)
     with book.open("rb") as content:
         file = client.files.create(file=content, purpose="fine-tune")
@@ -23,55 +23,53 @@ def send_book(stack: Stack, book: Path) -> str:
     return job.id
 
 
-def connect(stack: Stack) -> OpenAI:
-    """The client of this stack's API."""
+def connect(stack: ComposeStack) -> OpenAI:
+    """Return a client of this stack's API."""
     return OpenAI(base_url=f"http://127.0.0.1:{stack.api_port}/v1", api_key="none", max_retries=10)
 
 
-def disturb(stack: Stack, job_id: str) -> None:
-    """Stop the trainer in the middle, kill Redis and the API; none of it may cost the job."""
+def disturb(stack: ComposeStack, job_id: str) -> None:
+    """Stop the trainer in the middle of its work, kill Redis and the API; the job must survive."""
     client = connect(stack)
-    wait("the 5th step", lambda: step(client, job_id) >= 5, seconds=300)
-    say("stopping the trainer in the middle of its work")
+    wait_for("the 5th step", lambda: last_step(client, job_id) >= 5, seconds=300)
+    log("stopping the trainer in the middle of its work")
     stack.compose("stop", TRAINER)
-    reached = step(client, job_id)
-    saved = [found.step_number for found in client.fine_tuning.jobs.checkpoints.list(job_id)]
-    assert saved, "a stopped training saves a checkpoint"
-    assert max(saved) >= reached - 1, f"stopped at step {reached}, saved at {saved}"
-    say(
-        f"stopped at step {reached}, saved at {max(saved)}; killing Redis, then the API, and starting the trainer again"
-    )
+    last = last_step(client, job_id)
+    saved_steps = [checkpoint.step_number for checkpoint in client.fine_tuning.jobs.checkpoints.list(job_id)]
+    assert saved_steps, "a stopped training saves a checkpoint"
+    assert max(saved_steps) >= last - 1, f"stopped at step {last}, saved at {saved_steps}"
+    log(f"stopped at step {last}, saved at {max(saved_steps)}; killing Redis, then the API, and restarting the trainer")
     stack.crash("redis")
     stack.crash("api")
     stack.compose("start", TRAINER)
-    wait("a step of the second attempt", lambda: step(client, job_id) > reached, seconds=300)
-    say("killing the trainer")
+    wait_for("a step of the second attempt", lambda: last_step(client, job_id) > last, seconds=300)
+    log("killing the trainer")
     stack.crash(TRAINER)
 
 
-def step(client: OpenAI, job_id: str) -> int:
-    """The last step that a job's events tell of."""
+def last_step(client: OpenAI, job_id: str) -> int:
+    """Return the last step in a job's events."""
     events = client.fine_tuning.jobs.list_events(job_id, limit=50).data
     return max((int(event.data["step"]) for event in events if event.data and "step" in event.data), default=0)
 
 
-def finish(stack: Stack, job_id: str) -> FineTuningJob:
-    """Wait for the job's end, telling what it says of itself."""
-    client, told = connect(stack), set[str]()
+def wait_for_job(stack: ComposeStack, job_id: str) -> FineTuningJob:
+    """Wait for the job's end and log its events meanwhile."""
+    client, logged = connect(stack), set[str]()
 
     def ended() -> bool:
         for event in reversed(client.fine_tuning.jobs.list_events(job_id, limit=20).data):
-            if event.id not in told and event.type == "message":
-                say(f"  {event.message}")
-            told.add(event.id)
+            if event.id not in logged and event.type == "message":
+                log(f"  {event.message}")
+            logged.add(event.id)
         return client.fine_tuning.jobs.retrieve(job_id).status in {"succeeded", "failed", "cancelled"}
 
-    wait("the end of the job", ended, seconds=1200)
+    wait_for("the end of the job", ended, seconds=1200)
     return client.fine_tuning.jobs.retrieve(job_id)
 
 
-def use(stack: Stack, job: FineTuningJob) -> None:
-    """The results of a job that has succeeded: the served model answers, its report can be fetched."""
+def check_results(stack: ComposeStack, job: FineTuningJob) -> None:
+    """Check the results of a job that has succeeded: the served model answers, its report can be downloaded."""
     client = connect(stack)
     assert job.fine_tuned_model
     question = {"role": "user", "content": "Write a scene at sea."}
@@ -81,11 +79,11 @@ def use(stack: Stack, job: FineTuningJob) -> None:
     assert any(name.endswith("report.html") for name in names), names
 
 
-def hardened(stack: Stack) -> None:
-    """No service runs as root, none may write outside of its volumes or gain rights, only three publish a port."""
+def check_hardening(stack: ComposeStack) -> None:
+    """Check that no service runs as root, has a writable root or can gain rights, and that only two publish ports."""
     for service in stack.services():
-        found = stack.inspect(service)
-        host = found["HostConfig"]
+        container = stack.inspect(service)
+        host = container["HostConfig"]
         assert stack.user(service) not in {"root", "0"}, f"{service} runs as root"
         assert host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"], service
         assert "no-new-privileges:true" in host["SecurityOpt"], service

@@ -1,4 +1,4 @@
-"""Run commands, and say what happens."""
+"""Helpers that run commands, log progress and wait."""
 
 from __future__ import annotations
 
@@ -14,44 +14,46 @@ FOLDER = PROJECT / "build" / "compose"
 
 
 class Skip(Exception):
-    """Why the test cannot run on this machine."""
+    """The reason why the test cannot run on this machine."""
 
 
-def say(text: str) -> None:
-    """One line of what happens, with the time."""
+def log(text: str) -> None:
+    """Print a line with the time."""
     sys.stdout.write(f"{time.strftime('%H:%M:%S')} {text}\n")
     sys.stdout.flush()
 
 
 def run(
-    line: Sequence[str | Path],
+    command: Sequence[str | Path],
     *,
     env: Mapping[str, str] | None = None,
     stdin: bytes | None = None,
     cwd: Path | None = None,
 ) -> str:
-    """The output of a command; raises RuntimeError with the end of what it said where it fails."""
-    done = subprocess.run(
-        list(map(str, line)), input=stdin, cwd=cwd, capture_output=True, env=env or os.environ, check=False
+    """Return the output of a command; raise RuntimeError with the end of its output if it fails."""
+    result = subprocess.run(
+        list(map(str, command)), input=stdin, cwd=cwd, capture_output=True, env=env or os.environ, check=False
     )
-    if done.returncode:
-        words = (done.stdout + done.stderr).decode(errors="replace").strip()[-3000:]
-        raise RuntimeError(f"{' '.join(map(str, line))} ended with status {done.returncode}:\n{words}")
-    return done.stdout.decode()
+    if result.returncode:
+        output = (result.stdout + result.stderr).decode(errors="replace").strip()[-3000:]
+        raise RuntimeError(f"{' '.join(map(str, command))} ended with status {result.returncode}:\n{output}")
+    return result.stdout.decode()
 
 
-def succeeds(line: Sequence[str | Path], *, seconds: float = 60) -> bool:
-    """Whether a command ends well and in time."""
+def succeeds(command: Sequence[str | Path], *, seconds: float = 60) -> bool:
+    """Return whether a command succeeds in time."""
     try:
-        return subprocess.run(list(map(str, line)), capture_output=True, timeout=seconds, check=False).returncode == 0
+        return (
+            subprocess.run(list(map(str, command)), capture_output=True, timeout=seconds, check=False).returncode == 0
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
 
 
-def wait(what: str, ready: Callable[[], bool], seconds: float) -> None:
-    """Wait until something is so; raises TimeoutError, which names it."""
+def wait_for(description: str, ready: Callable[[], bool], seconds: float) -> None:
+    """Wait until `ready` returns true; raise TimeoutError with the description."""
     deadline = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"not in {seconds:.0f} s: {what}")
+            raise TimeoutError(f"not in {seconds:.0f} s: {description}")
         time.sleep(1)

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from scriptorium.process.ports import free_port
-from tests.compose.shell import PROJECT, run, succeeds, wait
+from tests.compose.shell import PROJECT, run, succeeds, wait_for
 
-ABSENT = "grafana"  # no package registry has it; its boards' queries are put to Prometheus instead
-SHORT = {
+MISSING_SERVICE = "grafana"  # no package registry has it; its boards' queries are sent to Prometheus instead
+EVALUATION_SETTINGS = {
     "SCRIPTORIUM_EVALUATION_PROMPTS": "8",
     "SCRIPTORIUM_EVALUATION_INSTRUCTIONS": "32",
     "SCRIPTORIUM_EVALUATION_PASSAGES": "16",
@@ -20,8 +20,8 @@ SHORT = {
 }
 
 
-class Stack:
-    """Compose's commands for this project."""
+class ComposeStack:
+    """The stack of one Compose project, and the commands on it."""
 
     def __init__(self, docker: str, compose: list[str], images: Mapping[str, str]) -> None:
         self._docker = docker
@@ -30,7 +30,7 @@ class Stack:
         self.env = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("SCRIPTORIUM_", "COMPOSE_"))},
             **images,
-            **SHORT,
+            **EVALUATION_SETTINGS,
             "COMPOSE_FILE": f"{PROJECT / 'compose.yaml'}:{PROJECT / 'compose.cpu.yaml'}",
             "COMPOSE_PROFILES": "monitoring",
             "COMPOSE_PROJECT_NAME": "scriptorium-test",
@@ -41,19 +41,19 @@ class Stack:
         }
 
     def compose(self, *words: str) -> str:
-        """The output of one Compose command."""
+        """Run a Compose command and return its output."""
         return run([*self._compose, *words], env=self.env)
 
     def docker(self, *words: str) -> str:
-        """The output of one Docker command."""
+        """Run a Docker command and return its output."""
         return run([self._docker, *words])
 
     def services(self) -> list[str]:
-        """Every service that is started here."""
-        return [name for name in self.compose("config", "--services").split() if name != ABSENT]
+        """Return every service that is started here."""
+        return [name for name in self.compose("config", "--services").split() if name != MISSING_SERVICE]
 
     def build(self) -> None:
-        """Every image; those of a GPU host only on top of stand-ins, for the official ones are 20 GB."""
+        """Build every image; those of a GPU host only on top of stand-ins, because the official ones are 20 GB."""
         self.compose("build", *self.services())
         if "AXOLOTL_IMAGE" in self.env:
             self.compose("--profile", "gpu", "build", "trainer", "server")
@@ -65,43 +65,52 @@ class Stack:
     def up(self) -> None:
         """Start everything and wait until it is healthy."""
         self.compose("up", "--detach", "--no-build", *self.services())
-        wait("every service healthy", lambda: not self.unhealthy(), seconds=180)
+        wait_for("every service healthy", lambda: not self.unhealthy(), seconds=180)
 
     def down(self) -> None:
         """Stop everything and remove it, volumes included."""
         self.compose("down", "--volumes", "--remove-orphans", "--timeout", "20")
 
     def container(self, service: str) -> str:
-        """The id of a service's container, running or not."""
+        """Return the id of a service's container, running or not."""
         return self.compose("ps", "--all", "--quiet", service).strip()
 
     def inspect(self, service: str) -> dict[str, Any]:
-        """What Docker knows of a service's container."""
-        found: list[dict[str, Any]] = json.loads(self.docker("inspect", self.container(service)))
-        return found[0]
+        """Return Docker's description of a service's container."""
+        containers: list[dict[str, Any]] = json.loads(self.docker("inspect", self.container(service)))
+        return containers[0]
 
     def healthy(self, service: str) -> bool:
-        """Whether a service is up, and well where it has a health check; the one that ends must have ended well."""
+        """Return whether a service is up and its health check, if any, succeeds; demo-assets must have succeeded."""
         state = self.inspect(service)["State"]
         if service == "demo-assets":
             return not state["Running"] and state["ExitCode"] == 0
         return bool(state["Running"]) and state.get("Health", {}).get("Status", "healthy") == "healthy"
 
     def unhealthy(self) -> list[str]:
-        """The services that are not well."""
+        """Return the services that are not healthy."""
         return [name for name in self.services() if not self.healthy(name)]
 
     def crash(self, service: str) -> None:
         """Kill every process of a service at once, as a crash would; Docker starts it again."""
         before = self.inspect(service)["State"]["StartedAt"]
-        line = [self._docker, "exec", "--user", self.user(service), self.container(service), "sh", "-c", "kill -9 -1"]
-        succeeds(line)  # or not: the shell that kills may die with the container
-        wait(f"{service} started again", lambda: self.inspect(service)["State"]["StartedAt"] != before, seconds=60)
+        command = [
+            self._docker,
+            "exec",
+            "--user",
+            self.user(service),
+            self.container(service),
+            "sh",
+            "-c",
+            "kill -9 -1",
+        ]
+        succeeds(command)  # or not: the shell that kills may die with the container
+        wait_for(f"{service} started again", lambda: self.inspect(service)["State"]["StartedAt"] != before, seconds=60)
 
     def user(self, service: str) -> str:
-        """Who a service runs as; root where nothing was said."""
+        """Return the user of a service; root if none is set."""
         return str(self.inspect(service)["Config"]["User"]) or "root"
 
     def execute(self, service: str, *words: str) -> str:
-        """The output of a command inside a service's container."""
+        """Run a command inside a service's container and return its output."""
         return self.docker("exec", self.container(service), *words)

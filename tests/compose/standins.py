@@ -1,4 +1,4 @@
-"""Base images: the real ones where an image registry is reachable, else the same programs from Debian's packages."""
+"""Base images: the real ones if an image registry is reachable, else the same programs from Debian's packages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.compose.shell import FOLDER, run, say, succeeds
+from tests.compose.shell import FOLDER, log, run, succeeds
 
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 MONITORING = "prometheus,prometheus-redis-exporter,redis-server,redis-tools,wget,ca-certificates"
@@ -18,8 +18,8 @@ PROGRAMS = {
     "redis-exporter": ('ENTRYPOINT ["prometheus-redis-exporter"]', "nobody"),
 }
 
-# Enough of the official images to show that our instructions on top of them hold.
-OFFICIAL = {
+# Enough of the official images to check our instructions on top of them.
+OFFICIAL_IMAGES = {
     "axolotl": "RUN python3 -m venv /workspace/axolotl-venv"
     " && mkdir /workspace/axolotl-venv/lib/python3.11/site-packages/axolotl\n"
     "ENV PATH=/workspace/axolotl-venv/bin:$PATH",
@@ -28,25 +28,25 @@ OFFICIAL = {
 
 
 def base_images(docker: str) -> Mapping[str, str]:
-    """What compose.yaml's image variables must be set to: nothing where the images can be pulled."""
+    """Return the values of compose.yaml's image variables: none if the images can be pulled."""
     if succeeds([docker, "pull", "--quiet", "python:3.11-slim-bookworm"], seconds=120):
         return {}
-    say("no image registry answers: stand-in base images from Debian's packages")
+    log("no image registry answers: stand-in base images from Debian's packages")
     if not succeeds([docker, "image", "inspect", "standin/python"]):
-        python_image(docker)
+        build_python_image(docker)
     if not succeeds([docker, "image", "inspect", "standin/redis-exporter"]):
-        monitoring_images(docker)
-    for name, recipe in OFFICIAL.items():
+        build_monitoring_images(docker)
+    for name, recipe in OFFICIAL_IMAGES.items():
         run(
             [docker, "build", "--quiet", "--tag", f"standin/{name}", "-"],
             stdin=f"FROM standin/python\n{recipe}\n".encode(),
         )
-    names = ("python", "redis", "prometheus", "redis-exporter", *OFFICIAL)
+    names = ("python", "redis", "prometheus", "redis-exporter", *OFFICIAL_IMAGES)
     return {f"{name.upper().replace('-', '_')}_IMAGE": f"standin/{name}" for name in names}
 
 
-def python_image(docker: str) -> None:
-    """Python 3.11 on Debian, which trusts what this machine trusts and finds the wheels that lie on it."""
+def build_python_image(docker: str) -> None:
+    """Build an image of Python 3.11 on Debian with this machine's certificates and wheels."""
     root = bootstrap("bookworm", PYTHON)
     shutil.copyfile(os.environ.get("SSL_CERT_FILE", f"/{CERTIFICATES}"), root / CERTIFICATES)
     (root / "usr/local/bin/python").symlink_to("/usr/bin/python3")
@@ -55,11 +55,11 @@ def python_image(docker: str) -> None:
     if wheels and Path(wheels).is_dir():
         shutil.copytree(wheels, root / "wheels")
         settings["UV_FIND_LINKS"] = "/wheels"
-    load(docker, root, "standin/python", f"ENV {' '.join(f'{name}={value}' for name, value in settings.items())}")
+    load_image(docker, root, "standin/python", f"ENV {' '.join(f'{name}={value}' for name, value in settings.items())}")
 
 
-def monitoring_images(docker: str) -> None:
-    """Redis, Prometheus and the Redis exporter: one root, three images."""
+def build_monitoring_images(docker: str) -> None:
+    """Build the images of Redis, Prometheus and the Redis exporter from one root."""
     root = bootstrap("trixie", MONITORING)
     (root / "etc/prometheus").rename(root / "etc/prometheus.debian")
     (root / "etc/prometheus").mkdir()
@@ -67,22 +67,22 @@ def monitoring_images(docker: str) -> None:
     folder.mkdir()
     shutil.chown(folder, 65534, 65534)
     (root / "data").mkdir()
-    shutil.chown(root / "data", *owner(root, "redis"))
-    load(docker, root, "standin/debian", 'CMD ["true"]')
+    shutil.chown(root / "data", *find_owner(root, "redis"))
+    load_image(docker, root, "standin/debian", 'CMD ["true"]')
     for name, (entrypoint, user) in PROGRAMS.items():
         recipe = f"FROM standin/debian\n{entrypoint}\nUSER {user}\n"
         run([docker, "build", "--quiet", "--tag", f"standin/{name}", "-"], stdin=recipe.encode())
 
 
-def owner(root: Path, name: str) -> tuple[int, int]:
-    """The user and group ids of a user inside a root."""
+def find_owner(root: Path, name: str) -> tuple[int, int]:
+    """Return the user and group ids of a user inside a root."""
     lines = (root / "etc/passwd").read_text().splitlines()
-    found = next(line.split(":") for line in lines if line.startswith(f"{name}:"))
-    return int(found[2]), int(found[3])
+    fields = next(line.split(":") for line in lines if line.startswith(f"{name}:"))
+    return int(fields[2]), int(fields[3])
 
 
 def bootstrap(suite: str, packages: str) -> Path:
-    """A minimal Debian with a few packages."""
+    """Create a root with a minimal Debian and a few packages."""
     root = FOLDER / f"root-{suite}"
     shutil.rmtree(root, ignore_errors=True)
     run(["debootstrap", "--variant=minbase", f"--include={packages}", suite, root])
@@ -91,7 +91,7 @@ def bootstrap(suite: str, packages: str) -> Path:
     return root
 
 
-def load(docker: str, root: Path, tag: str, change: str) -> None:
+def load_image(docker: str, root: Path, tag: str, change: str) -> None:
     """Turn a root into an image, and remove it."""
     archive = root.with_suffix(".tar")
     run(["tar", "-C", root, "-cf", archive, "."])

@@ -1,4 +1,4 @@
-"""The compose files fit the compose specification and each other, and pass every setting on."""
+"""The compose files fit the compose specification and each other, and pass every setting to the containers."""
 
 import json
 import os
@@ -15,72 +15,75 @@ import yaml
 
 from scriptorium.settings import Settings
 
-FILES = ("compose.yaml", "compose.cpu.yaml", "compose.worker.yaml", "deploy/compose/base.yaml")
-LIGHT = ("api", "data", "merger", "evaluator")
-ENGINES = ("trainer", "server")
-PUBLISHED = {"api", "grafana", "prometheus"}
-# What the containers fix themselves, and what only the command line or the processes of one machine read.
-FIXED = {"DATA_DIR", "REDIS_URL", "API_HOST", "DEVICE", "STOP_GRACE", "ALIVE_FILE", "ENGINE_HOST", "SERVICE"}
-LOCAL = {"MODELS_DIR", "RECIPES_DIR", "API_PORT", "API_URL", "AXOLOTL_ENV", "VLLM_ENV", "IMPOSTORS_DIR"}
+COMPOSE_FILES = ("compose.yaml", "compose.cpu.yaml", "compose.worker.yaml", "deploy/compose/base.yaml")
+LIGHT_SERVICES = ("api", "data", "merger", "evaluator")
+ENGINE_SERVICES = ("trainer", "server")
+PUBLISHED_SERVICES = {"api", "grafana", "prometheus"}
+# Settings that the containers fix, and settings that only the command line or the local processes read.
+FIXED_SETTINGS = {"DATA_DIR", "REDIS_URL", "API_HOST", "DEVICE", "STOP_GRACE", "ALIVE_FILE", "ENGINE_HOST", "SERVICE"}
+LOCAL_SETTINGS = {"MODELS_DIR", "RECIPES_DIR", "API_PORT", "API_URL", "AXOLOTL_ENV", "VLLM_ENV", "IMPOSTORS_DIR"}
 
 
-def load(project: Path, name: str) -> dict[str, Any]:
+def load_yaml(project: Path, name: str) -> dict[str, Any]:
     body: dict[str, Any] = yaml.safe_load((project / name).read_text())
     return body
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", COMPOSE_FILES)
 def test_a_compose_file_fits_the_specification(name: str, project: Path) -> None:
     schema = files("check_jsonschema") / "builtin_schemas" / "vendor" / "compose-spec.json"
-    jsonschema.validate(load(project, name), json.loads(schema.read_text("utf-8")))
+    jsonschema.validate(load_yaml(project, name), json.loads(schema.read_text("utf-8")))
 
 
-@pytest.mark.parametrize("name", FILES[:3])
+@pytest.mark.parametrize("name", COMPOSE_FILES[:3])
 def test_every_container_is_hardened_by_the_same_base(name: str, project: Path) -> None:
-    base = load(project, FILES[3])["services"]
+    base = load_yaml(project, COMPOSE_FILES[3])["services"]
     container = base["container"]
     assert container["read_only"]
     assert container["init"]
     assert container["cap_drop"] == ["ALL"]
     assert container["security_opt"] == ["no-new-privileges:true"]
     assert {"max-size", "max-file"} == set(container["logging"]["options"])
-    known = set(load(project, FILES[0])["services"]) if name == FILES[1] else set()
-    for service, body in load(project, name)["services"].items():
+    known = set(load_yaml(project, COMPOSE_FILES[0])["services"]) if name == COMPOSE_FILES[1] else set()
+    for service, body in load_yaml(project, name)["services"].items():
         if service not in known:
-            assert body["extends"]["file"] == FILES[3]
+            assert body["extends"]["file"] == COMPOSE_FILES[3]
             assert body["extends"]["service"] in base
         assert not {"privileged", "network_mode", "cap_add", "user"} & set(body) - {"user"}
 
 
-def test_only_three_services_publish_a_port_and_on_loopback_unless_told_otherwise(project: Path) -> None:
-    services = load(project, FILES[0])["services"]
-    assert {name for name, body in services.items() if "ports" in body} == PUBLISHED
+def test_only_three_services_publish_a_port_and_on_loopback_by_default(project: Path) -> None:
+    services = load_yaml(project, COMPOSE_FILES[0])["services"]
+    assert {name for name, body in services.items() if "ports" in body} == PUBLISHED_SERVICES
     ports = [port for body in services.values() for port in body.get("ports", [])]
     assert all(port.startswith("${BIND_ADDRESS:-127.0.0.1}:") for port in ports)
 
 
 def test_every_setting_reaches_the_containers_or_is_fixed_by_them(project: Path) -> None:
-    passed = {
-        name.removeprefix("SCRIPTORIUM_") for name in load(project, FILES[3])["services"]["service"]["environment"]
+    forwarded = {
+        name.removeprefix("SCRIPTORIUM_")
+        for name in load_yaml(project, COMPOSE_FILES[3])["services"]["service"]["environment"]
     }
-    assert passed | FIXED | LOCAL == {name.upper() for name in Settings.model_fields} | (FIXED & {"SERVICE"})
-    assert not passed & LOCAL
+    assert forwarded | FIXED_SETTINGS | LOCAL_SETTINGS == {name.upper() for name in Settings.model_fields} | (
+        FIXED_SETTINGS & {"SERVICE"}
+    )
+    assert not forwarded & LOCAL_SETTINGS
 
 
 def test_every_variable_is_in_the_table_and_in_the_example(project: Path) -> None:
-    text = "".join((project / name).read_text() for name in FILES)
+    text = "".join((project / name).read_text() for name in COMPOSE_FILES)
     used = set(re.findall(r"\$\{([A-Z_]+)", text)) | {"HF_TOKEN"}
     used = {name for name in used if not name.startswith("SCRIPTORIUM_")}
     table = (project / "docs" / "settings.md").read_text()
     assert [name for name in sorted(used) if f"`{name}`" not in table] == []
     example = (project / ".env.example").read_text()
-    of_a_worker = {"REDIS_ADDRESS", "WORKER_NAME", "NFS_ADDRESS", "NFS_PATH"}
-    missing = [name for name in used - of_a_worker if not re.search(rf"^(# )?{name}=", example, re.MULTILINE)]
+    worker_variables = {"REDIS_ADDRESS", "WORKER_NAME", "NFS_ADDRESS", "NFS_PATH"}
+    missing = [name for name in used - worker_variables if not re.search(rf"^(# )?{name}=", example, re.MULTILINE)]
     assert missing == []
 
 
 def test_the_defaults_of_the_table_are_those_of_the_files(project: Path) -> None:
-    text = "".join((project / name).read_text() for name in FILES)
+    text = "".join((project / name).read_text() for name in COMPOSE_FILES)
     rows = dict(re.findall(r"^\| `([A-Z_]+)` \| `([^`]+)` \|", (project / "docs" / "settings.md").read_text(), re.M))
     for name, default in re.findall(r"\$\{([A-Z_]+):-([^}]+)\}", text):
         if not name.startswith("SCRIPTORIUM_"):
@@ -88,14 +91,16 @@ def test_the_defaults_of_the_table_are_those_of_the_files(project: Path) -> None
 
 
 def test_images_are_pinned(project: Path) -> None:
-    images = re.findall(r"_IMAGE:-([^}]+)\}", "".join((project / name).read_text() for name in FILES))
+    images = re.findall(r"_IMAGE:-([^}]+)\}", "".join((project / name).read_text() for name in COMPOSE_FILES))
     assert images
     assert [image for image in images if ":" not in image or image.endswith(":latest")] == []
 
 
 def test_every_service_has_a_dockerfile_with_the_same_beginning(project: Path) -> None:
-    texts = {name: (project / "services" / name / "Dockerfile").read_text() for name in LIGHT + ENGINES}
-    heads = {texts[name].split("\n", 1)[1].split("ENV PATH")[0] for name in LIGHT}
+    texts = {
+        name: (project / "services" / name / "Dockerfile").read_text() for name in LIGHT_SERVICES + ENGINE_SERVICES
+    }
+    heads = {texts[name].split("\n", 1)[1].split("ENV PATH")[0] for name in LIGHT_SERVICES}
     assert len(heads) == 1, "the light images share their layers only while these lines are the same"
     for name, text in texts.items():
         assert "USER scriptorium" in text
@@ -104,10 +109,10 @@ def test_every_service_has_a_dockerfile_with_the_same_beginning(project: Path) -
 
 
 def test_one_version_of_uv_builds_everything(project: Path) -> None:
-    wanted = re.search(r"UV_VERSION := (\S+)", (project / "Makefile").read_text())
-    assert wanted
+    version = re.search(r"UV_VERSION := (\S+)", (project / "Makefile").read_text())
+    assert version
     for path in [*project.glob("services/*/Dockerfile"), *project.glob("deploy/*/Dockerfile")]:
-        assert re.findall(r"uv==(\S+)", path.read_text()) == [wanted[1]], path
+        assert re.findall(r"uv==(\S+)", path.read_text()) == [version[1]], path
 
 
 @pytest.mark.parametrize("gpu", [True, False])
@@ -134,7 +139,7 @@ def test_the_environment_file_has_fresh_passwords_and_the_parts_for_this_machine
     assert len(first["REDIS_PASSWORD"]) == len(first["GRAFANA_PASSWORD"]) == 32
     assert first["REDIS_PASSWORD"] != first["GRAFANA_PASSWORD"]
     assert (tmp_path / ".env").stat().st_mode & 0o077 == 0
-    assert write() == first, "an .env that is there is kept"
+    assert write() == first, "an existing .env stays as it is"
     (tmp_path / ".env").unlink()
     assert write()["REDIS_PASSWORD"] != first["REDIS_PASSWORD"]
     (tmp_path / ".env").write_text("GRAFANA_PASSWORD=mine\nREDIS_PASSWORD=\nOTHER=1")

@@ -1,4 +1,4 @@
-"""Every setting, recipe, make target and decision is where a reader looks for it."""
+"""The documentation lists every setting, make target and decision."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The boards fit the types that Grafana publishes: dashboard, panel options and field settings, none unknown."""
+"""The boards fit the types that Grafana publishes: dashboard, panel options and field settings, no unknown keys."""
 
 import copy
 import json
@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft7Validator
 
-from deploy.monitoring.live import boards
+from deploy.monitoring.live import read_boards
 
 SOURCES = Path(__file__).parent / "grafana_schema"
-BOARDS = {board["title"]: board for board in boards(gpu=True)}
+BOARDS = {board["title"]: board for board in read_boards(gpu=True)}
 
 
 @pytest.fixture(scope="module")
@@ -25,16 +25,16 @@ def validator(project: Path) -> Draft7Validator:
     fetched = folder / "fetched.json"
     for source in SOURCES.iterdir():
         shutil.copy(source, folder)
-    wanted = (SOURCES / "package.json").read_text("utf-8")
-    if not fetched.exists() or fetched.read_text("utf-8") != wanted:
-        done = run(["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"], folder)
-        if done.returncode:
-            pytest.skip(f"NOT CHECKED: npm could not fetch Grafana's published types: {done.stderr.strip()[-300:]}")
-        fetched.write_text(wanted, "utf-8")
+    package = (SOURCES / "package.json").read_text("utf-8")
+    if not fetched.exists() or fetched.read_text("utf-8") != package:
+        result = run(["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"], folder)
+        if result.returncode:
+            pytest.skip(f"NOT CHECKED: npm could not fetch Grafana's published types: {result.stderr.strip()[-300:]}")
+        fetched.write_text(package, "utf-8")
     generator = ["node", "node_modules/ts-json-schema-generator/bin/ts-json-schema-generator.js"]
     options = ["--path=board.ts", "--tsconfig=tsconfig.json", "--type=Board", "--expose=none", "--out=schema.json"]
-    done = run([*generator, *options], folder)
-    assert done.returncode == 0, done.stderr
+    result = run([*generator, *options], folder)
+    assert result.returncode == 0, result.stderr
     return Draft7Validator(json.loads((folder / "schema.json").read_text("utf-8")))
 
 
@@ -43,20 +43,20 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
 
 
-def problems(validator: Draft7Validator, board: dict) -> list[str]:
-    """What does not fit, each with its place; of the kinds of panel only the one that it says it is."""
-    found = []
+def find_problems(validator: Draft7Validator, board: dict) -> list[str]:
+    """Return what does not fit, with its place; of the kinds of panel only the one that the panel names counts."""
+    problems = []
     for error in validator.iter_errors(board):
         causes = [cause for cause in error.context or [] if list(cause.path) != ["type"]]
-        named = {cause.schema_path[0] for cause in error.context or [] if list(cause.path) == ["type"]}
-        causes = [cause for cause in causes if cause.schema_path[0] not in named] or [error]
-        found += [f"{list(cause.absolute_path)}: {cause.message[:300]}" for cause in causes]
-    return found
+        types = {cause.schema_path[0] for cause in error.context or [] if list(cause.path) == ["type"]}
+        causes = [cause for cause in causes if cause.schema_path[0] not in types] or [error]
+        problems += [f"{list(cause.absolute_path)}: {cause.message[:300]}" for cause in causes]
+    return problems
 
 
 @pytest.mark.parametrize("title", BOARDS)
 def test_the_board_fits_grafanas_types(title: str, validator: Draft7Validator) -> None:
-    assert problems(validator, BOARDS[title]) == []
+    assert find_problems(validator, BOARDS[title]) == []
 
 
 @pytest.mark.parametrize(
@@ -69,12 +69,12 @@ def test_the_board_fits_grafanas_types(title: str, validator: Draft7Validator) -
         (["panels", 7, "type"], "graph"),
     ],
 )
-def test_a_board_that_does_not_fit_is_found_out(
+def test_a_board_that_does_not_fit_is_detected(
     path: list[str | int], value: object, validator: Draft7Validator
 ) -> None:
     board = copy.deepcopy(BOARDS["Training"])
-    part = board
+    node = board
     for step in path[:-1]:
-        part = part[step]
-    part[path[-1]] = value
-    assert problems(validator, board)
+        node = node[step]
+    node[path[-1]] = value
+    assert find_problems(validator, board)

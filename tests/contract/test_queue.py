@@ -9,12 +9,12 @@ from scriptorium.artifacts.volume import FOLDERS
 from scriptorium.contracts import Phase
 from scriptorium.jobs import queue
 from scriptorium.jobs.pipeline import TABLE
-from scriptorium.jobs.requests import MAKERS
+from scriptorium.jobs.requests import REQUEST_MAKERS
 
 
 def test_every_phase_is_in_every_table() -> None:
-    assert list(TABLE) == list(MAKERS) == list(FOLDERS) == list(Phase)
-    assert [step.following for step in TABLE.values()] == [*list(Phase)[1:], None]
+    assert list(TABLE) == list(REQUEST_MAKERS) == list(FOLDERS) == list(Phase)
+    assert [step.next_phase for step in TABLE.values()] == [*list(Phase)[1:], None]
 
 
 def test_every_task_is_registered_by_the_service_of_its_queue() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from scriptorium.contracts import VoiceName
-from services.evaluator.voice.gates.gate import GateCode
+from scriptorium.contracts.voice import GateCode
 from services.evaluator.voice.scorer import SCORES
 
 

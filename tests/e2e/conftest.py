@@ -1,4 +1,4 @@
-"""A whole stack of its own, with the real Axolotl and the real vLLM, for the tests of the whole journey."""
+"""A complete stack of its own, with the real Axolotl and the real vLLM, for the test of the whole journey."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ import psutil
 import pytest
 
 from scriptorium.local import stack, state
-from scriptorium.local.demo_assets import Assets, demo_assets
+from scriptorium.local.demo_assets import DemoAssets, demo_assets
 from scriptorium.local.environments import environments
 from scriptorium.process.gpu import has_nvidia_gpu
 from scriptorium.process.ports import free_port
 from scriptorium.settings import Settings
 
-SMALL = {
+SMALL_SETTINGS = {
     "SCRIPTORIUM_ENGINE_CONTEXT": "2048",
     "SCRIPTORIUM_EVALUATION_PROMPTS": "3",
     "SCRIPTORIUM_EVALUATION_MAX_TOKENS": "64",
@@ -32,34 +32,34 @@ SMALL = {
 
 
 @dataclass(frozen=True)
-class Stack:
-    """A running stack and how to speak to it."""
+class RunningStack:
+    """A running stack with clients of its API."""
 
     settings: Settings
-    assets: Assets
+    assets: DemoAssets
     client: openai.OpenAI
     http: httpx.Client
 
     def pid(self, service: str) -> int:
-        """The process of a service as it is now."""
-        found = state.running(self.settings)
-        assert found is not None
-        return next(entry.pid for entry in found.services if entry.name == service)
+        """Return the present process id of a service."""
+        status = state.find_running(self.settings)
+        assert status is not None
+        return next(entry.pid for entry in status.services if entry.name == service)
 
     def processes(self, word: str) -> list[psutil.Process]:
-        """Living processes of this stack with a word in their command line."""
-        found = state.running(self.settings)
-        family = psutil.Process(found.pid).children(recursive=True) if found else []
-        return [process for process in family if process.is_running() and word in " ".join(_line(process))]
+        """Return the running processes of this stack with a word in their command line."""
+        status = state.find_running(self.settings)
+        family = psutil.Process(status.pid).children(recursive=True) if status else []
+        return [process for process in family if process.is_running() and word in " ".join(_command_line(process))]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """The `scriptorium` command on this stack's data folder."""
-        env = {**os.environ, **SMALL, "SCRIPTORIUM_DATA_DIR": str(self.settings.data_dir)}
-        line = [sys.executable, "-m", "scriptorium.cli.main", *arguments]
-        return subprocess.run(line, env=env, capture_output=True, text=True, timeout=600, check=False)
+        """Run the `scriptorium` command on this stack's data folder."""
+        env = {**os.environ, **SMALL_SETTINGS, "SCRIPTORIUM_DATA_DIR": str(self.settings.data_dir)}
+        command = [sys.executable, "-m", "scriptorium.cli.main", *arguments]
+        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=600, check=False)
 
 
-def _line(process: psutil.Process) -> list[str]:
+def _command_line(process: psutil.Process) -> list[str]:
     try:
         return process.cmdline()
     except psutil.Error:
@@ -67,8 +67,8 @@ def _line(process: psutil.Process) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def running() -> Iterator[Stack]:
-    """Start a stack; stop it and see that nothing is left."""
+def running() -> Iterator[RunningStack]:
+    """Start a stack for all tests, and stop it afterwards."""
     missing = [env.name for env in environments(gpu=has_nvidia_gpu()).values() if env.name != "light" and not env.ready]
     if missing:
         pytest.fail(f"the environments {missing} are not built: run `make setup`")
@@ -76,14 +76,14 @@ def running() -> Iterator[Stack]:
     assets = demo_assets()
     shutil.copytree(assets.references, folder / "references")
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in SMALL.items():
+        for name, value in SMALL_SETTINGS.items():
             patch.setenv(name, value)
         settings = Settings(data_dir=folder, models_dir=assets.models, api_port=free_port(), redis_url="")
-        url = stack.up(settings, tell=print, attached=True).api_url
+        url = stack.up(settings, notify=print, attached=True).api_url
         client = openai.OpenAI(base_url=f"{url}/v1", api_key="none")
         try:
             with client, httpx.Client(base_url=url, timeout=60) as http:
-                yield Stack(settings, assets, client, http)
+                yield RunningStack(settings, assets, client, http)
         finally:
-            stack.down(settings, tell=print)
+            stack.down(settings, notify=print)
     shutil.rmtree(folder)

@@ -1,6 +1,6 @@
 """The whole journey for real: a novel, Axolotl, a killed worker, the merge, vLLM, the report, a cancelled job.
 
-The tests run in the order in which they stand, on one stack.
+The tests run in the order of the file, on one stack.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pytest
 from scriptorium.artifacts import manifest
 from scriptorium.local import stack, state
 from scriptorium.local.demo_assets import BASE
-from tests.e2e.conftest import Stack
+from tests.e2e.conftest import RunningStack
 
 pytestmark = [pytest.mark.environments, pytest.mark.slow]
 
@@ -30,7 +30,7 @@ TAGS = ("[DATA]", "[TRAIN]", "[MERGE]", "[SERVE]", "[VALIDATE]")
 
 
 def small_recipe(project: Path) -> dict[str, Any]:
-    """The demo's recipe with a fifth of its steps."""
+    """Return the demo's recipe with a fifth of its steps."""
     import yaml
 
     recipe: dict[str, Any] = yaml.safe_load((project / "recipes" / "cpu.yaml").read_text())
@@ -38,7 +38,7 @@ def small_recipe(project: Path) -> dict[str, Any]:
     return {**recipe, "name": "small", "export": ["gguf-q8_0"]}
 
 
-def create(running: Stack, project: Path, suffix: str) -> str:
+def create_job(running: RunningStack, project: Path, suffix: str) -> str:
     with running.assets.book.open("rb") as book:
         file = running.client.files.create(file=book, purpose="fine-tune")
     job = running.client.fine_tuning.jobs.create(
@@ -48,65 +48,65 @@ def create(running: Stack, project: Path, suffix: str) -> str:
     return job.id
 
 
-def wait_for(what: str, condition: Callable[[], Any], seconds: float) -> Any:
-    """Poll until the condition is true; fail with `what` otherwise."""
+def wait_for(description: str, condition: Callable[[], Any], seconds: float) -> Any:
+    """Poll until the condition is true; fail with the description if it is not in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if found := condition():
-            return found
+        if result := condition():
+            return result
         time.sleep(0.3)
-    return pytest.fail(f"{what}: not within {seconds:.0f} s")
+    return pytest.fail(f"{description}: not within {seconds:.0f} s")
 
 
-def messages(running: Stack, job_id: str) -> list[str]:
-    """Every message of a job so far, oldest first."""
+def messages(running: RunningStack, job_id: str) -> list[str]:
+    """Return every message of a job so far, oldest first."""
     events = running.client.fine_tuning.jobs.list_events(job_id, limit=100)
     return [event.message for event in events][::-1]
 
 
-def has_message(running: Stack, job_id: str, part: str) -> Callable[[], bool]:
+def has_message(running: RunningStack, job_id: str, part: str) -> Callable[[], bool]:
     return lambda: any(part in message for message in messages(running, job_id))
 
 
 @pytest.fixture(scope="module")
-def finished(running: Stack, project: Path) -> str:
-    """A job that came through although its trainer was killed with SIGKILL after a checkpoint, and Redis after that."""
-    job_id = create(running, project, "tarzan")
+def finished(running: RunningStack, project: Path) -> str:
+    """A job that ended although its trainer was killed with SIGKILL after a checkpoint, and Redis after that."""
+    job_id = create_job(running, project, "tarzan")
     wait_for("a first checkpoint", has_message(running, job_id, "Saved checkpoint-3"), 240)
     training = running.processes("axolotl")
     assert training
     os.kill(running.pid("trainer"), signal.SIGKILL)
     _, alive = psutil.wait_procs(training, timeout=5)
-    assert not any(map(stack.living, alive))
+    assert not any(map(stack.is_alive, alive))
 
     wait_for("the training's return", has_message(running, job_id, "resuming at step"), 120)
     os.kill(running.pid("redis"), signal.SIGKILL)
     wait_for("the store's return", lambda: running.http.get("/healthz").status_code == 200, 30)
 
-    def over() -> Any:
+    def ended() -> Any:
         job = running.client.fine_tuning.jobs.retrieve(job_id)
         return job.status in ("succeeded", "failed", "cancelled")
 
-    wait_for("the end of the job", over, 600)
+    wait_for("the end of the job", ended, 600)
     return job_id
 
 
 @pytest.fixture(scope="module")
-def run(running: Stack, finished: str) -> Path:
+def run(running: RunningStack, finished: str) -> Path:
     """The finished job's folder on the volume."""
     return running.settings.data_dir / "runs" / finished
 
 
 @pytest.mark.timeout(900)
-def test_the_job_succeeds_although_its_trainer_and_its_store_were_killed(running: Stack, finished: str) -> None:
+def test_the_job_succeeds_although_its_trainer_and_its_store_were_killed(running: RunningStack, finished: str) -> None:
     job = running.client.fine_tuning.jobs.retrieve(finished)
     assert job.status == "succeeded", messages(running, finished)[-3:]
     assert job.fine_tuned_model == f"ft:{BASE}:scriptorium:tarzan:{finished.removeprefix('ftjob-')}"
     assert (job.trained_tokens or 0) > 1000
-    told = messages(running, finished)
-    assert any("resuming at step 3" in message or "resuming at step 6" in message for message in told)
-    assert any("selectivity" in message for message in told)
-    first = [next(i for i, message in enumerate(told) if message.startswith(tag)) for tag in TAGS]
+    events = messages(running, finished)
+    assert any("resuming at step 3" in message or "resuming at step 6" in message for message in events)
+    assert any("selectivity" in message for message in events)
+    first = [next(i for i, message in enumerate(events) if message.startswith(tag)) for tag in TAGS]
     assert first == sorted(first)
 
 
@@ -118,7 +118,7 @@ def test_training_went_on_from_its_checkpoint_and_no_step_was_lost_or_doubled(ru
     assert not list(run.glob("*.tmp"))
 
 
-def test_checkpoints_are_listed_newest_first_with_their_losses(running: Stack, finished: str) -> None:
+def test_checkpoints_are_listed_newest_first_with_their_losses(running: RunningStack, finished: str) -> None:
     checkpoints = running.client.fine_tuning.jobs.checkpoints.list(finished).data
     assert [checkpoint.step_number for checkpoint in checkpoints] == [9, 6, 3]
     assert all(checkpoint.metrics.valid_loss for checkpoint in checkpoints)
@@ -126,7 +126,7 @@ def test_checkpoints_are_listed_newest_first_with_their_losses(running: Stack, f
 
 def test_every_phase_is_published_whole_with_hashes(run: Path) -> None:
     for name in ("dataset", "training", "merged", "serving", "report"):
-        assert manifest.whole(run / name), name
+        assert manifest.is_complete(run / name), name
     names = {path.name for path in (run / "merged").iterdir()}
     assert {"config.json", "tokenizer.json", "chat_template.jinja", "model.safetensors"} <= names
 
@@ -141,7 +141,7 @@ def test_training_text_is_rendered_with_the_template_that_serves(run: Path) -> N
     assert (run / "merged" / "chat_template.jinja").read_text() == (base / "chat_template.jinja").read_text()
 
 
-def test_the_tuned_model_chats_through_the_openai_client(running: Stack, finished: str) -> None:
+def test_the_tuned_model_chats_through_the_openai_client(running: RunningStack, finished: str) -> None:
     model = running.client.fine_tuning.jobs.retrieve(finished).fine_tuned_model
     assert model is not None
     assert {model, BASE} <= {entry.id for entry in running.client.models.list()}
@@ -154,7 +154,7 @@ def test_the_tuned_model_chats_through_the_openai_client(running: Stack, finishe
     assert "".join(pieces).strip()
 
 
-def test_the_report_and_the_numbers_can_be_downloaded(running: Stack, finished: str) -> None:
+def test_the_report_and_the_numbers_can_be_downloaded(running: RunningStack, finished: str) -> None:
     job = running.client.fine_tuning.jobs.retrieve(finished)
     files = {running.client.files.retrieve(file_id).filename: file_id for file_id in job.result_files}
     names = {name.removeprefix(f"{finished}-"): file_id for name, file_id in files.items()}
@@ -174,7 +174,7 @@ def test_the_report_and_the_numbers_can_be_downloaded(running: Stack, finished: 
     assert result["others"] is not None
 
 
-def test_the_served_merge_says_what_base_and_adapter_said(run: Path) -> None:
+def test_the_served_merge_agrees_with_base_and_adapter(run: Path) -> None:
     merged, served = (
         json.loads((run / name / "manifest.json").read_text())["result"] for name in ("merged", "serving")
     )
@@ -189,13 +189,13 @@ def test_the_served_merge_says_what_base_and_adapter_said(run: Path) -> None:
 
 
 def test_weights_are_exported_and_a_download_goes_on_where_it_stopped(
-    running: Stack, finished: str, run: Path, tmp_path: Path
+    running: RunningStack, finished: str, run: Path, tmp_path: Path
 ) -> None:
     source = run / "merged" / "exports" / "model-q8_0.gguf"
     target = tmp_path / "model.gguf"
     target.with_name("model.gguf.part").write_bytes(source.read_bytes()[: 1 << 20])
-    told = running.run("export", finished, "--format", "gguf-q8_0", "--output", str(target))
-    assert told.returncode == 0, told.stderr
+    export = running.run("export", finished, "--format", "gguf-q8_0", "--output", str(target))
+    assert export.returncode == 0, export.stderr
     assert manifest.hash_file(target) == manifest.hash_file(source)
     adapter = running.run("export", finished, "--format", "adapter", "--output", str(tmp_path / "adapter"))
     assert adapter.returncode == 0, adapter.stderr
@@ -204,10 +204,10 @@ def test_weights_are_exported_and_a_download_goes_on_where_it_stopped(
     }
 
 
-def test_the_command_line_tells_the_same_story(running: Stack, finished: str, tmp_path: Path) -> None:
-    told = running.run("follow", finished, "--output", str(tmp_path / "report"))
-    assert told.returncode == 0, told.stderr
-    assert told.stdout.splitlines()[-1] == f"report: {tmp_path / 'report' / 'report.html'}"
+def test_the_command_line_shows_the_same_job(running: RunningStack, finished: str, tmp_path: Path) -> None:
+    follow = running.run("follow", finished, "--output", str(tmp_path / "report"))
+    assert follow.returncode == 0, follow.stderr
+    assert follow.stdout.splitlines()[-1] == f"report: {tmp_path / 'report' / 'report.html'}"
     assert (tmp_path / "report" / "metrics.csv").exists()
     listed = json.loads(running.run("jobs", "--json").stdout)
     assert [job["id"] for job in listed] == [finished]
@@ -216,13 +216,15 @@ def test_the_command_line_tells_the_same_story(running: Stack, finished: str, tm
     assert "Traceback" not in running.run("logs", "trainer").stdout
 
 
-def test_the_served_base_can_write_the_briefs(running: Stack, finished: str, project: Path, tmp_path: Path) -> None:
+def test_the_served_base_can_write_the_briefs(
+    running: RunningStack, finished: str, project: Path, tmp_path: Path
+) -> None:
     recipe = small_recipe(project)
     recipe["data"] |= {"briefs": "model", "chunking": {"unit": "words", "minimum": 80, "maximum": 160}}
     (tmp_path / "described.yaml").write_text(json.dumps(recipe))
     words = running.assets.book.read_text(encoding="utf-8").split(" ")
     (tmp_path / "part.txt").write_text(" ".join(words[1000:5000]), encoding="utf-8")
-    named = (
+    options = (
         "--model",
         str(running.assets.models / BASE),
         "--recipe",
@@ -230,15 +232,15 @@ def test_the_served_base_can_write_the_briefs(running: Stack, finished: str, pro
         "--output",
         str(tmp_path / "dataset"),
     )
-    told = running.run("prepare", str(tmp_path / "part.txt"), *named)
-    assert told.returncode == 0, told.stderr
+    prepare = running.run("prepare", str(tmp_path / "part.txt"), *options)
+    assert prepare.returncode == 0, prepare.stderr
     rows = [json.loads(line) for line in (tmp_path / "dataset" / "train.jsonl").read_text().splitlines()]
     briefs = [row["messages"][-2]["content"] for row in rows]
     described = [brief for brief in briefs if "It has to do with:" not in brief and len(brief.split(". ", 1)) > 1]
     assert len(described) > len(briefs) / 2
 
 
-def test_an_engine_that_dies_comes_back(running: Stack, finished: str) -> None:
+def test_an_engine_that_dies_comes_back(running: RunningStack, finished: str) -> None:
     model = running.client.fine_tuning.jobs.retrieve(finished).fine_tuned_model or ""
     for process in running.processes("vllm.entrypoints"):
         process.kill()
@@ -259,39 +261,39 @@ def test_an_engine_that_dies_comes_back(running: Stack, finished: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def second(running: Stack, project: Path) -> str:
+def second(running: RunningStack, project: Path) -> str:
     """Another job, created while the first one's model is served."""
-    return create(running, project, "second")
+    return create_job(running, project, "second")
 
 
-def test_a_shutdown_saves_a_checkpoint_and_the_training_goes_on_from_it(running: Stack, second: str) -> None:
+def test_a_shutdown_saves_a_checkpoint_and_the_training_goes_on_from_it(running: RunningStack, second: str) -> None:
     wait_for("a second step", has_message(running, second, f"Step 2/{STEPS}"), 240)
-    assert running.processes("vllm.entrypoints") == []  # the server gave the GPU up
+    assert running.processes("vllm.entrypoints") == []  # the server has released the GPU
     assert running.run("down").returncode == 0
-    stack.up(running.settings, tell=print, attached=True)
+    stack.up(running.settings, notify=print, attached=True)
     wait_for("the training's return", has_message(running, second, "resuming at step"), 120)
     resumed = next(message for message in messages(running, second) if "resuming at step" in message)
     assert int(resumed.rpartition(" ")[2]) >= 2
 
 
-def test_a_running_training_is_cancelled_within_seconds(running: Stack, second: str) -> None:
+def test_a_running_training_is_cancelled_within_seconds(running: RunningStack, second: str) -> None:
     job_id = second
-    asked = time.monotonic()
+    started = time.monotonic()
     running.client.fine_tuning.jobs.cancel(job_id)
     wait_for("the cancelling", lambda: running.client.fine_tuning.jobs.retrieve(job_id).status == "cancelled", 15)
     wait_for("the end of Axolotl", lambda: not running.processes("axolotl"), 10)
-    assert time.monotonic() - asked < 15
+    assert time.monotonic() - started < 15
     with pytest.raises(openai.ConflictError):
         running.client.with_options(max_retries=0).fine_tuning.jobs.cancel(job_id)
 
 
-def test_down_leaves_nothing_behind(running: Stack, finished: str) -> None:
-    found = state.running(running.settings)
-    assert found is not None
-    family = psutil.Process(found.pid).children(recursive=True)
+def test_down_leaves_nothing_behind(running: RunningStack, finished: str) -> None:
+    running_state = state.find_running(running.settings)
+    assert running_state is not None
+    family = psutil.Process(running_state.pid).children(recursive=True)
     stopped = running.run("down")
     assert (stopped.returncode, stopped.stdout) == (0, "Stopped.\n")
-    assert not any(map(stack.living, family))
+    assert not any(map(stack.is_alive, family))
     assert running.run("status").returncode == 3
     assert not running.settings.runtime_dir.exists()
-    assert not stack.down(running.settings, tell=print)
+    assert not stack.down(running.settings, notify=print)

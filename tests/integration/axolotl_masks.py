@@ -1,6 +1,6 @@
-"""What Axolotl trains of each row: `python axolotl_masks.py FOLDER`, in Axolotl's environment.
+"""The tokens of each row that Axolotl trains: `python axolotl_masks.py FOLDER`, in Axolotl's environment.
 
-FOLDER has config.json, as our trainer writes it, and the rows that it names; it gets masks.json.
+FOLDER has config.json, as the trainer writes it, and the rows that it names; it gets masks.json.
 """
 
 import json

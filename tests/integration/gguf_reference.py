@@ -1,7 +1,7 @@
-"""A tiny Llama and what GGUF files of it say: `python gguf_reference.py FOLDER [FILE...]`, in Axolotl's environment.
+"""A tiny Llama and the logits of its GGUF files: `python gguf_reference.py FOLDER [FILE...]`, in Axolotl's environment.
 
-Without files it writes FOLDER (grouped-query attention) and FOLDER.logits.safetensors; with
-files it loads each with transformers and writes its logits beside it.
+Without files it writes FOLDER (grouped-query attention) and FOLDER.logits.safetensors; with files it loads each with
+transformers and writes its logits beside it.
 """
 
 import sys
@@ -17,7 +17,7 @@ ROPE = {"rope_type": "default", "rope_theta": 500000.0}
 
 @torch.no_grad()
 def main(folder: Path, files: list[str]) -> None:
-    """Write the model, or what the files say."""
+    """Write the model, or the logits of the files."""
     for name in files:
         path = Path(name)
         loaded = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32).eval()

@@ -8,18 +8,25 @@ from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent
-PROJECT = HERE.parents[1]
+FOLDER = Path(__file__).parent
+PROJECT = FOLDER.parents[1]
 PYTHON = Path(os.environ.get("SCRIPTORIUM_AXOLOTL_PYTHON", PROJECT / ".envs/axolotl/bin/python"))
-NEEDED = [
+AXOLOTL_MARKS = [
     pytest.mark.environments,
-    pytest.mark.skipif(not PYTHON.exists(), reason=f"the Axolotl environment is not there: {PYTHON}"),
+    pytest.mark.skipif(not PYTHON.exists(), reason=f"the Axolotl environment is missing: {PYTHON}"),
 ]
 
 
 def run_in_axolotl(script: str, *arguments: object) -> None:
     """Run a script of this folder to its end, offline and on the CPU."""
-    own = {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "AXOLOTL_DO_NOT_TRACK": "1", "PYTHONPATH": str(PROJECT)}
-    line = [str(PYTHON), str(HERE / script), *map(str, arguments)]
-    done = subprocess.run(line, env=os.environ | own, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
+    variables = {
+        "HF_HUB_OFFLINE": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+        "AXOLOTL_DO_NOT_TRACK": "1",
+        "PYTHONPATH": str(PROJECT),
+    }
+    command = [str(PYTHON), str(FOLDER / script), *map(str, arguments)]
+    process = subprocess.run(
+        command, env=os.environ | variables, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert process.returncode == 0, process.stderr[-3000:]

@@ -1,9 +1,8 @@
-"""A tiny Llama with two adapters, and what torch itself says of passages: `python measured_reference.py FOLDER`.
+"""A tiny Llama with two adapters, and torch's own losses of passages: `python measured_reference.py FOLDER`.
 
-In Axolotl's environment, on the CPU. FOLDER/order.json is the order of
-`services.trainer.inside_axolotl.score_checkpoints`,
-which is carried out here; FOLDER/expected.json has the losses of the author's passages and of others, computed another
-way: by the model's own loss over labels, with the adapter merged in.
+It runs in Axolotl's environment, on the CPU, and carries out the order FOLDER/order.json of
+`services.trainer.inside_axolotl.score_checkpoints`. FOLDER/expected.json has the losses of the author's passages and of
+others, computed another way: by the model's own loss over labels, with the adapter merged in.
 """
 
 import json
@@ -21,7 +20,7 @@ OTHERS = [{"ids": [5, 9, 33, 2, 41, 7, 7, 50, 12], "start": 4}]
 
 
 def make(folder: Path) -> dict[str, str]:
-    """The base, an adapter that adds nothing (step 3), and one that does (step 6)."""
+    """Write the base, an adapter that adds nothing (step 3) and one that does (step 6); return the order's adapters."""
     torch.manual_seed(0)
     config = LlamaConfig(vocab_size=64, hidden_size=64, intermediate_size=96, num_hidden_layers=2,
                          num_attention_heads=4, num_key_value_heads=2)  # fmt: skip
@@ -37,24 +36,24 @@ def make(folder: Path) -> dict[str, str]:
 
 @torch.no_grad()
 def losses(folder: Path, step: int | None) -> dict[str, list[float]]:
-    """The summed loss of every passage under the base, or with an adapter merged in."""
+    """Return the summed loss of every passage under the base, or with an adapter merged in."""
     model = LlamaForCausalLM.from_pretrained(folder / "base").eval()
     if step:
         model = PeftModel.from_pretrained(model, folder / f"adapter-{step}").merge_and_unload().eval()
-    found = {}
+    sums: dict[str, list[float]] = {}
     for name, passages in (("passages", PASSAGES), ("others", OTHERS)):
-        found[name] = []
+        sums[name] = []
         for passage in passages:
             ids = torch.tensor([passage["ids"]])
             labels = ids.clone()
             labels[:, : passage["start"]] = -100
             count = len(passage["ids"]) - passage["start"]
-            found[name].append(float(model(ids, labels=labels).loss) * count)
-    return found
+            sums[name].append(float(model(ids, labels=labels).loss) * count)
+    return sums
 
 
 def main(folder: Path) -> None:
-    """Write everything."""
+    """Write the order, carry it out, and write the expected losses."""
     order = {"base": str(folder / "base"), "adapters": make(folder), "passages": PASSAGES, "others": OTHERS,
              "references": 1, "quantised": str(folder / "none")}  # fmt: skip
     (folder / "order.json").write_text(json.dumps(order))

@@ -1,10 +1,10 @@
 """Build tiny models, LoRA adapters and PEFT's own merges: `python peft_reference.py FOLDER`, in Axolotl's environment.
 
 FOLDER/<case>/{base,adapter,merged}: the base in the case's type, A and B with random values, and merge_and_unload of
-the base loaded as fp32, saved as fp32. FOLDER/<case>/logits.safetensors: what base and adapter, not merged, say to a
+the base loaded as fp32, saved as fp32. FOLDER/<case>/logits.safetensors: the logits of base and unmerged adapter for a
 few tokens. The values of a case "exact" lie on a coarse grid, on which every sum of an fp32 product is exact.
 
-`python peft_reference.py FOLDER MERGED...` loads merged models with transformers and writes what they say beside them.
+`python peft_reference.py FOLDER MERGED...` loads merged models with transformers and writes their logits beside them.
 """
 
 import sys
@@ -41,11 +41,11 @@ KINDS = {
 }
 TYPES = {"bf16": torch.bfloat16, "fp32": torch.float32, "exact": torch.float32}
 IDS = torch.arange(1, 41).reshape(2, 20)
-VOCABULARY, GROWN = 320, 330
+VOCABULARY, GROWN_VOCABULARY = 320, 330
 
 
 def tiny(kind: str) -> LlamaForCausalLM | GPT2LMHeadModel:
-    """Two layers with random weights: a Llama with grouped-query attention, or a GPT-2."""
+    """Make a model of two layers with random weights: a Llama with grouped-query attention, or a GPT-2."""
     if kind.startswith("conv"):
         shape = {"n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 64}
         return GPT2LMHeadModel(GPT2Config(vocab_size=VOCABULARY, bos_token_id=0, eos_token_id=0, **shape))
@@ -61,29 +61,29 @@ def tiny(kind: str) -> LlamaForCausalLM | GPT2LMHeadModel:
     return LlamaForCausalLM(config)
 
 
-def coarse(parameter: torch.Tensor) -> None:
+def make_coarse(parameter: torch.Tensor) -> None:
     """Put values on a grid of 1/4 between -1/2 and 1/2: then DoRA's sums of squares have at most 22 bits, too."""
     parameter.copy_(torch.randint(-2, 3, parameter.shape) / 4)
 
 
 def load(folder: Path, kind: str) -> LlamaForCausalLM | GPT2LMHeadModel:
-    """The base as fp32, with more tokens where the case wants that."""
+    """Load the base as fp32, with more tokens if the case needs them."""
     model = AutoModelForCausalLM.from_pretrained(folder / "base", dtype=torch.float32)
     if "resized" in kind:
-        model.resize_token_embeddings(GROWN, mean_resizing=False)
+        model.resize_token_embeddings(GROWN_VOCABULARY, mean_resizing=False)
     return model
 
 
 @torch.no_grad()
 def train(tuned: PeftModel, *, exact: bool) -> None:
     """Give every trainable parameter, and grown embeddings, values that training might have."""
-    seen = set()
+    pointers = set()
     for name, parameter in tuned.named_parameters():
-        grown = parameter.shape[:1] == (GROWN,) and "lora" not in name
-        if (parameter.requires_grad or grown) and parameter.data_ptr() not in seen:
-            seen.add(parameter.data_ptr())
+        grown = parameter.shape[:1] == (GROWN_VOCABULARY,) and "lora" not in name
+        if (parameter.requires_grad or grown) and parameter.data_ptr() not in pointers:
+            pointers.add(parameter.data_ptr())
             if exact:
-                coarse(parameter)
+                make_coarse(parameter)
             elif "magnitude" in name:
                 parameter.mul_(1 + 0.1 * torch.rand_like(parameter))
             elif "lora_" in name:
@@ -98,7 +98,7 @@ def write_case(folder: Path, precision: str, kind: str) -> None:
     base = tiny(kind).to(TYPES[precision])
     if precision == "exact":
         for parameter in base.parameters():
-            coarse(parameter)
+            make_coarse(parameter)
     base.save_pretrained(folder / "base")
     options = {"r": 8, "lora_alpha": 12, "target_modules": PROJECTIONS} | KINDS[kind]
     tuned = get_peft_model(load(folder, kind), LoraConfig(**options))
@@ -110,20 +110,20 @@ def write_case(folder: Path, precision: str, kind: str) -> None:
 
 
 @torch.no_grad()
-def say(folder: Path) -> None:
-    """Load a merged model as fp32 and write its logits; every weight must be found, and none be left over."""
-    model, notes = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
-    wrong = {key: sorted(map(str, notes[key])) for key in ("missing_keys", "unexpected_keys", "mismatched_keys")}
-    if any(wrong.values()):
-        sys.exit(f"{folder}: {wrong}")
+def write_logits(folder: Path) -> None:
+    """Load a merged model as fp32 and write its logits; no weight may be missing or left over."""
+    model, info = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
+    problems = {key: sorted(map(str, info[key])) for key in ("missing_keys", "unexpected_keys", "mismatched_keys")}
+    if any(problems.values()):
+        sys.exit(f"{folder}: {problems}")
     save_file({"logits": model.eval()(IDS).logits}, folder.with_suffix(".logits.safetensors"))
 
 
 def main(folder: Path, merged: list[str]) -> None:
-    """Write every case, or what merged models say."""
+    """Write every case, or the logits of merged models."""
     torch.manual_seed(0)
     for name in merged:
-        say(Path(name))
+        write_logits(Path(name))
     for kind in KINDS if not merged else ():
         for precision in TYPES:
             write_case(folder / f"{kind}-{precision}", precision, kind)

@@ -1,7 +1,7 @@
-"""What the plugin measures: `python plugin_measures.py FOLDER`, in Axolotl's environment on a CPU.
+"""The plugin's measurements: `python plugin_measures.py FOLDER`, in Axolotl's environment on a CPU.
 
 A tiny Llama with tied embeddings and LoRA on its attention; FOLDER gets measured.json, and the metrics.jsonl of three
-pretended steps.
+simulated steps.
 """
 
 import json
@@ -28,27 +28,27 @@ CONFIG = LlamaConfig(
 )
 
 
-def pretend(folder: Path, model: torch.nn.Module) -> None:
+def simulate_steps(folder: Path, model: torch.nn.Module) -> None:
     """Call the plugin as the trainer does: a step, an evaluation, two steps; the tokens of earlier attempts count."""
-    steering = plugin.Steering(folder)
+    callback = plugin.ScriptoriumCallback(folder)
     args = SimpleNamespace(
         device=CPU, bf16=True, fp16=False, num_train_epochs=1, output_dir=str(folder / "checkpoints")
     )
     state = SimpleNamespace(global_step=0, max_steps=3, epoch=0.0)
-    steering.on_train_begin(args, state, None, model=model)
+    callback.on_train_begin(args, state, None, model=model)
     for tokens, loss in ((5000, "loss"), (5000, "eval_loss"), (5400, "loss"), (5800, "loss")):
         state.global_step += loss == "loss"
         time.sleep(0.05)
-        steering.on_log(args, state, None, logs={loss: 3.0, "tokens/total": tokens})
+        callback.on_log(args, state, None, logs={loss: 3.0, "tokens/total": tokens})
 
 
 def resume(folder: Path, step: int) -> dict[str, int] | None:
-    """The tokens that the plugin goes on from at a step; there is a checkpoint of step 2."""
+    """Return the token counts that the plugin restores at a step; there is a checkpoint of step 2."""
     checkpoint = folder / "checkpoints" / "checkpoint-2"
     checkpoint.mkdir(parents=True, exist_ok=True)
     (checkpoint / "tokens_state.json").write_text('{"total": 700, "trainable": 500}')
     state = SimpleNamespace(global_step=step)
-    plugin.recall_tokens(state, folder / "checkpoints")
+    plugin.restore_token_counts(state, folder / "checkpoints")
     return {name: int(count.item()) for name, count in state.tokens.items()} if hasattr(state, "tokens") else None
 
 
@@ -58,7 +58,7 @@ if __name__ == "__main__":
     )
     before = torch.random.get_rng_state()
     peaks = [plugin.measure_peak(CPU, dtype) for dtype in (torch.float32, torch.bfloat16)]
-    pretend(Path(sys.argv[1]), model)
+    simulate_steps(Path(sys.argv[1]), model)
     measured = {
         "flops": plugin.count_flops(model),
         "trained": sum(p.numel() for p in model.parameters() if p.requires_grad),

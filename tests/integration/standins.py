@@ -1,4 +1,4 @@
-"""What stands in, in these tests, for the queue and for vLLM, and a server to run it on."""
+"""Stand-ins for the queue and for vLLM in these tests, and a server to run them on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WORDS = ("Call ", "me ", "Ishmael.")
 
 @dataclass
 class Sent:
-    """A queue of lists: keeps what would have been sent."""
+    """A queue that records what would have been sent."""
 
     messages: list[tuple[str, str]] = field(default_factory=list)
 
@@ -32,57 +32,57 @@ class Sent:
         self.messages.append((task, job_id))
 
     def waiting(self, task: str) -> int:
-        """Every message was taken at once."""
+        """Return 0: every message was taken at once."""
         return 0
 
 
 @dataclass
-class Engine:
-    """Answers as vLLM does; remembers what it was asked and whether anybody left before the end."""
+class AnsweringEngine:
+    """Answers as vLLM does; records its requests and whether a client left before the end."""
 
-    asked: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
     abandoned: threading.Event = field(default_factory=threading.Event)
 
     def app(self) -> FastAPI:
-        """The engine as an application."""
+        """Make the engine's application."""
         app = FastAPI()
         app.post("/v1/chat/completions", response_model=None)(self.chat)
         app.post("/v1/completions", response_model=None)(self.complete)
         return app
 
     async def chat(self, request: Request, body: Annotated[dict[str, Any], Body()]) -> Any:
-        """A few words; "wait" is answered never, "refuse" not at all, "break" only in half."""
-        self.asked.append(body)
-        wish = body["messages"][-1]["content"]
-        if wish == "refuse":
+        """Answer with a few words; "wait" gets no answer, "refuse" and "crash" an error, and "break" half a stream."""
+        self.requests.append(body)
+        prompt = body["messages"][-1]["content"]
+        if prompt == "refuse":
             error = {"message": "too long", "type": "BadRequestError", "param": "messages", "code": 400}
             return JSONResponse({"error": error}, 400)
-        if wish == "crash":
+        if prompt == "crash":
             return JSONResponse({"error": {"message": "out of memory", "code": 500}}, 500)
         if body.get("stream"):
-            return StreamingResponse(self.stream(request, wish), media_type="text/event-stream")
-        if wish == "wait":
-            await self.until_gone(request)
+            return StreamingResponse(self.stream(request, prompt), media_type="text/event-stream")
+        if prompt == "wait":
+            await self.wait_until_gone(request)
         return completion("chat.completion", message={"role": "assistant", "content": "".join(WORDS)})
 
     async def complete(self, body: Annotated[dict[str, Any], Body()]) -> Any:
-        """A few words."""
-        self.asked.append(body)
+        """Answer with a few words."""
+        self.requests.append(body)
         return completion("text_completion", text="".join(WORDS))
 
-    async def stream(self, request: Request, wish: str) -> AsyncIterator[str]:
-        """A few words, one at a time."""
+    async def stream(self, request: Request, prompt: str) -> AsyncIterator[str]:
+        """Yield a few words, one at a time."""
         for word in WORDS:
             chunk = completion("chat.completion.chunk", delta={"content": word})
             yield f"data: {json.dumps(chunk)}\n\n"
-        if wish == "break":
+        if prompt == "break":
             raise ConnectionAbortedError
-        if wish == "wait":
-            await self.until_gone(request)
+        if prompt == "wait":
+            await self.wait_until_gone(request)
         yield "data: [DONE]\n\n"
 
-    async def until_gone(self, request: Request) -> None:
-        """Work until the client goes."""
+    async def wait_until_gone(self, request: Request) -> None:
+        """Wait until the client disconnects."""
         try:
             while (await request.receive())["type"] != "http.disconnect":
                 pass
@@ -91,14 +91,14 @@ class Engine:
 
 
 def completion(kind: str, **choice: Any) -> dict[str, Any]:
-    """An answer with one choice."""
+    """Make an answer with one choice."""
     choices = [{"index": 0, "finish_reason": None if "delta" in choice else "stop", **choice}]
     return {"id": "cmpl-1", "object": kind, "created": 1, "model": "any", "choices": choices}
 
 
 @contextmanager
 def serving(app: ASGIApp) -> Iterator[str]:
-    """Run an application on a free port in a thread; gives its base URL."""
+    """Run an application on a free port in a thread; yields its base URL."""
     config = uvicorn.Config(app, "127.0.0.1", 0, log_level="critical", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="uvicorn")

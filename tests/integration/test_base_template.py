@@ -1,4 +1,4 @@
-"""The demo's base model, as it was downloaded, is read as transformers reads it."""
+"""The chat template of the demo's base model is rendered as transformers renders it."""
 
 from scriptorium.local.demo_assets import BASE, demo_assets
 from tests.template_reference import compare

@@ -1,4 +1,4 @@
-"""A phase that asks a person: the job pauses, survives, is answered over HTTP, and goes on."""
+"""A phase that asks a person: the job pauses, survives, is answered over HTTP, and continues."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from standins import BASE, Sent
 
-from scriptorium.artifacts.file_store import Files
+from scriptorium.artifacts.file_store import FileStore
 from scriptorium.contracts import (
     Decision,
     DecisionKind,
@@ -43,7 +43,7 @@ DONE = PrepareResult(words=1, chapters=1, splits={})
 
 
 def submit(context: Context, **policy: str) -> Job:
-    file = Files(context.volume.files).add(io.BytesIO(b"Once upon a time."), "book.txt", "fine-tune")
+    file = FileStore(context.volume.files).add(io.BytesIO(b"Once upon a time."), "book.txt", "fine-tune")
     recipe = Recipe(name="r", decisions=Decisions.model_validate(policy))
     job = Job(id="ftjob-1", created_at=int(time.time()), model=BASE, training_file=file.id, recipe=recipe,
               hyperparameters=Hyperparameters())  # fmt: skip
@@ -51,7 +51,7 @@ def submit(context: Context, **policy: str) -> Job:
 
 
 def asking(answers: list[str]) -> object:
-    """Work that asks once and remembers what it was told."""
+    """Return work that asks once and records the answer."""
 
     def work(request: PrepareRequest, folder: Path, reporter: Reporter) -> PrepareResult:
         answers.append(reporter.ask(QUESTION))
@@ -65,7 +65,7 @@ def ask(context: Context, answers: list[str] | None = None) -> None:
     run_phase("ftjob-1", Phase.PREPARE, asking(answers if answers is not None else []), context=context)  # type: ignore[arg-type]
 
 
-def test_a_job_that_asks_pauses_and_nobody_takes_it_up(context: Context, sent: Sent) -> None:
+def test_a_job_that_asks_pauses_and_is_not_sent_again(context: Context, sent: Sent) -> None:
     submit(context)
     ask(context)
     job = context.store.jobs.get("ftjob-1")
@@ -73,12 +73,12 @@ def test_a_job_that_asks_pauses_and_nobody_takes_it_up(context: Context, sent: S
     assert context.store.leases.holder(phase_lease(job.id, Phase.PREPARE)) is None
     assert reap(context, lambda task: 0) == []
     assert sent.messages == [(PREPARE, job.id)]
-    story = [event.message for event in context.store.events.page(job.id, 10)][::-1]
-    assert "[DECISION] Train on this text? Two passages look alike." in story
-    assert "[DECISION] scriptorium decide ftjob-1 go_on: train on it (recommended)" in story
+    messages = [event.message for event in context.store.events.page(job.id, 10)][::-1]
+    assert "[DECISION] Train on this text? Two passages look alike." in messages
+    assert "[DECISION] scriptorium decide ftjob-1 go_on: train on it (recommended)" in messages
 
 
-def test_an_answer_takes_the_phase_up_again_and_costs_no_attempt(context: Context, sent: Sent) -> None:
+def test_an_answer_sends_the_phase_again_and_costs_no_attempt(context: Context, sent: Sent) -> None:
     submit(context)
     answers: list[str] = []
     ask(context, answers)
@@ -92,15 +92,15 @@ def test_an_answer_takes_the_phase_up_again_and_costs_no_attempt(context: Contex
     assert sent.messages == [(PREPARE, job.id), (PREPARE, job.id), (TRAIN, job.id)]
 
 
-def test_a_recipe_may_take_the_recommended_answer_by_itself(context: Context) -> None:
+def test_a_recipe_may_take_the_recommended_answer_automatically(context: Context) -> None:
     submit(context, data_quality="auto")
     answers: list[str] = []
     ask(context, answers)
     assert answers == ["go_on"]
     job = context.store.jobs.get("ftjob-1")
     assert job.phase is Phase.TRAIN
-    taken = job.decisions[DecisionKind.DATA_QUALITY]
-    assert (taken.answer, taken.answered_by) == ("go_on", "policy")
+    decision = job.decisions[DecisionKind.DATA_QUALITY]
+    assert (decision.answer, decision.answered_by) == ("go_on", "policy")
     assert "excused" not in job.model_dump(exclude_defaults=True)
 
 
@@ -119,7 +119,7 @@ def test_a_stale_attempt_asks_nothing(context: Context) -> None:
 
     def overtaken(request: PrepareRequest, folder: Path, reporter: Reporter) -> PrepareResult:
         job = context.store.jobs.get("ftjob-1")
-        context.store.jobs.update("ftjob-1", lambda now: now.model_copy(update={"attempts": {Phase.PREPARE: 9}}))
+        context.store.jobs.update("ftjob-1", lambda job: job.model_copy(update={"attempts": {Phase.PREPARE: 9}}))
         assert job.attempts[Phase.PREPARE] == 1
         reporter.ask(QUESTION)
         return DONE
@@ -155,8 +155,8 @@ def test_questions_are_shown_and_answered_over_http(context: Context) -> None:
     ask(context)
     client = TestClient(create_app(context, reaping=False))
     assert client.get("/v1/fine_tuning/jobs/ftjob-1").json()["scriptorium"]["decision"] == "data_quality"
-    (asked,) = client.get("/v1/x/jobs/ftjob-1/decisions").json()["data"]
-    assert (asked["question"], asked["recommended"], asked["answer"]) == ("Train on this text?", "go_on", None)
+    (question,) = client.get("/v1/x/jobs/ftjob-1/decisions").json()["data"]
+    assert (question["question"], question["recommended"], question["answer"]) == ("Train on this text?", "go_on", None)
     path = "/v1/x/jobs/ftjob-1/decisions"
     assert client.post(f"{path}/weather", json={"answer": "go_on"}).json()["error"]["code"] == "invalid_request"
     assert client.post(f"{path}/data_quality", json={"answer": "perhaps"}).status_code == 400
@@ -168,10 +168,10 @@ def test_every_kind_of_question_has_a_policy() -> None:
     assert set(Decisions.model_fields) == set(DecisionKind)
 
 
-def test_by_hand_the_work_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
-    asked = QUESTION.model_copy(update={"recommended": "stop"})
-    assert SilentReporter().ask(asked) == ConsoleReporter().ask(asked) == "go_on"
-    assert "Recommended: stop. Going on: train on it." in capsys.readouterr().err
+def test_by_hand_the_work_continues(capsys: pytest.CaptureFixture[str]) -> None:
+    decision = QUESTION.model_copy(update={"recommended": "stop"})
+    assert SilentReporter().ask(decision) == ConsoleReporter().ask(decision) == "go_on"
+    assert "Recommended: stop. Continuing: train on it." in capsys.readouterr().err
 
 
 def test_a_decision_recommends_one_of_its_options() -> None:

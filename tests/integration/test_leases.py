@@ -1,4 +1,4 @@
-"""Leases on a real Redis-compatible server: one holder at a time, fencing tokens, and what a watcher sees."""
+"""Leases on a real Redis-compatible server: one holder at a time, fencing tokens, and the state for monitoring."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from work import SECOND, SOON, look, lose_lease
+from work import SECOND, SOON, lease_state, lose_lease
 
 from scriptorium.contracts import (
     Job,
@@ -74,22 +74,22 @@ def test_a_stale_attempt_does_not_advance_or_fail_a_job(context: Context, job: J
         context.pipeline.advance(job.id, Phase.PREPARE, newer.token)  # not twice either
 
 
-# What a watcher sees
+# The state for monitoring
 
 
 def test_a_lease_that_was_never_granted_has_no_past(context: Context) -> None:
-    assert look(context, GPU) == LeaseState()
+    assert lease_state(context, GPU) == LeaseState()
 
 
 def test_a_grant_and_its_renewals_are_remembered(context: Context, job: Job) -> None:
     lease = claim(context, job.id, Phase.PREPARE)
     assert lease is not None
-    granted = look(context, lease.name)
+    granted = lease_state(context, lease.name)
     assert (granted.holder, granted.grants, granted.waited) == (lease.holder, 1, 0)
     assert granted.granted_at == granted.renewed_at == pytest.approx(time.time(), abs=5)
     time.sleep(0.02)
     context.store.leases.renew(lease, SECOND)
-    renewed = look(context, lease.name)
+    renewed = lease_state(context, lease.name)
     assert renewed.granted_at == granted.granted_at
     assert renewed.renewed_at is not None
     assert renewed.renewed_at > (granted.renewed_at or 0)
@@ -99,15 +99,15 @@ def test_the_last_heartbeat_outlives_an_expired_lease_but_not_a_returned_one(con
     lease = claim(context, job.id, Phase.PREPARE)
     assert lease is not None
     lose_lease(context, job, Phase.PREPARE)
-    expired = look(context, lease.name)
+    expired = lease_state(context, lease.name)
     assert (expired.holder, expired.renewed_at) == (None, expired.granted_at)
     newer = claim(context, job.id, Phase.PREPARE)
     assert newer is not None
     context.store.leases.release(lease)  # a late one: nothing of the newer one is forgotten
     context.store.leases.renew(lease, SECOND)
-    assert look(context, lease.name).renewed_at == look(context, lease.name).granted_at
+    assert lease_state(context, lease.name).renewed_at == lease_state(context, lease.name).granted_at
     context.store.leases.release(newer)
-    returned = look(context, lease.name)
+    returned = lease_state(context, lease.name)
     assert (returned.holder, returned.grants, returned.renewed_at) == (None, 2, None)
     assert returned.granted_at is not None
 
@@ -116,7 +116,7 @@ def test_whoever_asks_in_vain_waits_until_the_grant(context: Context) -> None:
     leases = context.store.leases
     first = leases.acquire(GPU, "the server", SOON)
     assert first is not None
-    assert look(context, GPU).waited == 0
+    assert lease_state(context, GPU).waited == 0
     began = time.time()
     assert leases.acquire(GPU, "ftjob-1", SOON) is None
     time.sleep(0.1)
@@ -125,13 +125,13 @@ def test_whoever_asks_in_vain_waits_until_the_grant(context: Context) -> None:
     leases.release(first)
     second = leases.acquire(GPU, "ftjob-1", SOON)
     assert second is not None
-    state = look(context, GPU)
+    state = lease_state(context, GPU)
     assert (state.holder, state.grants) == ("ftjob-1", 2)
     assert 0.2 <= state.waited <= time.time() - began
     leases.release(second)
-    assert look(context, GPU).waited == state.waited
+    assert lease_state(context, GPU).waited == state.waited
     assert leases.acquire(GPU, "ftjob-1", SOON) is not None
-    assert look(context, GPU).waited == 0  # that wait was over
+    assert lease_state(context, GPU).waited == 0  # that wait was over
 
 
 def test_a_wait_that_was_given_up_is_forgotten(context: Context) -> None:
@@ -142,4 +142,4 @@ def test_a_wait_that_was_given_up_is_forgotten(context: Context) -> None:
     time.sleep(0.15)
     context.store.leases.release(first)
     assert context.store.leases.acquire(GPU, "ftjob-1", SOON) is not None
-    assert look(context, GPU).waited == 0
+    assert lease_state(context, GPU).waited == 0

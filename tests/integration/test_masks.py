@@ -1,12 +1,12 @@
-"""What we show as trained is what Axolotl trains, token for token, with the configuration that our trainer writes."""
+"""The tokens that we show as trained are those that Axolotl trains, with the configuration that the trainer writes."""
 
 import json
 from pathlib import Path
 
 import pytest
-from in_axolotl import NEEDED, run_in_axolotl
+from in_axolotl import AXOLOTL_MARKS, run_in_axolotl
 
-from scriptorium.artifacts.dataset import CONTINUE, Row, write_rows
+from scriptorium.artifacts.dataset import CONTINUE_INSTRUCTION, Row, write_rows
 from scriptorium.contracts import TrainRequest
 from scriptorium.local.demo_assets import BASE, demo_assets
 from scriptorium.models.tokenizer import ChatTokenizer
@@ -14,7 +14,7 @@ from scriptorium.recipe import Training
 from services.data.prompts.rendered_examples import tokenise
 from services.trainer.run.axolotl import make_config
 
-pytestmark = [*NEEDED, pytest.mark.slow]
+pytestmark = [*AXOLOTL_MARKS, pytest.mark.slow]
 
 PASSAGES = [
     "The old man went down to the river.",
@@ -33,10 +33,10 @@ CONVERSATION = [
 
 
 def rows() -> list[Row]:
-    asked = {
+    prompts = {
         "brief": "Write a passage of about 10 words.",
-        "context": f"{CONTINUE}\n\n{PASSAGES[0]}",
-        "continue": CONTINUE,
+        "context": f"{CONTINUE_INSTRUCTION}\n\n{PASSAGES[0]}",
+        "continue": CONTINUE_INSTRUCTION,
     }
     return [
         Row.model_validate(
@@ -47,11 +47,11 @@ def rows() -> list[Row]:
             }
         )
         for passage in PASSAGES
-        for kind, prompt in asked.items()
+        for kind, prompt in prompts.items()
     ] + [Row.model_validate({"messages": CONVERSATION, "chapter": "I"})]
 
 
-def test_what_is_shown_as_trained_is_what_axolotl_trains(tmp_path: Path) -> None:
+def test_the_tokens_shown_as_trained_are_those_that_axolotl_trains(tmp_path: Path) -> None:
     base = demo_assets().models / BASE
     write_rows(tmp_path / "train.jsonl", rows())
     request = TrainRequest(dataset=tmp_path, base=base, training=Training(adapter="lora"))
@@ -59,7 +59,7 @@ def test_what_is_shown_as_trained_is_what_axolotl_trains(tmp_path: Path) -> None
     run_in_axolotl("axolotl_masks.py", tmp_path)
     masks = json.loads((tmp_path / "masks.json").read_text())
     tokenizer = ChatTokenizer(base)
-    for row, theirs in zip(rows(), masks, strict=True):
+    for row, mask in zip(rows(), masks, strict=True):
         ids, trained = tokenise(row, tokenizer)
-        assert theirs["ids"] == ids
-        assert theirs["trained"] == trained, row.passage[:40]
+        assert mask["ids"] == ids
+        assert mask["trained"] == trained, row.passage[:40]

@@ -1,4 +1,4 @@
-"""The measuring child says what torch says of the merged model, of the author's passages and of others'."""
+"""The measuring child's losses are torch's losses of the merged model, on the author's passages and on others'."""
 
 from __future__ import annotations
 
@@ -7,43 +7,43 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from in_axolotl import NEEDED, run_in_axolotl
+from in_axolotl import AXOLOTL_MARKS, run_in_axolotl
 
-from scriptorium.artifacts.checkpoint_losses import OnBase, Passage, read_measured
+from scriptorium.artifacts.checkpoint_losses import BaseLosses, SummedLoss, read_checkpoint_losses
 
-pytestmark = NEEDED
+pytestmark = AXOLOTL_MARKS
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the order carried out."""
+    """Return a folder in which the order was carried out."""
     root = tmp_path_factory.mktemp("measured")
     run_in_axolotl("measured_reference.py", root)
     return root
 
 
-def on_stored(folder: Path, step: int) -> OnBase:
-    measured = read_measured(folder / f"checkpoint-{step}.json")
+def on_stored(folder: Path, step: int) -> BaseLosses:
+    measured = read_checkpoint_losses(folder / f"checkpoint-{step}.json")
     assert measured
     return measured.bases["stored"]
 
 
-def sums(passages: Sequence[Passage]) -> list[float]:
+def sums(passages: Sequence[SummedLoss]) -> list[float]:
     return [passage.loss for passage in passages]
 
 
 @pytest.mark.parametrize("step", [3, 6])
 def test_losses_with_and_without_the_adapter(folder: Path, step: int) -> None:
-    expected, on = json.loads((folder / "expected.json").read_text()), on_stored(folder, step)
-    for found, wanted in (
-        (on.passages, expected[str(step)]["passages"]),
-        (on.others, expected[str(step)]["others"]),
-        (on.without, expected["base"]["passages"]),
-        (on.others_without, expected["base"]["others"]),
+    expected, losses = json.loads((folder / "expected.json").read_text()), on_stored(folder, step)
+    for passages, expected_sums in (
+        (losses.passages, expected[str(step)]["passages"]),
+        (losses.others, expected[str(step)]["others"]),
+        (losses.without, expected["base"]["passages"]),
+        (losses.others_without, expected["base"]["others"]),
     ):
-        assert sums(found) == pytest.approx(wanted, rel=1e-4)
-    assert [passage.tokens for passage in (*on.passages, *on.others)] == [30, 39, 5]
-    assert len(on.references) == 1
+        assert sums(passages) == pytest.approx(expected_sums, rel=1e-4)
+    assert [passage.tokens for passage in (*losses.passages, *losses.others)] == [30, 39, 5]
+    assert len(losses.references) == 1
 
 
 def test_an_adapter_that_adds_nothing_selects_nothing(folder: Path) -> None:

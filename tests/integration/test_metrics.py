@@ -1,4 +1,4 @@
-"""What Prometheus reads: a job's numbers, from the workers through a real store to the text of /metrics."""
+"""The metrics of a job, from the workers through a real store to the text of /metrics."""
 
 from __future__ import annotations
 
@@ -22,41 +22,41 @@ from scriptorium.store.serving import Engine
 
 
 class Scrape:
-    """Every sample of one look at /metrics."""
+    """Every sample of one request of /metrics."""
 
     def __init__(self, http: httpx.Client) -> None:
         self.families = list(text_string_to_metric_families(http.get("/metrics").text))
 
     def find(self, name: str, **labels: str) -> list[float]:
-        """The values of the series that have these labels, among others."""
+        """Return the values of the series that have these labels, among others."""
         samples = [sample for family in self.families for sample in family.samples]
         return [s.value for s in samples if s.name == f"scriptorium_{name}" and labels.items() <= s.labels.items()]
 
     def one(self, name: str, **labels: str) -> float:
-        """The value of the only such series."""
+        """Return the value of the only such series."""
         (value,) = self.find(name, **labels)
         return value
 
 
 def change(context: Context, job: Job, **changes: Any) -> None:
     """Change a job's record."""
-    context.store.jobs.update(job.id, lambda now: now.model_copy(update=changes))
+    context.store.jobs.update(job.id, lambda job: job.model_copy(update=changes))
 
 
 def test_every_metric_of_the_table_is_exported(context: Context, http: httpx.Client, job: Job) -> None:
-    numbers = {"/".join([key, *("x" for _ in metric.labels[1:])]): 1.0 for key, metric in metrics.OF_A_JOB.items()}
+    numbers = {"/".join([key, *("x" for _ in metric.labels[1:])]): 1.0 for key, metric in metrics.JOB_METRICS.items()}
     context.store.jobs.set_progress(job.id, numbers)
     http.get("/healthz")
-    seen = Scrape(http)
+    scrape = Scrape(http)
     exported = {
         f"{family.name}_total" if family.type == "counter" else family.name: set(sample.labels) - {"le"}
-        for family in seen.families
+        for family in scrape.families
         for sample in family.samples
         if not sample.name.endswith("_created")
     }
-    expected = {metric.name: set(metric.labels) for metric in metrics.ALL}
-    only_then = {metrics.ATTEMPTS.name, metrics.RUNNING.name, metrics.HEARTBEAT_AGE.name, metrics.SILENCE.name}
-    assert {name: labels for name, labels in expected.items() if name not in only_then} == exported
+    expected = {metric.name: set(metric.labels) for metric in metrics.ALL_METRICS}
+    while_running = {metrics.ATTEMPTS.name, metrics.RUNNING.name, metrics.HEARTBEAT_AGE.name, metrics.SILENCE.name}
+    assert {name: labels for name, labels in expected.items() if name not in while_running} == exported
 
 
 def test_a_job_on_its_way_through_a_worker(context: Context, http: httpx.Client, job: Job) -> None:
@@ -99,11 +99,11 @@ def test_the_gpu_lease_is_handed_over(context: Context, http: httpx.Client) -> N
     time.sleep(0.1)
     context.store.leases.release(lease)
     assert context.store.leases.acquire(GPU, "ftjob-1", ttl) is not None
-    held = Scrape(http)
-    assert held.one("gpu_lease_held", holder="training") == 1
-    assert held.one("gpu_handovers_total") == 2
-    assert 0.1 <= held.one("gpu_handover_seconds") < 5
-    assert 0 < held.one("gpu_lease_age_seconds") < 5
+    taken = Scrape(http)
+    assert taken.one("gpu_lease_held", holder="training") == 1
+    assert taken.one("gpu_handovers_total") == 2
+    assert 0.1 <= taken.one("gpu_handover_seconds") < 5
+    assert 0 < taken.one("gpu_lease_age_seconds") < 5
 
 
 def test_engines_are_targets_for_prometheus(context: Context, http: httpx.Client) -> None:
@@ -139,5 +139,5 @@ def test_a_loss_that_is_no_number_reaches_prometheus_and_breaks_no_json(
     progress = http.get(f"/v1/fine_tuning/jobs/{job.id}").json()["scriptorium"]["progress"]
     assert progress["step"] == 3
     assert {"train_loss", "gradient_norm"} & set(progress) == set()
-    told = http.get(f"/v1/fine_tuning/jobs/{job.id}/events").json()["data"]
-    assert {"step": 3} in [event["data"] for event in told]
+    events = http.get(f"/v1/fine_tuning/jobs/{job.id}/events").json()["data"]
+    assert {"step": 3} in [event["data"] for event in events]

@@ -1,28 +1,28 @@
-"""Our way through NF4 has the bits of bitsandbytes', on a model that is loaded in 4 bits in Axolotl's environment."""
+"""Our NF4 round trip has the bits of bitsandbytes', on a model that is loaded in 4 bits in Axolotl's environment."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-import ml_dtypes  # noqa: F401 - numpy learns of bf16
+import ml_dtypes  # noqa: F401 - registers bf16 with numpy
 import numpy as np
 import pytest
-from in_axolotl import NEEDED, run_in_axolotl
+from in_axolotl import AXOLOTL_MARKS, run_in_axolotl
 from safetensors.numpy import load_file, save_file
 
 from scriptorium.artifacts import manifest
-from scriptorium.artifacts.checkpoint_losses import Measured, OnBase, Passage, measured_path
+from scriptorium.artifacts.checkpoint_losses import BaseLosses, CheckpointLosses, SummedLoss, checkpoint_losses_path
 from scriptorium.contracts import MergeRequest
 from scriptorium.jobs.reporter import SilentReporter
 from services.merger.merge import merge_adapter
 
-pytestmark = NEEDED
+pytestmark = AXOLOTL_MARKS
 
 
 @pytest.fixture(scope="module")
 def training(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A training whose base was 4-bit and whose adapter of one projection adds nothing, and what it should become."""
+    """Write a training with a 4-bit base and an adapter that adds nothing, and the expected weights."""
     root = tmp_path_factory.mktemp("nf4")
     run_in_axolotl("nf4_reference.py", root)
     folder = root / "checkpoints" / "checkpoint-1"
@@ -38,31 +38,31 @@ def training(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def merged(training: Path, folder: Path, stored: float, nf4: float) -> dict[str, np.ndarray]:
-    """The merged model's tensors where these losses were measured."""
-    on = {name: OnBase(passages=[Passage(loss=loss, tokens=1)], references=[]) for name, loss in
+    """Merge with these measured losses, and return the tensors."""
+    on = {name: BaseLosses(passages=[SummedLoss(loss=loss, tokens=1)], references=[]) for name, loss in
           (("stored", stored), ("nf4", nf4))}  # fmt: skip
-    path = measured_path(training, 1)
+    path = checkpoint_losses_path(training, 1)
     path.parent.mkdir(exist_ok=True)
-    path.write_text(Measured.model_validate({"step": 1, "bases": on}).model_dump_json())
+    path.write_text(CheckpointLosses.model_validate({"step": 1, "bases": on}).model_dump_json())
     folder.mkdir()
     result = merge_adapter(MergeRequest(base=training / "base", training=training), folder, SilentReporter())
     assert result.base_losses == {"stored": stored, "nf4": nf4}
     assert result.base == min(result.base_losses, key=result.base_losses.__getitem__)
-    found: dict[str, np.ndarray] = load_file(folder / "model.safetensors")
-    return found
+    tensors: dict[str, np.ndarray] = load_file(folder / "model.safetensors")
+    return tensors
 
 
-def test_every_weight_that_was_4_bit_and_no_other_takes_the_way_of_bitsandbytes(training: Path, tmp_path: Path) -> None:
+def test_only_weights_that_were_4_bit_take_bitsandbytes_round_trip(training: Path, tmp_path: Path) -> None:
     expected, base = load_file(training / "expected.safetensors"), load_file(training / "base" / "model.safetensors")
     assert len(expected) == 14
-    found = merged(training, tmp_path / "nf4", stored=3.2, nf4=3.1)
-    assert found.keys() == base.keys()
-    for name, array in found.items():
+    tensors = merged(training, tmp_path / "nf4", stored=3.2, nf4=3.1)
+    assert tensors.keys() == base.keys()
+    for name, array in tensors.items():
         assert array.tobytes() == expected.get(name, base[name]).tobytes(), name
-    assert any(found[name].tobytes() != base[name].tobytes() for name in expected)
+    assert any(tensors[name].tobytes() != base[name].tobytes() for name in expected)
 
 
-def test_the_stored_base_is_left_as_it_is_where_it_is_better(training: Path, tmp_path: Path) -> None:
+def test_the_stored_base_is_not_changed_if_it_is_better(training: Path, tmp_path: Path) -> None:
     base = load_file(training / "base" / "model.safetensors")
     for name, array in merged(training, tmp_path / "stored", stored=3.1, nf4=3.2).items():
         assert array.tobytes() == base[name].tobytes(), name

@@ -1,4 +1,4 @@
-"""How any phase runs, on a real Redis-compatible server: publish, advance, fail, stop."""
+"""The phase runner on a real Redis-compatible server: publish, advance, fail, stop."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import redis
 from standins import Sent
-from work import DONE, SOON, look, lose_lease, never, prepare, story, until_stopped
+from work import DONE, SOON, event_messages, lease_state, lose_lease, never, prepare, until_stopped
 
-from scriptorium.artifacts.file_store import Files
+from scriptorium.artifacts.file_store import FileStore
 from scriptorium.contracts import (
     Job,
     Phase,
@@ -37,16 +37,16 @@ def test_a_phase_publishes_and_advances(context: Context, job: Job, sent: Sent) 
     assert body is not None
     assert body["attempt"] == 1
     assert set(body["files"]) == {"train.jsonl"}
-    now = context.store.jobs.get(job.id)
-    assert (now.phase, now.status) == (Phase.TRAIN, Status.QUEUED)
+    record = context.store.jobs.get(job.id)
+    assert (record.phase, record.status) == (Phase.TRAIN, Status.QUEUED)
     assert sent.messages == [(PREPARE, job.id), (TRAIN, job.id)]
-    assert "[DATA] 1 example" in story(context, job.id)
+    assert "[DATA] 1 example" in event_messages(context, job.id)
     assert context.store.leases.holder(phase_lease(job.id, Phase.PREPARE)) is None
     assert list(context.volume.run(job.id).glob("*.tmp")) == []
 
 
-def test_what_was_learned_is_kept_in_the_record(context: Context, job: Job) -> None:
-    run_phase(job.id, Phase.PREPARE, prepare, context=context, learn=lambda job, result, volume: {"trained_tokens": 7})
+def test_updates_of_the_record_are_stored(context: Context, job: Job) -> None:
+    run_phase(job.id, Phase.PREPARE, prepare, context=context, record_updates=lambda *_: {"trained_tokens": 7})
     assert context.store.jobs.get(job.id).trained_tokens == 7
 
 
@@ -67,7 +67,7 @@ def test_a_phase_that_was_published_before_its_worker_died_is_only_advanced(
     assert context.store.jobs.progress(job.id)["phase_seconds/prepare"] == 2.5
 
 
-def test_the_numbers_of_a_phase_are_remembered_and_come_back_with_a_restored_job(context: Context, job: Job) -> None:
+def test_the_metrics_of_a_phase_are_set_and_restored_with_the_job(context: Context, job: Job) -> None:
     run_phase(job.id, Phase.PREPARE, prepare, context=context)
     numbers = context.store.jobs.progress(job.id)
     assert (numbers["data_words"], numbers["data_findings"]) == (1, 0)
@@ -77,7 +77,7 @@ def test_the_numbers_of_a_phase_are_remembered_and_come_back_with_a_restored_job
     assert context.store.jobs.progress(job.id) == numbers
 
 
-def test_a_manifest_of_another_version_does_not_keep_a_job_from_being_restored(context: Context, job: Job) -> None:
+def test_a_job_with_a_manifest_of_another_version_is_restored(context: Context, job: Job) -> None:
     folder = context.volume.attempt(job.id, Phase.PREPARE, 1)
     context.volume.publish(job.id, Phase.PREPARE, folder, {"seconds": 2.5, "result": {"pages": 7}})
     context.store.client.flushdb()
@@ -85,29 +85,29 @@ def test_a_manifest_of_another_version_does_not_keep_a_job_from_being_restored(c
     assert context.store.jobs.progress(job.id) == {}
 
 
-def test_numbers_can_be_remembered_without_a_line_in_the_story(context: Context, job: Job) -> None:
+def test_metrics_can_be_set_without_an_event(context: Context, job: Job) -> None:
     def work(request: PrepareRequest, folder: Path, reporter: Reporter) -> PrepareResult:
         reporter.remember({"curve_loss/35": 2.5})
         reporter.remember({})
         return DONE
 
-    before = story(context, job.id)
+    before = event_messages(context, job.id)
     run_phase(job.id, Phase.PREPARE, work, context=context)
     assert context.store.jobs.progress(job.id)["curve_loss/35"] == 2.5
-    assert story(context, job.id) == before
+    assert event_messages(context, job.id) == before
 
 
-def test_the_time_of_a_phase_has_no_wait_for_the_gpu_in_it(context: Context, job: Job) -> None:
+def test_the_time_of_a_phase_does_not_include_the_wait_for_the_gpu(context: Context, job: Job) -> None:
     lease = context.store.leases.acquire(GPU, "somebody", SOON)
     assert lease is not None
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(run_phase, job.id, Phase.PREPARE, prepare, context=context, needs_gpu=True)
-        assert wait_until(lambda: context.store.leases.requested(GPU), SOON)
+        assert wait_until(lambda: context.store.leases.requester(GPU), SOON)
         time.sleep(0.3)
         context.store.leases.release(lease)
         running.result(10)
     assert context.store.jobs.progress(job.id)["phase_seconds/prepare"] < 0.25
-    assert 0.3 <= look(context, GPU).waited < 5
+    assert 0.3 <= lease_state(context, GPU).waited < 5
 
 
 def test_a_failure_ends_the_job_with_code_place_and_next_step(context: Context, job: Job) -> None:
@@ -116,14 +116,14 @@ def test_a_failure_ends_the_job_with_code_place_and_next_step(context: Context, 
         raise InvalidTrainingFile("The manuscript cannot be read.", problems=problems)
 
     run_phase(job.id, Phase.PREPARE, work, context=context)
-    now = context.store.jobs.get(job.id)
-    assert now.status is Status.FAILED
-    assert now.finished_at is not None
-    assert now.error is not None
-    assert (now.error.code, now.error.param) == ("invalid_training_file", "book.txt, line 3")
-    assert "has no chapters" in now.error.message
-    assert now.error.next_step is not None
-    assert any(line.startswith("[ERROR] [DATA]") for line in story(context, job.id))
+    record = context.store.jobs.get(job.id)
+    assert record.status is Status.FAILED
+    assert record.finished_at is not None
+    assert record.error is not None
+    assert (record.error.code, record.error.param) == ("invalid_training_file", "book.txt, line 3")
+    assert "has no chapters" in record.error.message
+    assert record.error.next_step is not None
+    assert any(line.startswith("[ERROR] [DATA]") for line in event_messages(context, job.id))
     assert context.store.jobs.active() == []
 
 
@@ -138,7 +138,7 @@ def test_an_unexpected_failure_is_an_internal_error_without_a_traceback(context:
     assert "secret" not in error.message
 
 
-def test_a_store_that_is_away_is_not_the_jobs_fault(context: Context, job: Job, sent: Sent) -> None:
+def test_an_unavailable_store_does_not_fail_the_job(context: Context, job: Job, sent: Sent) -> None:
     def work(request: PrepareRequest, folder: Path, reporter: Reporter) -> PrepareResult:
         raise redis.ConnectionError("connection refused")
 
@@ -151,7 +151,7 @@ def test_a_store_that_is_away_is_not_the_jobs_fault(context: Context, job: Job, 
 
 
 def test_a_request_that_cannot_be_made_fails_the_job(context: Context, job: Job) -> None:
-    Files(context.volume.files).delete(job.training_file)
+    FileStore(context.volume.files).delete(job.training_file)
     run_phase(job.id, Phase.PREPARE, never, context=context)
     error = context.store.jobs.get(job.id).error
     assert error is not None
@@ -163,10 +163,10 @@ def test_a_cancelled_job_stops_within_heartbeats(context: Context, job: Job) -> 
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(run_phase, job.id, Phase.PREPARE, until_stopped(begun), context=context)
         assert begun.wait(10)
-        context.store.jobs.update(job.id, lambda now: now.model_copy(update={"cancel_requested": True}))
+        context.store.jobs.update(job.id, lambda job: job.model_copy(update={"cancel_requested": True}))
         running.result(10)
     assert context.store.jobs.get(job.id).status is Status.CANCELLED
-    assert story(context, job.id)[-1] == "The job was cancelled."
+    assert event_messages(context, job.id)[-1] == "The job was cancelled."
     assert context.volume.published(job.id, Phase.PREPARE) is None
 
 
@@ -175,7 +175,7 @@ def test_a_job_cancelled_between_claim_and_beginning_stays_cancelled(
 ) -> None:
     def claimed_then_cancelled(context: Context, job_id: str, phase: Phase) -> object:
         lease = claim(context, job_id, phase)
-        context.pipeline.cancelled(job_id)
+        context.pipeline.cancel(job_id)
         return lease
 
     monkeypatch.setattr(phases, "claim", claimed_then_cancelled)
@@ -184,10 +184,10 @@ def test_a_job_cancelled_between_claim_and_beginning_stays_cancelled(
 
 
 def test_a_job_that_has_ended_is_not_cancelled_again(context: Context, job: Job) -> None:
-    context.pipeline.cancelled(job.id)
-    ended = context.pipeline.cancelled(job.id)
+    context.pipeline.cancel(job.id)
+    ended = context.pipeline.cancel(job.id)
     assert ended.status is Status.CANCELLED
-    assert story(context, job.id).count("The job was cancelled.") == 1
+    assert event_messages(context, job.id).count("The job was cancelled.") == 1
 
 
 def test_a_shutdown_leaves_the_job_for_the_reaper_and_costs_no_attempt(context: Context, job: Job, sent: Sent) -> None:
@@ -216,8 +216,8 @@ def test_a_stale_attempt_does_not_publish(context: Context, job: Job) -> None:
     )
     run_phase(job.id, Phase.PREPARE, work, context=slow)
     assert context.volume.published(job.id, Phase.PREPARE) is None
-    now = context.store.jobs.get(job.id)
-    assert (now.phase, now.attempts[Phase.PREPARE], now.error) == (Phase.PREPARE, 2, None)
+    record = context.store.jobs.get(job.id)
+    assert (record.phase, record.attempts[Phase.PREPARE], record.error) == (Phase.PREPARE, 2, None)
 
 
 def test_a_failure_of_a_stale_attempt_is_not_the_jobs(context: Context, job: Job) -> None:

@@ -1,16 +1,16 @@
-"""What our plugin measures inside Axolotl's environment; a whole training is run in tests/e2e."""
+"""The plugin's measurements inside Axolotl's environment; a complete training runs in tests/e2e."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from in_axolotl import NEEDED, run_in_axolotl
+from in_axolotl import AXOLOTL_MARKS, run_in_axolotl
 
-from services.trainer.run.metrics_csv import METRICS, read_metrics
-from services.trainer.run.progress import DEVICE
+from scriptorium.artifacts.training_log import TRAINING_LOG, read_training_log
+from services.trainer.run.progress import DEVICE_METRICS
 
-pytestmark = [*NEEDED, pytest.mark.slow]
+pytestmark = [*AXOLOTL_MARKS, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -20,10 +20,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def measured(folder: Path) -> dict[str, Any]:
-    """What the script wrote."""
+    """Run the script and return what it wrote."""
     run_in_axolotl("plugin_measures.py", folder)
-    answer: dict[str, Any] = json.loads((folder / "measured.json").read_text())
-    return answer
+    measurements: dict[str, Any] = json.loads((folder / "measured.json").read_text())
+    return measurements
 
 
 def test_flops_are_four_a_frozen_and_six_a_trained_weight_of_the_linear_layers(measured: dict[str, Any]) -> None:
@@ -42,13 +42,13 @@ def test_what_cannot_be_measured_is_left_out(measured: dict[str, Any]) -> None:
     assert (measured["use_of_no_gpu"], measured["peak_of_no_gpu"]) == (None, None)
 
 
-def test_a_resumed_training_counts_its_tokens_on(measured: dict[str, Any]) -> None:
+def test_a_resumed_training_continues_its_token_counts(measured: dict[str, Any]) -> None:
     assert measured["tokens"] == [None, {"total": 700, "trainable": 500}]
 
 
 def test_every_step_has_the_devices_numbers_and_the_first_no_mfu(measured: dict[str, Any], folder: Path) -> None:
-    steps = [line for line in read_metrics(folder / METRICS) if "loss" in line]
-    assert [set(DEVICE) - set(line) for line in steps] == [{"mfu_ratio"}, set(), set()]
+    steps = [line for line in read_training_log(folder / TRAINING_LOG) if "loss" in line]
+    assert [set(DEVICE_METRICS) - set(line) for line in steps] == [{"mfu_ratio"}, set(), set()]
     for line in steps:
         assert 0 < line["memory_used_bytes"] < line["memory_total_bytes"]
         assert 0 <= line["device_use_ratio"] <= 1

@@ -1,9 +1,9 @@
-"""The reaper on a real Redis-compatible server: what is lost is sent again, and nothing else."""
+"""The reaper on a real Redis-compatible server: it sends lost phases again, and nothing else."""
 
 from __future__ import annotations
 
 from standins import Sent
-from work import SOON, lose_lease, prepare, story
+from work import SOON, event_messages, lose_lease, prepare
 
 from scriptorium.contracts import (
     Job,
@@ -21,7 +21,7 @@ def test_a_lost_message_is_sent_again(context: Context, job: Job, sent: Sent) ->
     assert sent.messages == [(PREPARE, job.id)]
 
 
-def test_what_is_held_queued_or_just_sent_is_left_alone(context: Context, job: Job, sent: Sent) -> None:
+def test_a_leased_queued_or_just_sent_phase_is_not_sent_again(context: Context, job: Job, sent: Sent) -> None:
     sent.messages.clear()
     assert reap(context, lambda task: 1) == []  # the message is still in the queue
     patient = Context(
@@ -33,14 +33,14 @@ def test_what_is_held_queued_or_just_sent_is_left_alone(context: Context, job: J
     assert sent.messages == []
 
 
-def test_a_dead_workers_phase_is_sent_again_and_taken_up(context: Context, job: Job, sent: Sent) -> None:
+def test_a_dead_workers_phase_is_sent_again_and_runs(context: Context, job: Job, sent: Sent) -> None:
     assert claim(context, job.id, Phase.PREPARE) is not None
     lose_lease(context, job, Phase.PREPARE)
     assert reap(context, sent.waiting) == [job.id]
-    assert "attempt 1 is gone" in story(context, job.id)[-1]
+    assert "attempt 1 is gone" in event_messages(context, job.id)[-1]
     run_phase(job.id, Phase.PREPARE, prepare, context=context)
-    now = context.store.jobs.get(job.id)
-    assert (now.phase, now.attempts[Phase.PREPARE]) == (Phase.TRAIN, 2)
+    record = context.store.jobs.get(job.id)
+    assert (record.phase, record.attempts[Phase.PREPARE]) == (Phase.TRAIN, 2)
 
 
 def test_a_phase_whose_workers_keep_dying_fails_the_job(context: Context, job: Job, sent: Sent) -> None:
@@ -49,18 +49,18 @@ def test_a_phase_whose_workers_keep_dying_fails_the_job(context: Context, job: J
         assert claim(context, job.id, Phase.PREPARE) is not None
         lose_lease(context, job, Phase.PREPARE)
     assert reap(context, sent.waiting) == []
-    now = context.store.jobs.get(job.id)
-    assert now.status is Status.FAILED
-    assert now.error is not None
-    assert now.error.code == "attempts_exhausted"
+    record = context.store.jobs.get(job.id)
+    assert record.status is Status.FAILED
+    assert record.error is not None
+    assert record.error.code == "attempts_exhausted"
 
 
 def test_a_cancelled_job_that_nobody_works_on_ends(context: Context, job: Job, sent: Sent) -> None:
-    context.store.jobs.update(job.id, lambda now: now.model_copy(update={"cancel_requested": True}))
+    context.store.jobs.update(job.id, lambda job: job.model_copy(update={"cancel_requested": True}))
     assert reap(context, sent.waiting) == []
     assert context.store.jobs.get(job.id).status is Status.CANCELLED
 
 
-def test_a_paused_job_is_left_alone(context: Context, job: Job, sent: Sent) -> None:
-    context.store.jobs.update(job.id, lambda now: now.model_copy(update={"status": Status.PAUSED}))
+def test_a_paused_job_is_not_sent_again(context: Context, job: Job, sent: Sent) -> None:
+    context.store.jobs.update(job.id, lambda job: job.model_copy(update={"status": Status.PAUSED}))
     assert reap(context, sent.waiting) == []

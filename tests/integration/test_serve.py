@@ -8,9 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from standins import BASE
-from standins import Engine as AnsweringEngine
-from standins import serving as served_at
+from standins import BASE, AnsweringEngine, serving
 
 from scriptorium.contracts import ServeRequest
 from scriptorium.errors import Cancelled, EngineFailed
@@ -20,7 +18,7 @@ from scriptorium.store.serving import Engine, WantedModel
 from services.server.serve import CANARY, bring_up, serve_model
 
 TUNED = "ft:tiny-base:scriptorium:poe:1"
-Wish = list[WantedModel]
+Models = list[WantedModel]
 
 
 @pytest.fixture
@@ -32,31 +30,31 @@ def request_(context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.fixture
-def wishes(context: Context) -> Iterator[list[Wish]]:
-    """A reconciler's stand-in: whatever is wanted answers a moment later. Gives every wish that was made."""
-    made: list[Wish] = []
+def wanted_models(context: Context) -> Iterator[list[Models]]:
+    """Stand in for the reconciler: wanted models answer a moment later. Yields every list of them."""
+    history: list[Models] = []
     ended = threading.Event()
 
     def reconcile(url: str) -> None:
         token = 0
         while not ended.wait(0.02):
-            wanted = context.store.serving.wanted()
+            wanted = context.store.serving.wanted_models()
             if wanted.token > token:
                 token = wanted.token
-                made.append(wanted.models)
+                history.append(wanted.models)
                 ready = [Engine(name=m.name, folder=m.folder, state="ready", url=url) for m in wanted.models]
                 context.store.serving.publish(ready)
 
-    with served_at(AnsweringEngine().app()) as url:
+    with serving(AnsweringEngine().app()) as url:
         thread = threading.Thread(target=reconcile, args=(url,))
         thread.start()
-        yield made
+        yield history
         ended.set()
         thread.join()
 
 
 def test_on_a_cpu_the_merged_model_answers_beside_its_base(
-    request_: ServeRequest, wishes: list[Wish], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request_: ServeRequest, wanted_models: list[Models], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SCRIPTORIUM_DEVICE", "cpu")
     result = serve_model(request_, tmp_path, SilentReporter())
@@ -64,27 +62,27 @@ def test_on_a_cpu_the_merged_model_answers_beside_its_base(
         WantedModel(name=BASE, folder=str(request_.base)),
         WantedModel(name=TUNED, folder=str(request_.merged)),
     )
-    assert wishes == [[base, tuned]]
+    assert wanted_models == [[base, tuned]]
     assert (result.base.model, result.tuned.model) == (BASE, TUNED)
     assert result.canary == "Call me Ishmael."
     assert CANARY in (tmp_path / "canary.json").read_text()
 
 
 def test_on_a_gpu_the_merged_model_answers_first_and_then_base_and_adapter_share_an_engine(
-    request_: ServeRequest, wishes: list[Wish], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request_: ServeRequest, wanted_models: list[Models], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SCRIPTORIUM_DEVICE", "cuda")
     serve_model(request_, tmp_path, SilentReporter())
-    alone, both = wishes
-    assert alone == [WantedModel(name=TUNED, folder=str(request_.merged))]
-    assert both == [
+    first, second = wanted_models
+    assert first == [WantedModel(name=TUNED, folder=str(request_.merged))]
+    assert second == [
         WantedModel(name=BASE, folder=str(request_.base)),
         WantedModel(name=TUNED, folder=str(request_.base), adapter=str(request_.adapter)),
     ]
 
 
-def test_a_model_that_says_nothing_fails_the_phase(
-    request_: ServeRequest, wishes: list[Wish], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_model_that_answers_with_nothing_fails_the_phase(
+    request_: ServeRequest, wanted_models: list[Models], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SCRIPTORIUM_DEVICE", "cpu")
     monkeypatch.setattr("standins.WORDS", (" ", "\n"))
@@ -100,9 +98,11 @@ def test_an_engine_that_does_not_come_up_in_time_is_a_clear_error(context: Conte
 
 
 def test_waiting_for_an_engine_can_be_cancelled(context: Context) -> None:
-    class CancelledReport(SilentReporter):
+    class CancelledEngineWait(SilentReporter):
         def check(self) -> None:
             raise Cancelled("enough")
 
     with pytest.raises(Cancelled):
-        bring_up(context.store.serving, [WantedModel(name=BASE, folder="x")], CancelledReport(), timedelta(seconds=9))
+        bring_up(
+            context.store.serving, [WantedModel(name=BASE, folder="x")], CancelledEngineWait(), timedelta(seconds=9)
+        )

@@ -1,4 +1,4 @@
-"""The local stack with its real processes: what goes wrong when starting and stopping, and that nothing is lost."""
+"""The local stack with its real processes: failures when starting and stopping, without loss of data."""
 
 from __future__ import annotations
 
@@ -26,62 +26,62 @@ SOON = timedelta(seconds=40)
 
 
 def quiet(text: str) -> None:
-    """Tell nobody."""
+    """Report nothing."""
 
 
 def up(settings: Settings) -> state.State:
-    """A stack that ends with the tests, whatever becomes of them."""
+    """Start a stack that ends with the tests, however they end."""
     return stack.up(settings, quiet, attached=True)
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Iterator[Settings]:
-    """A data folder of its own; whatever runs on it is stopped."""
-    made = Settings(data_dir=tmp_path / "data", api_port=0)
-    yield made
-    stack.down(made, quiet)
+    """Yield settings with a new data folder, and stop what runs on it."""
+    settings = Settings(data_dir=tmp_path / "data", api_port=0)
+    yield settings
+    stack.down(settings, quiet)
 
 
-def test_it_starts_keeps_what_it_is_told_and_starts_again(settings: Settings) -> None:
+def test_the_stack_starts_and_keeps_its_data_over_a_restart(settings: Settings) -> None:
     first = up(settings)
     assert up(settings).pid == first.pid  # a second `up` changes nothing
     assert httpx.get(f"{first.api_url}/healthz").json()["status"] == "ok"
     assert {service.name for service in first.services} >= {"redis", "api", "data", "trainer", "merger", "server"}
-    open_store(settings.store_url).client.set("kept", "yes")
+    open_store(settings.store_url).client.set("saved", "yes")
     assert stack.down(settings, quiet)
-    assert state.running(settings) is None
+    assert state.find_running(settings) is None
     up(settings)
-    assert open_store(settings.store_url).client.get("kept") == "yes"
+    assert open_store(settings.store_url).client.get("saved") == "yes"
 
 
-def test_a_service_that_is_killed_is_started_again(settings: Settings) -> None:
+def test_a_killed_service_is_restarted(settings: Settings) -> None:
     before = {service.name: service.pid for service in up(settings).services}
     os.kill(before["data"], signal.SIGKILL)
     os.kill(before["redis"], signal.SIGKILL)
 
-    def back() -> bool:
-        found = state.running(settings)
-        now = {service.name: service.pid for service in found.services} if found else {}
-        return now.get("data", before["data"]) != before["data"] and now.get("redis") != before["redis"]
+    def has_restarted() -> bool:
+        running = state.find_running(settings)
+        after = {service.name: service.pid for service in running.services} if running else {}
+        return after.get("data", before["data"]) != before["data"] and after.get("redis") != before["redis"]
 
     store = open_store(settings.store_url, patient=True)
-    store.client.set("kept", "yes")  # a patient store outwaits the restart, with no error in between
-    assert wait_until(back, SOON)
-    assert store.client.get("kept") == "yes"
+    store.client.set("saved", "yes")  # a patient store waits for the restart, without an error
+    assert wait_until(has_restarted, SOON)
+    assert store.client.get("saved") == "yes"
 
 
-def test_a_killed_supervisor_takes_everything_along_and_its_stale_state_is_not_believed(settings: Settings) -> None:
+def test_a_killed_supervisor_ends_everything_and_its_stale_state_is_ignored(settings: Settings) -> None:
     first = up(settings)
     family = psutil.Process(first.pid).children(recursive=True)
     os.kill(first.pid, signal.SIGKILL)
     _, alive = psutil.wait_procs(family, timeout=10)
-    assert not any(map(stack.living, alive))
+    assert not any(map(stack.is_alive, alive))
     assert state.read(settings) is not None
-    assert state.running(settings) is None
+    assert state.find_running(settings) is None
     assert up(settings).pid != first.pid
 
 
-def test_an_attached_stack_ends_with_whoever_started_it_however_that_ends(settings: Settings) -> None:
+def test_an_attached_stack_ends_with_its_starter_however_that_ends(settings: Settings) -> None:
     script = (
         "import time; from pathlib import Path\n"
         "from scriptorium.local import stack; from scriptorium.settings import Settings\n"
@@ -94,7 +94,7 @@ def test_an_attached_stack_ends_with_whoever_started_it_however_that_ends(settin
         family = [supervisor, *supervisor.children(recursive=True)]
         starter.kill()
     _, alive = psutil.wait_procs(family, timeout=10)
-    assert not any(map(stack.living, alive))
+    assert not any(map(stack.is_alive, alive))
 
 
 def test_a_port_in_use_is_a_clear_error(settings: Settings) -> None:
@@ -104,7 +104,7 @@ def test_a_port_in_use_is_a_clear_error(settings: Settings) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(StackFailed, match=f"cannot listen on 127.0.0.1:{port}"):
             up(settings.model_copy(update={"api_port": port}))
-    assert state.running(settings) is None
+    assert state.find_running(settings) is None
 
 
 def test_a_full_disk_is_a_clear_error() -> None:

@@ -34,15 +34,15 @@ def test_many_jobs_are_read_at_once_newest_first(context: Context) -> None:
 def test_the_time_of_the_last_event_is_known(context: Context) -> None:
     for message in ("one", "two"):
         context.store.events.append("ftjob-1", Event(created_at=1, message=message))
-    found = context.store.events.last_times(["ftjob-1", "ftjob-none"])
-    assert list(found) == ["ftjob-1"]
-    assert found["ftjob-1"] == pytest.approx(time.time(), abs=5)
+    times = context.store.events.last_times(["ftjob-1", "ftjob-none"])
+    assert list(times) == ["ftjob-1"]
+    assert times["ftjob-1"] == pytest.approx(time.time(), abs=5)
 
 
 def test_concurrent_changes_of_a_record_are_all_kept(context: Context, job: Job) -> None:
     def add(number: int) -> None:
         context.store.jobs.update(
-            job.id, lambda now: now.model_copy(update={"metadata": {**now.metadata, str(number): "x"}})
+            job.id, lambda record: record.model_copy(update={"metadata": {**record.metadata, str(number): "x"}})
         )
 
     with ThreadPoolExecutor(8) as pool:
@@ -61,15 +61,15 @@ def test_a_checkpoint_of_the_same_step_is_replaced(context: Context, job: Job) -
     for loss in (3.0, 2.0):
         context.store.jobs.add_checkpoint(job.id, Checkpoint(step=5, created_at=1, dev_loss=loss))
     context.store.jobs.add_checkpoint(job.id, Checkpoint(step=10, created_at=2))
-    found = context.store.jobs.checkpoints(job.id)
-    assert [(checkpoint.step, checkpoint.dev_loss) for checkpoint in found] == [(10, None), (5, 2.0)]
+    checkpoints = context.store.jobs.checkpoints(job.id)
+    assert [(checkpoint.step, checkpoint.dev_loss) for checkpoint in checkpoints] == [(10, None), (5, 2.0)]
 
 
 def test_a_forgotten_request_can_be_made_again(context: Context) -> None:
     jobs = context.store.jobs
     assert jobs.remember_request("f", "ftjob-a", SECOND) is None
     assert jobs.remember_request("f", "ftjob-b", SECOND) == "ftjob-a"
-    jobs.forget_request("f", "ftjob-b")  # it is tied to a
+    jobs.forget_request("f", "ftjob-b")  # it is bound to a
     assert jobs.remember_request("f", "ftjob-b", SECOND) == "ftjob-a"
     jobs.forget_request("f", "ftjob-a")
     assert jobs.remember_request("f", "ftjob-b", SECOND) is None

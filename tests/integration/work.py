@@ -1,4 +1,4 @@
-"""Jobs to work on, and work that stands in for a phase's own, in these tests."""
+"""Jobs for these tests, and functions that stand in for the work of a phase."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from standins import BASE
 
-from scriptorium.artifacts.file_store import Files
+from scriptorium.artifacts.file_store import FileStore
 from scriptorium.contracts import (
     Hyperparameters,
     Job,
@@ -30,8 +30,8 @@ DONE = PrepareResult(words=1, chapters=1, splits={})
 
 
 def submit(context: Context, job_id: str) -> Job:
-    """Submit a job with a manuscript of its own."""
-    file = Files(context.volume.files).add(io.BytesIO(b"Once upon a time."), "book.txt", "fine-tune")
+    """Submit a job with its own manuscript."""
+    file = FileStore(context.volume.files).add(io.BytesIO(b"Once upon a time."), "book.txt", "fine-tune")
     return context.pipeline.submit(
         Job(
             id=job_id,
@@ -45,24 +45,24 @@ def submit(context: Context, job_id: str) -> Job:
 
 
 def prepare(request: PrepareRequest, folder: Path, reporter: Reporter) -> PrepareResult:
-    """A phase's work that leaves one file."""
+    """Write one file, as the work of a phase."""
     (folder / "train.jsonl").write_text("{}\n")
     reporter.message("[DATA] 1 example")
     return DONE
 
 
 def never(request: PrepareRequest, folder: Path, reporter: Reporter) -> PrepareResult:
-    """Work that must not be begun."""
-    raise AssertionError("the work was begun")
+    """Fail, because this work must not begin."""
+    raise AssertionError("the work has begun")
 
 
-def story(context: Context, job_id: str) -> list[str]:
-    """What was said of a job, oldest first."""
+def event_messages(context: Context, job_id: str) -> list[str]:
+    """Return the messages of a job's events, oldest first."""
     return [event.message for event in context.store.events.page(job_id, 100)][::-1]
 
 
 def until_stopped(begun: threading.Event) -> Callable[[PrepareRequest, Path, Reporter], PrepareResult]:
-    """Work that goes on until its report stops it."""
+    """Return work that runs until its reporter stops it."""
 
     def work(request: PrepareRequest, folder: Path, reporter: Reporter) -> PrepareResult:
         begun.set()
@@ -74,10 +74,10 @@ def until_stopped(begun: threading.Event) -> Callable[[PrepareRequest, Path, Rep
 
 
 def lose_lease(context: Context, job: Job, phase: Phase) -> None:
-    """What the passing of time does to the lease of a dead worker."""
+    """Remove a lease, as time does with the lease of a dead worker."""
     context.store.client.delete(f"scriptorium:lease:{phase_lease(job.id, phase)}")
 
 
-def look(context: Context, name: str) -> LeaseState:
-    """The state of one lease."""
-    return context.store.leases.look([name])[name]
+def lease_state(context: Context, name: str) -> LeaseState:
+    """Return the state of one lease."""
+    return context.store.leases.states([name])[name]

@@ -1,4 +1,4 @@
-"""readings.jsonl: the seed, then a line per answer. It only grows; of two answers to one question the later counts.
+"""readings.jsonl: the seed, then one line per answer. It only grows; of two answers to one question the later counts.
 
 It lies beside the job's published folders, whose manifests hold hashes and must not change.
 """
@@ -20,20 +20,20 @@ from scriptorium.artifacts.volume import disk_errors
 Choice = Literal["tuned", "base", "cannot_tell"]
 
 
-class Line(BaseModel):
-    """A line of the file."""
+class ReadingsLine(BaseModel):
+    """A line of readings.jsonl."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Seed(Line):
-    """What every reader's order is made from."""
+class SeedLine(ReadingsLine):
+    """The seed that every reader's order is made from."""
 
     seed: str
 
 
-class Answer(Line):
-    """What a reader said of a pair; `first` is the model whose text was A."""
+class ReaderAnswer(ReadingsLine):
+    """A reader's answer about one pair; `first` is the model whose text was A."""
 
     reader: str
     passage: int
@@ -42,69 +42,69 @@ class Answer(Line):
     closer: Choice
     better: Choice
 
-    def repeats(self, earlier: Answer | None) -> bool:
-        """Whether this says what an earlier answer said."""
+    def repeats(self, earlier: ReaderAnswer | None) -> bool:
+        """Return whether this answer is the same as an earlier one."""
         return earlier is not None and self == earlier.model_copy(update={"created_at": self.created_at})
 
 
-LINE: TypeAdapter[Seed | Answer] = TypeAdapter(Seed | Answer)
+LINE_ADAPTER: TypeAdapter[SeedLine | ReaderAnswer] = TypeAdapter(SeedLine | ReaderAnswer)
 
 
-class Answers:
+class ReadingsFile:
     """The answers to one job's pairs, in a file that several threads and processes may share."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def seed(self) -> str:
-        """The seed; the first to ask draws it."""
-        if known := self._seed():
-            return known
+        """Return the seed; the first call draws it."""
+        if seed := self._read_seed():
+            return seed
         with self._locked() as file:
-            known = self._seed()  # another may have been quicker
-            if known is None:
-                known = secrets.token_hex(16)
-                _append(file, Seed(seed=known))
-            return known
+            seed = self._read_seed()  # another process may have been quicker
+            if seed is None:
+                seed = secrets.token_hex(16)
+                _append(file, SeedLine(seed=seed))
+            return seed
 
-    def all(self) -> list[Answer]:
-        """Every answer that counts, in the order in which the questions were first answered."""
-        given = [line for line in self._lines() if isinstance(line, Answer)]
-        return list({(answer.reader, answer.passage): answer for answer in given}.values())
+    def all(self) -> list[ReaderAnswer]:
+        """Return every answer that counts, in the order in which the questions were first answered."""
+        answers = [line for line in self._lines() if isinstance(line, ReaderAnswer)]
+        return list({(answer.reader, answer.passage): answer for answer in answers}.values())
 
-    def of(self, reader: str) -> dict[int, Answer]:
-        """One reader's answers, by passage."""
+    def of_reader(self, reader: str) -> dict[int, ReaderAnswer]:
+        """Return one reader's answers by passage."""
         return {answer.passage: answer for answer in self.all() if answer.reader == reader}
 
-    def add(self, answer: Answer) -> None:
-        """Keep an answer; one that was given before in the same words is kept once. It is on the disk on return."""
+    def add(self, answer: ReaderAnswer) -> None:
+        """Store an answer unless it repeats the reader's present one; it is on the disk on return."""
         with self._locked() as file:
-            if not answer.repeats(self.of(answer.reader).get(answer.passage)):
+            if not answer.repeats(self.of_reader(answer.reader).get(answer.passage)):
                 _append(file, answer)
 
-    def _seed(self) -> str | None:
-        return next((line.seed for line in self._lines() if isinstance(line, Seed)), None)
+    def _read_seed(self) -> str | None:
+        return next((line.seed for line in self._lines() if isinstance(line, SeedLine)), None)
 
-    def _lines(self) -> Iterator[Seed | Answer]:
-        """Every whole line; a crash may have torn one whose answer was never acknowledged."""
+    def _lines(self) -> Iterator[SeedLine | ReaderAnswer]:
+        """Yield every complete line; a crash may leave half of one, whose answer was never acknowledged."""
         if not self._path.exists():
             return
         for text in self._path.read_bytes().split(b"\n"):
             try:
-                yield LINE.validate_json(text)
+                yield LINE_ADAPTER.validate_json(text)
             except ValidationError:
                 continue
 
     @contextmanager
     def _locked(self) -> Iterator[BinaryIO]:
-        """The file to append to; nobody else appends meanwhile."""
+        """Open the file for appending, and lock out all others that append."""
         with disk_errors(), self._path.open("a+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield file
 
 
-def _append(file: BinaryIO, line: Line) -> None:
-    """Write a line and see it onto the disk; a torn line before it is ended first."""
+def _append(file: BinaryIO, line: ReadingsLine) -> None:
+    """Write a line through to the disk; end an incomplete line before it first."""
     end = file.seek(0, os.SEEK_END)
     file.seek(max(0, end - 1))
     start = b"\n" if file.read(1) not in (b"", b"\n") else b""

@@ -1,4 +1,4 @@
-"""One job's blind reading: what a reader sees next, what was answered, and the tally."""
+"""One job's blind reading: the next question of a reader, the answers so far, and the tally."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from typing import Literal
 
 from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Phase
+from scriptorium.contracts.report import SAMPLES
 from scriptorium.errors import Conflict, InvalidRequest
-from services.api.blind_reading.answers import Answer, Answers, Choice
+from services.api.blind_reading.answers import Choice, ReaderAnswer, ReadingsFile
 from services.api.blind_reading.order import Turn, plan_turns
-from services.api.blind_reading.pairs import SAMPLES, Pair, choose_genuine, read_pairs
+from services.api.blind_reading.pairs import TextPair, choose_genuine, read_pairs
 from services.api.blind_reading.tally import Tally, count_answers
 
-NAME = 40  # characters of a reader's name
+MAX_NAME_LENGTH = 40  # of a reader's name, in characters
 
 Letter = Literal["A", "B", "cannot_tell"]
 
 
 @dataclass(frozen=True)
 class Question:
-    """The `number`-th of a reader's pairs without names; `closer` and `better` are what the reader said."""
+    """The `number`-th of a reader's pairs, without names; `closer` and `better` are the reader's answers, if any."""
 
     number: int
     passage: int
@@ -35,118 +36,118 @@ class Question:
     better: Letter | None = None
 
 
-class Reading:
+class BlindReading:
     """The pairs of a published evaluation and the answers beside it."""
 
     def __init__(self, volume: Volume, job_id: str) -> None:
-        """Raise Conflict where the job has no report yet, or one without passages."""
+        """Raise Conflict if the job has no report yet, or one without passages."""
         published = volume.published(job_id, Phase.EVALUATE)
         if published is None:
             raise Conflict(
                 f"{job_id} has no report yet, so there is nothing to read.",
-                next_step="Come back when it has succeeded.",
+                next_step="Come back when the job has succeeded.",
             )
         self.job_id = job_id
         self.title = str(published["request"]["title"])
         self._pairs = read_pairs(volume.folder(job_id, Phase.EVALUATE) / SAMPLES)
         if not self._pairs:
-            raise Conflict(f"The report of {job_id} has no passages of both models to compare.")
-        self._answers = Answers(volume.readings(job_id))
+            raise Conflict(f"The report of {job_id} has no passages from both models to compare.")
+        self._answers = ReadingsFile(volume.readings(job_id))
 
     @cached_property
-    def _by_passage(self) -> dict[int, Pair]:
+    def _by_passage(self) -> dict[int, TextPair]:
         return {pair.passage: pair for pair in self._pairs}
 
-    def known_as(self, name: str) -> str:
-        """The name under which a reader began, whatever its capitals now."""
+    def match_name(self, name: str) -> str:
+        """Return the name under which a reader began, whatever its capitals; a new reader's name as it is."""
         return next((known for known in self._readers() if known.casefold() == name.casefold()), name)
 
     def turns(self, reader: str) -> list[Turn]:
-        """The reader's pairs in order."""
+        """Return the reader's pairs in order."""
         return plan_turns(self._answers.seed(), reader, list(self._by_passage))
 
-    def answered(self, reader: str) -> int:
-        """How many pairs a reader has answered."""
-        return len(self._answers.of(reader))
+    def count_answered(self, reader: str) -> int:
+        """Count the pairs that a reader has answered."""
+        return len(self._answers.of_reader(reader))
 
     def question(self, reader: str, number: int | None = None) -> Question | None:
-        """A reader's `number`-th pair, or the first without an answer; None where every one has its answer."""
-        turns, given = self.turns(reader), self._answers.of(reader)
-        waiting = [place for place, turn in enumerate(turns, 1) if turn.passage not in given]
-        if not waiting:
+        """Return a reader's `number`-th pair, or the first without an answer; None if all are answered."""
+        turns, answers = self.turns(reader), self._answers.of_reader(reader)
+        open_numbers = [position for position, turn in enumerate(turns, 1) if turn.passage not in answers]
+        if not open_numbers:
             return None
-        place = number if number and 1 <= number <= len(turns) else waiting[0]
-        turn = turns[place - 1]
+        position = number if number and 1 <= number <= len(turns) else open_numbers[0]
+        turn = turns[position - 1]
         pair = self._by_passage[turn.passage]
         a, b = (pair.tuned, pair.base) if turn.tuned_first else (pair.base, pair.tuned)
-        said = given.get(turn.passage)
+        answer = answers.get(turn.passage)
         return Question(
-            number=place,
+            number=position,
             passage=turn.passage,
             genuine=choose_genuine(self._pairs, pair),
             a=a,
             b=b,
-            closer=letter(said.closer, said.first) if said else None,
-            better=letter(said.better, said.first) if said else None,
+            closer=choice_to_letter(answer.closer, answer.first) if answer else None,
+            better=choice_to_letter(answer.better, answer.first) if answer else None,
         )
 
-    def give(self, reader: str, passage: int, closer: Letter, better: Letter) -> None:
-        """Keep an answer; it may be changed until the reader has answered everything and is told who wrote what.
+    def answer(self, reader: str, passage: int, closer: Letter, better: Letter) -> None:
+        """Store an answer; a reader may change it until all pairs are answered and it is shown who wrote what.
 
-        Raises InvalidRequest where the passage is none of the reader's, Conflict where another answer comes too late.
+        Raises InvalidRequest if the passage is not among the reader's pairs, Conflict if a change comes too late.
         """
         turn = next((turn for turn in self.turns(reader) if turn.passage == passage), None)
         if turn is None:
-            raise InvalidRequest(f"Passage {passage} is none of this reader's.", param="passage")
+            raise InvalidRequest(f"Passage {passage} is not one of this reader's pairs.", param="passage")
         first: Literal["tuned", "base"] = "tuned" if turn.tuned_first else "base"
-        said = Answer(
+        answer = ReaderAnswer(
             reader=reader,
             passage=passage,
             created_at=int(time.time()),
             first=first,
-            closer=choice(closer, first),
-            better=choice(better, first),
+            closer=letter_to_choice(closer, first),
+            better=letter_to_choice(better, first),
         )
-        if self.question(reader) is None and not said.repeats(self._answers.of(reader).get(passage)):
-            raise Conflict("This reading is over; its answers stand.", param="reader")
-        self._answers.add(said)
+        if self.question(reader) is None and not answer.repeats(self._answers.of_reader(reader).get(passage)):
+            raise Conflict("This reading is over; its answers can no longer change.", param="reader")
+        self._answers.add(answer)
 
-    def told(self, reader: str) -> list[Answer]:
-        """A reader's answers in the order of the reading, for the end of it."""
-        given = self._answers.of(reader)
-        return [given[turn.passage] for turn in self.turns(reader) if turn.passage in given]
+    def list_answers(self, reader: str) -> list[ReaderAnswer]:
+        """Return a reader's answers in the order of the reading."""
+        answers = self._answers.of_reader(reader)
+        return [answers[turn.passage] for turn in self.turns(reader) if turn.passage in answers]
 
     def tally(self) -> Tally:
-        """Everybody's answers, counted."""
+        """Count the answers of all readers."""
         return count_answers(self._answers.all(), {reader: len(self.turns(reader)) for reader in self._readers()})
 
     def _readers(self) -> list[str]:
         return list(dict.fromkeys(answer.reader for answer in self._answers.all()))
 
 
-def choice(said: Letter, first: Literal["tuned", "base"]) -> Choice:
-    """The model that a letter stood for."""
-    if said == "cannot_tell":
-        return said
-    return first if said == "A" else ("base" if first == "tuned" else "tuned")
+def letter_to_choice(letter: Letter, first: Literal["tuned", "base"]) -> Choice:
+    """Return the model that a letter stood for."""
+    if letter == "cannot_tell":
+        return letter
+    return first if letter == "A" else ("base" if first == "tuned" else "tuned")
 
 
-def letter(chosen: Choice, first: Literal["tuned", "base"]) -> Letter:
-    """The letter that a model stood under."""
-    return chosen if chosen == "cannot_tell" else "A" if chosen == first else "B"
+def choice_to_letter(choice: Choice, first: Literal["tuned", "base"]) -> Letter:
+    """Return the letter that a model stood under."""
+    return choice if choice == "cannot_tell" else "A" if choice == first else "B"
 
 
 def clean_name(text: str) -> str:
-    """A reader's name as it is kept; empty where nothing is left. Raises InvalidRequest where it is too long."""
-    shown = "".join(
+    """Return a reader's name in the form that is stored, which may be empty; raise InvalidRequest if it is too long."""
+    printable = "".join(
         " " if unicodedata.category(sign)[0] in "CZ" else sign for sign in unicodedata.normalize("NFC", text)
     )
-    name = " ".join(shown.split())
-    if len(name) > NAME:
-        raise InvalidRequest(f"A name may have {NAME} characters.", param="reader")
+    name = " ".join(printable.split())
+    if len(name) > MAX_NAME_LENGTH:
+        raise InvalidRequest(f"A name may have at most {MAX_NAME_LENGTH} characters.", param="reader")
     return name
 
 
-def anonymous() -> str:
-    """A name for a reader who gives none."""
+def make_anonymous_name() -> str:
+    """Make a name for a reader who gives none."""
     return f"reader-{secrets.token_hex(4)}"

@@ -1,4 +1,4 @@
-"""Who reads what in which order: the same whenever it is asked for, and nothing that a reader could foresee.
+"""The order in which a reader sees the pairs: the same on every request, and unpredictable for the reader.
 
 Everything follows from a keyed hash of the reader and the passage. Its key, the seed, never leaves the server.
 """
@@ -10,7 +10,7 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-PASSAGES = 12  # of one reader: about half an hour; more would be answered carelessly
+MAX_PASSAGES = 12  # for one reader: about half an hour; more would be answered carelessly
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class Turn:
 
 
 def plan_turns(seed: str, reader: str, passages: Sequence[int]) -> list[Turn]:
-    """A reader's turns: at most PASSAGES of the passages, shuffled; tuned is A in half of them, give or take one.
+    """Shuffle at most MAX_PASSAGES of the passages for a reader; tuned is A in half of them, give or take one.
 
     Balanced, because a reader who prefers whatever stands first would otherwise count for one of the models.
     """
-    chosen = _shuffle(seed, f"which {reader}", passages)[:PASSAGES]
+    chosen = _shuffle(seed, f"which {reader}", passages)[:MAX_PASSAGES]
     coin = _draw(seed, f"odd {reader}", 0)[0] % 2
     first = set(_shuffle(seed, f"first {reader}", chosen)[coin::2])
     return [Turn(passage, passage in first) for passage in chosen]

@@ -1,4 +1,4 @@
-"""/jobs/{job_id}/read and /jobs/{job_id}/report: for browsers. Plain forms; a cookie says who reads."""
+"""/jobs/{job_id}/read and /jobs/{job_id}/report, for browsers. Plain forms; a cookie names the reader."""
 
 from __future__ import annotations
 
@@ -9,26 +9,39 @@ from urllib.parse import quote, unquote
 from fastapi import APIRouter, Cookie, Form
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from services.api.blind_reading.blind_reading import Letter, Reading, anonymous, clean_name
-from services.api.blind_reading.page import ALONE, protect, show_begin, show_end, show_question
+from scriptorium.artifacts.volume import Volume
+from scriptorium.contracts import Phase
+from scriptorium.contracts.report import REPORT_PAGE
+from services.api.blind_reading.blind_reading import BlindReading, Letter, clean_name, make_anonymous_name
+from services.api.blind_reading.page import (
+    ISOLATION_POLICY,
+    render_section,
+    security_headers,
+    show_begin,
+    show_end,
+    show_question,
+)
 from services.api.blind_reading.readings import open_reading
-from services.api.blind_reading.report_with_tally import read_report
 from services.api.dependencies import Context
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["pages"], default_response_class=HTMLResponse)
 
 COOKIE = "reader"
-REMEMBERED = timedelta(days=180)
-STRANGER = "somebody"  # whose number of pairs is everybody's
+COOKIE_LIFETIME = timedelta(days=180)
+ANY_READER = "somebody"  # all readers have the same number of pairs
+TALLY_MARKER = "<!-- blind reading -->"  # in the report; one of an earlier version gets the tally at its end
+END_OF_MAIN = "</main>"
 
 ReaderCookie = Annotated[str | None, Cookie(alias=COOKIE)]
 
 
 @router.get("/report")
 def report(job_id: str, context: Context, download: bool = False) -> HTMLResponse:
-    """The report with the tally of its blind reading, to look at or to keep."""
+    """Show the report with the tally of its blind reading, or offer it for download."""
     page = read_report(context.volume, context.store.jobs.get(job_id).id, linked=not download)
-    response = HTMLResponse(page, headers=protect(f"default-src 'none'; style-src 'unsafe-inline'; {ALONE}"))
+    response = HTMLResponse(
+        page, headers=security_headers(f"default-src 'none'; style-src 'unsafe-inline'; {ISOLATION_POLICY}")
+    )
     if download:
         response.headers["Content-Disposition"] = f'attachment; filename="{job_id}-report.html"'
     return response
@@ -38,15 +51,15 @@ def report(job_id: str, context: Context, download: bool = False) -> HTMLRespons
 def read(
     job_id: str, context: Context, number: int | None = None, other: bool = False, cookie: ReaderCookie = None
 ) -> Response:
-    """Where the reader is: at the beginning, at a pair, or at the end."""
+    """Show the page that the reader has reached: the beginning, a pair, or the end."""
     reading = open_reading(context, job_id)
-    reader = None if other else remembered(cookie)
+    reader = None if other else read_cookie(cookie)
     if reader is None:
-        return show_begin(reading, len(reading.turns(STRANGER)))
+        return show_begin(reading, len(reading.turns(ANY_READER)))
     question = reading.question(reader, number)
     if question is None:
-        return show_end(reading, reader, reading.told(reader), reading.tally())
-    return show_question(reading, question, reader, reading.answered(reader), len(reading.turns(reader)))
+        return show_end(reading, reader, reading.list_answers(reader), reading.tally())
+    return show_question(reading, question, reader, reading.count_answered(reader), len(reading.turns(reader)))
 
 
 @router.post("/read", response_model=None)
@@ -58,25 +71,41 @@ def answer(
     better: Annotated[Letter, Form()],
     cookie: ReaderCookie = None,
 ) -> Response:
-    """Keep an answer and go on."""
-    reading, reader = open_reading(context, job_id), remembered(cookie)
+    """Store an answer and show the next pair."""
+    reading, reader = open_reading(context, job_id), read_cookie(cookie)
     if reader is not None:
-        reading.give(reader, passage, closer, better)
+        reading.answer(reader, passage, closer, better)
     return RedirectResponse("read", 303)
 
 
 @router.post("/read/reader", response_model=None)
 def begin(job_id: str, context: Context, name: Annotated[str, Form()] = "") -> Response:
-    """Remember who reads; somebody without a name gets one."""
-    reading: Reading = open_reading(context, job_id)
-    reader = reading.known_as(clean_name(name)) or anonymous()
+    """Remember the reader; one without a name gets one."""
+    reading: BlindReading = open_reading(context, job_id)
+    reader = reading.match_name(clean_name(name)) or make_anonymous_name()
     response = RedirectResponse("../read", 303)
     response.set_cookie(
-        COOKIE, quote(reader, safe=""), int(REMEMBERED.total_seconds()), path=None, httponly=True, samesite="lax"
+        COOKIE, quote(reader, safe=""), int(COOKIE_LIFETIME.total_seconds()), path=None, httponly=True, samesite="lax"
     )
     return response
 
 
-def remembered(cookie: str | None) -> str | None:
-    """The reader whom the browser names, if any."""
+def read_cookie(cookie: str | None) -> str | None:
+    """Return the reader whom the browser names, if any."""
     return clean_name(unquote(cookie)) or None if cookie else None
+
+
+def read_report(volume: Volume, job_id: str, *, linked: bool) -> str:
+    """Return a job's published report with the present tally; `linked` adds the links that a saved copy lacks.
+
+    The tally is inserted on every request, because what was published never changes. Raises Conflict if there is no
+    report.
+    """
+    section = render_section(BlindReading(volume, job_id).tally(), linked=linked)
+    return insert_section((volume.folder(job_id, Phase.EVALUATE) / REPORT_PAGE).read_text(encoding="utf-8"), section)
+
+
+def insert_section(page: str, section: str) -> str:
+    """Insert a section at the page's marker. Texts in the page are escaped, so no book can contain the marker."""
+    marker = TALLY_MARKER if TALLY_MARKER in page else END_OF_MAIN
+    return page.replace(marker, section + marker, 1)

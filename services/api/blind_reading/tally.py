@@ -1,25 +1,27 @@
-"""The answers, counted: how often the tuned model was chosen, with its interval; those who could not tell apart."""
+"""The tally: how often the tuned model was chosen, with its interval and its p-value. "Can't tell" is counted apart."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import BaseModel
 
-from services.api.blind_reading.answers import Answer
-from services.api.blind_reading.interval import chance, wilson
+from services.api.blind_reading.answers import ReaderAnswer
 
-SURE = 0.05  # below, chance is not a likely explanation
+SIGNIFICANCE_LEVEL = 0.05  # below it, chance is not a likely explanation
+Z = 1.959963984540054  # the 97.5th percentile of the normal distribution: a two-sided 95 % interval
 
-Question = Literal["closer", "better"]
-QUESTIONS: dict[Question, str] = {"closer": "closer to the author", "better": "better written"}
+QuestionName = Literal["closer", "better"]
+QUESTION_TEXTS: dict[QuestionName, str] = {"closer": "closer to the author", "better": "better written"}
 
 
 class Score(BaseModel):
-    """How often each was chosen. Share, 95 % interval (Wilson) and p-value (exact binomial) leave out who cannot tell.
+    """The answers to one question, and the share of them that chose the tuned model.
 
-    `summary` says it in words. Without a choice there is no share.
+    Share, 95 % interval (Wilson) and p-value (exact binomial) leave out "can't tell"; without a choice they are None.
+    `summary` says it in words.
     """
 
     tuned: int
@@ -32,8 +34,8 @@ class Score(BaseModel):
     summary: str
 
 
-class Reader(BaseModel):
-    """One reader's answers; `total` is how many pairs this reader has."""
+class ReaderTally(BaseModel):
+    """One reader's answers; `total` is the number of pairs that this reader has."""
 
     reader: str
     answered: int
@@ -43,72 +45,90 @@ class Reader(BaseModel):
 
 
 class Tally(BaseModel):
-    """Everybody's answers, and each reader's own."""
+    """The answers of all readers together, and of each reader."""
 
     answers: int
     closer: Score
     better: Score
-    readers: list[Reader]
+    readers: list[ReaderTally]
 
 
-def count_answers(answers: Sequence[Answer], totals: Mapping[str, int]) -> Tally:
-    """Count; `totals` says how many pairs each reader has."""
-    own = {reader: [answer for answer in answers if answer.reader == reader] for reader in totals}
+def count_answers(answers: Sequence[ReaderAnswer], totals: Mapping[str, int]) -> Tally:
+    """Count the answers; `totals` has the number of pairs of each reader."""
+    by_reader = {reader: [answer for answer in answers if answer.reader == reader] for reader in totals}
     return Tally(
         answers=len(answers),
-        closer=score(answers, "closer"),
-        better=score(answers, "better"),
+        closer=score_question(answers, "closer"),
+        better=score_question(answers, "better"),
         readers=[
-            Reader(
+            ReaderTally(
                 reader=reader,
-                answered=len(given),
+                answered=len(own_answers),
                 total=totals[reader],
-                closer=score(given, "closer"),
-                better=score(given, "better"),
+                closer=score_question(own_answers, "closer"),
+                better=score_question(own_answers, "better"),
             )
-            for reader, given in own.items()
+            for reader, own_answers in by_reader.items()
         ],
     )
 
 
-def score(answers: Sequence[Answer], question: Question) -> Score:
-    """The score of one question."""
+def score_question(answers: Sequence[ReaderAnswer], question: QuestionName) -> Score:
+    """Return the score of one question."""
     choices = [answer.closer if question == "closer" else answer.better for answer in answers]
-    tuned, base, ties = (choices.count(choice) for choice in ("tuned", "base", "cannot_tell"))
+    tuned, base, undecided = (choices.count(choice) for choice in ("tuned", "base", "cannot_tell"))
     decided = tuned + base
-    low, high = wilson(tuned, decided) if decided else (None, None)
-    found = Score(
+    low, high = wilson_interval(tuned, decided) if decided else (None, None)
+    score = Score(
         tuned=tuned,
         base=base,
-        cannot_tell=ties,
+        cannot_tell=undecided,
         share_percent=_percent(tuned / decided) if decided else None,
         low_percent=_percent(low),
         high_percent=_percent(high),
-        p_value=chance(tuned, decided) if decided else None,
+        p_value=binomial_p_value(tuned, decided) if decided else None,
         summary="",
     )
-    return found.model_copy(update={"summary": summarise(found, question)})
+    return score.model_copy(update={"summary": summarise(score, question)})
 
 
-def summarise(found: Score, question: Question) -> str:
-    """A score in words."""
-    ties = f"{found.cannot_tell} could not be told apart"
-    if found.share_percent is None or found.p_value is None:
-        return f"Which is {QUESTIONS[question]}: {ties}." if found.cannot_tell else "Nobody has answered yet."
-    decided = found.tuned + found.base
+def wilson_interval(chosen: int, answers: int) -> tuple[float, float]:
+    """Return Wilson's two-sided 95 % score interval of a share (Wilson 1927, JASA 22:209); `answers` is at least 1.
+
+    Unlike the normal approximation it holds for few answers and for shares near 0 and 1.
+    """
+    share, spread = chosen / answers, Z * Z / answers
+    centre = share + spread / 2
+    half_width = Z * math.sqrt(share * (1 - share) / answers + spread / (4 * answers))
+    low, high = (centre - half_width) / (1 + spread), (centre + half_width) / (1 + spread)
+    return (0.0 if chosen == 0 else low), (1.0 if chosen == answers else high)
+
+
+def binomial_p_value(chosen: int, answers: int) -> float:
+    """Return the exact two-sided binomial p-value against one half: how likely so uneven a count is by guessing."""
+    tail = sum(math.comb(answers, count) for count in range(max(chosen, answers - chosen), answers + 1))
+    return min(1.0, 2 * tail / (1 << answers))
+
+
+def summarise(score: Score, question: QuestionName) -> str:
+    """Put a score into words."""
+    undecided = f"{score.cannot_tell} could not be told apart"
+    if score.share_percent is None or score.p_value is None:
+        return f"Which is {QUESTION_TEXTS[question]}: {undecided}." if score.cannot_tell else "Nobody has answered yet."
+    decided = score.tuned + score.base
     return (
-        f"The tuned model was chosen as {QUESTIONS[question]} in {found.tuned} of {decided} "
-        f"({found.share_percent:.0f} %, 95 % interval {found.low_percent:.0f}–{found.high_percent:.0f} %)"
-        f"{f'; {ties}' if found.cannot_tell else ''}. {_against_chance(found)}"
+        f"The tuned model was chosen as {QUESTION_TEXTS[question]} in {score.tuned} of {decided} "
+        f"({score.share_percent:.0f} %, 95 % interval {score.low_percent:.0f}–{score.high_percent:.0f} %)"
+        f"{f'; {undecided}' if score.cannot_tell else ''}. {_compare_with_chance(score)}"
     )
 
 
-def _against_chance(found: Score) -> str:
-    p = found.p_value or 0.0
-    shown = "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
-    if p >= SURE:
-        return f"Chance alone may do as much ({shown})."
-    return f"That is {'more' if found.tuned > found.base else 'less'} than chance would give ({shown})."
+def _compare_with_chance(score: Score) -> str:
+    p = score.p_value or 0.0
+    p_text = "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+    if p >= SIGNIFICANCE_LEVEL:
+        return f"Chance alone could explain this ({p_text})."
+    return f"That is {'more' if score.tuned > score.base else 'less'} than chance would give ({p_text})."
 
 
 def _percent(share: float | None) -> float | None:

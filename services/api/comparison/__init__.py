@@ -1,1 +1,1 @@
-"""Evaluated models side by side."""
+"""The comparison of evaluated models."""

@@ -16,12 +16,12 @@ router = APIRouter(prefix="/v1/x/compare", tags=["jobs"])
 @router.get("")
 def compare(
     job: Annotated[
-        list[str], Query(min_length=2, max_length=20, description="Jobs; the others are held to the first.")
+        list[str], Query(min_length=2, max_length=20, description="Jobs; the others are compared with the first.")
     ],
     context: Context,
 ) -> dict[str, Any]:
     """Compare jobs by their reports."""
-    known = [context.store.jobs.get(job_id).id for job_id in dict.fromkeys(job)]
-    if len(known) < 2:  # two make a comparison
+    job_ids = [context.store.jobs.get(job_id).id for job_id in dict.fromkeys(job)]
+    if len(job_ids) < 2:  # the same job twice
         raise InvalidRequest("A job cannot be compared with itself.", param="job", next_step="Name another job.")
-    return compare_jobs(context.volume, known).model_dump(mode="json")
+    return compare_jobs(context.volume, job_ids).model_dump(mode="json")

@@ -1,4 +1,4 @@
-"""Evaluations side by side: what each found, and how far the voices of two models are apart.
+"""Evaluations side by side: the result of each, and the difference between the voices of two models.
 
 T of a passage is linear, so the T of a model is the mean of its passages'. Two models that answered the same held-out
 briefs are compared brief by brief, which takes out how hard a brief is; others as two independent sets of passages.
@@ -6,29 +6,27 @@ briefs are compared brief by brief, which takes out how hard a brief is; others 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
+from scriptorium.artifacts.report import read_report
 from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import EvaluateResult, Phase
+from scriptorium.contracts.report import SAMPLES, Report
 from scriptorium.errors import Conflict, Problem
-from services.api.blind_reading.pairs import SAMPLES, read_pairs
+from scriptorium.stats.bootstrap import draw_rows, percentile_interval
+from services.api.blind_reading.pairs import read_pairs
 
-REPORT = "report.json"
-DRAWS, TAILS = 2000, (2.5, 97.5)
-
-Row = npt.NDArray[np.float64]
+FloatArray = npt.NDArray[np.float64]
 
 
-class Side(BaseModel):
-    """One evaluated model and what was found out about it."""
+class ComparedModel(BaseModel):
+    """One evaluated model and the result of its evaluation."""
 
     job: str
     model: str
@@ -38,9 +36,9 @@ class Side(BaseModel):
 
 
 class Difference(BaseModel):
-    """How much further than the first model another one has come, in points of T with a 95 % interval.
+    """How much closer to its author a model is than the first one, in points of T with a 95 % interval.
 
-    `paired` where both answered the same briefs; no number where either voice was not measured.
+    `paired` if both answered the same briefs; no numbers if either voice was not measured.
     """
 
     job: str
@@ -51,85 +49,97 @@ class Difference(BaseModel):
     summary: str
 
 
-class Comparison(BaseModel):
-    """All models in the order asked for, and how each later one differs from the first."""
+class JobComparison(BaseModel):
+    """All models in the requested order, and the difference of each from the first."""
 
     object: str = "comparison"
-    models: list[Side]
+    models: list[ComparedModel]
     differences: list[Difference]
 
 
 @dataclass(frozen=True)
-class Evaluated:
-    """A published evaluation: T of each passage, empty where the voice was not measured, and what they go with."""
+class PublishedEvaluation:
+    """A published evaluation: T of each passage (empty if the voice was not measured) and the genuine passages."""
 
-    side: Side
-    transfers: Row
+    model: ComparedModel
+    transfers: FloatArray
     genuine: list[str]
 
 
-def compare_jobs(volume: Volume, job_ids: Sequence[str], seed: int = 42) -> Comparison:
-    """Compare the reports of jobs; raises Conflict with every one that has none."""
+def compare_jobs(volume: Volume, job_ids: Sequence[str], seed: int = 42) -> JobComparison:
+    """Compare the reports of jobs; raise Conflict that names every job without one."""
     missing = [job_id for job_id in job_ids if volume.published(job_id, Phase.EVALUATE) is None]
     if missing:
         problems = [Problem(job_id, "has no report yet") for job_id in missing]
         raise Conflict("Not every job can be compared.", problems=problems, next_step="Wait until all have succeeded.")
-    first, *rest = [read_evaluated(volume, job_id) for job_id in job_ids]
-    return Comparison(
-        models=[first.side, *(other.side for other in rest)],
-        differences=[compare_two(first, other, seed) for other in rest],
+    first, *others = read_evaluations(volume, job_ids)
+    return JobComparison(
+        models=[first.model, *(other.model for other in others)],
+        differences=[compare_to_first(first, other, seed) for other in others],
     )
 
 
-def read_evaluated(volume: Volume, job_id: str) -> Evaluated:
-    """What a job's report says."""
+def read_evaluations(volume: Volume, job_ids: Sequence[str]) -> list[PublishedEvaluation]:
+    """Read what the reports say of their models; raise Conflict that names every report of another version."""
+    evaluations, problems = [], []
+    for job_id in job_ids:
+        try:
+            evaluations.append(read_evaluation(volume, job_id))
+        except ValueError:
+            problems.append(Problem(job_id, "has a report of another version"))
+    if problems:
+        raise Conflict("Not every job can be compared.", problems=problems, next_step="Run these jobs again.")
+    return evaluations
+
+
+def read_evaluation(volume: Volume, job_id: str) -> PublishedEvaluation:
+    """Read what the report of a job says about its model; raises ValueError if another version wrote it."""
     folder = volume.folder(job_id, Phase.EVALUATE)
-    body = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-    side = Side(
+    report = read_report(folder)
+    model = ComparedModel(
         job=job_id,
-        model=body["tuned"]["model"],
-        title=body["title"],
-        created_at=body["created_at"],
-        result=EvaluateResult.model_validate(body["result"]),
+        model=report.tuned.model,
+        title=report.title,
+        created_at=report.created_at,
+        result=report.result,
     )
-    return Evaluated(side, read_transfers(body), read_genuine(folder / SAMPLES))
+    return PublishedEvaluation(model, list_transfers(report), read_genuine(folder / SAMPLES))
 
 
-def read_transfers(body: dict[str, Any]) -> Row:
-    """T of each passage: the mean of its scores. Reports from before the voice was measured have none."""
-    voice = (body.get("voice") or {}).get("measured") or {}
-    return np.array([np.mean(list(sample["scores"].values())) for sample in voice.get("samples", [])], float)
+def list_transfers(report: Report) -> FloatArray:
+    """Return T of each passage, the mean of its scores; none if the voice was not measured."""
+    samples = report.voice.measured.samples if report.voice.measured else []
+    return np.array([np.mean(list(sample.scores.values())) for sample in samples], float)
 
 
 def read_genuine(path: Path) -> list[str]:
-    """The held-out passages in order, which tell whether two evaluations had the same."""
+    """Read the held-out passages in order; two evaluations are paired if theirs are equal."""
     return [pair.genuine for pair in read_pairs(path)] if path.exists() else []
 
 
-def compare_two(first: Evaluated, other: Evaluated, seed: int) -> Difference:
-    """How far `other` is ahead of `first`, with a bootstrap over passages."""
+def compare_to_first(first: PublishedEvaluation, other: PublishedEvaluation, seed: int) -> Difference:
+    """Return how far `other` is ahead of `first`, with a bootstrap over passages."""
     paired = bool(first.genuine) and first.genuine == other.genuine and len(first.transfers) == len(other.transfers)
-    job = other.side.job
+    job = other.model.job
     if not len(first.transfers) or not len(other.transfers):
         return Difference(job=job, paired=paired, summary="The voice was not measured in both reports.")
-    drawn = draw_mean(other.transfers, seed) - draw_mean(first.transfers, seed if paired else seed + 1)
-    low, high = (float(end) for end in np.percentile(drawn, TAILS))
+    other_means = draw_bootstrap_means(other.transfers, seed)
+    first_means = draw_bootstrap_means(first.transfers, seed if paired else seed + 1)
+    low, high = percentile_interval(other_means - first_means)
     points = float(other.transfers.mean() - first.transfers.mean())
-    return Difference(
-        job=job, paired=paired, points=points, low=low, high=high, summary=tell(points, low, high, paired=paired)
-    )
+    summary = summarise_difference(points, low, high, paired=paired)
+    return Difference(job=job, paired=paired, points=points, low=low, high=high, summary=summary)
 
 
-def draw_mean(transfers: Row, seed: int) -> Row:
-    """The means of bootstrap draws; the same seed draws the same places of rows of one length."""
-    places = np.random.default_rng(seed).integers(0, len(transfers), size=(DRAWS, len(transfers)))
-    return np.asarray(transfers[places].mean(axis=1))
+def draw_bootstrap_means(transfers: FloatArray, seed: int) -> FloatArray:
+    """Return the means of bootstrap draws; the same seed draws the same indices from arrays of one length."""
+    return np.asarray(transfers[draw_rows(seed, len(transfers))].mean(axis=1))
 
 
-def tell(points: float, low: float, high: float, *, paired: bool) -> str:
-    """The difference in words."""
-    how = "the same briefs" if paired else "different passages"
-    interval = f"95 % interval {low:+.0f} to {high:+.0f}, {how}"
+def summarise_difference(points: float, low: float, high: float, *, paired: bool) -> str:
+    """Put a difference into words."""
+    basis = "the same briefs" if paired else "different passages"
+    interval = f"95 % interval {low:+.0f} to {high:+.0f}, {basis}"
     if low > 0:
         return f"closer to its author by {points:.0f} points of T ({interval})"
     if high < 0:

@@ -1,1 +1,1 @@
-"""/v1/fine_tuning: jobs, their events and decisions, in OpenAI's shapes."""
+"""/v1/fine_tuning: jobs, their events, checkpoints and decisions, in the shapes of OpenAI's API."""

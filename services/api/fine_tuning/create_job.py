@@ -1,4 +1,4 @@
-"""From the body of POST /v1/fine_tuning/jobs to a job: all that is wrong is said at once; repeated, it is made once."""
+"""From the body of POST /v1/fine_tuning/jobs to a job: all problems in one error, one job for a repeated request."""
 
 from __future__ import annotations
 
@@ -21,54 +21,54 @@ from pydantic import (
     model_validator,
 )
 
-from scriptorium.artifacts.file_store import Files
+from scriptorium.artifacts.file_store import FileStore
 from scriptorium.contracts import Hyperparameters, Job
 from scriptorium.errors import Conflict, JobMissing
 from scriptorium.jobs.runner import Context
 from scriptorium.models.base_models import check_model
 from scriptorium.process.child import wait_until
 from scriptorium.recipe import Recipe, find_recipe
-from services.api.errors import as_value_error, gather
+from services.api.errors import as_value_error, combine_errors
 
-KEY_LIFE = timedelta(hours=24)
-RECORDING = timedelta(seconds=2)  # between a request's fingerprint and its job's record lies one write to the volume
+KEY_LIFETIME = timedelta(hours=24)
+RECORDING_TIME = timedelta(seconds=2)  # one write to the volume, between a request's fingerprint and its job's record
 
 Suffix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
-Key = Annotated[str, StringConstraints(max_length=64)]
-Value = Annotated[str, StringConstraints(max_length=512)]
+MetadataKey = Annotated[str, StringConstraints(max_length=64)]
+MetadataValue = Annotated[str, StringConstraints(max_length=512)]
 
 
-class Part(BaseModel):
-    """A part of the request; unknown keys are mistakes."""
+class RequestPart(BaseModel):
+    """A part of the request; unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Supervised(Part):
-    """Supervised fine-tuning's own section."""
+class SupervisedMethod(RequestPart):
+    """The section for supervised fine-tuning."""
 
     hyperparameters: Hyperparameters = Hyperparameters()
 
 
-class Method(Part):
-    """How to train: supervised is the only method here."""
+class Method(RequestPart):
+    """The training method; only supervised fine-tuning is supported."""
 
     type: Literal["supervised", "dpo", "reinforcement"]
-    supervised: Supervised | None = None
+    supervised: SupervisedMethod | None = None
     dpo: Any = None
     reinforcement: Any = None
 
     @field_validator("type")
     @classmethod
-    def offered(cls, value: str) -> str:
-        """Refuse what the hosted API has and we have not."""
+    def check_type(cls, value: str) -> str:
+        """Refuse the methods that only the hosted API has."""
         if value != "supervised":
-            raise ValueError(f"{value} is not offered here, only supervised fine-tuning is")
+            raise ValueError(f"{value} is not supported, only supervised fine-tuning is")
         return value
 
 
-class CreateJob(Part):
-    """The body of POST /v1/fine_tuning/jobs. Validated with the process's context, which knows what there is."""
+class CreateJob(RequestPart):
+    """The body of POST /v1/fine_tuning/jobs, validated with the process's context, which knows models and files."""
 
     model: str
     training_file: str
@@ -78,46 +78,46 @@ class CreateJob(Part):
     hyperparameters: Hyperparameters | None = None
     suffix: Suffix | None = None
     seed: int | None = Field(default=None, ge=0, le=2**31 - 1)
-    metadata: dict[Key, Value] | None = Field(default=None, max_length=16)
+    metadata: dict[MetadataKey, MetadataValue] | None = Field(default=None, max_length=16)
     integrations: list[Any] | None = Field(default=None)
-    recipe: Recipe = Field(default=None, validate_default=True)  # its validator finds it
+    recipe: Recipe = Field(default=None, validate_default=True)  # resolve_recipe replaces None
     checkpoint: int | None = Field(default=None, ge=1)
 
     @field_validator("model")
     @classmethod
-    def known_model(cls, value: str, info: ValidationInfo[Context]) -> str:
-        """The base model must be one that can be had."""
+    def check_base_model(cls, value: str, info: ValidationInfo[Context]) -> str:
+        """Check that the base model is on the volume or can be downloaded."""
         with as_value_error():
             check_model(value, info.context.volume.models)
         return value
 
     @field_validator("training_file", "impostors")
     @classmethod
-    def known_file(cls, value: str | None, info: ValidationInfo[Context]) -> str | None:
-        """The manuscript, and other authors' works where they are given, must have been uploaded."""
+    def check_file(cls, value: str | None, info: ValidationInfo[Context]) -> str | None:
+        """Check that the manuscript, and other authors' works if named, were uploaded."""
         with as_value_error():
-            return value if value is None else Files(info.context.volume.files).get(value).id
+            return value if value is None else FileStore(info.context.volume.files).get(value).id
 
     @field_validator("validation_file")
     @classmethod
-    def no_validation_file(cls, value: str | None) -> str | None:
-        """Whole chapters of the manuscript are held out instead."""
+    def refuse_validation_file(cls, value: str | None) -> str | None:
+        """Refuse a validation file: whole chapters of the manuscript are held out instead."""
         if value is not None:
             raise ValueError("is not supported: whole chapters of the manuscript are held out instead; leave it out")
         return value
 
     @field_validator("integrations")
     @classmethod
-    def no_integrations(cls, value: list[Any] | None) -> list[Any] | None:
-        """Refuse rather than silently ignore."""
+    def refuse_integrations(cls, value: list[Any] | None) -> list[Any] | None:
+        """Refuse integrations rather than silently ignore them."""
         if value:
             raise ValueError("are not supported; leave them out")
         return value
 
     @field_validator("recipe", mode="before")
     @classmethod
-    def named_recipe(cls, value: Any, info: ValidationInfo[Context]) -> Any:
-        """A name stands for a file of recipes/; none stands for the default recipe."""
+    def resolve_recipe(cls, value: Any, info: ValidationInfo[Context]) -> Any:
+        """Replace a name by the recipe of that file in recipes/, and None by the default recipe."""
         settings = info.context.settings
         if value is not None and not isinstance(value, str):
             return value
@@ -125,39 +125,39 @@ class CreateJob(Part):
             return find_recipe(value or settings.default_recipe, settings.recipes_dir)
 
     @model_validator(mode="after")
-    def one_place(self) -> CreateJob:
-        """Hyperparameters are given under `method` or, as of old, at the top; not in both."""
+    def check_hyperparameters(self) -> CreateJob:
+        """Refuse hyperparameters both under `method` and at the top level, where the older API has them."""
         if self.hyperparameters and self.method and self.method.supervised:
-            raise ValueError("give hyperparameters under method.supervised or at the top, not both")
+            raise ValueError("give hyperparameters under method.supervised or at the top level, not both")
         return self
 
     @property
-    def wished(self) -> Hyperparameters:
-        """The hyperparameters, wherever they were given."""
+    def requested_hyperparameters(self) -> Hyperparameters:
+        """The hyperparameters from either place, or the defaults."""
         supervised = self.method.supervised if self.method else None
         return supervised.hyperparameters if supervised else self.hyperparameters or Hyperparameters()
 
 
 def create_job(body: dict[str, Any], context: Context, key: str | None) -> Job:
-    """Make the job that `body` asks for, or return the one that an equal request made shortly before.
+    """Create the job that `body` requests, or return the one that an equal request created shortly before.
 
-    `key` is the client's Idempotency-Key. Raises InvalidRequest or a kin of it with every problem at once, and
-    Conflict where the key came with another body before.
+    `key` is the client's Idempotency-Key. Raises InvalidRequest or another UserError with every problem at once, and
+    Conflict if the key was used with another body before.
     """
     job = read_job(body, context)
-    window = KEY_LIFE if key else context.settings.repeat_window
-    made = submit_once(context, job, fingerprint(body, key), window)
-    if made.id != job.id and key and not equal(made, job):
-        raise Conflict("This Idempotency-Key came with another request before.", next_step="Use a new key.")
-    return made
+    window = KEY_LIFETIME if key else context.settings.repeat_window
+    submitted = submit_once(context, job, fingerprint(body, key), window)
+    if submitted.id != job.id and key and not same_request(submitted, job):
+        raise Conflict("This Idempotency-Key was used with another request before.", next_step="Use a new key.")
+    return submitted
 
 
 def read_job(body: dict[str, Any], context: Context) -> Job:
-    """The job that `body` describes."""
+    """Validate `body` and return the job that it describes."""
     try:
         request = CreateJob.model_validate(body, context=context)
     except ValidationError as error:
-        raise gather(error.errors()) from None
+        raise combine_errors(error.errors()) from None
     return Job(
         id=f"ftjob-{secrets.token_hex(12)}",
         created_at=int(time.time()),
@@ -167,39 +167,39 @@ def read_job(body: dict[str, Any], context: Context) -> Job:
         suffix=request.suffix,
         metadata=request.metadata or {},
         recipe=request.recipe,
-        hyperparameters=request.wished,
+        hyperparameters=request.requested_hyperparameters,
         checkpoint=request.checkpoint,
         **({} if request.seed is None else {"seed": request.seed}),
     )
 
 
 def fingerprint(body: dict[str, Any], key: str | None) -> str:
-    """What equal requests have in common: their key if they have one, else every value of the body."""
+    """Hash what equal requests have in common: their key if they have one, else every value of the body."""
     text = f"key {key}" if key else json.dumps(body, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def submit_once(context: Context, job: Job, mark: str, window: timedelta) -> Job:
-    """Submit `job` unless a request with the same mark was first; then return that one's job."""
+def submit_once(context: Context, job: Job, request_hash: str, window: timedelta) -> Job:
+    """Submit `job` unless a request with the same fingerprint came first; then return that one's job."""
     jobs = context.store.jobs
-    while earlier := jobs.remember_request(mark, job.id, window):
-        if wait_until(partial(exists, context, earlier), RECORDING):
-            return jobs.get(earlier)
-        jobs.forget_request(mark, earlier)  # whoever made it ended before its job was recorded
+    while earlier_id := jobs.remember_request(request_hash, job.id, window):
+        if wait_until(partial(is_recorded, context, earlier_id), RECORDING_TIME):
+            return jobs.get(earlier_id)
+        jobs.forget_request(request_hash, earlier_id)  # the process that made it ended before its job was recorded
     return context.pipeline.submit(job)
 
 
-def exists(context: Context, job_id: str) -> bool:
-    """Whether a job is recorded."""
+def is_recorded(context: Context, job_id: str) -> bool:
+    """Return whether a job is recorded."""
     try:
         return bool(context.store.jobs.get(job_id))
     except JobMissing:
         return False
 
 
-def equal(one: Job, other: Job) -> bool:
-    """Whether two jobs were asked for in the same words."""
-    asked = {
+def same_request(one: Job, other: Job) -> bool:
+    """Return whether two jobs were requested with the same values."""
+    requested_fields = {
         "model",
         "training_file",
         "impostors",
@@ -210,4 +210,4 @@ def equal(one: Job, other: Job) -> bool:
         "hyperparameters",
         "checkpoint",
     }
-    return one.model_dump(include=asked) == other.model_dump(include=asked)
+    return one.model_dump(include=requested_fields) == other.model_dump(include=requested_fields)

@@ -1,4 +1,4 @@
-"""A job's events: paged backwards, or streamed forwards with replay."""
+"""A job's events: as pages, newest first, or as a stream, oldest first, which can resume."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from services.api.pagination import render_page
 router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["jobs"])
 
 EVENT_ID = re.compile(r"ftevent-\d{1,19}-\d{1,19}")  # two numbers of 64 bits
-LOOK = 0.3
-KEEP_ALIVE = 10.0
-STREAM = "text/event-stream"
+POLL_INTERVAL = 0.3  # seconds
+KEEP_ALIVE_INTERVAL = 10.0  # seconds
+EVENT_STREAM = "text/event-stream"
 
 
 @router.get("/{job_id}/events", response_model=None)
@@ -40,49 +40,49 @@ def events(
     stream: bool = False,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> dict[str, Any] | Response:
-    """A page of events, newest first; or, where a stream is accepted, all of them from Last-Event-ID on."""
+    """Return a page of events, newest first; or, if a stream is accepted, stream all events after Last-Event-ID."""
     context.store.jobs.get(job_id)
-    if stream or STREAM in request.headers.get("accept", ""):
-        last = checked(last_event_id or after, "Last-Event-ID") or NO_EVENT
+    if stream or EVENT_STREAM in request.headers.get("accept", ""):
+        last_id = check_event_id(last_event_id or after, "Last-Event-ID") or NO_EVENT
         return StreamingResponse(
-            follow(context, job_id, last), media_type=STREAM, headers={"Cache-Control": "no-cache"}
+            stream_events(context, job_id, last_id), media_type=EVENT_STREAM, headers={"Cache-Control": "no-cache"}
         )
-    found = context.store.events.page(job_id, limit + 1, before=checked(after, "after"))
-    return render_page([render_event(event) for event in found[:limit]], has_more=len(found) > limit)
+    page = context.store.events.page(job_id, limit + 1, before=check_event_id(after, "after"))
+    return render_page([render_event(event) for event in page[:limit]], has_more=len(page) > limit)
 
 
-def checked(event_id: str | None, param: str) -> str | None:
-    """An event's id as it was given; raises InvalidRequest where it can be none."""
+def check_event_id(event_id: str | None, param: str) -> str | None:
+    """Return an event's id unchanged; raise InvalidRequest if it cannot be one."""
     if event_id is not None and not EVENT_ID.fullmatch(event_id):
         raise InvalidRequest(f"{event_id!r} is not an event's id.", param=param)
     return event_id
 
 
-async def follow(context: PhaseContext, job_id: str, last: str) -> AsyncIterator[str]:
-    """The events after `last` as server-sent events until the job is over, with a comment now and then."""
-    over, spoken = False, time.monotonic()
+async def stream_events(context: PhaseContext, job_id: str, last_id: str) -> AsyncIterator[str]:
+    """Yield the events after `last_id` as server-sent events until the job is over, with comments to keep it alive."""
+    over, last_sent = False, time.monotonic()
     while True:
         was_over = over
         try:
-            over, found = await run_in_threadpool(look, context, job_id, last)
+            over, new_events = await run_in_threadpool(read_new_events, context, job_id, last_id)
         except StoreUnavailable:
-            return  # the client comes back with Last-Event-ID
-        for event in found:
-            last = event.id
+            return  # the client reconnects with Last-Event-ID
+        for event in new_events:
+            last_id = event.id
             yield f"id: {event.id}\ndata: {to_json(render_event(event)).decode()}\n\n"
-        if was_over and not found:  # the record is written before the last words: they get one more look
+        if was_over and not new_events:  # the record is written before the last events: poll once more for them
             yield "event: done\ndata: {}\n\n"
             return
-        if found:
-            spoken = time.monotonic()
-        elif time.monotonic() - spoken > KEEP_ALIVE:
-            spoken = time.monotonic()
+        if new_events:
+            last_sent = time.monotonic()
+        elif time.monotonic() - last_sent > KEEP_ALIVE_INTERVAL:
+            last_sent = time.monotonic()
             yield ": still here\n\n"
-        await asyncio.sleep(LOOK)
+        await asyncio.sleep(POLL_INTERVAL)
 
 
-def look(context: PhaseContext, job_id: str, last: str) -> tuple[bool, list[Event]]:
-    """Whether the job is over, asked first, and what was said since."""
+def read_new_events(context: PhaseContext, job_id: str, last_id: str) -> tuple[bool, list[Event]]:
+    """Return whether the job is over, which is read first, and the events after `last_id`."""
     with store_errors():
         over = context.store.jobs.get(job_id).status.final
-        return over, context.store.events.after(job_id, last)
+        return over, context.store.events.after(job_id, last_id)

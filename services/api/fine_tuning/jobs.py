@@ -1,4 +1,4 @@
-"""/v1/fine_tuning/jobs: create, look at, cancel."""
+"""/v1/fine_tuning/jobs: create, list, retrieve, cancel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scriptorium.store.leases import phase_lease
 from services.api.dependencies import Context
 from services.api.fine_tuning.create_job import create_job
 from services.api.fine_tuning.openai_job import render_checkpoint, render_job
-from services.api.pagination import page, render_page
+from services.api.pagination import paginate, render_page
 
 router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["jobs"])
 
@@ -26,7 +26,7 @@ def create(
     idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
 ) -> dict[str, Any]:
     """Create a job."""
-    return rendered(create_job(body, context, idempotency_key), context)
+    return render_current(create_job(body, context, idempotency_key), context)
 
 
 @router.get("")
@@ -34,52 +34,51 @@ def list_jobs(
     request: Request, context: Context, after: str | None = None, limit: Annotated[int, Query(ge=1, le=100)] = 20
 ) -> dict[str, Any]:
     """List jobs, newest first; metadata[key]=value narrows the list."""
-    wanted = metadata_filter(dict(request.query_params))
-    jobs = [context.store.jobs.get(job_id) for job_id in context.store.jobs.newest()]
-    chosen, more = page(
-        [job for job in jobs if wanted.items() <= job.metadata.items()], limit, after, lambda job: job.id
-    )
+    required = metadata_filter(dict(request.query_params))
+    jobs = [context.store.jobs.get(job_id) for job_id in context.store.jobs.newest_ids()]
+    matches = [job for job in jobs if required.items() <= job.metadata.items()]
+    page, has_more = paginate(matches, limit, after, lambda job: job.id)
     active = context.store.jobs.active()
-    return render_page([rendered(job, context, active) for job in chosen], has_more=more)
+    return render_page([render_current(job, context, active) for job in page], has_more=has_more)
 
 
 @router.get("/{job_id}")
 def retrieve(job_id: str, context: Context) -> dict[str, Any]:
-    """One job."""
-    return rendered(context.store.jobs.get(job_id), context)
+    """Return a job."""
+    return render_current(context.store.jobs.get(job_id), context)
 
 
 @router.post("/{job_id}/cancel")
 def cancel(job_id: str, context: Context) -> dict[str, Any]:
     """Ask a job to stop."""
-    return rendered(cancel_job(job_id, context), context)
+    return render_current(cancel_job(job_id, context), context)
 
 
 @router.get("/{job_id}/checkpoints")
 def checkpoints(
     job_id: str, context: Context, after: str | None = None, limit: Annotated[int, Query(ge=1, le=100)] = 10
 ) -> dict[str, Any]:
-    """A job's checkpoints, newest first."""
+    """List a job's checkpoints, newest first."""
     job = context.store.jobs.get(job_id)
-    found = [render_checkpoint(job, checkpoint) for checkpoint in context.store.jobs.checkpoints(job_id)]
-    chosen, more = page(found, limit, after, lambda checkpoint: str(checkpoint["id"]))
-    return render_page(chosen, has_more=more)
+    rendered = [render_checkpoint(job, checkpoint) for checkpoint in context.store.jobs.checkpoints(job_id)]
+    page, has_more = paginate(rendered, limit, after, lambda checkpoint: str(checkpoint["id"]))
+    return render_page(page, has_more=has_more)
 
 
-def rendered(job: Job, context: PhaseContext, active: Sequence[Job] | None = None) -> dict[str, Any]:
-    """A job with its progress and its place in the queue; `active` saves a look where many are shown."""
+def render_current(job: Job, context: PhaseContext, active: Sequence[Job] | None = None) -> dict[str, Any]:
+    """Render a job with its progress and its place in the queue; a list of jobs reads `active` once for all."""
     active = context.store.jobs.active() if active is None else active
     return render_job(job, context.store.jobs.progress(job.id), queue_position(job, active))
 
 
 def queue_position(job: Job, active: Sequence[Job]) -> int | None:
-    """The job's place, from 1, among those that wait for the GPU; None where it does not wait."""
-    waiting = sorted((other for other in active if other.status is Status.QUEUED), key=lambda other: other.sent_at)
-    return next((place for place, other in enumerate(waiting, 1) if other.id == job.id), None)
+    """Return the job's position, from 1, among those that wait for the GPU; None if it does not wait."""
+    queue = sorted((other for other in active if other.status is Status.QUEUED), key=lambda other: other.sent_at)
+    return next((position for position, other in enumerate(queue, 1) if other.id == job.id), None)
 
 
 def metadata_filter(query: dict[str, str]) -> dict[str, str]:
-    """What metadata[key]=value parameters ask for."""
+    """Return the pairs that the metadata[key]=value parameters of a query require."""
     prefix = "metadata["
     return {
         name[len(prefix) : -1]: value for name, value in query.items() if name.startswith(prefix) and name[-1] == "]"
@@ -87,14 +86,14 @@ def metadata_filter(query: dict[str, str]) -> dict[str, str]:
 
 
 def cancel_job(job_id: str, context: PhaseContext) -> Job:
-    """Ask for a stop; a job that nobody works on ends at once. Raises Conflict where it is over already."""
+    """Ask a job to stop; one that no worker holds ends at once. Raises Conflict if the job has already ended."""
 
-    def ask(job: Job) -> Job:
+    def request_cancel(job: Job) -> Job:
         if job.status.final:
-            raise Conflict(f"The job is over: {job.status}.", param="fine_tuning_job_id")
+            raise Conflict(f"The job has already ended: {job.status}.", param="fine_tuning_job_id")
         return job.model_copy(update={"cancel_requested": True})
 
-    job = context.store.jobs.update(job_id, ask)
+    job = context.store.jobs.update(job_id, request_cancel)
     if context.store.leases.holder(phase_lease(job_id, job.phase)) is None:
-        return context.pipeline.cancelled(job_id)
+        return context.pipeline.cancel(job_id)
     return job

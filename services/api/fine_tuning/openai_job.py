@@ -1,4 +1,4 @@
-"""Our objects as OpenAI's fine-tuning wire has them; what is ours alone stands under "scriptorium"."""
+"""Our objects in the shapes of OpenAI's fine-tuning API; what is ours alone stands under "scriptorium"."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Body = dict[str, Any]
 
 
 def render_file(file: StoredFile) -> Body:
-    """A file; ours are whole as soon as they are there."""
+    """Render a file; ours are complete as soon as they exist."""
     return {
         "id": file.id,
         "object": "file",
@@ -26,7 +26,7 @@ def render_file(file: StoredFile) -> Body:
 
 
 def render_job(job: Job, progress: dict[str, float], position: int | None) -> Body:
-    """A job; "auto" is replaced by what the recipe says. `position` counts from 1 while it waits for the GPU."""
+    """Render a job; the recipe's values replace "auto". `position` counts from 1 while it waits for the GPU."""
     training = apply_hyperparameters(job.recipe.training, job.hyperparameters)
     multiplier = job.hyperparameters.learning_rate_multiplier
     resolved = {
@@ -62,18 +62,18 @@ def render_job(job: Job, progress: dict[str, float], position: int | None) -> Bo
             "progress": {name: value for name, value in progress.items() if math.isfinite(value)},  # JSON has no NaN
             "queue_position": position,
             "pages": render_pages(job),
-            "decision": next((asked.kind for asked in job.decisions.values() if not asked.answer), None),
+            "decision": next((decision.kind for decision in job.decisions.values() if not decision.answer), None),
         },
     }
 
 
 def render_pages(job: Job) -> Body | None:
-    """Where a browser finds the report and its blind reading, once there is one."""
+    """Return the paths of the report and of its blind reading; None until there is a report."""
     return {name: f"/jobs/{job.id}/{name}" for name in ("report", "read")} if job.status is Status.SUCCEEDED else None
 
 
 def render_event(event: Event) -> Body:
-    """An event."""
+    """Render an event."""
     return {
         "id": event.id,
         "object": "fine_tuning.job.event",
@@ -86,7 +86,7 @@ def render_event(event: Event) -> Body:
 
 
 def render_checkpoint(job: Job, checkpoint: Checkpoint) -> Body:
-    """A checkpoint."""
+    """Render a checkpoint."""
     return {
         "id": f"ftckpt_{job.id.removeprefix('ftjob-')}_{checkpoint.step}",
         "object": "fine_tuning.job.checkpoint",

@@ -1,1 +1,1 @@
-"""The models: listed, and asked through the engine that serves them."""
+"""Models: the list of them, and chat and completions through the engine that serves a model."""

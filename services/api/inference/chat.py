@@ -21,7 +21,7 @@ from services.api.dependencies import Context
 router = APIRouter(prefix="/v1", tags=["chat"])
 
 T = TypeVar("T")
-CLIENT_GONE = 499  # nobody reads it; it is for the metrics
+CLIENT_CLOSED_REQUEST = 499  # nginx's code; nobody reads the response, but the metrics count it
 
 
 @router.post("/chat/completions", response_model=None)
@@ -37,70 +37,72 @@ async def complete(request: Request, context: Context) -> Response:
 
 
 def open_client() -> httpx.AsyncClient:
-    """A client of the engines: they are near, so no proxy, and may think for as long as the caller waits."""
+    """Open a client for the engines: local, so without a proxy, and without a read timeout while the caller waits."""
     return httpx.AsyncClient(timeout=httpx.Timeout(None, connect=5), trust_env=False)
 
 
 async def relay(request: Request, context: PhaseContext, path: str) -> Response:
-    """Pass a request to its engine and the answer back, piece by piece where it is streamed."""
-    url, body = await run_in_threadpool(address, context, await read_body(request))
+    """Pass a request to its engine and the answer back, block by block if it is streamed."""
+    url, body = await run_in_threadpool(resolve_engine, context, await read_body(request))
     http = cast(httpx.AsyncClient, request.app.state.http)
     try:
-        answer = await unless_gone(request, http.send(http.build_request("POST", url + path, json=body), stream=True))
+        engine_request = http.build_request("POST", url + path, json=body)
+        answer = await await_unless_disconnected(request, http.send(engine_request, stream=True))
     except httpx.TransportError:
         raise not_ready(str(body["model"])) from None
     if answer is None:
-        return Response(status_code=CLIENT_GONE)
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
     if answer.is_error:
-        raise await refusal(answer)
-    return StreamingResponse(pieces(answer), media_type=answer.headers.get("content-type"))
+        raise await read_engine_error(answer)
+    return StreamingResponse(stream_answer(answer), media_type=answer.headers.get("content-type"))
 
 
-async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T | None:
-    """Await `work`, or cancel it and return None as soon as the client has gone."""
-    doing, leaving = asyncio.create_task(work), asyncio.create_task(departure(request))
+async def await_unless_disconnected(request: Request, work: Coroutine[Any, Any, T]) -> T | None:
+    """Await `work`, or cancel it and return None as soon as the client disconnects."""
+    work_task, disconnect_task = asyncio.create_task(work), asyncio.create_task(wait_for_disconnect(request))
     try:
-        await asyncio.wait({doing, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        return await doing if doing.done() else None
+        await asyncio.wait({work_task, disconnect_task}, return_when=asyncio.FIRST_COMPLETED)
+        return await work_task if work_task.done() else None
     finally:
-        doing.cancel()
-        leaving.cancel()
-        await asyncio.wait({doing, leaving})
+        work_task.cancel()
+        disconnect_task.cancel()
+        await asyncio.wait({work_task, disconnect_task})
 
 
-async def departure(request: Request) -> None:
-    """Wait until the client has gone; its body was read before."""
+async def wait_for_disconnect(request: Request) -> None:
+    """Wait until the client disconnects; call it after the request's body was read."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
-async def pieces(answer: httpx.Response) -> AsyncIterator[bytes]:
-    """The answer as it comes; a stream whose engine dies in the middle ends with an error that a client can read."""
+async def stream_answer(answer: httpx.Response) -> AsyncIterator[bytes]:
+    """Yield the answer as it arrives; if the engine dies in the middle of a stream, end it with a readable error."""
     try:
         async for block in answer.aiter_bytes():
             yield block
     except httpx.TransportError:
         if not answer.headers.get("content-type", "").startswith("text/event-stream"):
-            raise  # half a JSON object: the broken connection says more than anything added to it
-        error = {"message": "The engine went away.", "type": "server_error", "param": None, "code": "model_not_ready"}
+            raise  # half a JSON object: a broken connection is clearer than anything added to it
+        message = "The connection to the engine was lost."
+        error = {"message": message, "type": "server_error", "param": None, "code": "model_not_ready"}
         yield f"data: {json.dumps({'error': error})}\n\n".encode()
     finally:
         await answer.aclose()
 
 
 async def read_body(request: Request) -> dict[str, Any]:
-    """The JSON object of a request; raises InvalidRequest."""
+    """Return the JSON object of a request; raise InvalidRequest if it has none."""
     try:
         body = json.loads(await request.body())
     except (ValueError, RecursionError) as error:
-        raise InvalidRequest(f"The body is not JSON: {error}.") from None
+        raise InvalidRequest(f"The body is not valid JSON: {error}.") from None
     if not isinstance(body, dict):
         raise InvalidRequest("The body is not a JSON object.")
     return body
 
 
-def address(context: PhaseContext, body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Where a question goes, and the question as the engine should get it: a seed ends vLLM's engine on a CPU."""
+def resolve_engine(context: PhaseContext, body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the engine's URL and the body to send to it, without a seed on a CPU: it would crash vLLM's engine."""
     model = body.get("model")
     if not isinstance(model, str):
         raise InvalidRequest("A request needs the name of a model.", param="model")
@@ -109,42 +111,44 @@ def address(context: PhaseContext, body: dict[str, Any]) -> tuple[str, dict[str,
 
 
 def engine_url(context: PhaseContext, model: str) -> str:
-    """Where a model answers; raises ModelNotReady where it should but does not, ModelMissing where it never will."""
+    """Return the URL of a model's engine; raise ModelNotReady if it is to be served, ModelMissing if it is not."""
     with store_errors():
         engines = {engine.name: engine for engine in context.store.serving.engines()}
-        wanted = {entry.name for entry in context.store.serving.wanted().models}
+        wanted_names = {entry.name for entry in context.store.serving.wanted_models().models}
     if model in engines and engines[model].state == "ready":
         return engines[model].url
     if model in engines and engines[model].state == "failed":
-        raise ModelNotReady(f"The engine of {model} does not start: {engines[model].reason}", param="model")
-    if model in engines or model in wanted:
+        raise ModelNotReady(f"The engine of {model} could not be started: {engines[model].reason}", param="model")
+    if model in engines or model in wanted_names:
         raise not_ready(model)
     if model in local_models(context.volume.models):
         raise ModelMissing(
-            f"{model} is here but not served.", param="model", next_step="A job that uses it as its base has it served."
+            f"{model} is on the volume but not served.",
+            param="model",
+            next_step="Create a job with it as the base model; the job starts its engine.",
         )
     raise ModelMissing(f"There is no model {model!r}.", param="model")
 
 
 def not_ready(model: str) -> ModelNotReady:
-    """The engine is loading, or training has the GPU."""
+    """Return the error for a model whose engine is loading, or whose GPU is in use for training."""
     return ModelNotReady(
-        f"{model} does not answer at the moment: its engine is loading, or a training has the GPU.", param="model"
+        f"{model} is not ready: its engine is still loading, or a training run is using the GPU.", param="model"
     )
 
 
-async def refusal(answer: httpx.Response) -> ScriptoriumError:
-    """What the engine refused, as an error of ours with the engine's words and status."""
+async def read_engine_error(answer: httpx.Response) -> ScriptoriumError:
+    """Convert an engine's refusal into an error of ours, with the engine's message and status."""
     await answer.aread()
     await answer.aclose()
     try:
-        given = answer.json()
-        told = given.get("error", given)
-        message, param = str(told["message"]), told.get("param")
+        body = answer.json()
+        engine_error = body.get("error", body)
+        message, param = str(engine_error["message"]), engine_error.get("param")
     except (ValueError, KeyError, TypeError, AttributeError):
-        message, param = f"The engine answered {answer.status_code}.", None
+        message, param = f"The engine answered with status {answer.status_code}.", None
     if answer.is_server_error:
         return EngineFailed(message)
-    refused = ModelMissing(message) if answer.status_code == 404 else InvalidRequest(message, param=param)
-    refused.status = answer.status_code
-    return refused
+    error = ModelMissing(message) if answer.status_code == 404 else InvalidRequest(message, param=param)
+    error.status = answer.status_code
+    return error

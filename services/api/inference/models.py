@@ -1,4 +1,4 @@
-"""/v1/models: the base models on the volume, and what is served."""
+"""/v1/models: the base models on the volume, and the served models."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def list_models(context: Context) -> dict[str, Any]:
 
 @router.get("/{model:path}")
 def retrieve(model: str, context: Context) -> dict[str, Any]:
-    """One model."""
-    for known in known_models(context):
-        if known["id"] == model:
-            return known
+    """Return a model."""
+    for entry in known_models(context):
+        if entry["id"] == model:
+            return entry
     raise ModelMissing(f"There is no model {model!r}.", param="model")
 
 
 def known_models(context: PhaseContext) -> list[dict[str, Any]]:
-    """Base models and served models, with the state of the engine where there is one."""
+    """List base models and served models, with the state of the engine if there is one."""
     states = {engine.name: engine.state for engine in context.store.serving.engines()}
     names = dict.fromkeys([*local_models(context.volume.models), *states])
     return [

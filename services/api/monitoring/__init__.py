@@ -1,1 +1,1 @@
-"""Health and Prometheus: a snapshot of the store, turned into gauges."""
+"""The health check and the metrics for Prometheus, computed from a snapshot of the store."""

@@ -1,4 +1,4 @@
-"""From a snapshot of the store to values by label: one small function per metric, or per family of them."""
+"""The metrics computed from a snapshot of the store: one small function per metric, or per family of metrics."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from services.api.monitoring.snapshot import Snapshot
 Values = dict[tuple[str, ...], float]
 Gauge = tuple[Metric, Values]
 
-CODES = [leaf.code for leaf in leaves() if not issubclass(leaf, Stopped)]
+FAILURE_CODES = [leaf.code for leaf in leaves() if not issubclass(leaf, Stopped)]
 
 
-def of_the_machine(data_dir: Path) -> Iterator[Gauge]:
-    """What is known without a store."""
+def machine_gauges(data_dir: Path) -> Iterator[Gauge]:
+    """Yield the metrics that do not need the store."""
     yield metrics.BUILD, {(__version__,): 1}
     if data_dir.exists():
         disk = shutil.disk_usage(data_dir)
@@ -32,104 +32,107 @@ def of_the_machine(data_dir: Path) -> Iterator[Gauge]:
         yield metrics.VOLUME_FREE, {(): disk.free}
 
 
-def of_the_store(seen: Snapshot) -> Iterator[Gauge]:
-    """What the store knows."""
-    yield metrics.QUEUE_LENGTH, {(name,): count for name, count in seen.waiting.items()}
-    yield metrics.QUEUE_WAIT, queue_waits(seen)
-    yield metrics.ENGINES, engine_states(seen)
-    yield from gpu_lease(seen)
-    yield metrics.JOBS, job_states(seen)
-    yield metrics.FAILURES, failures(seen)
-    yield metrics.CREATED, {(job.id,): job.created_at for job in seen.shown}
-    yield metrics.ATTEMPTS, attempts(seen)
-    yield metrics.RUNNING, running(seen)
-    yield metrics.HEARTBEAT_AGE, heartbeat_ages(seen)
-    yield metrics.SILENCE, silences(seen)
-    yield from reported(seen)
+def store_gauges(snapshot: Snapshot) -> Iterator[Gauge]:
+    """Yield the metrics that come from the store."""
+    yield metrics.QUEUE_LENGTH, {(name,): count for name, count in snapshot.queue_lengths.items()}
+    yield metrics.QUEUE_WAIT, queue_waits(snapshot)
+    yield metrics.ENGINES, engine_counts(snapshot)
+    yield from gpu_lease_gauges(snapshot)
+    yield metrics.JOBS, status_counts(snapshot)
+    yield metrics.FAILURES, failure_counts(snapshot)
+    yield metrics.CREATED, {(job.id,): job.created_at for job in snapshot.shown_jobs}
+    yield metrics.ATTEMPTS, attempt_counts(snapshot)
+    yield metrics.RUNNING, running_phases(snapshot)
+    yield metrics.HEARTBEAT_AGE, heartbeat_ages(snapshot)
+    yield metrics.SILENCE, job_silences(snapshot)
+    yield from reported_gauges(snapshot)
 
 
-def queue_waits(seen: Snapshot) -> Values:
-    """The longest wait in each queue: of jobs whose phase was sent and not claimed since."""
+def queue_waits(snapshot: Snapshot) -> Values:
+    """Return the longest wait in each queue, of jobs whose phase was sent and not claimed since."""
     waits: Values = {(name,): 0.0 for name in queue.QUEUES.values()}
-    for job in seen.active:
-        if is_waiting(job, seen.lease(job)):
+    for job in snapshot.active:
+        if is_waiting(job, snapshot.lease(job)):
             label = (queue.QUEUES[TABLE[job.phase].task],)
-            waits[label] = max(waits[label], seen.now - job.sent_at)
+            waits[label] = max(waits[label], snapshot.now - job.sent_at)
     return waits
 
 
 def is_waiting(job: Job, lease: LeaseState) -> bool:
-    """Whether a job's phase was sent to its queue and no worker has claimed it since."""
+    """Return whether a job's phase was sent to its queue and no worker has claimed it since."""
     return job.status is not Status.PAUSED and lease.holder is None and job.sent_at > (lease.granted_at or 0)
 
 
-def engine_states(seen: Snapshot) -> Values:
-    """How many served models have an engine in each state."""
-    states = Tally(engine.state for engine in seen.engines)
+def engine_counts(snapshot: Snapshot) -> Values:
+    """Count the served models whose engine is in each state."""
+    states = Tally(engine.state for engine in snapshot.engines)
     return {(state,): states[state] for state in ("starting", "ready", "failed")}
 
 
-def gpu_lease(seen: Snapshot) -> Iterator[Gauge]:
-    """Who holds the GPU, since when, how often it was granted, and how long its last holder waited."""
-    yield metrics.GPU_HELD, holders(seen.gpu.holder)
-    yield metrics.GPU_AGE, {(): age(seen, seen.gpu.granted_at if seen.gpu.holder else None)}
-    yield metrics.GPU_GRANTS, {(): seen.gpu.grants}
-    yield metrics.GPU_WAITED, {(): seen.gpu.waited}
+def gpu_lease_gauges(snapshot: Snapshot) -> Iterator[Gauge]:
+    """Yield who holds the GPU, since when, how often it was granted, and how long its last holder waited."""
+    yield metrics.GPU_HELD, gpu_holders(snapshot.gpu.holder)
+    yield metrics.GPU_AGE, {(): seconds_since(snapshot, snapshot.gpu.granted_at if snapshot.gpu.holder else None)}
+    yield metrics.GPU_GRANTS, {(): snapshot.gpu.grants}
+    yield metrics.GPU_WAITED, {(): snapshot.gpu.waited}
 
 
-def holders(name: str | None) -> Values:
-    """1 for who holds the GPU, 0 for the others: a fixed set, so that a board sees who let go."""
-    kind = "nobody" if name is None else "training" if name.startswith("ftjob-") else "server"
-    return {(other,): other == kind for other in ("training", "server", "nobody")}
+def gpu_holders(name: str | None) -> Values:
+    """Return 1 for the holder of the GPU and 0 for the others: a fixed set, so that a board sees who released it."""
+    holder = "nobody" if name is None else "training" if name.startswith("ftjob-") else "server"
+    return {(kind,): kind == holder for kind in ("training", "server", "nobody")}
 
 
-def job_states(seen: Snapshot) -> Values:
-    """How many jobs are in each status."""
-    tally = Tally(job.status for job in seen.jobs)
+def status_counts(snapshot: Snapshot) -> Values:
+    """Count the jobs in each status."""
+    tally = Tally(job.status for job in snapshot.jobs)
     return {(status,): tally[status] for status in Status}
 
 
-def failures(seen: Snapshot) -> Values:
-    """How many jobs failed with each code."""
-    tally = Tally(job.error.code for job in seen.jobs if job.error)
-    return {(code,): tally[code] for code in {**dict.fromkeys(CODES), **tally}}
+def failure_counts(snapshot: Snapshot) -> Values:
+    """Count the jobs that failed with each code."""
+    tally = Tally(job.error.code for job in snapshot.jobs if job.error)
+    return {(code,): tally[code] for code in {**dict.fromkeys(FAILURE_CODES), **tally}}
 
 
-def attempts(seen: Snapshot) -> Values:
-    """How often each phase was begun."""
-    return {(job.id, phase): count for job in seen.shown for phase, count in job.attempts.items()}
+def attempt_counts(snapshot: Snapshot) -> Values:
+    """Count how often each phase was started."""
+    return {(job.id, phase): count for job in snapshot.shown_jobs for phase, count in job.attempts.items()}
 
 
-def running(seen: Snapshot) -> Values:
-    """Which phases are worked on, and where; a holder is "host:process"."""
-    held = [(job, seen.lease(job).holder) for job in seen.active]
-    return {(job.id, job.phase, holder.rpartition(":")[0]): 1 for job, holder in held if holder}
+def running_phases(snapshot: Snapshot) -> Values:
+    """Return the running phases with their hosts; a lease's holder is "host:process"."""
+    holders = [(job, snapshot.lease(job).holder) for job in snapshot.active]
+    return {(job.id, job.phase, holder.rpartition(":")[0]): 1 for job, holder in holders if holder}
 
 
-def heartbeat_ages(seen: Snapshot) -> Values:
-    """How long the worker of each claimed phase has been silent to the store."""
-    beats = {(job.id, job.phase): seen.lease(job).renewed_at for job in seen.active}
-    return {labels: age(seen, beat) for labels, beat in beats.items() if beat is not None}
+def heartbeat_ages(snapshot: Snapshot) -> Values:
+    """Return the time since the last heartbeat of the worker of each claimed phase."""
+    heartbeats = {(job.id, job.phase): snapshot.lease(job).renewed_at for job in snapshot.active}
+    return {
+        labels: seconds_since(snapshot, heartbeat) for labels, heartbeat in heartbeats.items() if heartbeat is not None
+    }
 
 
-def silences(seen: Snapshot) -> Values:
-    """How long each running job has said nothing; one whose phase nobody has claimed yet only waits."""
-    begun = [job for job in seen.active if job.phase in job.attempts]
-    jobs = [job for job in begun if job.status in (Status.VALIDATING, Status.RUNNING)]
-    return {(job.id,): age(seen, seen.told[job.id]) for job in jobs if job.id in seen.told}
+def job_silences(snapshot: Snapshot) -> Values:
+    """Return the time since the last event of each running job; one whose phase is not claimed yet only waits."""
+    started = [job for job in snapshot.active if job.phase in job.attempts]
+    jobs = [job for job in started if job.status in (Status.VALIDATING, Status.RUNNING)]
+    times = snapshot.last_event_times
+    return {(job.id,): seconds_since(snapshot, times[job.id]) for job in jobs if job.id in times}
 
 
-def reported(seen: Snapshot) -> Iterator[Gauge]:
-    """The numbers that workers reported, of ended jobs as well: boards compare runs."""
-    found: dict[Metric, Values] = defaultdict(dict)
-    for job_id, numbers in seen.numbers.items():
+def reported_gauges(snapshot: Snapshot) -> Iterator[Gauge]:
+    """Yield the numbers that workers reported, also those of ended jobs: boards compare runs."""
+    values_by_metric: dict[Metric, Values] = defaultdict(dict)
+    for job_id, numbers in snapshot.numbers.items():
         for key, value in numbers.items():
-            if known := metrics.find(key):
-                metric, labels = known
-                found[metric][(job_id, *labels)] = value
-    yield from ((metric, found[metric]) for metric in metrics.OF_A_JOB.values())
+            if match := metrics.find_metric(key):
+                metric, labels = match
+                values_by_metric[metric][(job_id, *labels)] = value
+    yield from ((metric, values_by_metric[metric]) for metric in metrics.JOB_METRICS.values())
 
 
-def age(seen: Snapshot, moment: float | None) -> float:
-    """Seconds since a moment, 0 without one; never negative where the clocks of two machines differ."""
-    return max(0.0, seen.now - moment) if moment is not None else 0.0
+def seconds_since(snapshot: Snapshot, moment: float | None) -> float:
+    """Return the seconds since a moment, 0 without one; never negative, even if the clocks of two machines differ."""
+    return max(0.0, snapshot.now - moment) if moment is not None else 0.0

@@ -1,4 +1,4 @@
-"""/healthz for whoever watches, /metrics and its targets for Prometheus."""
+"""/healthz for health checks, /metrics and /metrics/engines for Prometheus."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ router = APIRouter(tags=["health"])
 
 @router.get("/healthz")
 def healthz(context: Context) -> JSONResponse:
-    """Whether the API and its store answer."""
+    """Report whether the API and its store are up."""
     up = context.store.ping()
     body: dict[str, Any] = {"status": "ok" if up else "degraded", "store": up}
     return JSONResponse(body, 200 if up else 503)
@@ -24,18 +24,21 @@ def healthz(context: Context) -> JSONResponse:
 
 @router.get("/metrics")
 def metrics(request: Request) -> Response:
-    """Every metric, read from the store at this moment."""
+    """Return every metric, read from the store now."""
     return Response(request.app.state.telemetry.render(), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/metrics/engines")
 def engines(context: Context) -> list[dict[str, Any]]:
-    """The engines as targets of Prometheus' HTTP service discovery.
+    """List the engines as targets of Prometheus' HTTP service discovery.
 
-    One that serves a base and its adapters is one target, under the base's name: a tuned model's begins with "ft:".
+    An engine that serves a base and its adapters is one target under the base's name; a tuned model's name begins with
+    "ft:".
     """
     models: dict[str, str] = {}
-    for engine in sorted(context.store.serving.engines(), key=lambda each: (each.name.startswith("ft:"), each.name)):
+    for engine in sorted(
+        context.store.serving.engines(), key=lambda engine: (engine.name.startswith("ft:"), engine.name)
+    ):
         if engine.url and engine.state in ("starting", "ready"):
             models.setdefault(urlsplit(engine.url).netloc, engine.name)
     return [{"targets": [target], "labels": {"model": model}} for target, model in models.items()]

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: one process exports what every worker wrote into the store."""
+"""Metrics for Prometheus: the API exports what all workers wrote into the store."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from scriptorium.errors import StoreUnavailable
 from scriptorium.jobs import queue
 from scriptorium.jobs.runner import Context
 from scriptorium.store.connection import store_errors
-from services.api.monitoring.gauges import Gauge, of_the_machine, of_the_store
+from services.api.monitoring.gauges import Gauge, machine_gauges, store_gauges
 from services.api.monitoring.snapshot import take_snapshot
 
 
 class Telemetry:
     """The API's own counters, and a collector that reads the store."""
 
-    def __init__(self, context: Context, waiting: Callable[[str], int] = queue.waiting) -> None:
+    def __init__(self, context: Context, count_waiting: Callable[[str], int] = queue.count_waiting) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(StoreCollector(context, waiting))
+        self._registry.register(StoreCollector(context, count_waiting))
         self._requests = Counter(
             metrics.REQUESTS.name, metrics.REQUESTS.help, metrics.REQUESTS.labels, registry=self._registry
         )
@@ -37,37 +37,37 @@ class Telemetry:
         self._latency.labels(method, route).observe(seconds)
 
     def render(self) -> bytes:
-        """Everything, in Prometheus' text format."""
+        """Render every metric in Prometheus' text format."""
         return bytes(generate_latest(self._registry))
 
 
 class StoreCollector(Collector):
-    """Reads the store whenever Prometheus asks."""
+    """A collector that reads the store on every scrape."""
 
-    def __init__(self, context: Context, waiting: Callable[[str], int]) -> None:
+    def __init__(self, context: Context, count_waiting: Callable[[str], int]) -> None:
         self._context = context
-        self._waiting = waiting
+        self._count_waiting = count_waiting
 
     def describe(self) -> Iterator[Family]:
-        """Nothing, so that registering the collector does not read the store."""
+        """Yield nothing, so that registering the collector does not read the store."""
         yield from ()
 
     def collect(self) -> Iterator[Family]:
-        """Every metric; only that the store is away and what is known without it, where it is."""
+        """Yield every metric; without the store only that it is down, and the metrics that do not need it."""
         try:
             with store_errors():
-                known = list(of_the_store(take_snapshot(self._context.store, self._waiting)))
+                from_store = list(store_gauges(take_snapshot(self._context.store, self._count_waiting)))
         except StoreUnavailable:
-            known = []
-        up: Gauge = (metrics.STORE_UP, {(): bool(known)})
-        for metric, values in (up, *of_the_machine(self._context.volume.root), *known):
+            from_store = []
+        up: Gauge = (metrics.STORE_UP, {(): bool(from_store)})
+        for metric, values in (up, *machine_gauges(self._context.volume.root), *from_store):
             yield make_family(metric, values)
 
 
 def make_family(metric: metrics.Metric, values: dict[tuple[str, ...], float]) -> Family:
-    """A metric and its values as the client library wants them."""
-    kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
-    family = kind(metric.name, metric.help, labels=metric.labels)
+    """Convert a metric and its values into a family of the client library."""
+    family_class = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+    family = family_class(metric.name, metric.help, labels=metric.labels)
     for labels, value in values.items():
         family.add_metric(labels, float(value))
     return family

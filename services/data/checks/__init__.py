@@ -1,1 +1,1 @@
-"""Gates: what may be wrong with data, found before any GPU time. One file per kind of check."""
+"""Checks of the data that run before any GPU time is spent, one module per kind of fault."""

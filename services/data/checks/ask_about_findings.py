@@ -1,4 +1,4 @@
-"""What is debatable about a text is asked before any GPU time is spent on it."""
+"""The question about debatable findings, asked before any GPU time is spent on the text."""
 
 from __future__ import annotations
 
@@ -12,31 +12,32 @@ from scriptorium.jobs.reporter import Reporter
 GO_ON, STOP = "go_on", "stop"
 OPTIONS = [
     Option(name=GO_ON, meaning="train on the text as it is"),
-    Option(name=STOP, meaning="end the job, mend the text and send it again"),
+    Option(name=STOP, meaning="stop the job, correct the text and upload it again"),
 ]
-HARMLESS = 0.02  # share of the passages: below it, a model learns no bad habit from them
-SHOWN = 4  # codes named in the question
+HARMLESS_SHARE = 0.02  # of the passages; a model learns no bad habit from fewer
+SHOWN_CODES = 4
 
 
-def settle(findings: Sequence[Finding], passages: int, reporter: Reporter) -> None:
-    """Ask about debatable findings; raises InvalidTrainingFile where the answer is to stop, or what `ask` raises."""
-    doubtful = [finding for finding in findings if finding.severity is Severity.DEBATABLE]
-    if doubtful and reporter.ask(make_question(doubtful, passages)) == STOP:
-        problems = [Problem(finding.place, f"{finding.message} ({finding.code})") for finding in doubtful]
-        raise InvalidTrainingFile("The text was sent back.", problems=problems, next_step=doubtful[0].next_step or None)
+def ask_about_findings(findings: Sequence[Finding], passages: int, reporter: Reporter) -> None:
+    """Ask about debatable findings; raises InvalidTrainingFile if the answer is to stop, or what `ask` raises."""
+    debatable = [finding for finding in findings if finding.severity is Severity.DEBATABLE]
+    if debatable and reporter.ask(make_question(debatable, passages)) == STOP:
+        problems = [Problem(finding.place, f"{finding.message} ({finding.code})") for finding in debatable]
+        next_step = debatable[0].next_step or None
+        raise InvalidTrainingFile("Training stopped by your decision.", problems=problems, next_step=next_step)
 
 
-def make_question(doubtful: Sequence[Finding], passages: int) -> Decision:
-    """The question: going on is recommended where few passages are concerned."""
-    codes = Counter(finding.code for finding in doubtful)
-    told = ", ".join(f"{code} ({count})" for code, count in codes.most_common(SHOWN))
-    more = f" and {len(codes) - SHOWN} more kinds" if len(codes) > SHOWN else ""
-    few = len({finding.place for finding in doubtful}) <= HARMLESS * passages
-    advice = "They are few: training hardly sees them." if few else "They are many: a model would learn them."
+def make_question(debatable: Sequence[Finding], passages: int) -> Decision:
+    """Make the question; it recommends to go on if few passages are affected."""
+    codes = Counter(finding.code for finding in debatable)
+    shown = ", ".join(f"{code} ({count})" for code, count in codes.most_common(SHOWN_CODES))
+    more = f" and {len(codes) - SHOWN_CODES} more kinds" if len(codes) > SHOWN_CODES else ""
+    few = len({finding.place for finding in debatable}) <= HARMLESS_SHARE * passages
+    advice = "They are too few to matter." if few else "They are so many that a model would learn them."
     return Decision(
         kind=DecisionKind.DATA_QUALITY,
-        question=f"Train although {len(doubtful)} thing(s) about the text are doubtful?",
-        reason=f"Found: {told}{more}. {advice} quality.json and the events above have the places.",
+        question=f"Train in spite of {len(debatable)} debatable finding(s) about the text?",
+        reason=f"Found: {shown}{more}. {advice} quality.json and the events above list the places.",
         options=OPTIONS,
         recommended=GO_ON if few else STOP,
     )

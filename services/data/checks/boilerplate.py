@@ -1,4 +1,4 @@
-"""What stands around a text and not in it: licences, imprints, websites, pages, notes to oneself."""
+"""Text that is around a story and not in it: licences, imprints, websites, page furniture, notes to oneself."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from scriptorium.contracts import Finding
-from services.data.checks.tokenized_passage import Reading, quote
+from services.data.checks.tokenized_passage import TokenizedPassage, quote
 
 PHRASES = (
     "project gutenberg",
@@ -46,8 +46,8 @@ PHRASES = (
     "also by the author",
     "if you enjoyed this",
 )
-FEW = 2
-FAINT = (  # stories know them, too: two of them count
+MIN_FAINT_PHRASES = 2
+FAINT_PHRASES = (  # stories have them, too; they count only together
     "proofread",
     "produced by",
     "public domain",
@@ -71,10 +71,10 @@ FAINT = (  # stories know them, too: two of them count
     "printed in great britain",
     "printed in the u",
 )
-WHOLE = re.compile("|".join(rf"(?<!\w){re.escape(phrase)}" for phrase in (*PHRASES, *FAINT)))
+PHRASE_PATTERN = re.compile("|".join(rf"(?<!\w){re.escape(phrase)}" for phrase in (*PHRASES, *FAINT_PHRASES)))
 
 DIGIT = re.compile(r"\d")
-LONGEST_FURNITURE = 90  # characters
+MAX_FURNITURE_LENGTH = 90  # characters
 FURNITURE = re.compile(
     r"^\W*(?:page|pg\.?|p\.) ?\d{1,4}(?: ?(?:of|/) ?\d{1,4})?\W*$"  # Page 12 of 300
     r"|^[^\w\"'“‘]*\d{1,4}[^\w\"'”’]*$"  # - 12 -
@@ -95,29 +95,32 @@ DRAFT = re.compile(
 DRAFT_SIGNS = ("[", "todo", "fixme", "tbd", "tktk", "xxx", "lorem ipsum", "<<", "{{")
 
 
-def find_boilerplate(reading: Reading) -> Iterator[Finding]:
-    """Findings about phrases, pages, addresses and notes."""
-    text, lower = reading.text, reading.lower
+def find_boilerplate(passage: TokenizedPassage) -> Iterator[Finding]:
+    """Yield findings about phrases, page furniture, web addresses and notes to oneself."""
+    text, lower = passage.text, passage.lower
     if phrases := find_phrases(lower):
-        yield reading.finding("boilerplate", f"{phrases[0]!r} in {quote(text, lower.index(phrases[0]) - 20)}")
-    pages = [line for line in reading.lines if is_furniture(line)]
+        yield passage.make_finding("boilerplate", f"{phrases[0]!r} in {quote(text, lower.index(phrases[0]) - 20)}")
+    pages = [line for line in passage.lines if is_furniture(line)]
     pages += [match.group() for match in PAGE_MARK.finditer(text)]
     if pages:
-        yield reading.finding("page_furniture", f"{len(pages)} time(s), first {quote(pages[0])}")
+        yield passage.make_finding("page_furniture", f"{len(pages)} time(s), first {quote(pages[0])}")
     if any(sign in lower for sign in ADDRESS_SIGNS) and (links := ADDRESS.findall(text)):
-        yield reading.finding("link", f"{len(links)} address(es), first {quote(links[0])}")
+        yield passage.make_finding("link", f"{len(links)} address(es), first {quote(links[0])}")
     if any(sign in lower for sign in DRAFT_SIGNS) and (marks := [match.group() for match in DRAFT.finditer(text)]):
-        yield reading.finding("draft_mark", f"{len(marks)} time(s), first {quote(marks[0])}")
+        yield passage.make_finding("draft_mark", f"{len(marks)} time(s), first {quote(marks[0])}")
 
 
 def is_furniture(line: str) -> bool:
-    """Whether a line is a page's number, running head or line of a contents list."""
-    return len(line) <= LONGEST_FURNITURE and bool(DIGIT.search(line)) and bool(FURNITURE.search(line))
+    """Return whether a line is a page number, a running head or a line of a contents list."""
+    return len(line) <= MAX_FURNITURE_LENGTH and bool(DIGIT.search(line)) and bool(FURNITURE.search(line))
 
 
 def find_phrases(lower: str) -> list[str]:
-    """The phrases that are in a text in small letters, whole words only; faint ones where there are two."""
-    if not any(phrase in lower for phrase in PHRASES) and sum(phrase in lower for phrase in FAINT) < FEW:
+    """Find the phrases in a lower-case text, whole words only; faint ones count if there are two."""
+    if (
+        not any(phrase in lower for phrase in PHRASES)
+        and sum(phrase in lower for phrase in FAINT_PHRASES) < MIN_FAINT_PHRASES
+    ):
         return []
-    found = list(dict.fromkeys(match.group() for match in WHOLE.finditer(lower)))
-    return found if len(found) >= FEW or any(phrase in PHRASES for phrase in found) else []
+    phrases = list(dict.fromkeys(match.group() for match in PHRASE_PATTERN.finditer(lower)))
+    return phrases if len(phrases) >= MIN_FAINT_PHRASES or any(phrase in PHRASES for phrase in phrases) else []

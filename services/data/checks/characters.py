@@ -1,4 +1,4 @@
-"""Characters that were lost, damaged, invisible or typed by a machine."""
+"""Characters that are lost, damaged, invisible or repeated."""
 
 from __future__ import annotations
 
@@ -8,46 +8,46 @@ from collections.abc import Iterator
 from ftfy.badness import BADNESS_RE
 
 from scriptorium.contracts import Finding
-from services.data.checks.tokenized_passage import QUOTED, Reading, quote
+from services.data.checks.tokenized_passage import QUOTE_CHARS, TokenizedPassage, quote
 
 REPLACEMENT = "\ufffd"
-BEFORE = 20  # characters shown in front of what was seen
-LOST = re.compile(r"\?(?<=[a-z]\?)[a-z]")  # "don?t"
-FEWEST_LOST = 2  # one may be a typing error: "What?he said"
+CONTEXT_CHARS = 20  # quoted in front of the fault
+LOST_LETTER = re.compile(r"\?(?<=[a-z]\?)[a-z]")  # "don?t"
+MIN_LOST_LETTERS = 2  # one may be a typing error: "What?he said"
 INVISIBLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
-PRIVATE = re.compile(r"[\ue000-\uf8ff\U000f0000-\U0010fffd]")
+PRIVATE_USE = re.compile(r"[\ue000-\uf8ff\U000f0000-\U0010fffd]")
 RULES = tuple(sign * 8 for sign in ".-_=*~#!?+$%&/|<>")
 
 
-def find_characters(reading: Reading) -> Iterator[Finding]:
-    """Findings about single characters; the costlier checks only where there are any but ASCII."""
-    text = reading.text
+def find_bad_characters(passage: TokenizedPassage) -> Iterator[Finding]:
+    """Yield findings about characters; the slower checks run only if there are any but ASCII."""
+    text = passage.text
     if not text.isascii():
-        yield from find_damage(reading)
+        yield from find_damage(passage)
     invisible = [] if text.replace("\n", "").isprintable() else list(INVISIBLE.finditer(text))
     if invisible:
         names = ", ".join(sorted({f"U+{ord(match.group()):04X}" for match in invisible}))
-        yield reading.finding("invisible_character", f"{len(invisible)} invisible character(s): {names}")
-    lost = list(LOST.finditer(text)) if "?" in text else []
-    if len(lost) >= FEWEST_LOST:
-        seen = quote(text, lost[0].start() - BEFORE)
-        yield reading.finding("lost_letter", f"{len(lost)} word(s) with a question mark inside: {seen}")
+        yield passage.make_finding("invisible_character", f"{len(invisible)} invisible character(s): {names}")
+    lost = list(LOST_LETTER.finditer(text)) if "?" in text else []
+    if len(lost) >= MIN_LOST_LETTERS:
+        context = quote(text, lost[0].start() - CONTEXT_CHARS)
+        yield passage.make_finding("lost_letter", f"{len(lost)} word(s) with a question mark inside: {context}")
     for rule in RULES:
         if rule in text:
-            yield reading.finding("repeated_character", f"{rule[0]!r} many times in a row")
+            yield passage.make_finding("repeated_character", f"{rule[0]!r} many times in a row")
 
 
-def find_damage(reading: Reading) -> Iterator[Finding]:
-    """Lost characters, mojibake that could not be repaired, and a font's own characters."""
-    text = reading.text
+def find_damage(passage: TokenizedPassage) -> Iterator[Finding]:
+    """Yield findings about lost characters, mojibake beyond repair, and characters of a private font."""
+    text = passage.text
     if lost := text.count(REPLACEMENT):
-        seen = quote(text, text.index(REPLACEMENT) - BEFORE)
-        yield reading.finding("replacement_character", f"{lost} character(s) were lost (U+FFFD): {seen}")
+        context = quote(text, text.index(REPLACEMENT) - CONTEXT_CHARS)
+        yield passage.make_finding("replacement_character", f"{lost} character(s) were lost (U+FFFD): {context}")
     if match := BADNESS_RE.search(text.replace(REPLACEMENT, "")):
-        seen = quote(match.string[: match.end() + QUOTED], match.start() - BEFORE)
-        yield reading.finding("mojibake", f"characters were read in a wrong encoding: {seen}")
-    if private := PRIVATE.findall(text):
+        context = quote(match.string[: match.end() + QUOTE_CHARS], match.start() - CONTEXT_CHARS)
+        yield passage.make_finding("mojibake", f"characters were read in the wrong encoding: {context}")
+    if private := PRIVATE_USE.findall(text):
         names = ", ".join(sorted({f"U+{ord(character):04X}" for character in private})[:5])
-        yield reading.finding("private_character", f"{len(private)} character(s) of a private font: {names}")
+        yield passage.make_finding("private_character", f"{len(private)} character(s) of a private font: {names}")

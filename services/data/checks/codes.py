@@ -1,4 +1,4 @@
-"""Every code that a finding about data may have: how bad it is, what is looked for, and what to do."""
+"""The codes of findings about data, with the severity, the description and the next step of each."""
 
 from __future__ import annotations
 
@@ -8,278 +8,302 @@ from dataclasses import dataclass
 
 from scriptorium.contracts import Finding, Severity
 
-FEWEST = 3  # passages; two of ten may be chance
+MIN_PASSAGES = 3  # that a finding needs to escalate; two of ten may be chance
 SERIOUS, DEBATABLE, NOTE = Severity.SERIOUS, Severity.DEBATABLE, Severity.NOTE
 
 
 @dataclass(frozen=True)
-class Gate:
-    """What is looked for and the next step; worse than `severity` where more than a share of passages has it."""
+class DataGate:
+    """A severity, a description and a next step; `escalated` is the severity above a `threshold` share of passages."""
 
     severity: Severity
     looks_for: str
     next_step: str
-    often: float = 1.0
-    then: Severity = SERIOUS
+    threshold: float = 1.0
+    escalated: Severity = SERIOUS
 
     @property
-    def told(self) -> str:
+    def label(self) -> str:
         """The severity in words."""
-        if self.often == 1:
+        if self.threshold == 1:
             return self.severity
-        return f"{self.severity}; {self.then} above {self.often:.0%} of the passages"
+        return f"{self.severity}; {self.escalated} above {self.threshold:.0%} of the passages"
 
-    def judge(self, found: int, passages: int) -> Severity:
-        """The severity where so many of the passages have it."""
-        return self.then if found >= FEWEST and found > self.often * passages else self.severity
+    def grade(self, affected: int, passages: int) -> Severity:
+        """Return the severity if `affected` of the passages have the finding."""
+        escalates = affected >= MIN_PASSAGES and affected > self.threshold * passages
+        return self.escalated if escalates else self.severity
 
 
-GATES: dict[str, Gate] = {
+GATES: dict[str, DataGate] = {
     # characters
-    "replacement_character": Gate(
+    "replacement_character": DataGate(
         DEBATABLE,
         "Characters that an earlier conversion lost (U+FFFD).",
         "Convert the original again as UTF-8, or put the characters back by hand.",
-        often=0.2,
+        threshold=0.2,
     ),
-    "mojibake": Gate(
+    "mojibake": DataGate(
         DEBATABLE,
-        "UTF-8 read in another encoding, too damaged to be repaired, as in `cafÃ©` with a letter lost.",
+        "UTF-8 text that was read in another encoding and is too damaged to repair: `cafÃ©` with a letter lost.",
         "Export the text again as UTF-8.",
-        often=0.2,
+        threshold=0.2,
     ),
-    "lost_letter": Gate(
+    "lost_letter": DataGate(
         DEBATABLE,
         "A question mark inside words, where an accent or apostrophe was lost: `don?t`.",
         "Export the text again as UTF-8.",
     ),
-    "invisible_character": Gate(
+    "invisible_character": DataGate(
         DEBATABLE,
-        "Characters that nobody sees: control characters, zero-width spaces, soft hyphens, direction marks.",
+        "Invisible characters: control characters, zero-width spaces, soft hyphens, direction marks.",
         "Remove them; most editors can show them.",
     ),
-    "private_character": Gate(
+    "private_character": DataGate(
         DEBATABLE,
-        "Characters without a public meaning, as ligatures of a PDF's own font.",
+        "Private-use characters, such as ligatures of a PDF's own font.",
         "Export the text from its source instead of the PDF.",
     ),
-    "repeated_character": Gate(
-        NOTE, "One sign eight times in a row or more.", "Make sure that it is the author's; remove rules and leaders."
+    "repeated_character": DataGate(
+        NOTE, "One character eight times in a row or more.", "Check that the author wrote it; remove rules and leaders."
     ),
     # scanning
-    "ocr_garbage": Gate(
+    "ocr_garbage": DataGate(
         DEBATABLE,
-        "Words with digits or signs inside them, as bad scans have: `l1ke`, `th^e`.",
+        "Words with digits or symbols in them, as in bad scans: `l1ke`, `th^e`.",
         "Scan again, or correct the passage.",
-        often=0.5,
+        threshold=0.5,
     ),
-    "spaced_letters": Gate(
-        DEBATABLE, "Letters that stand alone, one after another: `t h e`.", "Take the spaces out of the words."
-    ),
-    "joined_words": Gate(
+    "spaced_letters": DataGate(DEBATABLE, "Single letters in a row: `t h e`.", "Remove the spaces inside words."),
+    "joined_words": DataGate(
         DEBATABLE, "Words that run together because spaces were lost.", "Export the text again from its source."
     ),
-    "hyphen_left": Gate(
+    "hyphen_left": DataGate(
         DEBATABLE,
-        "Words that are still cut at the end of what was a line: `con- tinued`.",
-        "Join the halves; send the text with its line breaks, so that they are seen.",
+        "Words still hyphenated from an old line break: `con- tinued`.",
+        "Join the halves, or send the text with its line breaks so that cleaning can do it.",
     ),
-    "strange_words": Gate(
+    "strange_words": DataGate(
         DEBATABLE,
-        "A passage with far more words than others that no other passage knows.",
+        "A passage with far more words than usual that occur in no other passage.",
         "Read it: a bad scan, another language, or a list?",
     ),
     # language
-    "other_language": Gate(
+    "other_language": DataGate(
         DEBATABLE,
         "A stretch of sixty words or more in another language or script than the rest.",
         "Leave it out, or send the book in one language.",
     ),
-    "no_prose": Gate(
+    "no_prose": DataGate(
         DEBATABLE,
-        "A stretch of sixty words without the small words that sentences of its language have.",
+        "A stretch of sixty words with hardly any of the small words that every sentence of its language needs.",
         "Leave out lists, indexes and tables.",
     ),
-    # what is left of a book's or a page's frame
-    "boilerplate": Gate(
+    # leftovers of a book's or a web page's frame
+    "boilerplate": DataGate(
         DEBATABLE,
         "Phrases of licences, imprints, transcribers and websites.",
         "Leave that part out of the manuscript.",
-        often=0.5,
+        threshold=0.5,
     ),
-    "page_furniture": Gate(
+    "page_furniture": DataGate(
         DEBATABLE,
         "Page numbers, running heads, links to other pages, leaders of a contents list.",
         "Remove these lines.",
-        often=0.5,
+        threshold=0.5,
     ),
-    "link": Gate(DEBATABLE, "An address of the web.", "Remove it; a model repeats what it saw."),
-    "draft_mark": Gate(
+    "link": DataGate(DEBATABLE, "A web address.", "Remove it; a model repeats what it has seen."),
+    "draft_mark": DataGate(
         DEBATABLE,
         "Notes that a writer or editor left for later: `TODO`, `[insert name]`, lorem ipsum.",
         "Finish or remove that part.",
     ),
     # markup
-    "html_left": Gate(DEBATABLE, "HTML tags or entities.", "Export as plain text, .docx or .epub.", often=0.2),
-    "markdown_left": Gate(
+    "html_left": DataGate(DEBATABLE, "HTML tags or entities.", "Export as plain text, .docx or .epub.", threshold=0.2),
+    "markdown_left": DataGate(
         DEBATABLE, "Markdown: bold, links, code, headings, lists.", "Send it as .md, or remove the signs."
     ),
-    "code_left": Gate(DEBATABLE, "LaTeX, RTF or program text.", "Export as plain text, .docx or .epub.", often=0.2),
-    "special_token": Gate(
+    "code_left": DataGate(
+        DEBATABLE, "LaTeX, RTF or program text.", "Export as plain text, .docx or .epub.", threshold=0.2
+    ),
+    "special_token": DataGate(
         SERIOUS,
-        "Tokens that steer a chat model, as `<|im_end|>`: in a text they would end or forge a turn.",
+        "Tokens that control a chat model, such as `<|im_end|>`: in a text they would end or forge a turn.",
         "Remove them from the text.",
     ),
-    "timestamp": Gate(DEBATABLE, "Times of subtitles or chat logs.", "Remove them."),
+    "timestamp": DataGate(DEBATABLE, "Times of subtitles or chat logs.", "Remove them."),
     # people
-    "email_address": Gate(DEBATABLE, "An e-mail address.", "Remove or replace it: a model may repeat it to anyone."),
-    "phone_number": Gate(DEBATABLE, "A telephone number.", "Remove or replace it: a model may repeat it to anyone."),
+    "email_address": DataGate(
+        DEBATABLE, "An e-mail address.", "Remove or replace it: a model may repeat it to anyone."
+    ),
+    "phone_number": DataGate(
+        DEBATABLE, "A telephone number.", "Remove or replace it: a model may repeat it to anyone."
+    ),
     # shape
-    "passage_left_out": Gate(
-        NOTE, "A stray line, under a tenth of the shortest length.", "Nothing to do: it does not train."
+    "passage_left_out": DataGate(
+        NOTE, "A stray line, shorter than a tenth of the recipe's minimum.", "Nothing to do: it does not train."
     ),
-    "passage_too_short": Gate(
+    "passage_too_short": DataGate(
         NOTE,
-        "A passage below the recipe's range.",
+        "A passage shorter than the recipe's range.",
         "Merge it with a neighbour, or lower `chunking.minimum`.",
-        often=0.5,
-        then=DEBATABLE,
+        threshold=0.5,
+        escalated=DEBATABLE,
     ),
-    "passage_too_long": Gate(
-        NOTE, "A passage above the recipe's range.", "Cut it, or raise `chunking.maximum`.", often=0.1, then=DEBATABLE
-    ),
-    "row_too_long": Gate(
+    "passage_too_long": DataGate(
         NOTE,
-        "A ready row of more tokens than the recipe's `sequence_len`, which training would leave out.",
-        "Shorten it, or raise `training.sequence_len`.",
-        often=0.1,
-        then=DEBATABLE,
+        "A passage longer than the recipe's range.",
+        "Cut it, or raise `chunking.maximum`.",
+        threshold=0.1,
+        escalated=DEBATABLE,
     ),
-    "answer_empty": Gate(SERIOUS, "A passage or row whose trained part has no words.", "Remove the row or fill it."),
-    "cut_end": Gate(
+    "row_too_long": DataGate(
+        NOTE,
+        "A ready row with more tokens than the recipe's `sequence_len`, which training would leave out.",
+        "Shorten it, or raise `training.sequence_len`.",
+        threshold=0.1,
+        escalated=DEBATABLE,
+    ),
+    "answer_empty": DataGate(
+        SERIOUS, "A passage or row whose trained part has no words.", "Remove the row or fill it."
+    ),
+    "cut_end": DataGate(
         NOTE,
         "A passage that stops in the middle of a sentence.",
         "Let it end where the sentence does: the model learns to stop where its examples do.",
-        often=0.1,
-        then=DEBATABLE,
+        threshold=0.1,
+        escalated=DEBATABLE,
     ),
-    "cut_start": Gate(
+    "cut_start": DataGate(
         NOTE,
         "A passage that begins in the middle of a sentence.",
         "Let it begin where a sentence does.",
-        often=0.1,
-        then=DEBATABLE,
+        threshold=0.1,
+        escalated=DEBATABLE,
     ),
-    "all_capitals": Gate(
+    "all_capitals": DataGate(
         DEBATABLE, "A paragraph of twenty words or more in capitals.", "Write it in ordinary letters."
     ),
-    "no_capitals": Gate(DEBATABLE, "A passage without capital letters.", "Put the capitals back."),
-    "no_punctuation": Gate(DEBATABLE, "A passage with hardly any full stop or comma.", "Put the punctuation back."),
-    "verse_layout": Gate(
-        DEBATABLE,
-        "A passage of short lines, as verse or lines that were not joined.",
-        "Join the lines, unless the author writes verse.",
-        often=0.9,
-        then=NOTE,
+    "no_capitals": DataGate(DEBATABLE, "A passage without capital letters.", "Put the capitals back."),
+    "no_punctuation": DataGate(
+        DEBATABLE, "A passage with hardly any full stops or commas.", "Put the punctuation back."
     ),
-    "table_layout": Gate(DEBATABLE, "Columns, as in tables and price lists.", "Leave tables out."),
-    "many_numbers": Gate(DEBATABLE, "A passage in which many words are numbers.", "Leave tables and lists out."),
+    "verse_layout": DataGate(
+        DEBATABLE,
+        "A passage of short lines: verse, or lines that were not joined.",
+        "Join the lines, unless the author writes verse.",
+        threshold=0.9,
+        escalated=NOTE,
+    ),
+    "table_layout": DataGate(DEBATABLE, "Columns, as in tables and price lists.", "Leave tables out."),
+    "many_numbers": DataGate(DEBATABLE, "A passage in which many words are numbers.", "Leave tables and lists out."),
     # repetition
-    "passage_repeated": Gate(
+    "passage_repeated": DataGate(
         NOTE, "A passage that is in the manuscript twice, word for word.", "Nothing to do: it trains once."
     ),
-    "near_duplicate": Gate(
+    "near_duplicate": DataGate(
         DEBATABLE,
         "Two passages that share a fifth of their runs of eight words.",
-        "Keep the better one; what is there twice is learned by heart.",
-        often=0.5,
+        "Keep the better one; a model memorises what occurs twice.",
+        threshold=0.5,
     ),
-    "paragraph_repeated": Gate(DEBATABLE, "A paragraph of thirty words or more that is there twice.", "Keep it once."),
-    "line_repeated": Gate(
+    "paragraph_repeated": DataGate(
+        DEBATABLE, "A paragraph of thirty words or more that occurs twice.", "Keep it once."
+    ),
+    "line_repeated": DataGate(
         DEBATABLE, "One line or sentence five times or more in a passage.", "Keep it once, unless it is a refrain."
     ),
-    "low_variety": Gate(DEBATABLE, "A passage that says the same few words over and over.", "Remove the repetition."),
-    "tiny_vocabulary": Gate(
+    "low_variety": DataGate(
+        DEBATABLE, "A passage that repeats the same few words over and over.", "Remove the repetition."
+    ),
+    "tiny_vocabulary": DataGate(
         DEBATABLE,
-        "A manuscript of ten thousand words or more with very few different ones.",
+        "A manuscript of ten thousand words or more with very few different words.",
         "Send the author's own prose: a style cannot be learned from so few words.",
     ),
     # machine-written
-    "assistant_phrase": Gate(
+    "assistant_phrase": DataGate(
         DEBATABLE,
         "Phrases of chat assistants: `As an AI language model`, `I hope this helps`.",
         "Leave out what a machine wrote; the model would learn its voice.",
-        often=0.2,
+        threshold=0.2,
     ),
-    "same_opening": Gate(
+    "same_opening": DataGate(
         DEBATABLE,
         "Many passages that begin with the same words, as from a template.",
         "Leave the template's words out.",
     ),
-    "same_sentences": Gate(
+    "same_sentences": DataGate(
         DEBATABLE,
         "A passage in which sentence after sentence begins with the same words.",
         "Read it: is it generated or a list?",
     ),
-    "same_lengths": Gate(
+    "same_lengths": DataGate(
         DEBATABLE,
-        "Passages of one length to a few words, as a generator or a blind cut makes them.",
+        "Passages of nearly equal length, as a generator or a blind cut produces.",
         "Cut at the ends of scenes or paragraphs; leave out what a machine wrote.",
     ),
     # training and testing
-    "text_leaked": Gate(
+    "text_leaked": DataGate(
         SERIOUS,
         "Held-out text that trains, too: a tenth of a passage's runs of eight words.",
-        "Remove overlaps and copies; a test on what was trained proves nothing.",
+        "Remove overlaps and copies; a test on training text proves nothing.",
     ),
-    "twin_left_out": Gate(
-        NOTE, "A passage of which much is in another split, too.", "Nothing to do: it does not train."
+    "twin_left_out": DataGate(
+        NOTE, "A passage that shares much of its wording with another split.", "Nothing to do: it does not train."
     ),
-    "split_in_blocks": Gate(NOTE, "Too few chapters to hold whole ones out.", "Mark chapters with headings."),
-    "uneven_split": Gate(
-        NOTE, "A held-out part far from the share that the recipe asks for.", "Use shorter chapters or other shares."
+    "split_in_blocks": DataGate(NOTE, "Too few chapters to hold out whole ones.", "Mark chapters with headings."),
+    "uneven_split": DataGate(
+        NOTE, "A held-out split far from the share that the recipe asks for.", "Use shorter chapters or other shares."
     ),
     # reading
-    "guessed_encoding": Gate(NOTE, "A file that is not UTF-8.", "Look at accents and quotes; save it as UTF-8."),
-    "mixed_forms": Gate(NOTE, "Rows of several forms in one file.", "Make sure that all of them are meant."),
-    "keys_unused": Gate(NOTE, "Keys of rows that nothing uses.", "Nothing to do, unless a key is misspelt."),
-    "markup_left_out": Gate(
+    "guessed_encoding": DataGate(NOTE, "A file that is not UTF-8.", "Check accents and quotes; save it as UTF-8."),
+    "mixed_forms": DataGate(NOTE, "Rows of several forms in one file.", "Check that all of them are intended."),
+    "keys_unused": DataGate(NOTE, "Row keys that nothing uses.", "Nothing to do, unless a key is misspelt."),
+    "markup_left_out": DataGate(
         NOTE, "Tables, pictures and the like in a file of a known format.", "Nothing to do: they do not train."
     ),
-    "file_ignored": Gate(NOTE, "A file that is not part of the manuscript.", "Nothing to do: it was left out."),
-    "brief_extracted": Gate(
-        NOTE, "A passage that the writer of briefs cannot describe without quoting.", "Nothing to do: its own stays."
-    ),
-    "brief_quotes": Gate(
-        NOTE, "A passage whose every brief would quote it.", "Nothing to do: it was left out; it is very short."
-    ),
-    "reference_left_out": Gate(NOTE, "A reference book that is the manuscript.", "Nothing to do: it was left out."),
-    "reference_unreadable": Gate(NOTE, "A reference book that cannot be read.", "Send it as .txt in UTF-8."),
-    "impostor_left_out": Gate(
+    "file_ignored": DataGate(NOTE, "A file that is not part of the manuscript.", "Nothing to do: it was left out."),
+    "brief_extracted": DataGate(
         NOTE,
-        "Another author’s text that is the manuscript’s own author, or too little to show a style.",
-        "Nothing to do, unless fewer than eight others are left: then add some.",
+        "A passage that the brief-writing model cannot describe without quoting it.",
+        "Nothing to do: it keeps its extracted brief.",
     ),
-    "impostor_unreadable": Gate(NOTE, "Another author’s text that cannot be read.", "Send it as .txt in UTF-8."),
+    "brief_quotes": DataGate(
+        NOTE, "A passage that every brief would quote.", "Nothing to do: it was left out because it is very short."
+    ),
+    "reference_left_out": DataGate(NOTE, "A reference book that is the manuscript.", "Nothing to do: it was left out."),
+    "reference_unreadable": DataGate(NOTE, "A reference book that cannot be read.", "Send it as .txt in UTF-8."),
+    "impostor_left_out": DataGate(
+        NOTE,
+        "A comparison author who is the manuscript's own author, or has too little text to show a style.",
+        "Nothing to do, unless fewer than eight authors are left: then add some.",
+    ),
+    "impostor_unreadable": DataGate(
+        NOTE, "A comparison author's text that cannot be read.", "Send it as .txt in UTF-8."
+    ),
 }
 
 
-def finding(code: str, place: str, message: str) -> Finding:
-    """A finding with the severity and next step of its gate."""
+def make_finding(code: str, place: str, message: str) -> Finding:
+    """Make a finding with the severity and next step of its gate."""
     gate = GATES[code]
     return Finding(code=code, place=place, message=message, severity=gate.severity, next_step=gate.next_step)
 
 
-def judge(findings: Iterable[Finding], passages: int) -> list[Finding]:
-    """The same findings, worse where many of the passages have them, and with the next steps of their gates."""
+def grade_findings(findings: Iterable[Finding], passages: int) -> list[Finding]:
+    """Return the findings with the severities and next steps of their gates; many passages make a finding worse."""
     findings = list(findings)
-    found = Counter(code for code, _ in {(each.code, each.place) for each in findings})
-    severities = {code: GATES[code].judge(found[code], passages) for code in found if code in GATES}
+    affected = Counter(code for code, _ in {(finding.code, finding.place) for finding in findings})
+    severities = {code: GATES[code].grade(affected[code], passages) for code in affected if code in GATES}
     return [
-        each.model_copy(
-            update={"severity": severities[each.code], "next_step": each.next_step or GATES[each.code].next_step}
+        finding.model_copy(
+            update={
+                "severity": severities[finding.code],
+                "next_step": finding.next_step or GATES[finding.code].next_step,
+            }
         )
-        if each.code in severities
-        else each
-        for each in findings
+        if finding.code in severities
+        else finding
+        for finding in findings
     ]

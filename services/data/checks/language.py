@@ -1,7 +1,7 @@
-"""Text in another language or script than the rest, told by the small words that every sentence needs.
+"""Text in another language or script than the rest, recognised by the small words that every sentence needs.
 
-Measured: a library for a hundred languages needs 0.4 s and 100 MB to load; small words need neither. A language that is
-not listed is "no known language", which is still not the language of the rest.
+A library for a hundred languages needs 0.4 s and 100 MB to load (measured); small words need neither. A language that
+is not listed is "no known language", which still differs from the language of the rest.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from itertools import islice
 import numpy as np
 
 from scriptorium.contracts import Finding
-from services.data.checks.tokenized_passage import Reading, quote
+from services.data.checks.tokenized_passage import TokenizedPassage, quote
 from services.data.passage import Passage
 
 SMALL_WORDS = {
@@ -56,13 +56,13 @@ SMALL_WORDS = {
 }
 PROFILES = {language: frozenset(words.split()) for language, words in SMALL_WORDS.items()}
 
-ASKED = 100  # passages, spread over the text, that tell its language
-STRETCH = 60  # words; a shorter one may be a quotation
-AT_HOME = 0.25  # share of small words; prose in its own language has twice as many
-OTHER, AHEAD = 0.2, 0.1  # share of small words of another language, and by how much it is the larger one
-DISTINCT = 8  # of them in a stretch; dialect has "de" and "en" for "the" and "and", but few others
-ANY = 0.1  # below this it is no sentence in the language
-FOREIGN = 0.5  # share of letters in another alphabet
+SAMPLED_PASSAGES = 100  # spread over the text, to detect its language
+MIN_STRETCH = 60  # words, or characters of another alphabet; a shorter stretch may be a quotation
+MIN_HOME_SHARE = 0.25  # of small words; prose in its own language has twice as many
+MIN_OTHER_SHARE = 0.2  # of small words of another language
+MIN_OTHER_LEAD = 0.1  # of the other language's share over the main language's
+MIN_DISTINCT_WORDS = 8  # of the other language; dialect has "de" and "en" for "the" and "and", but few others
+MIN_PROSE_SHARE = 0.1  # of small words; with fewer it is not prose in the language
 ALPHABETS = {
     "Latin": (0x41, 0x24F),
     "Greek": (0x370, 0x3FF),
@@ -76,79 +76,82 @@ ALPHABETS = {
 
 
 @dataclass(frozen=True)
-class Usual:
-    """The alphabet and the language of most of a text; None where the language is not a known one."""
+class MainLanguage:
+    """The alphabet and the language of most of a text; None if the language is not a known one."""
 
     alphabet: str
     language: str | None
 
 
-def read_usual(passages: Sequence[Passage]) -> Usual:
-    """What most of some passages are in, which are spread over the text."""
-    some = [Reading(passage) for passage in passages[:: len(passages) // ASKED + 1]]
-    alphabets = Counter(main_alphabet(reading.text) for reading in some).most_common(1)
-    languages = Counter(best_language(reading.counts) for reading in some).most_common(1)
-    return Usual(alphabets[0][0] if some else "Latin", languages[0][0] if some else None)
+def detect_main_language(passages: Sequence[Passage]) -> MainLanguage:
+    """Detect the alphabet and language of most passages, by a sample that is spread over the text."""
+    sample = [TokenizedPassage(passage) for passage in passages[:: len(passages) // SAMPLED_PASSAGES + 1]]
+    alphabets = Counter(main_alphabet(passage.text) for passage in sample).most_common(1)
+    languages = Counter(best_language(passage.counts) for passage in sample).most_common(1)
+    return MainLanguage(alphabets[0][0] if sample else "Latin", languages[0][0] if sample else None)
 
 
-def find_language(reading: Reading, usual: Usual) -> Iterator[Finding]:
-    """A finding where a stretch is not in the usual language or alphabet."""
-    other = "" if reading.text.isascii() else find_alphabet(reading, usual.alphabet)
+def find_other_language(passage: TokenizedPassage, main: MainLanguage) -> Iterator[Finding]:
+    """Yield a finding if a stretch is not in the main language or alphabet."""
+    other = "" if passage.text.isascii() else find_other_alphabet(passage, main.alphabet)
     if other:
-        yield reading.finding("other_language", f"a stretch is in {other} letters, the rest in {usual.alphabet}")
-    elif usual.language:
-        yield from find_foreign(reading, usual.language)
+        yield passage.make_finding("other_language", f"a stretch is in {other} letters, the rest in {main.alphabet}")
+    elif main.language:
+        yield from find_foreign_stretch(passage, main.language)
 
 
 def best_language(counts: Counter[str]) -> str | None:
-    """The language whose small words are most of a text, None where they are few in each."""
-    small = {language: sum(counts[word] for word in words) for language, words in PROFILES.items()}
-    best = max(small, key=lambda language: small[language])
-    return best if small[best] >= AT_HOME * max(1, counts.total()) else None
+    """Return the language with the most small words in a text, None if they are few in each."""
+    small_words = {language: sum(counts[word] for word in words) for language, words in PROFILES.items()}
+    best = max(small_words, key=lambda language: small_words[language])
+    return best if small_words[best] >= MIN_HOME_SHARE * max(1, counts.total()) else None
 
 
-def find_foreign(reading: Reading, language: str) -> Iterator[Finding]:
-    """The stretch of a passage that is least in a language, where it is in another one or in none."""
-    small = PROFILES[language].__contains__
-    totals = np.append(0, np.cumsum(np.fromiter(map(small, reading.words), np.int64, len(reading.words))))
-    if len(totals) <= STRETCH:
+def find_foreign_stretch(passage: TokenizedPassage, language: str) -> Iterator[Finding]:
+    """Yield a finding if the stretch with the fewest small words of a language is in another language or in none."""
+    is_small = PROFILES[language].__contains__
+    totals = np.append(0, np.cumsum(np.fromiter(map(is_small, passage.words), np.int64, len(passage.words))))
+    if len(totals) <= MIN_STRETCH:
         return
-    held = totals[STRETCH:] - totals[:-STRETCH]
-    start = int(held.argmin())
-    own = int(held[start]) / STRETCH
-    if own >= AT_HOME:
+    counts = totals[MIN_STRETCH:] - totals[:-MIN_STRETCH]
+    start = int(counts.argmin())
+    home_share = int(counts[start]) / MIN_STRETCH
+    if home_share >= MIN_HOME_SHARE:
         return
-    words = reading.words[start : start + STRETCH]
-    seen = quote(" ".join(words))
-    best = max(PROFILES.keys() - {language}, key=lambda other: (share(words, other), other))
-    if share(words, best) >= max(OTHER, own + AHEAD) and len(PROFILES[best].intersection(words)) >= DISTINCT:
-        yield reading.finding("other_language", f"{STRETCH} words or more are {best}, not {language}: {seen}")
-    elif own < ANY:
-        yield reading.finding("no_prose", f"only {own:.0%} of {STRETCH} words are small ones of {language}: {seen}")
+    words = passage.words[start : start + MIN_STRETCH]
+    quotation = quote(" ".join(words))
+    best = max(PROFILES.keys() - {language}, key=lambda other: (small_word_share(words, other), other))
+    is_best = small_word_share(words, best) >= max(MIN_OTHER_SHARE, home_share + MIN_OTHER_LEAD)
+    if is_best and len(PROFILES[best].intersection(words)) >= MIN_DISTINCT_WORDS:
+        message = f"{MIN_STRETCH} words or more are {best}, not {language}: {quotation}"
+        yield passage.make_finding("other_language", message)
+    elif home_share < MIN_PROSE_SHARE:
+        message = f"only {home_share:.0%} of {MIN_STRETCH} words are small words of {language}: {quotation}"
+        yield passage.make_finding("no_prose", message)
 
 
-def share(words: Sequence[str], language: str) -> float:
-    """The share of words that are small words of a language."""
+def small_word_share(words: Sequence[str], language: str) -> float:
+    """Return the share of words that are small words of a language."""
     return sum(word in PROFILES[language] for word in words) / len(words)
 
 
 @cache
 def alphabet_of(character: str) -> str:
-    """The alphabet of a letter, "" where it is none that we know."""
+    """Return the alphabet of a letter, "" if it is not a known one."""
     code = ord(character)
     return next((name for name, (low, high) in ALPHABETS.items() if low <= code <= high), "")
 
 
 def main_alphabet(text: str) -> str:
-    """The alphabet of most of a text's first letters."""
+    """Return the alphabet of most of a text's first letters."""
     letters = islice(filter(str.isalpha, text), 400)
-    found = Counter(map(alphabet_of, letters)).most_common(1)
-    return found[0][0] if found else "Latin"
+    alphabets = Counter(map(alphabet_of, letters)).most_common(1)
+    return alphabets[0][0] if alphabets else "Latin"
 
 
-def find_alphabet(reading: Reading, usual: str) -> str | None:
-    """The other alphabet of a paragraph of a passage, if there is one."""
-    for line in reading.lines:
-        if not line.isascii() and len(line) > STRETCH and main_alphabet(line) not in (usual, ""):
+def find_other_alphabet(passage: TokenizedPassage, main: str) -> str | None:
+    """Return the alphabet of the first long paragraph that is not in the main alphabet, if there is one."""
+    for line in passage.lines:
+        if not line.isascii() and len(line) > MIN_STRETCH and main_alphabet(line) not in (main, ""):
             return main_alphabet(line)
     return None

@@ -1,4 +1,4 @@
-"""Signs of a format that no reader took away: HTML, Markdown, LaTeX, program text, chat tokens, times."""
+"""Markup that no reader removed: HTML, Markdown, LaTeX, program text, chat tokens, timestamps."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 
 from scriptorium.contracts import Finding
-from services.data.checks.tokenized_passage import Reading, quote
+from services.data.checks.tokenized_passage import TokenizedPassage, quote
 
-# gate: the signs without which there is none, for speed; what it is
-KINDS: dict[str, tuple[tuple[str, ...], re.Pattern[str]]] = {
+# code: substrings of which every match has one (they are fast to look for), and the pattern
+MARKUP_KINDS: dict[str, tuple[tuple[str, ...], re.Pattern[str]]] = {
     "html_left": (
         ("<", "&"),
         re.compile(
@@ -46,11 +46,11 @@ KINDS: dict[str, tuple[tuple[str, ...], re.Pattern[str]]] = {
 }
 
 
-def find_markup(reading: Reading) -> Iterator[Finding]:
-    """A finding for each format of which something is left."""
-    text = reading.text
-    for code, (signs, pattern) in KINDS.items():
+def find_leftover_markup(passage: TokenizedPassage) -> Iterator[Finding]:
+    """Yield a finding for each kind of markup that is left."""
+    text = passage.text
+    for code, (signs, pattern) in MARKUP_KINDS.items():
         if any(sign in text for sign in signs):
-            found = [match.group() for match in pattern.finditer(text)]
-            if found:
-                yield reading.finding(code, f"{len(found)} time(s), first {quote(found[0])}")
+            matches = [match.group() for match in pattern.finditer(text)]
+            if matches:
+                yield passage.make_finding(code, f"{len(matches)} time(s), first {quote(matches[0])}")

@@ -1,4 +1,4 @@
-"""Passages that are too short, too long, too few or there twice."""
+"""Passages that are too short, too long, too few or repeated."""
 
 from __future__ import annotations
 
@@ -9,75 +9,76 @@ from scriptorium.contracts import Finding
 from scriptorium.errors import Problem, TooFewExamples
 from scriptorium.models.tokenizer import ChatTokenizer
 from scriptorium.recipe import Chunking
-from services.data.checks.codes import finding
+from services.data.checks.codes import make_finding
 from services.data.passage import Passage, make_messages
 
-FEWEST_EXAMPLES = 10  # as the hosted fine-tuning API asks
-TINY = 0.1  # of the minimum: a stray line, not a passage
+MIN_EXAMPLES = 10  # as the hosted fine-tuning API requires
+TINY_SHARE = 0.1  # of the minimum length; what is shorter is a stray line, not a passage
 
 
 def drop_tiny(passages: Sequence[Passage], chunking: Chunking) -> tuple[list[Passage], list[Finding]]:
-    """Leave out what is no passage at all; a short one stays and is a finding later, and so does what came ready."""
-    limit = TINY * chunking.minimum
+    """Leave out stray lines; short passages stay and become findings later, and ready rows stay."""
+    limit = TINY_SHARE * chunking.minimum
     tiny = [passage for passage in passages if passage.length(chunking.unit) < limit and not passage.ready]
-    places = {passage.place for passage in tiny}
-    kept = [passage for passage in passages if passage.place not in places]
-    return kept, [
-        finding("passage_left_out", passage.place, f"is only {passage.words} word(s): {passage.text[:60]!r}")
+    left_out = {passage.place for passage in tiny}
+    remaining = [passage for passage in passages if passage.place not in left_out]
+    return remaining, [
+        make_finding("passage_left_out", passage.place, f"is only {passage.words} word(s): {passage.text[:60]!r}")
         for passage in tiny
     ]
 
 
 def drop_repeated(passages: Sequence[Passage]) -> tuple[list[Passage], list[Finding]]:
-    """Leave out passages that are in the manuscript twice, or one of the two might train and the other test.
+    """Leave out passages that occurred before; else one copy might train and the other one test.
 
-    Rows that came ready may have the same answer to another prompt.
+    Ready rows may have the same answer to different prompts.
     """
-    first: dict[bytes, str] = {}
-    kept, findings = [], []
+    first_places: dict[bytes, str] = {}
+    remaining, findings = [], []
     for passage in passages:
-        earlier = first.setdefault(digest(passage.prompt, " ".join(passage.text.split())), passage.place)
+        earlier = first_places.setdefault(make_digest(passage.prompt, " ".join(passage.text.split())), passage.place)
         if earlier == passage.place:
-            kept.append(passage)
+            remaining.append(passage)
         else:
-            findings.append(finding("passage_repeated", passage.place, f"is the same as {earlier}; left out"))
-    return kept, findings
+            findings.append(make_finding("passage_repeated", passage.place, f"is the same as {earlier}; left out"))
+    return remaining, findings
 
 
-def digest(prompt: str, text: str) -> bytes:
-    """What tells a prompt and its answer from all others, in few bytes."""
+def make_digest(prompt: str, text: str) -> bytes:
+    """Return a digest that identifies a prompt with its answer."""
     return blake2b(f"{prompt}\0{text}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def find_misfits(passages: Sequence[Passage], chunking: Chunking, curated: bool) -> Iterator[Finding]:
-    """A finding for each passage whose length is out of the recipe's range, with what helps; rows have none."""
-    short = "merge it with its neighbour" if curated else "its chapter divides no better between sentences"
-    long = "cut it again" if curated else "no place to cut was found in it"
+def find_out_of_range(passages: Sequence[Passage], chunking: Chunking, curated: bool) -> Iterator[Finding]:
+    """Yield a finding, with advice, for each passage whose length is out of the recipe's range; not for ready rows."""
+    short = "merge it with its neighbour" if curated else "its chapter cannot be divided better between sentences"
+    long = "cut it again" if curated else "it has no place to cut"
     for passage in passages:
         if passage.ready:
             continue
         length = passage.length(chunking.unit)
         if length < chunking.minimum:
             message = f"{length:,} {chunking.unit}, under {chunking.minimum:,}: {short}"
-            yield finding("passage_too_short", passage.place, message)
+            yield make_finding("passage_too_short", passage.place, message)
         elif length > chunking.maximum:
             message = f"{length:,} {chunking.unit}, over {chunking.maximum:,}: {long}"
-            yield finding("passage_too_long", passage.place, message)
+            yield make_finding("passage_too_long", passage.place, message)
 
 
 def drop_overlong(
-    passages: Sequence[Passage], tokenizer: ChatTokenizer, room: int
+    passages: Sequence[Passage], tokenizer: ChatTokenizer, max_tokens: int
 ) -> tuple[list[Passage], list[Finding]]:
-    """Leave out rows that came ready with more than `room` tokens; ours are never made that long."""
+    """Leave out ready rows of more than `max_tokens` tokens; our own rows are never that long."""
     ready = [passage for passage in passages if passage.ready]
     counts = tokenizer.count(tokenizer.render(make_messages(passage)) for passage in ready)
-    sizes = {passage.place: size for passage, size in zip(ready, counts, strict=True) if size > room}
+    sizes = {passage.place: size for passage, size in zip(ready, counts, strict=True) if size > max_tokens}
     return [passage for passage in passages if passage.place not in sizes], [
-        finding("row_too_long", place, f"{size:,} tokens, over {room:,}; left out") for place, size in sizes.items()
+        make_finding("row_too_long", place, f"{size:,} tokens, over {max_tokens:,}; left out")
+        for place, size in sizes.items()
     ]
 
 
-def too_few(training: int, problems: Sequence[Problem]) -> TooFewExamples:
-    """The error where there are too few to train on, with what else is wrong."""
-    message = f"The manuscript gives {training} training example(s); at least {FEWEST_EXAMPLES} are needed."
+def too_few_examples(training: int, problems: Sequence[Problem]) -> TooFewExamples:
+    """Return the error for too few training examples, with the other problems."""
+    message = f"The manuscript gives {training} training example(s); at least {MIN_EXAMPLES} are needed."
     return TooFewExamples(message, param="training_file", problems=problems)

@@ -1,4 +1,4 @@
-"""Signs that a text was made in bulk by a machine: its phrases, and sameness where a person varies."""
+"""Signs of machine-written text: phrases of chat assistants, and sameness where a person varies."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from scriptorium.contracts import Finding
-from services.data.checks.codes import finding
-from services.data.checks.tokenized_passage import Reading, quote
+from services.data.checks.codes import make_finding
+from services.data.checks.tokenized_passage import TokenizedPassage, quote
 from services.data.passage import Passage
 
 PHRASES = (
@@ -52,49 +52,53 @@ PHRASES = (
     "in this passage, the author",
     "word count:",
 )
-WHOLE = re.compile("|".join(rf"(?<!\w){re.escape(phrase)}(?!\w)" for phrase in PHRASES))
-TURN = re.compile(r"^(?:user|assistant|human|system|chatgpt|prompt|response):\s?\S", re.MULTILINE)
-TURNS = ("user:", "assistant:", "human:", "system:", "chatgpt:", "prompt:", "response:")
+PHRASE_PATTERN = re.compile("|".join(rf"(?<!\w){re.escape(phrase)}(?!\w)" for phrase in PHRASES))
+CHAT_TURN = re.compile(r"^(?:user|assistant|human|system|chatgpt|prompt|response):\s?\S", re.MULTILINE)
+TURN_PREFIXES = ("user:", "assistant:", "human:", "system:", "chatgpt:", "prompt:", "response:")
 
-OPENING, LONG_OPENING = 5, 100  # words, characters
-FEWEST_OPENINGS, SHARE_OF_OPENINGS = 4, 0.03
-START = 3  # words of a sentence
-FEWEST_STARTS, SHARE_OF_STARTS = 6, 0.25
-FEWEST_PASSAGES = 20
-SAME_LENGTH, SHARE_OF_LENGTHS = 0.02, 0.8  # of passages within this of the median
+OPENING_WORDS, MAX_OPENING_LENGTH = 5, 100  # of a passage; the latter in characters
+MIN_SAME_OPENINGS, MIN_OPENINGS_SHARE = 4, 0.03
+START_WORDS = 3  # of a sentence
+MIN_SAME_STARTS, MIN_STARTS_SHARE = 6, 0.25
+MIN_PASSAGES = 20
+LENGTH_TOLERANCE, MIN_LENGTHS_SHARE = 0.02, 0.8  # around the median length; of the passages
 
 
-def find_phrases(reading: Reading) -> Iterator[Finding]:
-    """Findings about one passage: what assistants say, and sentences from one mould."""
-    text = reading.lower.replace("’", "'")
-    if any(phrase in text for phrase in PHRASES) and (match := WHOLE.search(text)):
-        yield reading.finding("assistant_phrase", f"{quote(text, match.start() - 10)}")
-    elif any(turn in text for turn in TURNS) and (match := TURN.search(text)):
-        yield reading.finding("assistant_phrase", f"a turn of a chat: {quote(text, match.start())}")
-    starts = Counter(tuple(sentence.split(None, START)[:START]) for sentence in reading.sentences)
+def find_machine_writing(passage: TokenizedPassage) -> Iterator[Finding]:
+    """Yield findings about phrases of chat assistants, and about sentences that begin alike."""
+    text = passage.lower.replace("’", "'")
+    if any(phrase in text for phrase in PHRASES) and (match := PHRASE_PATTERN.search(text)):
+        yield passage.make_finding("assistant_phrase", f"{quote(text, match.start() - 10)}")
+    elif any(turn in text for turn in TURN_PREFIXES) and (match := CHAT_TURN.search(text)):
+        yield passage.make_finding("assistant_phrase", f"a turn of a chat: {quote(text, match.start())}")
+    starts = Counter(tuple(sentence.split(None, START_WORDS)[:START_WORDS]) for sentence in passage.sentences)
     for start, count in starts.most_common(1):
-        if len(start) == START and count >= max(FEWEST_STARTS, SHARE_OF_STARTS * len(reading.sentences)):
-            total = len(reading.sentences)
-            yield reading.finding("same_sentences", f"{count} of {total} sentences begin with {quote(' '.join(start))}")
+        if len(start) == START_WORDS and count >= max(MIN_SAME_STARTS, MIN_STARTS_SHARE * len(passage.sentences)):
+            total = len(passage.sentences)
+            yield passage.make_finding(
+                "same_sentences", f"{count} of {total} sentences begin with {quote(' '.join(start))}"
+            )
 
 
-def find_openings(passages: Sequence[Passage]) -> Iterator[Finding]:
-    """A finding for each opening that many passages have, at the first of them."""
-    openings: dict[tuple[str, ...], list[str]] = defaultdict(list)
+def find_same_openings(passages: Sequence[Passage]) -> Iterator[Finding]:
+    """Yield a finding for each opening that many passages have, at the first of them."""
+    passages_by_opening: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for passage in passages:
-        openings[tuple(passage.text[:LONG_OPENING].lower().split(None, OPENING)[:OPENING])].append(passage.place)
-    for words, places in openings.items():
-        if len(words) == OPENING and len(places) >= max(FEWEST_OPENINGS, SHARE_OF_OPENINGS * len(passages)):
-            message = f"{len(places)} passages begin with {' '.join(words)!r}; another is {places[1]}"
-            yield finding("same_opening", places[0], message)
+        opening = tuple(passage.text[:MAX_OPENING_LENGTH].lower().split(None, OPENING_WORDS)[:OPENING_WORDS])
+        passages_by_opening[opening].append(passage.place)
+    min_count = max(MIN_SAME_OPENINGS, MIN_OPENINGS_SHARE * len(passages))
+    for opening, same in passages_by_opening.items():
+        if len(opening) == OPENING_WORDS and len(same) >= min_count:
+            message = f"{len(same)} passages begin with {' '.join(opening)!r}; another is {same[1]}"
+            yield make_finding("same_opening", same[0], message)
 
 
-def find_lengths(passages: Sequence[Passage], place: str) -> Iterator[Finding]:
-    """A finding where nearly all passages are of one length."""
-    if len(passages) < FEWEST_PASSAGES:
+def find_same_lengths(passages: Sequence[Passage], place: str) -> Iterator[Finding]:
+    """Yield a finding if nearly all passages have the same length."""
+    if len(passages) < MIN_PASSAGES:
         return
     lengths = [passage.words for passage in passages]
     usual = median(lengths)
-    same = sum(abs(length - usual) <= SAME_LENGTH * usual for length in lengths)
-    if same >= SHARE_OF_LENGTHS * len(lengths):
-        yield finding("same_lengths", place, f"{same} of {len(lengths)} passages have about {usual:.0f} words")
+    same = sum(abs(length - usual) <= LENGTH_TOLERANCE * usual for length in lengths)
+    if same >= MIN_LENGTHS_SHARE * len(lengths):
+        yield make_finding("same_lengths", place, f"{same} of {len(lengths)} passages have about {usual:.0f} words")

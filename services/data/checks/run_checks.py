@@ -1,4 +1,4 @@
-"""The one entry: every gate on every passage, before anything is written."""
+"""The entry point of the checks: all of them on every passage, before anything is written."""
 
 from __future__ import annotations
 
@@ -20,63 +20,64 @@ from services.data.checks import (
     pii,
     repetition,
 )
-from services.data.checks.tokenized_passage import Reading
+from services.data.checks.tokenized_passage import TokenizedPassage
 from services.data.passage import Passage
-from services.data.splits.near_duplicates import Pair
+from services.data.splits.near_duplicates import SimilarPair
 
-EACH = (
-    characters.find_characters,
-    leftover_markup.find_markup,
+PASSAGE_CHECKS = (
+    characters.find_bad_characters,
+    leftover_markup.find_leftover_markup,
     boilerplate.find_boilerplate,
-    pii.find_private,
-    ocr.find_scan,
-    form.find_shape,
+    pii.find_personal_data,
+    ocr.find_scan_faults,
+    form.find_form_faults,
     repetition.find_repetition,
-    machine_written.find_phrases,
+    machine_written.find_machine_writing,
 )
-EVERY = 50  # passages between two looks at whether to stop
+STOP_CHECK_INTERVAL = 50  # passages between two checks for a stop
 
 
-def examine(
+def run_checks(
     passages: Sequence[Passage],
-    pairs: Sequence[Pair],
+    pairs: Sequence[SimilarPair],
     chunking: Chunking,
     *,
     curated: bool,
     place: str,
     reporter: Reporter,
 ) -> list[Finding]:
-    """Every finding about passages in reading order, of which `pairs` are near-duplicates; `refuse` tells what fails.
+    """Return the findings about passages in reading order; `pairs` are the near-duplicates among them.
 
-    `place` names the manuscript, for what is found about all of it.
+    `place` names the manuscript in findings about all of it.
     """
-    findings = list(lengths.find_misfits(passages, chunking, curated))
-    usual = language.read_usual(passages)
-    vocabulary, paragraphs = ocr.Vocabulary(), repetition.Paragraphs(passages, pairs)
+    findings = list(lengths.find_out_of_range(passages, chunking, curated))
+    main_language = language.detect_main_language(passages)
+    word_owners, paragraphs = ocr.WordOwners(), repetition.LongParagraphs(passages, pairs)
     for index, passage in enumerate(passages):
-        if index % EVERY == 0:
+        if index % STOP_CHECK_INTERVAL == 0:
             reporter.check()
-        reading = Reading(passage)  # not kept: its words take ten times the room of its text
-        findings += [found for find in EACH for found in find(reading)]
-        findings += language.find_language(reading, usual)
-        findings += paragraphs.find_repeated(reading)
-        vocabulary.add(reading)
-    findings += vocabulary.find_strange()
-    findings += repetition.find_vocabulary(len(vocabulary), vocabulary.words.total(), place)
+        tokenized = TokenizedPassage(passage)  # not kept: its words take ten times the memory of its text
+        findings += [finding for check in PASSAGE_CHECKS for finding in check(tokenized)]
+        findings += language.find_other_language(tokenized, main_language)
+        findings += paragraphs.find_repeated(tokenized)
+        word_owners.add(tokenized)
+    findings += word_owners.find_strange_passages()
+    findings += repetition.find_tiny_vocabulary(len(word_owners), word_owners.words.total(), place)
     findings += repetition.find_near_duplicates(passages, pairs)
-    findings += machine_written.find_openings(passages)
-    findings += machine_written.find_lengths(passages, place) if curated else []  # else the lengths are ours
+    findings += machine_written.find_same_openings(passages)
+    findings += machine_written.find_same_lengths(passages, place) if curated else []  # else we chose the lengths
     return findings
 
 
-def refuse(findings: Sequence[Finding], training: int) -> None:
-    """Raise InvalidTrainingFile with every serious finding, or TooFewExamples with these and the debatable ones."""
+def raise_for_findings(findings: Sequence[Finding], training: int) -> None:
+    """Raise TooFewExamples with the serious and debatable findings, or InvalidTrainingFile with the serious ones."""
     serious = [finding for finding in findings if finding.severity is Severity.SERIOUS]
     problems = [Problem(finding.place, f"{finding.message} ({finding.code})") for finding in serious]
-    if training < lengths.FEWEST_EXAMPLES:
+    if training < lengths.MIN_EXAMPLES:
         debatable = [finding for finding in findings if finding.severity is Severity.DEBATABLE]
         problems += [Problem(finding.place, f"{finding.message} ({finding.code})") for finding in debatable]
-        raise lengths.too_few(training, problems)
+        raise lengths.too_few_examples(training, problems)
     if serious:
-        step = " ".join(dict.fromkeys(finding.next_step for finding in serious))
-        raise InvalidTrainingFile(f"The text has {len(serious)} serious problem(s).", problems=problems, next_step=step)
+        next_step = " ".join(dict.fromkeys(finding.next_step for finding in serious))
+        message = f"The text has {len(serious)} serious problem(s)."
+        raise InvalidTrainingFile(message, problems=problems, next_step=next_step)

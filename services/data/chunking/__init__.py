@@ -1,1 +1,1 @@
-"""Cut chapters into passages of a length counted in tokens."""
+"""Chunking: chapters become passages whose length is counted in words or tokens."""

@@ -1,1 +1,1 @@
-"""Clean a text: named steps from raw lines to chapters of paragraphs."""
+"""Cleaning: named steps from raw lines to chapters of paragraphs."""

@@ -1,4 +1,4 @@
-"""Which blocks are headings, contents or scene breaks, judged by their words and the space around them."""
+"""Classification of blocks as headings, contents or scene breaks, by their words and the space around them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from enum import Enum, auto
 
-from services.data.cleaning.layout import ROOMY, Block, Layout
+from services.data.cleaning.layout import FULL_LINE_SHARE, Block, Layout
 
 ROMAN = r"(?=[IVXLC])C{0,3}(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
 ORDINALS = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
@@ -20,98 +20,106 @@ NAMED = r"(?:prologue|epilogue|preface|prelude|introduction|foreword|interlude|a
 LABELLED = re.compile(rf"^(?:{KEYWORD}{NUMBER}|{NAMED})\b\s*(?P<rest>.*)$", re.IGNORECASE)
 TITLE_AFTER = re.compile(r"^(?:$|[.:—–(-]|[A-Z\"“'‘])")
 MARKDOWN = re.compile(r"^#{1,6}\s+\S")
-BARE = re.compile(rf"^[\s\[(_*–—-]*(?:{ROMAN}|\d{{1,3}})[\s\])_*–—.:-]*$")
+BARE_NUMBER = re.compile(rf"^[\s\[(_*–—-]*(?:{ROMAN}|\d{{1,3}})[\s\])_*–—.:-]*$")
 BARE_SPELLED = re.compile(rf"^{SPELLED}$", re.IGNORECASE)
 NUMBERED_TITLE = re.compile(rf"^(?:{ROMAN}|\d{{1,3}})(?:[.:)]\s+|\s+[-–—]+\s*|\s{{2,}})[A-Z\"“'‘].*[^.,;:]$")
 CONTENTS = re.compile(
     r"^\W*(?:(?:table of )?contents|(?:list of )?(?:illustrations|maps|plates|figures))\W*$", re.IGNORECASE
 )
-AROUND = re.compile(  # headings of what is no story, before or after it
+NON_STORY_HEADING = re.compile(  # before or after the story
     r"^\W*(?:acknowledge?ments?|dedication|copyright|about (?:the author|this (?:book|edition))|a note on the text"
     r"|(?:also|(?:other )?(?:books|works|novels)|praise) (?:by|for)\b.*|by the same author|(?:general )?index|errata"
     r"|advertisements?|bibliography|colophon|footnotes|endnotes"
     r"|(?:editor|publisher|printer|translator|transcriber)[’']?s?[’']? notes?)\W*$",
     re.IGNORECASE,
 )
-END = re.compile(r"^\W*(?:the )?(?:end|finis|fin)\W*$", re.IGNORECASE)
+THE_END = re.compile(r"^\W*(?:the )?(?:end|finis|fin)\W*$", re.IGNORECASE)
 SENTENCE_END = re.compile(r"[.!?…:;,—-][\"'”’)\]_*]*$")
 
 QUOTES = "\"'“‘«"
 LETTER = re.compile(r"[^\W_]")
-LONGEST_TITLE = 80  # characters
-LONGEST_HEADING = 2  # lines
-WIDE_GAP = 2  # blank lines more than usual; where a conversion dropped the headings, this much is left of them
+MAX_TITLE_CHARACTERS = 80
+MAX_HEADING_LINES = 2
+WIDE_GAP = 2  # blank lines more than usual, which remain of headings that a conversion dropped
 
 
-class Kind(Enum):
-    """What a block is for."""
+class BlockKind(Enum):
+    """The purpose of a block."""
 
     TEXT = auto()
     HEADING = auto()
     SUBTITLE = auto()
     CONTENTS = auto()
-    NOTHING = auto()
+    SCENE_BREAK = auto()  # or "The End"
 
 
 def split_heading(block: Block, layout: Layout) -> list[Block]:
-    """A heading that sits on top of its chapter's first paragraph becomes a block of its own."""
+    """Make a heading without a gap below it a block of its own."""
     if len(block.lines) == 1:
         return [block]
     first, rest = block.lines[0].strip(), block.lines[1:]
-    if len(first) < ROOMY * layout.width and (labelled(first) or BARE.match(first)) and first[-1:] not in ",;":
+    if (
+        len(first) < FULL_LINE_SHARE * layout.width
+        and (is_labelled(first) or BARE_NUMBER.match(first))
+        and first[-1:] not in ",;"
+    ):
         return [replace(block, lines=(first,)), Block(rest, 0, line=block.line + 1)]
     return [block]
 
 
-def classify(block: Block, layout: Layout, after_heading: bool) -> Kind:
-    """What a block is for; `after_heading` says that nothing but headings came since the last text."""
-    if len(block.lines) > LONGEST_HEADING and any(map(LETTER.search, block.lines)):
-        return Kind.TEXT
+def classify(block: Block, layout: Layout, after_heading: bool) -> BlockKind:
+    """Classify a block; `after_heading` says that nothing but headings came since the last text."""
+    if len(block.lines) > MAX_HEADING_LINES and any(map(LETTER.search, block.lines)):
+        return BlockKind.TEXT
     text = block.text
-    if not LETTER.search(text) or END.match(text):
-        return Kind.NOTHING
+    if not LETTER.search(text) or THE_END.match(text):
+        return BlockKind.SCENE_BREAK
     if CONTENTS.match(text):
-        return Kind.CONTENTS
-    if layout.told:
-        return (Kind.SUBTITLE if block.level > layout.chapter_level else Kind.HEADING) if block.level else Kind.TEXT
-    return judge_short(block, text, layout, after_heading) if len(text) <= LONGEST_TITLE else Kind.TEXT
+        return BlockKind.CONTENTS
+    if layout.has_headings:
+        return (
+            (BlockKind.SUBTITLE if block.level > layout.chapter_level else BlockKind.HEADING)
+            if block.level
+            else BlockKind.TEXT
+        )
+    return judge_short(block, text, layout, after_heading) if len(text) <= MAX_TITLE_CHARACTERS else BlockKind.TEXT
 
 
-def judge_short(block: Block, text: str, layout: Layout, after_heading: bool) -> Kind:
-    """Whether a block that is short enough is a heading or a title under one."""
-    if headed(text, apart=block.page or block.gap > layout.gap):
-        return Kind.HEADING
-    if not (shouted(text) or titled(text)):
-        return Kind.TEXT
+def judge_short(block: Block, text: str, layout: Layout, after_heading: bool) -> BlockKind:
+    """Classify a block that is short enough for a heading: a heading, a title under one, or text."""
+    if is_heading(text, set_apart=block.page_break or block.gap > layout.usual_gap):
+        return BlockKind.HEADING
+    if not (is_all_capitals(text) or looks_like_title(text)):
+        return BlockKind.TEXT
     if after_heading:
-        return Kind.SUBTITLE
-    far_apart = block.page or block.gap >= layout.gap + WIDE_GAP
-    return Kind.HEADING if far_apart and text[0] not in QUOTES else Kind.TEXT
+        return BlockKind.SUBTITLE
+    wide_gap = block.page_break or block.gap >= layout.usual_gap + WIDE_GAP
+    return BlockKind.HEADING if wide_gap and text[0] not in QUOTES else BlockKind.TEXT
 
 
-def headed(text: str, apart: bool) -> bool:
-    """Whether a text is a heading by its words, or by a number and the space before it."""
-    if labelled(text) or BARE.match(text) or MARKDOWN.match(text):
+def is_heading(text: str, set_apart: bool) -> bool:
+    """Return whether a text is a heading by its words, or by a number and the space before it."""
+    if is_labelled(text) or BARE_NUMBER.match(text) or MARKDOWN.match(text):
         return True
-    return apart and bool(NUMBERED_TITLE.match(text) or BARE_SPELLED.match(text))
+    return set_apart and bool(NUMBERED_TITLE.match(text) or BARE_SPELLED.match(text))
 
 
-def labelled(line: str) -> bool:
-    """Whether a line says "Chapter 4", "PART ONE: The Sea" or "Prologue", and not "Part one of the plan was"."""
+def is_labelled(line: str) -> bool:
+    """Return whether a line is like "Chapter 4", "PART ONE: The Sea" or "Prologue", not "Part one of the plan was"."""
     match = LABELLED.match(line)
-    return match is not None and len(line) <= LONGEST_TITLE and bool(TITLE_AFTER.match(match["rest"]))
+    return match is not None and len(line) <= MAX_TITLE_CHARACTERS and bool(TITLE_AFTER.match(match["rest"]))
 
 
-def numbered(text: str) -> bool:
-    """Whether a heading has a number or a name of its own, so that a title before it belongs to something larger."""
-    return labelled(text) or bool(BARE.match(text) or NUMBERED_TITLE.match(text) or BARE_SPELLED.match(text))
+def is_numbered(text: str) -> bool:
+    """Return whether a heading has a number or a name like "Prologue", so that a title before it is a larger part's."""
+    return is_labelled(text) or bool(BARE_NUMBER.match(text) or NUMBERED_TITLE.match(text) or BARE_SPELLED.match(text))
 
 
-def shouted(text: str) -> bool:
-    """Whether a text is in capitals, as titles are."""
+def is_all_capitals(text: str) -> bool:
+    """Return whether a text is in capitals, as titles are."""
     return text.isupper() and sum(character.isalpha() for character in text) > 2 and not text.endswith((":", ",", ";"))
 
 
-def titled(text: str) -> bool:
-    """Whether a text could be a title: short, capitalised, no end of a sentence, no speech."""
+def looks_like_title(text: str) -> bool:
+    """Return whether a text could be a title: short, capitalised, not the end of a sentence, not speech."""
     return len(text) <= 60 and text[0].isupper() and not SENTENCE_END.search(text) and len(text.split()) <= 10

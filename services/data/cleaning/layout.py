@@ -1,4 +1,4 @@
-"""How a text lies on the page: lines, the blocks they form, and the paragraphs that hard-wrapped lines once were."""
+"""The layout of a text on the page: lines, the blocks they form, and the paragraphs that were hard-wrapped."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from itertools import pairwise
 from statistics import quantiles
 
 from services.data.cleaning.markup import Source
-from services.data.cleaning.steps import Cleaning, Step
-from services.data.cleaning.vocabulary import LAST_WORD, WORD, Vocabulary
+from services.data.cleaning.steps import CleaningLog, StepName
+from services.data.cleaning.vocabulary import LAST_WORD, WORD, BookVocabulary
 
-PAGE = "\f"
-PAGE_BREAK = re.compile(r"^[ \t]*\xa0[ \t\xa0]*$", re.MULTILINE)  # what is left of an HTML page break
-LONGEST_WRAPPED = 100  # characters; typists and Project Gutenberg wrap at 60 to 80
-SPARSE = 50  # lines to a blank one where paragraphs are not told by blank lines
-ROOMY = 0.75  # of the width: a line that ends before this, though the next word would fit, was ended on purpose
+FORM_FEED = "\f"
+NBSP_PAGE_BREAK = re.compile(r"^[ \t]*\xa0[ \t\xa0]*$", re.MULTILINE)  # the remains of an HTML page break
+MAX_WRAPPED_WIDTH = 100  # characters; typists and Project Gutenberg wrap at 60 to 80
+LINES_PER_BLANK = 50  # with more lines to a blank one, blank lines do not separate paragraphs
+FULL_LINE_SHARE = 0.75  # of the width: a line that ends before this, though the next word fits, was ended on purpose
 DASHES = ("--", "—")
 SENTENCE_STOP = re.compile(r"[.!?…][\"'”’»)\]_*]*$")
-UNFINISHED = re.compile(r"(?:[\w,;]|\w-)$")
-SMALL = 0.1  # of the paragraphs begin with a small letter where pages tore them; an author without capitals has more
-SUSPENDED = frozenset(["and", "or", "to", "nor", "und", "oder", "et", "ou"])  # "two- and three-masted"
-SEEN = 80  # characters on both sides of a join
-FEW_WORDS = 8  # of a block that is no paragraph which a page break tore
+UNFINISHED_SENTENCE = re.compile(r"(?:[\w,;]|\w-)$")
+# Of the paragraphs, page breaks make so many begin in lower case; an author without capitals has more.
+MAX_LOWERCASE_SHARE = 0.1
+CONJUNCTIONS = frozenset(["and", "or", "to", "nor", "und", "oder", "et", "ou"])  # "two- and three-masted"
+JOIN_CONTEXT = 80  # characters on both sides of a join
+MIN_TORN_WORDS = 8  # of a paragraph that a page break split; a shorter block is something else
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,127 +33,131 @@ class Block:
     """Lines without a blank one between them; `gap` blank lines and perhaps a page break come before.
 
     `line` is the number of the first one in its file; `seam` says that the foot or top of a page was left out before.
-    `level` is that of a heading where the format told it, 1 for the highest; 0 for what has to be judged.
+    `level` is that of a heading if the format marks headings, 1 for the highest; 0 for all other blocks.
     """
 
     lines: tuple[str, ...]
     gap: int = 1
-    page: bool = False
+    page_break: bool = False
     line: int = 1
     seam: bool = False
     level: int = 0
 
     @property
     def text(self) -> str:
-        """The lines in one, for looking at."""
+        """The lines joined into one, for display."""
         return " ".join(line.strip() for line in self.lines)
 
     @property
     def words(self) -> int:
-        """How many words it has."""
+        """The number of words."""
         return sum(len(line.split()) for line in self.lines)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The blocks of one text and what they have in common."""
+    """The blocks of one text and their common properties."""
 
     blocks: list[Block]
     width: int
     wrapped: bool
-    gap: int
-    vocabulary: Vocabulary
+    usual_gap: int
+    vocabulary: BookVocabulary
     capitals: bool  # whether paragraphs begin with capital letters
-    chapter_level: int = 0  # of headings where the format says which blocks are headings; deeper ones are scenes
+    chapter_level: int = 0  # of headings if the format marks headings; deeper ones are scenes
 
     @property
-    def told(self) -> bool:
-        """Whether the format says which blocks are headings."""
+    def has_headings(self) -> bool:
+        """True if the format marks headings."""
         return self.chapter_level > 0
 
 
 @dataclass(frozen=True)
 class Lines:
-    """The lines of a text without white space at their ends, page breaks for themselves, and their numbers."""
+    """The lines of a text without trailing white space, page breaks as lines of their own, and their numbers."""
 
     texts: list[str]
     numbers: Sequence[int]
 
 
 def split_lines(source: Source) -> Lines:
-    """Lines and page breaks of a text with plain line ends."""
+    """Split a text with plain line ends into lines and page breaks."""
     text = source.text.expandtabs(4) if "\t" in source.text else source.text
     if "\xa0" in text:
-        text = PAGE_BREAK.sub(PAGE, text).replace("\xa0", " ")
-    if PAGE not in text:
+        text = NBSP_PAGE_BREAK.sub(FORM_FEED, text).replace("\xa0", " ")
+    if FORM_FEED not in text:
         return Lines([line.rstrip() for line in text.split("\n")], source.numbers)
     texts: list[str] = []
     numbers: list[int] = []
     for number, line in zip(source.numbers, text.split("\n"), strict=True):
-        pieces = [piece for part in line.split(PAGE) for piece in (part.rstrip(), PAGE)][:-1]
+        pieces = [piece for part in line.split(FORM_FEED) for piece in (part.rstrip(), FORM_FEED)][:-1]
         texts += pieces
         numbers += [number] * len(pieces)
     return Lines(texts, numbers)
 
 
-def read_layout(lines: Lines, furniture: Collection[int], vocabulary: Vocabulary, may_wrap: bool = True) -> Layout:
-    """Find the blocks of a text; `furniture` are lines, by index, that are left out."""
-    lengths = [len(line) for line in lines.texts if line and line != PAGE]
+def read_layout(lines: Lines, furniture: Collection[int], vocabulary: BookVocabulary, may_wrap: bool = True) -> Layout:
+    """Find the blocks of a text and their common properties; `furniture` are the indexes of lines to leave out."""
+    lengths = [len(line) for line in lines.texts if line and line != FORM_FEED]
     width = int(quantiles(lengths, n=10)[-1]) if len(lengths) > 1 else sum(lengths)
-    wrapped = may_wrap and width <= LONGEST_WRAPPED
+    wrapped = may_wrap and width <= MAX_WRAPPED_WIDTH
     blocks = find_blocks(lines, furniture, wrapped)
     gaps = Counter(block.gap for block in blocks[1:] if block.gap)
-    usual = gaps.most_common(1)[0][0] if gaps else 1
-    small = sum(block.lines[0].lstrip()[:1].islower() for block in blocks)
-    return Layout(blocks, width, wrapped, usual, vocabulary, capitals=small <= SMALL * len(blocks))
+    usual_gap = gaps.most_common(1)[0][0] if gaps else 1
+    lowercase = sum(block.lines[0].lstrip()[:1].islower() for block in blocks)
+    capitals = lowercase <= MAX_LOWERCASE_SHARE * len(blocks)
+    return Layout(blocks, width, wrapped, usual_gap, vocabulary, capitals)
 
 
 def find_blocks(lines: Lines, furniture: Collection[int], wrapped: bool) -> list[Block]:
-    """Blocks end at blank lines; without blank lines an indented line starts one; unwrapped lines are one each.
+    """Group lines into blocks, which blank lines separate; in a wrapped text without blank lines, indents begin them.
 
-    But short unwrapped lines that follow each other, where others have blank lines between them, are verse.
+    In an unwrapped text each line is a block, but consecutive short lines in a text with blank lines are verse.
     """
     blank = lines.texts.count("")
-    spaced = blank * SPARSE >= len(lines.texts)
+    spaced = blank * LINES_PER_BLANK >= len(lines.texts)
     blocks: list[Block] = []
-    held: list[str] = []
-    gap, page, seam, first = 0, False, False, 0
+    current: list[str] = []
+    gap, page_break, seam, first = 0, False, False, 0
     for index, line in enumerate([*lines.texts, ""]):
         left_out = index in furniture
-        if held and (not line or line == PAGE or left_out or begins_block(held[-1], line, wrapped, spaced)):
-            blocks.append(Block(tuple(held), gap, page, lines.numbers[first], seam))
-            held, gap, page, seam = [], 0, False, False
-        if line == PAGE:
-            page = True
+        if current and (not line or line == FORM_FEED or left_out or begins_block(current[-1], line, wrapped, spaced)):
+            blocks.append(Block(tuple(current), gap, page_break, lines.numbers[first], seam))
+            current, gap, page_break, seam = [], 0, False, False
+        if line == FORM_FEED:
+            page_break = True
         elif left_out:
             gap, seam = 0, True
         elif line:
-            first = first if held else index
-            held.append(line)
+            first = first if current else index
+            current.append(line)
         else:
             gap += 1
     return blocks
 
 
 def begins_block(before: str, line: str, wrapped: bool, spaced: bool) -> bool:
-    """Whether a line starts a paragraph though no blank line comes before."""
+    """Return whether a line starts a paragraph although no blank line comes before."""
     if wrapped:
         return not spaced and line.startswith(" ")
-    return not spaced or max(len(before), len(line)) > LONGEST_WRAPPED * ROOMY
+    return not spaced or max(len(before), len(line)) > MAX_WRAPPED_WIDTH * FULL_LINE_SHARE
 
 
-def join_blocks(blocks: Iterable[Block], layout: Layout, cleaning: Cleaning) -> tuple[list[str], list[int]]:
-    """The paragraphs that blocks are and their lines; one that a page break or stray blank line tore is whole again."""
+def join_blocks(blocks: Iterable[Block], layout: Layout, log: CleaningLog) -> tuple[list[str], list[int]]:
+    """Join blocks into paragraphs, and those that a page break or stray blank line split; return their lines, too."""
     paragraphs: list[str] = []
     lines: list[int] = []
     last = ""
     for block in blocks:
-        text = join_lines(block, layout, cleaning)
+        text = join_lines(block, layout, log)
         before = paragraphs[-1] if paragraphs else ""
-        paged = block.seam or block.page
-        if goes_on(before, text, layout.capitals or paged) or (paged and runs_over(before, last, layout.width)):
-            joined = continued(before, text, layout.vocabulary, block.line, cleaning)
-            cleaning.note(Step.TORN, block.line, f"{before[-SEEN:]}\n\n{text[:SEEN]}", joined[-SEEN:] + text[:SEEN])
+        new_page = block.seam or block.page_break
+        if continues_sentence(before, text, layout.capitals or new_page) or (
+            new_page and runs_over_page(before, last, layout.width)
+        ):
+            joined = continue_line(before, text, layout.vocabulary, block.line, log)
+            start = text[:JOIN_CONTEXT]
+            log.note(StepName.TORN, block.line, f"{before[-JOIN_CONTEXT:]}\n\n{start}", joined[-JOIN_CONTEXT:] + start)
             paragraphs[-1] = joined + text
         else:
             paragraphs.append(text)
@@ -161,68 +166,69 @@ def join_blocks(blocks: Iterable[Block], layout: Layout, cleaning: Cleaning) -> 
     return paragraphs, lines
 
 
-def goes_on(before: str, after: str, capitals: bool) -> bool:
-    """Whether a sentence that stops with one paragraph goes on with the next, where paragraphs begin with capitals."""
-    return after[:1].islower() and capitals and "\n" not in before and bool(UNFINISHED.search(before[-SEEN:]))
+def continues_sentence(before: str, after: str, capitals: bool) -> bool:
+    """Return whether a sentence runs on from one paragraph to the next, if paragraphs begin with capitals."""
+    unfinished = "\n" not in before and bool(UNFINISHED_SENTENCE.search(before[-JOIN_CONTEXT:]))
+    return after[:1].islower() and capitals and unfinished
 
 
-def runs_over(before: str, last: str, width: int) -> bool:
-    """Whether a paragraph, whose last line is given, stops at the foot of a page because the page does."""
-    whole = len(last) >= ROOMY * width and before.count(" ") >= FEW_WORDS and "\n" not in before
-    return whole and bool(UNFINISHED.search(before[-SEEN:]))
+def runs_over_page(before: str, last: str, width: int) -> bool:
+    """Return whether a paragraph, whose last line is given, stops only because the page ends."""
+    full = len(last) >= FULL_LINE_SHARE * width and before.count(" ") >= MIN_TORN_WORDS and "\n" not in before
+    return full and bool(UNFINISHED_SENTENCE.search(before[-JOIN_CONTEXT:]))
 
 
-def join_lines(block: Block, layout: Layout, cleaning: Cleaning) -> str:
-    """The paragraph that a block is; verse, signs and addresses keep their line breaks."""
+def join_lines(block: Block, layout: Layout, log: CleaningLog) -> str:
+    """Join the lines of a block into a paragraph; verse, signs and addresses keep their line breaks."""
     lines = block.lines
     if len(lines) == 1:
         return " ".join(lines[0].split())
     if not layout.wrapped or all(ended_on_purpose(*pair, layout.width) for pair in pairwise(lines)):
         return "\n".join(" ".join(line.split()) for line in lines)
-    cleaning.note(Step.WRAPPED_LINES, block.line, *show_join(lines), count=len(lines) - 1)
+    log.note(StepName.WRAPPED_LINES, block.line, *show_join(lines), count=len(lines) - 1)
     if not any(line.endswith(("-", "—")) for line in lines) and not any(map(opens_with_dash, lines)):
         return " ".join(" ".join(lines).split())
-    return "".join(join_each([" ".join(line.split()) for line in lines], block.line, layout.vocabulary, cleaning))
+    return "".join(continue_lines([" ".join(line.split()) for line in lines], block.line, layout.vocabulary, log))
 
 
 def show_join(lines: Sequence[str]) -> tuple[str, str]:
-    """The first two lines of a paragraph, and how they are joined, to look at."""
+    """Return the first two lines of a paragraph, before and after they are joined, for display."""
     first, second = (line.strip() for line in lines[:2])
     return f"{first}\n{second}", f"{first} {second}"
 
 
-def join_each(lines: Sequence[str], number: int, vocabulary: Vocabulary, cleaning: Cleaning) -> Iterator[str]:
-    """Each line as it goes on into the next."""
-    for at, (line, after) in enumerate(pairwise(lines)):
-        yield continued(line, after, vocabulary, number + at, cleaning)
+def continue_lines(lines: Sequence[str], number: int, vocabulary: BookVocabulary, log: CleaningLog) -> Iterator[str]:
+    """Yield each line as it continues into the next."""
+    for index, (line, after) in enumerate(pairwise(lines)):
+        yield continue_line(line, after, vocabulary, number + index, log)
     yield lines[-1]
 
 
 def ended_on_purpose(line: str, after: str, width: int) -> bool:
-    """Whether the next line's first word would easily have fitted, and no word is cut."""
+    """Return whether the next line's first word would easily have fitted, and no word is hyphenated."""
     line, word = line.strip(), after.split(None, 1)[0]
-    return len(line) + 1 + len(word) <= ROOMY * width and not (line.endswith("-") and line[-2:-1].isalpha())
+    return len(line) + 1 + len(word) <= FULL_LINE_SHARE * width and not (line.endswith("-") and line[-2:-1].isalpha())
 
 
 def opens_with_dash(line: str) -> bool:
-    """Whether a line begins with a dash that its first word is tied to."""
-    held = line.lstrip()
-    return held.startswith(DASHES) and not held.lstrip("-—").startswith(" ")
+    """Return whether a line begins with a dash without a space after it."""
+    text = line.lstrip()
+    return text.startswith(DASHES) and not text.lstrip("-—").startswith(" ")
 
 
-def continued(line: str, after: str, vocabulary: Vocabulary, number: int, cleaning: Cleaning) -> str:
-    """A line as it goes on into the next: dashes stay closed, and a word that was cut at the margin becomes whole."""
+def continue_line(line: str, after: str, vocabulary: BookVocabulary, number: int, log: CleaningLog) -> str:
+    """Return a line as it continues into the next: dashes stay closed, and a hyphenated word is joined."""
     if line.endswith(DASHES):
         return line + " " * line.endswith((" --", " —"))
-    if opens_with_dash(after) and not SENTENCE_STOP.search(line[-SEEN:]):
+    if opens_with_dash(after) and not SENTENCE_STOP.search(line[-JOIN_CONTEXT:]):
         return line
     if not line.endswith("-") or line[-2:-1].isspace() or not after[:1].isalnum():
         return line + " "
-    head, tail = LAST_WORD.search(line[-SEEN:-1]), WORD.match(after)
+    head, tail = LAST_WORD.search(line[-JOIN_CONTEXT:-1]), WORD.match(after)
     if not head or not tail:
         return line
-    if tail.group() in SUSPENDED:
+    if tail.group() in CONJUNCTIONS:
         return line + " "
     sign = vocabulary.hyphen(head.group(), tail.group())
-    cleaning.note(Step.HYPHENS, number, f"{head.group()}-\n{tail.group()}", f"{head.group()}{sign}{tail.group()}")
+    log.note(StepName.HYPHENS, number, f"{head.group()}-\n{tail.group()}", f"{head.group()}{sign}{tail.group()}")
     return line[:-1] + sign

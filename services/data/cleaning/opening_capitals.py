@@ -1,4 +1,4 @@
-"""The first words of a chapter, which printers set in capitals, as a writer has them elsewhere in the book."""
+"""The first words of a chapter, which printers set in capitals, respelled as they are elsewhere in the book."""
 
 from __future__ import annotations
 
@@ -6,79 +6,81 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from services.data.cleaning.steps import Cleaning, Step
-from services.data.cleaning.vocabulary import Vocabulary
+from scriptorium.text.words import COMPOUND_WORD
+from services.data.cleaning.steps import CleaningLog, StepName
+from services.data.cleaning.vocabulary import BookVocabulary
 
-USUAL = 0.5  # of the chapters open with capitals
-RARE = 0.1  # of the places where a book has a word
-SHOWN = 40  # characters that follow, to look at
+USUAL_SHARE = 0.5  # of the chapters open with capitals, if that is the book's habit
+RARE_SHARE = 0.1  # of the occurrences of a word are in capitals, if that is rare
+SHOWN_CHARACTERS = 40  # after the change, for display
 
-WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 GAP = re.compile(r"[\s,;:\"“”‘’'—–-]+")
 LEAD = re.compile(r"[\s\"“‘«'—–-]*")
 
 
-def lower_openings(openings: Sequence[tuple[str, int]], vocabulary: Vocabulary, cleaning: Cleaning) -> list[str]:
-    """The first paragraphs of chapters, given with their line numbers, in ordinary letters.
+def lower_openings(
+    first_paragraphs: Sequence[tuple[str, int]], vocabulary: BookVocabulary, log: CleaningLog
+) -> list[str]:
+    """Return the first paragraphs of chapters, given with their line numbers, in ordinary letters.
 
-    A lone word in capitals may be an abbreviation: it stays where few chapters open with capitals, or the book has it
+    A lone word in capitals may be an abbreviation: it stays if few chapters open with capitals, or if the book has it
     in capitals elsewhere, too.
     """
-    runs = [find_capitals(paragraph) for paragraph, _ in openings]
-    opened = Counter(run[0].group() for run in runs if run)
-    usual = sum(map(bool, runs)) >= USUAL * len(runs)
-    lowered = []
-    for (paragraph, line), run in zip(openings, runs, strict=True):
-        alone = len(run) == 1 and not (usual and rare_capitals(run[0].group(), vocabulary, opened))
-        lowered.append(paragraph if alone else lower_opening(paragraph, run, line, vocabulary, cleaning))
-    return lowered
+    runs = [find_capitals(paragraph) for paragraph, _ in first_paragraphs]
+    opening_words = Counter(run[0].group() for run in runs if run)
+    usual = sum(map(bool, runs)) >= USUAL_SHARE * len(runs)
+    paragraphs = []
+    for (paragraph, line), run in zip(first_paragraphs, runs, strict=True):
+        abbreviation = len(run) == 1 and not (usual and is_rare_in_capitals(run[0].group(), vocabulary, opening_words))
+        paragraphs.append(paragraph if abbreviation else lower_opening(paragraph, run, line, vocabulary, log))
+    return paragraphs
 
 
-def rare_capitals(word: str, vocabulary: Vocabulary, opened: Counter[str]) -> bool:
-    """Whether a book hardly ever has a word in capitals but at openings."""
-    ordinarily = vocabulary.forms[word.lower()] + vocabulary.forms[capitalised(word)]
-    return vocabulary.forms[word] - opened[word] <= RARE * ordinarily
+def is_rare_in_capitals(word: str, vocabulary: BookVocabulary, opening_words: Counter[str]) -> bool:
+    """Return whether a book hardly ever has a word in capitals except at openings."""
+    ordinary = vocabulary.forms[word.lower()] + vocabulary.forms[capitalise(word)]
+    return vocabulary.forms[word] - opening_words[word] <= RARE_SHARE * ordinary
 
 
 def lower_opening(
-    paragraph: str, run: Sequence[re.Match[str]], line: int, vocabulary: Vocabulary, cleaning: Cleaning
+    paragraph: str, run: Sequence[re.Match[str]], line: int, vocabulary: BookVocabulary, log: CleaningLog
 ) -> str:
-    """A paragraph with a run of capitals at its beginning in ordinary letters, as far as the book knows the words."""
-    pieces, at = [], 0
+    """Respell a run of capitals at the beginning of a paragraph, as far as the book knows the words."""
+    pieces, end = [], 0
     for number, word in enumerate(run):
-        pieces += [paragraph[at : word.start()], ordinary(word.group(), vocabulary, first=not number)]
-        at = word.end()
-    before, after = paragraph[:at], "".join(pieces)
+        pieces += [paragraph[end : word.start()], respell(word.group(), vocabulary, first=not number)]
+        end = word.end()
+    before, after = paragraph[:end], "".join(pieces)
     if after == before:
         return paragraph
-    tail = paragraph[at : at + SHOWN]
-    cleaning.note(Step.CAPITALS, line, before + tail, after + tail)
-    return after + paragraph[at:]
+    tail = paragraph[end : end + SHOWN_CHARACTERS]
+    log.note(StepName.CAPITALS, line, before + tail, after + tail)
+    return after + paragraph[end:]
 
 
 def find_capitals(paragraph: str) -> list[re.Match[str]]:
-    """The words in capitals that a paragraph begins with; none where all of it is in capitals, or only "I" or "A"."""
+    """Find the words in capitals at the start of a paragraph; none if all of it is in capitals, or only "I" or "A"."""
     lead = LEAD.match(paragraph)
-    at = lead.end() if lead else 0
+    position = lead.end() if lead else 0
     words: list[re.Match[str]] = []
-    while (word := WORD.match(paragraph, at)) and word.group().isupper():
+    while (word := COMPOUND_WORD.match(paragraph, position)) and word.group().isupper():
         words.append(word)
         gap = GAP.match(paragraph, word.end())
         if gap is None:
             break
-        at = gap.end()
+        position = gap.end()
     return words if any(len(word.group()) > 1 for word in words) and not paragraph.isupper() else []
 
 
-def ordinary(word: str, vocabulary: Vocabulary, *, first: bool) -> str:
-    """A word in capitals as the book writes it elsewhere; unchanged where it does not."""
+def respell(word: str, vocabulary: BookVocabulary, *, first: bool) -> str:
+    """Return a word in capitals as the book spells it elsewhere; unchanged if it does not."""
     stem, mark, ending = word.partition("’" if "’" in word else "'")
-    small, capital = vocabulary.forms[stem.lower()], vocabulary.forms[capitalised(stem)]
-    if word == "I" or not (small or capital):
+    lowercase, capital = vocabulary.forms[stem.lower()], vocabulary.forms[capitalise(stem)]
+    if word == "I" or not (lowercase or capital):
         return word
-    return (capitalised(stem) if first or capital > small or stem == "I" else stem.lower()) + mark + ending.lower()
+    return (capitalise(stem) if first or capital > lowercase or stem == "I" else stem.lower()) + mark + ending.lower()
 
 
-def capitalised(word: str) -> str:
-    """A word with a capital at its beginning and after hyphens, as names have it."""
+def capitalise(word: str) -> str:
+    """Return a word with a capital at its beginning and after hyphens, as in names."""
     return "-".join(part.capitalize() for part in word.split("-"))

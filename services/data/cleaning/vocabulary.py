@@ -1,4 +1,4 @@
-"""The words of a book, which tell what becomes of a word that was cut at the end of a line or set in capitals."""
+"""The words of a book, which decide the spelling of a word that was hyphenated at a line's end or set in capitals."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-SLICE = 1_000_000  # characters whose words are counted at once
-WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
-CUT = re.compile(r"-[ \t]*\n\s*(\S+)")
+from scriptorium.text.words import LETTERS, word_pattern
+
+SLICE_CHARACTERS = 1_000_000  # whose words are counted at once
+WORD = word_pattern("-")
+LINE_END_HYPHEN = re.compile(r"-[ \t]*\n\s*(\S+)")
 LAST_TOKEN = re.compile(r"\S{1,80}$")
-LAST_WORD = re.compile(r"(?<![^\W_])[^\W\d_]+(?:-[^\W\d_]+)*$")
-COMPARED = 2  # times more words than compounds are cut where both are
+LAST_WORD = re.compile(rf"(?<![^\W_]){LETTERS}(?:-{LETTERS})*$")
+CUT_RATIO = 2  # of words to compounds that are cut, above which the book cuts words
 SYLLABLES = (  # they look like words, but no compound begins with the first or ends with the second
     "a ad af as at be com con de di dis em en ex fore im in mis ob out over per pre pro re sub sup sur to trans un"
     " under up with",
@@ -23,37 +25,37 @@ BEGINNINGS, ENDINGS = (frozenset(syllables.split()) for syllables in SYLLABLES)
 
 
 @dataclass(frozen=True)
-class Vocabulary:
-    """Every whole word as it is written and in small letters, and how often; `words` counts all by white space.
+class BookVocabulary:
+    """The counts of uncut words as they are spelled and in lower case; `words` counts all by white space.
 
-    `cuts` says whether the book cuts words at the ends of lines; None, that it does not show its habit.
+    `cuts_words` says whether the book cuts words at the ends of lines; None that its habit is not clear.
     """
 
     forms: Counter[str]
-    small: Counter[str]
+    lowercase: Counter[str]
     words: int
-    cuts: bool | None = None
+    cuts_words: bool | None = None
 
     def hyphen(self, head: str, tail: str) -> str:
-        """What stands between the halves of a word: a hyphen where it is a compound, else nothing."""
+        """Return the sign between the halves of a word: a hyphen if it is a compound, else ""."""
         head, tail = head.lower(), tail.lower()
-        compound, whole = self.small[f"{head}-{tail}"], self.small[head + tail]
-        if compound or whole:
-            return "-" if compound > whole else ""
-        if self.cuts is False:
+        compound, joined = self.lowercase[f"{head}-{tail}"], self.lowercase[head + tail]
+        if compound or joined:
+            return "-" if compound > joined else ""
+        if self.cuts_words is False:
             return "-"
         return "-" if self.both_known(head.rpartition("-")[2], tail.partition("-")[0]) else ""
 
     def both_known(self, head: str, tail: str) -> bool:
-        """Whether two halves are words by themselves, and none is a syllable that only looks like one."""
-        known = self.small[head] and self.small[tail]
+        """Return whether two halves are words by themselves, and neither is a syllable that only looks like one."""
+        known = self.lowercase[head] and self.lowercase[tail]
         return bool(known) and head not in BEGINNINGS and tail not in ENDINGS
 
 
-def read_vocabulary(text: str) -> Vocabulary:
-    """Count the words of a text; halves of words that were cut are none."""
+def read_vocabulary(text: str) -> BookVocabulary:
+    """Count the words of a text; halves of words that were cut do not count."""
     tokens: Counter[str] = Counter()
-    for piece in slices(text):
+    for piece in slice_lines(text):
         tokens.update(piece.split())
     words = tokens.total()
     halves = list(find_cuts(text))
@@ -65,39 +67,40 @@ def read_vocabulary(text: str) -> Vocabulary:
         if count > 0:
             for word in WORD.findall(token):
                 forms[word] += count
-    small: Counter[str] = Counter()
+    lowercase: Counter[str] = Counter()
     for form, count in forms.items():
-        small[form.lower()] += count
-    return Vocabulary(forms, small, words, find_habit(halves, small))
+        lowercase[form.lower()] += count
+    return BookVocabulary(forms, lowercase, words, find_habit(halves, lowercase))
 
 
-def slices(text: str) -> Iterator[str]:
-    """A text in pieces of whole lines."""
+def slice_lines(text: str) -> Iterator[str]:
+    """Yield a text in pieces of complete lines."""
     start = 0
     while start < len(text):
-        end = text.find("\n", start + SLICE)
+        end = text.find("\n", start + SLICE_CHARACTERS)
         end = len(text) if end < 0 else end
         yield text[start:end]
         start = end
 
 
 def find_cuts(text: str) -> Iterator[tuple[str, str]]:
-    """What stands before and after each hyphen at the end of a line, up to white space."""
-    for match in CUT.finditer(text):
+    """Yield the text before and after each hyphen at the end of a line, up to white space."""
+    for match in LINE_END_HYPHEN.finditer(text):
         head = LAST_TOKEN.search(text, max(0, match.start() - 80), match.start())
         if head and not head.group().endswith("-"):
             yield f"{head.group()}-", match[1]
 
 
-def find_habit(halves: list[tuple[str, str]], small: Counter[str]) -> bool | None:
-    """Whether words that the book has elsewhere are cut, or only compounds; None where neither is clear."""
-    whole = compound = 0
+def find_habit(halves: list[tuple[str, str]], lowercase: Counter[str]) -> bool | None:
+    """Return whether words that the book has elsewhere are cut, or only compounds; None if neither is clear."""
+    words = compounds = 0
     for before, after in halves:
         head, tail = LAST_WORD.search(before[:-1].lower()), WORD.match(after.lower())
         if head and tail:
-            joined = small[head.group() + tail.group()] > 0
-            whole += joined and not (small[head.group()] and small[tail.group()])  # "straightaway" is a compound, too
-            compound += small[f"{head.group()}-{tail.group()}"] > 0
-    if whole > COMPARED * compound:
+            joined = lowercase[head.group() + tail.group()] > 0
+            compound = lowercase[head.group()] and lowercase[tail.group()]  # "straightaway" is a compound, too
+            words += joined and not compound
+            compounds += lowercase[f"{head.group()}-{tail.group()}"] > 0
+    if words > CUT_RATIO * compounds:
         return True
-    return False if compound and compound >= whole else None
+    return False if compounds and compounds >= words else None

@@ -1,1 +1,1 @@
-"""Passages and works of other authors, for the evaluation."""
+"""Passages and works of other authors, which the evaluation compares the author with."""

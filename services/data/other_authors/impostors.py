@@ -1,11 +1,10 @@
-"""Other authors' works, cleaned as the manuscript is, for the evaluation to tell this author from: impostors.jsonl.
+"""Comparison authors for the evaluation (impostors.jsonl): their works, cleaned as the manuscript is.
 
-They come from a folder or a .zip with a file or folder for each author. An author is known by the name of that.
+They come from a folder or a .zip with a file or folder for each author, whose name is the author's.
 """
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -16,52 +15,53 @@ from scriptorium.contracts import Finding, PrepareRequest
 from scriptorium.errors import UserError
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.sampling import spread
+from scriptorium.text.words import word_pattern
 from services.data.cleaning.chapters import Chapter
 from services.data.cleaning.clean import clean_book, clean_sections
-from services.data.other_authors.references import long_paragraphs
-from services.data.readers import KINDS, Part, read_manuscript, visible
+from services.data.other_authors.references import hash_long_paragraphs
+from services.data.readers import KINDS, Part, is_visible, read_manuscript
 
-WORDS = 40_000  # of an author: some eighty passages, which pin a style down; more cost time in every evaluation
-FEWEST = 5_000  # words from which a style shows
-WORKS = 24  # of an author, each with an equal share of the words: enough for a few passages
-SHARED = 3  # long paragraphs in common, which is no chance: a work that holds a part of the manuscript
+WORDS_PER_AUTHOR = 40_000  # some eighty passages, which define a style; more cost time in every evaluation
+MIN_WORDS = 5_000  # of an author; with fewer no style shows
+WORKS_PER_AUTHOR = 24  # each has an equal share of the words, enough for a few passages
+MIN_SHARED_PARAGRAPHS = 3  # long paragraphs that a work shares with the manuscript if it contains a part of it
 
 Work = list[str]  # paragraphs
-LETTERS = re.compile(r"[^\W\d_]+")
+NAME_WORD = word_pattern()
 
 
 def write_impostors(
     request: PrepareRequest, manuscript: Iterable[str], folder: Path, reporter: Reporter
 ) -> list[Finding]:
-    """Write a line for each other author to `folder`; `manuscript` is the author's own paragraphs, to know him by."""
+    """Write a line for each comparison author to `folder`; `manuscript` has the paragraphs of the author's own book."""
     if request.impostors is None:
         return []
-    known = long_paragraphs(manuscript)
+    manuscript_hashes = hash_long_paragraphs(manuscript)
     findings: list[Finding] = []
-    kept: list[dict[str, object]] = []
+    lines: list[dict[str, object]] = []
     for author, works in read_authors(request.impostors, request.impostors_name, findings):
         reporter.check()
-        reason = why_left_out(author, works, known, request.filename)
+        reason = reason_to_leave_out(author, works, manuscript_hashes, request.filename)
         if reason:
             findings.append(Finding(code="impostor_left_out", place=author, message=reason))
         else:
-            kept.append({"author": author, "works": take_stretches(works)})
-    write_lines(folder / IMPOSTORS, kept)
-    names = ", ".join(str(author["author"]) for author in kept)
-    reporter.message(f"[DATA] {len(kept)} impostors to tell this author from{names and f': {names}'}")
+            lines.append({"author": author, "works": take_stretches(works)})
+    write_lines(folder / IMPOSTORS, lines)
+    names = ", ".join(str(line["author"]) for line in lines)
+    reporter.message(f"[DATA] {len(lines)} comparison authors{names and f': {names}'}")
     return findings
 
 
 def read_authors(source: Path, name: str, findings: list[Finding]) -> Iterator[tuple[str, list[Work]]]:
-    """Every author with his works; what cannot be read becomes a finding."""
+    """Yield the name and the works of each author; unreadable files become findings."""
     if not source.is_dir():
         parts = read_parts(source, name, findings)
-        for author, own in by_author(parts).items():
-            yield author, clean_works(own)
+        for author, author_parts in group_by_author(parts).items():
+            yield author, clean_works(author_parts)
         return
     authors: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(source.iterdir()):
-        if visible(path.name) and (path.is_dir() or path.suffix.lower() in KINDS):
+        if is_visible(path.name) and (path.is_dir() or path.suffix.lower() in KINDS):
             authors[path.stem if path.is_file() else path.name].append(path)
     for author, paths in authors.items():
         parts = [part for path in paths for part in read_parts(path, path.name, findings)]
@@ -70,7 +70,7 @@ def read_authors(source: Path, name: str, findings: list[Finding]) -> Iterator[t
 
 
 def read_parts(path: Path, name: str, findings: list[Finding]) -> list[Part]:
-    """The texts of a file, folder or .zip; none, and why, where one is unreadable."""
+    """Read the parts of a file, folder or .zip; if it is unreadable, return none and append a finding."""
     try:
         return read_manuscript(path, name).parts
     except UserError as error:
@@ -78,8 +78,8 @@ def read_parts(path: Path, name: str, findings: list[Finding]) -> list[Part]:
         return []
 
 
-def by_author(parts: Sequence[Part]) -> dict[str, list[Part]]:
-    """Parts by the first name of their path; a folder around all of them is passed over."""
+def group_by_author(parts: Sequence[Part]) -> dict[str, list[Part]]:
+    """Group parts by the first name of their paths; a folder around all of them is skipped."""
     paths = [PurePosixPath(part.name).parts for part in parts]
     around = int(len({path[0] for path in paths}) == 1 and min(map(len, paths), default=0) > 1)
     authors: dict[str, list[Part]] = defaultdict(list)
@@ -90,49 +90,49 @@ def by_author(parts: Sequence[Part]) -> dict[str, list[Part]]:
 
 
 def clean_works(parts: Iterable[Part]) -> list[Work]:
-    """The paragraphs of each work; a long text comes in several parts of one name."""
+    """Return the paragraphs of each work; a long text comes in several parts of one name."""
     works = []
     for _, group in groupby(parts, key=lambda part: part.name):
-        chapters = [chapter for number, part in enumerate(group) for chapter in clean(part, opens=not number)]
+        chapters = [chapter for number, part in enumerate(group) for chapter in clean_part(part, opens=not number)]
         works.append([paragraph for chapter in chapters for paragraph in chapter.paragraphs])
     return works
 
 
-def clean(part: Part, *, opens: bool) -> Iterable[Chapter]:
-    """The chapters of a part, as for a manuscript."""
+def clean_part(part: Part, *, opens: bool) -> Iterable[Chapter]:
+    """Clean a part into chapters, as for a manuscript."""
     return clean_sections(part.sections) if part.sections else clean_book(part.text, opens=opens)
 
 
-def why_left_out(author: str, works: Sequence[Work], known: frozenset[int], filename: str) -> str:
-    """Why an author is no impostor; nothing where he is one."""
-    if any(holds(work, known) for work in works):
+def reason_to_leave_out(author: str, works: Sequence[Work], manuscript_hashes: frozenset[int], filename: str) -> str:
+    """Return the reason to leave an author out; "" if there is none."""
+    if any(contains_manuscript(work, manuscript_hashes) for work in works):
         return "is the author of the manuscript: a work has paragraphs of it"
-    words = set(LETTERS.findall(author.lower()))
-    if words and words <= set(LETTERS.findall(PurePosixPath(filename).stem.lower())):
-        return "is the author of the manuscript, by its name"
+    words = set(NAME_WORD.findall(author.lower()))
+    if words and words <= set(NAME_WORD.findall(PurePosixPath(filename).stem.lower())):
+        return "is the author of the manuscript, according to its file name"
     count = sum(map(count_words, works))
-    return "" if count >= FEWEST else f"has {count:,} words; {FEWEST:,} are needed"
+    return "" if count >= MIN_WORDS else f"has {count:,} words; {MIN_WORDS:,} are needed"
 
 
-def holds(work: Work, known: frozenset[int]) -> bool:
-    """Whether a work has paragraphs that are known; all of them where it has very few."""
-    own = long_paragraphs(work)
-    return bool(own) and len(own & known) >= min(SHARED, len(own))
+def contains_manuscript(work: Work, manuscript_hashes: frozenset[int]) -> bool:
+    """Return whether a work shares long paragraphs with the manuscript; all of them if it has very few."""
+    hashes = hash_long_paragraphs(work)
+    return bool(hashes) and len(hashes & manuscript_hashes) >= min(MIN_SHARED_PARAGRAPHS, len(hashes))
 
 
-def take_stretches(works: Sequence[Work], words: int = WORDS) -> list[str]:
-    """A stretch from the middle of each work, together about so many words; what a short one lacks the others give."""
-    chosen = sorted(filter(None, spread(works, WORKS)), key=count_words)
+def take_stretches(works: Sequence[Work], words: int = WORDS_PER_AUTHOR) -> list[str]:
+    """Take a stretch from the middle of each work, about `words` words in all; long works make up for short ones."""
+    chosen = sorted(filter(None, spread(works, WORKS_PER_AUTHOR)), key=count_words)
     stretches = []
-    for left, work in zip(range(len(chosen), 0, -1), chosen, strict=True):
-        stretch = take_middle(work, words // left)
+    for works_left, work in zip(range(len(chosen), 0, -1), chosen, strict=True):
+        stretch = take_middle(work, words // works_left)
         words -= count_words(stretch)
         stretches.append("\n\n".join(stretch))
     return stretches
 
 
 def take_middle(work: Work, words: int) -> Work:
-    """Paragraphs in a row around the middle of a work, about so many words."""
+    """Take consecutive paragraphs around the middle of a work, about `words` words."""
     lengths = [len(paragraph.split()) for paragraph in work]
     before, skipped = 0, max(0, (sum(lengths) - words) // 2)
     start = 0
@@ -147,5 +147,5 @@ def take_middle(work: Work, words: int) -> Work:
 
 
 def count_words(work: Iterable[str]) -> int:
-    """Words of several paragraphs."""
+    """Count the words of several paragraphs."""
     return sum(len(paragraph.split()) for paragraph in work)

@@ -1,4 +1,4 @@
-"""A book from its first page to its last, as a picture: which chapters train and which are held out."""
+"""A picture of a book from its first page to its last, showing which chapters train and which are held out."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from scriptorium.artifacts.dataset import SPLITS
 from services.data.passage import Passage
 
 WIDTH, HEIGHT = 720, 64
-AIR = 1.5  # picture units between two chapters
-MOST_PIECES = 300  # more are joined where neighbours are of one split
-MOST_ROWS = 400  # of the table
+GAP = 1.5  # between two chapters, in units of the picture
+MAX_PIECES = 300  # if there are more, neighbours of one split are joined
+MAX_ROWS = 400  # of the table
 
 
 @dataclass(frozen=True)
-class Row:
-    """A chapter: its words and passages in all, and its words by split."""
+class ChapterRow:
+    """A row of the table: a chapter's words and passages in all, and its words by split."""
 
     title: str
     words: int
@@ -26,13 +26,13 @@ class Row:
 
     @property
     def splits(self) -> str:
-        """The splits that it is in, as a person reads them."""
+        """The names of the chapter's splits."""
         return ", ".join(self.shares)
 
 
 @dataclass(frozen=True)
-class Piece:
-    """A part of the picture, with what a pointer shows."""
+class MapPiece:
+    """A bar of the picture, with its tooltip."""
 
     x: float
     width: float
@@ -42,66 +42,66 @@ class Piece:
 
 @dataclass(frozen=True)
 class ChapterMap:
-    """Everything the template needs; `longest` is the words of the longest chapter, `more` the rows left out."""
+    """The layout for the template; `longest` is the words of the longest chapter, `rows_left_out` is a count."""
 
-    pieces: list[Piece]
-    rows: list[Row]
+    pieces: list[MapPiece]
+    rows: list[ChapterRow]
     longest: int
-    more: int
+    rows_left_out: int
     summary: str
     width: int = WIDTH
     height: int = HEIGHT
 
 
 def draw_map(order: Iterable[str], splits: Mapping[str, Sequence[Passage]]) -> ChapterMap:
-    """Lay out the chapters, named in the order of the book, that have passages in train, dev or test."""
-    held: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    """Lay out the chapters that have passages in train, dev or test; `order` has their titles in the book's order."""
+    by_chapter: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for split in SPLITS:
         for passage in splits.get(split, ()):
-            held[passage.chapter].append((split, passage.words))
-    rows = [make_row(title, held[title]) for title in dict.fromkeys(order) if title in held]
+            by_chapter[passage.chapter].append((split, passage.words))
+    rows = [make_row(title, by_chapter[title]) for title in dict.fromkeys(order) if title in by_chapter]
     totals = {split: sum(passage.words for passage in splits.get(split, ())) for split in SPLITS}
-    every = max(1, sum(totals.values()))
-    shares = ", ".join(f"{split} {words / every:.0%}" for split, words in totals.items())
+    total = max(1, sum(totals.values()))
+    shares = ", ".join(f"{split} {words / total:.0%}" for split, words in totals.items())
     return ChapterMap(
-        pieces=lay_out(rows, every),
-        rows=rows[:MOST_ROWS],
+        pieces=lay_out_pieces(rows, total),
+        rows=rows[:MAX_ROWS],
         longest=max((row.words for row in rows), default=1),
-        more=len(rows[MOST_ROWS:]),
-        summary=f"The book from left to right, each chapter as wide as it is long. Of the words: {shares}.",
+        rows_left_out=len(rows[MAX_ROWS:]),
+        summary=f"The book from left to right; each chapter is as wide as it is long. Share of the words: {shares}.",
     )
 
 
-def make_row(title: str, passages: Sequence[tuple[str, int]]) -> Row:
-    """A chapter, whose passages are given by split and words."""
+def make_row(title: str, passages: Sequence[tuple[str, int]]) -> ChapterRow:
+    """Make the row of a chapter from the split and the words of each of its passages."""
     shares: dict[str, int] = defaultdict(int)
     for split, words in passages:
         shares[split] += words
-    return Row(title, sum(shares.values()), len(passages), dict(shares))
+    return ChapterRow(title, sum(shares.values()), len(passages), dict(shares))
 
 
-def lay_out(rows: Sequence[Row], words: int) -> list[Piece]:
-    """A piece for each chapter and split, from left to right."""
+def lay_out_pieces(rows: Sequence[ChapterRow], words: int) -> list[MapPiece]:
+    """Lay out a piece for each chapter and split, from left to right."""
     parts = [(row.title, split, share) for row in rows for split, share in row.shares.items()]
-    if len(parts) > MOST_PIECES:
+    if len(parts) > MAX_PIECES:
         parts = join_neighbours(parts)
-    pieces, at = [], 0
+    pieces, start = [], 0
     for title, split, share in parts:
-        x, end = WIDTH * at / words, WIDTH * (at + share) / words
+        x, end = WIDTH * start / words, WIDTH * (start + share) / words
         pieces.append(
-            Piece(round(x, 2), round(max(0.4, end - x - AIR), 2), split, f"{title}: {share:,} words, {split}")
+            MapPiece(round(x, 2), round(max(0.4, end - x - GAP), 2), split, f"{title}: {share:,} words, {split}")
         )
-        at += share
+        start += share
     return pieces
 
 
 def join_neighbours(parts: Sequence[tuple[str, str, int]]) -> list[tuple[str, str, int]]:
-    """Chapters in a row that are of one split, as one."""
+    """Join consecutive chapters of one split."""
     joined: list[tuple[str, str, int]] = []
     for title, split, share in parts:
         if joined and joined[-1][1] == split:
-            first, _, before = joined[-1]
-            joined[-1] = (first.removesuffix(" and others") + " and others", split, before + share)
+            first, _, words = joined[-1]
+            joined[-1] = (first.removesuffix(" and others") + " and others", split, words + share)
         else:
             joined.append((title, split, share))
     return joined

@@ -1,4 +1,4 @@
-"""How long passages are, as a picture: where each bar and tick goes. The template draws it."""
+"""The layout of a histogram of passage lengths: the place of each bar and tick. The template draws it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from scriptorium.html.axis import Axis, Tick
 
 WIDTH, HEIGHT = 720, 270
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 30, 50
-BARS = 36  # about
-AIR = 1.5  # picture units between two bars
+TARGET_BARS = 36
+GAP = 1.5  # between two bars, in units of the picture
 
 
 @dataclass(frozen=True)
-class Bar:
-    """How many passages are from one length to another."""
+class HistogramBar:
+    """The number of passages from one length to another, with its tooltip."""
 
     x: float
     y: float
@@ -26,9 +26,9 @@ class Bar:
 
 @dataclass(frozen=True)
 class Histogram:
-    """Everything the template needs; the band is the range that the recipe asks for."""
+    """The layout for the template; the band is the range that the recipe asks for."""
 
-    bars: list[Bar]
+    bars: list[HistogramBar]
     x_ticks: list[Tick]
     y_ticks: list[Tick]
     band: tuple[float, float]
@@ -42,9 +42,9 @@ class Histogram:
 
 
 def draw_histogram(lengths: Sequence[int], minimum: int, maximum: int, unit: str) -> Histogram:
-    """Lay out the lengths of passages, at least one, beside the range that was asked for."""
+    """Lay out the lengths of at least one passage, with the range that the recipe asks for."""
     low, high = min([*lengths, minimum]), max([*lengths, maximum])
-    ticks = Axis(low, max(high, low + BARS), 0, 1).ticks(BARS)
+    ticks = Axis(low, max(high, low + TARGET_BARS), 0, 1).ticks(TARGET_BARS)
     step = max(1, round(ticks[1] - ticks[0]))
     start = low // step * step
     counts = [0] * ((high - start) // step + 1)
@@ -58,18 +58,18 @@ def draw_histogram(lengths: Sequence[int], minimum: int, maximum: int, unit: str
         if count
     ]
     inside = sum(minimum <= length <= maximum for length in lengths)
-    wanted = f"between {minimum:,} and {maximum:,} {unit}"
+    wanted_range = f"between {minimum:,} and {maximum:,} {unit}"
     return Histogram(
         bars=bars,
         x_ticks=[Tick(x.place(value), f"{value:,.0f}") for value in x.ticks(7)],
         y_ticks=[Tick(y.place(value), f"{value:,.0f}") for value in y.ticks(4) if value == int(value)],
         band=(x.place(minimum), x.place(min(maximum, x.high))),
-        summary=f"{inside:,} of {len(lengths):,} passages are {wanted}, as the recipe asks.",
+        summary=f"{inside:,} of {len(lengths):,} passages are {wanted_range}, as the recipe asks.",
     )
 
 
-def make_bar(start: int, step: int, count: int, *, x: Axis, y: Axis, unit: str) -> Bar:
-    """The bar of the passages from `start` to before `start + step`."""
+def make_bar(start: int, step: int, count: int, *, x: Axis, y: Axis, unit: str) -> HistogramBar:
+    """Make the bar of the passages from `start` to before `start + step`."""
     left, right, top = x.place(start), x.place(start + step), y.place(count)
     label = f"{count:,} of {start:,} to {start + step - 1:,} {unit}"
-    return Bar(left + AIR / 2, top, max(1.0, round(right - left - AIR, 1)), round(y.start - top, 1), label)
+    return HistogramBar(left + GAP / 2, top, max(1.0, round(right - left - GAP, 1)), round(y.start - top, 1), label)

@@ -1,4 +1,4 @@
-"""What became of a manuscript, on one self-contained HTML page.
+"""The quality page: what preparation did with a manuscript, on one self-contained HTML page.
 
 The template escapes everything, because books are not trusted.
 """
@@ -20,21 +20,21 @@ from services.data.output.chapter_map import draw_map
 from services.data.output.histogram import draw_histogram
 from services.data.passage import Passage
 
-SHOWN = 5  # findings of a kind
-CHANGES = 3  # of a step
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # characters that HTML does not know
+SHOWN_FINDINGS = 5  # of each code
+SHOWN_CHANGES = 3  # of each cleaning step
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # HTML forbids them
 SEVERITIES = {
     Severity.SERIOUS: "Serious: training cannot begin",
-    Severity.DEBATABLE: "Worth a look: you decide",
-    Severity.NOTE: "Good to know",
+    Severity.DEBATABLE: "Debatable: you decide",
+    Severity.NOTE: "For information",
 }
 
 
 @dataclass(frozen=True)
-class Group:
-    """Findings of one code: what was looked for, the first few, and what to do."""
+class FindingGroup:
+    """The findings of one code: the fault in words, the first few findings, and what to do."""
 
-    looked_for: str
+    fault: str
     count: int
     first: list[Finding]
     next_step: str
@@ -47,12 +47,12 @@ def write_page(
     *,
     order: Sequence[Passage],
     splits: Mapping[str, Sequence[Passage]],
-    leaks: str,
+    leak_check: str,
 ) -> None:
-    """Write the page beside a dataset; `order` is every passage as the book has them, `leaks` what was compared."""
-    examples = folder / EXAMPLES
-    shown = json.loads(examples.read_text(encoding="utf-8")) if examples.exists() else []
-    page = render_page(request, result, order=order, splits=splits, leaks=leaks, examples=shown)
+    """Write the page beside a dataset; `order` is every passage in the book's order, `leak_check` what was compared."""
+    path = folder / EXAMPLES
+    examples = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    page = render_page(request, result, order=order, splits=splits, leak_check=leak_check, examples=examples)
     (folder / QUALITY_PAGE).write_text(page, encoding="utf-8")
 
 
@@ -62,13 +62,13 @@ def render_page(
     *,
     order: Sequence[Passage],
     splits: Mapping[str, Sequence[Passage]],
-    leaks: str,
+    leak_check: str,
     examples: Sequence[object],
 ) -> str:
-    """The whole page as HTML."""
+    """Render the page as HTML."""
     chunking = request.chunking
     lengths = [passage.length(chunking.unit) for name in SPLITS for passage in splits.get(name, ())]
-    templates = page_templates(Path(__file__).parent, number=_number, plain=_plain, spoken=_spoken, words=_count_words)
+    templates = page_templates(Path(__file__).parent, number=_format_number, plain=_strip_control, readable=_readable)
     return templates.get_template("quality_page.html.j2").render(
         version=__version__,
         title=PurePosixPath(request.filename).stem,
@@ -78,34 +78,35 @@ def render_page(
         histogram=draw_histogram(lengths, chunking.minimum, chunking.maximum, chunking.unit) if lengths else None,
         unit=chunking.unit,
         map=draw_map([passage.chapter for passage in order], splits),
-        steps=[(step, step.examples[:CHANGES]) for step in result.steps],
-        removed=count_changes(result.steps),
-        severities=group_findings(result.findings),
-        leaks=leaks,
+        steps=[(step, step.examples[:SHOWN_CHANGES]) for step in result.steps],
+        changes=count_changes(result.steps),
+        severities=group_findings_by_severity(result.findings),
+        leak_check=leak_check,
         examples=examples,
     )
 
 
 def make_verdict(result: PrepareResult) -> str:
-    """The first sentence: whether this can train, and how much there is to look at."""
-    train, every = result.splits["train"], result.splits["all"]
-    held = every.examples - train.examples
+    """Write the first sentence: whether the manuscript can train, and how much there is to review."""
+    training = result.splits["train"].examples
+    held_out = result.splits["all"].examples - training
     kinds = len({finding.code for finding in result.findings if finding.severity is Severity.DEBATABLE})
-    much = f"{_number(train.examples)} passages teach the voice, and {_number(held)} are kept aside to test it."
+    sizes = f"{_format_number(training)} passages are for training and {_format_number(held_out)} are held out."
     if any(finding.severity is Severity.SERIOUS for finding in result.findings):
-        return "This manuscript is not ready to train: something serious stands below."
+        return "This manuscript is not ready to train: see the serious findings below."
     if kinds:
-        return f"Ready to train, with {_number(kinds)} kind{'s' * (kinds > 1)} of thing to look at first. {much}"
-    return f"Ready to train. {much}"
+        plural = "s" * (kinds > 1)
+        return f"Ready to train, with {_format_number(kinds)} kind{plural} of finding{plural} to review first. {sizes}"
+    return f"Ready to train. {sizes}"
 
 
 def count_changes(steps: Sequence[CleaningStep]) -> int:
-    """How many changes cleaning made."""
+    """Count the changes that cleaning made."""
     return sum(step.count for step in steps)
 
 
-def group_findings(findings: Sequence[Finding]) -> list[tuple[str, str, list[Group]]]:
-    """For each severity that there is: its name, its heading, and its findings by code, the most frequent first."""
+def group_findings_by_severity(findings: Sequence[Finding]) -> list[tuple[str, str, list[FindingGroup]]]:
+    """Return the name, the heading and the groups of each severity that occurs; the most frequent codes come first."""
     grouped = []
     for severity, heading in SEVERITIES.items():
         by_code: dict[str, list[Finding]] = {}
@@ -113,28 +114,24 @@ def group_findings(findings: Sequence[Finding]) -> list[tuple[str, str, list[Gro
             if finding.severity is severity:
                 by_code.setdefault(finding.code, []).append(finding)
         if by_code:
-            often = sorted(by_code.items(), key=lambda item: -len(item[1]))
-            grouped.append((severity.value, heading, [make_group(code, held) for code, held in often]))
+            groups = [make_group(code, members) for code, members in by_code.items()]
+            grouped.append((severity.value, heading, sorted(groups, key=lambda group: -group.count)))
     return grouped
 
 
-def make_group(code: str, findings: Sequence[Finding]) -> Group:
-    """Findings of one code."""
-    looked_for = GATES[code].looks_for if code in GATES else _spoken(code).capitalize()
-    return Group(looked_for, len(findings), list(findings[:SHOWN]), findings[0].next_step)
+def make_group(code: str, findings: Sequence[Finding]) -> FindingGroup:
+    """Make the group of the findings of one code."""
+    fault = GATES[code].looks_for if code in GATES else _readable(code).capitalize()
+    return FindingGroup(fault, len(findings), list(findings[:SHOWN_FINDINGS]), findings[0].next_step)
 
 
-def _number(value: float) -> str:
+def _format_number(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def _plain(text: str) -> str:
-    return CONTROL.sub("", text)
+def _strip_control(text: str) -> str:
+    return CONTROL_CHARACTERS.sub("", text)
 
 
-def _spoken(name: str) -> str:
+def _readable(name: str) -> str:
     return name.replace("_", " ")
-
-
-def _count_words(text: str) -> int:
-    return len(text.split())

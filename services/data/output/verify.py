@@ -1,4 +1,4 @@
-"""Whether what was written reads back, and how long passages are."""
+"""Verification of the written dataset, and statistics of its passages."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from services.data.passage import Passage
 
 
 def check_written(folder: Path, splits: Mapping[str, Sequence[Passage]]) -> None:
-    """Read everything back; raises InternalError where a file does not say what was meant."""
+    """Read everything back; raises InternalError if a file does not have the expected content."""
     for name, passages in splits.items():
-        same(f"{name}.jsonl", iterate_rows(folder / f"{name}.jsonl"), map(make_row, passages))
+        check_same(f"{name}.jsonl", iterate_rows(folder / f"{name}.jsonl"), map(make_row, passages))
         alpaca = folder / "alpaca" / f"{name}.jsonl"
         if alpaca.exists():
             outputs = (passage.text for passage in passages)
-            same(f"alpaca/{name}.jsonl", (line["output"] for line in iterate_lines(alpaca)), outputs)
+            check_same(f"alpaca/{name}.jsonl", (line["output"] for line in iterate_lines(alpaca)), outputs)
 
 
-def same(name: str, found: Iterable[object], meant: Iterable[object]) -> None:
-    """Compare one by one; raises InternalError."""
-    if any(one != other for one, other in zip_longest(found, meant)):
+def check_same(name: str, actual: Iterable[object], expected: Iterable[object]) -> None:
+    """Compare entries one by one; raises InternalError if they differ."""
+    if any(one != other for one, other in zip_longest(actual, expected)):
         raise InternalError(f"{name} does not read back as it was written.")
 
 
 def token_statistics(passages: Sequence[Passage]) -> TokenStatistics:
-    """How long passages are, in tokens; all zeros where there are none."""
+    """Compute statistics of the passages' lengths in tokens; all zeros if there are none."""
     sizes = [passage.tokens for passage in passages] or [0]
     return TokenStatistics(
         examples=len(passages), mean=sum(sizes) / len(sizes), minimum=min(sizes), maximum=max(sizes), total=sum(sizes)

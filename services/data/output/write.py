@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from scriptorium.artifacts.dataset import CONTINUE, QUALITY, SPLITS, Row, write_lines, write_rows
+from scriptorium.artifacts.dataset import CONTINUE_INSTRUCTION, QUALITY, SPLITS, Row, write_lines, write_rows
 from scriptorium.contracts import PrepareResult
 from services.data.passage import Passage, make_messages
 
@@ -20,10 +20,14 @@ def write_dataset(folder: Path, splits: Mapping[str, Sequence[Passage]], result:
 
 
 def make_row(passage: Passage) -> Row:
-    """The chat row of a passage."""
+    """Make the chat row of a passage."""
     return Row(messages=make_messages(passage), chapter=passage.chapter, author=passage.author, kind=passage.kind)
 
 
 def make_alpaca(passage: Passage) -> dict[str, object]:
-    """The same in the seed workflow's form, whose instruction is constant but for rows that came ready."""
-    return {"instruction": passage.prompt if passage.ready else CONTINUE, "input": "", "output": passage.text}
+    """Make the row in the seed workflow's Alpaca form; the instruction is constant except in ready rows."""
+    return {
+        "instruction": passage.prompt if passage.ready else CONTINUE_INSTRUCTION,
+        "input": "",
+        "output": passage.text,
+    }

@@ -1,13 +1,13 @@
-"""A manuscript as it arrives: books, curated passages or ready rows; one file, a folder or a .zip.
+"""Readers of a manuscript as it arrives: books, curated passages or ready rows; one file, a folder or a .zip.
 
-Nothing is ever extracted to disk; a name inside an archive is only a label. A reader takes one file and tells its
-parts; what it cannot read is a problem with a place, and everything is charged to one budget.
+Nothing is ever extracted to disk; a name inside an archive is only a label. A reader takes one file and yields its
+parts; anything unreadable is a problem with a place, and all sizes are charged to one budget.
 """
 
-from services.data.readers.manuscript import Example, Manuscript, Part, Section
+from services.data.readers.manuscript import Manuscript, ManuscriptSection, Part, ReadyRow
 from services.data.readers.read_manuscript import READERS, read_manuscript
-from services.data.readers.sources import visible
+from services.data.readers.sources import is_visible
 
 KINDS = tuple(READERS)
 
-__all__ = ["KINDS", "Example", "Manuscript", "Part", "Section", "read_manuscript", "visible"]
+__all__ = ["KINDS", "Manuscript", "ManuscriptSection", "Part", "ReadyRow", "is_visible", "read_manuscript"]

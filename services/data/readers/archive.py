@@ -1,7 +1,7 @@
-"""A .zip, and a .docx or .epub, which are zips, too: read within limits, never extracted to disk.
+"""Archives: a .zip, and a .docx or .epub, which are zips, too. They are read within limits, never extracted to disk.
 
-A name inside is only a label. An entry's declared size is charged before it is unpacked, and zipfile gives no more
-bytes than declared; what is larger in truth fails its checksum.
+A name inside is only a label. An entry's declared size is charged before it is unpacked, and zipfile returns no more
+bytes than declared; an entry that is larger than declared fails its checksum.
 """
 
 from __future__ import annotations
@@ -17,18 +17,25 @@ from typing import BinaryIO, cast
 from services.data.readers.decode import Unreadable
 from services.data.readers.limits import Budget, check_markup
 
-METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others can unpack to anything at one go
-ENCRYPTED = 0x1 | 0x40
-BLOCK = 1 << 18
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others can unpack to any size in one step
+ENCRYPTED_FLAGS = 0x1 | 0x40
+BLOCK_BYTES = 1 << 18
 
-
-DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError)  # what reading may raise
-HEADERS = (*DAMAGE, NotImplementedError, ValueError, OverflowError, IndexError, RuntimeError, struct.error)  # opening
+DAMAGE_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, OSError)  # what reading may raise
+OPENING_ERRORS = (
+    *DAMAGE_ERRORS,
+    NotImplementedError,
+    ValueError,
+    OverflowError,
+    IndexError,
+    RuntimeError,
+    struct.error,
+)  # opening
 
 
 @contextmanager
-def damage_as_unreadable(kind: str, damage: tuple[type[Exception], ...] = DAMAGE) -> Iterator[None]:
-    """Raise Unreadable for what zipfile raises for a damaged archive."""
+def damage_as_unreadable(kind: str, damage: tuple[type[Exception], ...] = DAMAGE_ERRORS) -> Iterator[None]:
+    """Raise Unreadable for the errors that zipfile raises for a damaged archive."""
     try:
         yield
     except damage as error:
@@ -41,7 +48,7 @@ class Archive:
     def __init__(self, file: BinaryIO, kind: str, budget: Budget) -> None:
         self.kind = kind
         self._budget = budget
-        with damage_as_unreadable(kind, HEADERS):
+        with damage_as_unreadable(kind, OPENING_ERRORS):
             self._zip = zipfile.ZipFile(file)
             self._infos = {info.filename: info for info in self._zip.infolist() if not info.is_dir()}
         budget.count(len(self._infos))
@@ -54,7 +61,7 @@ class Archive:
 
     @property
     def names(self) -> list[str]:
-        """The names of all files, as the archive has them."""
+        """The names of all files, as they are in the archive."""
         return list(self._infos)
 
     def __contains__(self, name: str) -> bool:
@@ -63,20 +70,22 @@ class Archive:
     def charge(self, name: str) -> int:
         """Check an entry before it is read, and return its size; raises Unreadable or FileTooLarge."""
         info = self._infos[name]
-        if info.flag_bits & ENCRYPTED:
+        if info.flag_bits & ENCRYPTED_FLAGS:
             raise Unreadable("is encrypted; send it without a password")
         if info.compress_type not in METHODS:
-            raise Unreadable("is packed in an unusual way; pack it as an ordinary .zip")
+            raise Unreadable("is compressed in an unusual way; pack it as an ordinary .zip")
         self._budget.charge(info.file_size, name, info.compress_size)
         return info.file_size
 
     def open(self, name: str) -> BinaryIO:
-        """An entry that was charged, as a stream, whose reads may raise DAMAGE; raises Unreadable."""
-        with damage_as_unreadable(self.kind, HEADERS):
+        """Open an entry that was charged; reading it may raise DAMAGE_ERRORS. Raises Unreadable."""
+        with damage_as_unreadable(self.kind, OPENING_ERRORS):
             return cast("BinaryIO", self._zip.open(self._infos[name]))
 
     def read(self, name: str) -> bytes:
-        """All of an entry, which is a file with markup; raises Unreadable or FileTooLarge."""
+        """Return all of an entry, which is a file with markup; raises Unreadable or FileTooLarge."""
         check_markup(self.charge(name), name)
         with damage_as_unreadable(self.kind), self.open(name) as file:
-            return b"".join(iter(partial(file.read, BLOCK), b""))  # at one go, a lying entry would unpack all it has
+            return b"".join(
+                iter(partial(file.read, BLOCK_BYTES), b"")
+            )  # in one step, a lying entry would unpack all of it

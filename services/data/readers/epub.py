@@ -1,6 +1,6 @@
-"""EPUB: the documents of its spine in reading order, each read as HTML; its own contents name those without a heading.
+"""EPUB: the documents of its spine in reading order, read as HTML; the book's contents title those without a heading.
 
-With zipfile and lxml; docs/adr/0017-formats-are-read-tag-by-tag.md says why.
+It is read with zipfile and lxml; docs/adr/0017-formats-are-read-tag-by-tag.md gives the reasons.
 """
 
 from __future__ import annotations
@@ -18,23 +18,26 @@ from services.data.readers.decode import Unreadable
 from services.data.readers.html import decode_html, feed_html
 from services.data.readers.manuscript import Part
 from services.data.readers.sources import Entry
-from services.data.readers.structure import PAGE, Structure
+from services.data.readers.structure import FORM_FEED, Structure
 from services.data.readers.xml import parse_xml
 
 CONTAINER = "META-INF/container.xml"
 ENCRYPTION = "META-INF/encryption.xml"
-FONTS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")  # obfuscated, which is no protection
-TEXT = ("application/xhtml+xml", "text/html", "application/xml", "text/x-oeb1-document")
-NO_PROSE = {"cover": "covers", "toc": "contents", "loi": "contents", "lot": "contents", "index": "indexes"}
-SHOWN = 5  # missing documents that are named
+FONT_ALGORITHMS = (
+    "http://www.idpf.org/2008/embedding",
+    "http://ns.adobe.com/pdf/enc#RC",
+)  # obfuscated fonts are no copy protection
+TEXT_TYPES = ("application/xhtml+xml", "text/html", "application/xml", "text/x-oeb1-document")
+NON_PROSE_TYPES = {"cover": "covers", "toc": "contents", "loi": "contents", "lot": "contents", "index": "indexes"}
+SHOWN_DOCUMENTS = 5  # missing documents named in an error
 
 
 @dataclass(frozen=True)
-class Item:
-    """A file of the book: its place in the archive, its media type and its properties."""
+class ManifestItem:
+    """A file of the book: its name in the archive, its media type and its properties."""
 
     name: str
-    kind: str
+    media_type: str
     properties: str
 
 
@@ -50,34 +53,33 @@ def read_epub(entry: Entry, findings: list[Finding]) -> Iterator[Part]:
         for name in choose_documents(book, items, package, archive, structure):
             findings += read_document(archive, name, labels.get(name, ""), structure)
     findings += structure.findings()
-    yield structure.part()
+    yield structure.make_part()
 
 
 def find_package(archive: Archive) -> str:
-    """The name of the package document; raises Unreadable."""
+    """Return the name of the package document; raises Unreadable."""
     if CONTAINER not in archive:
-        raise Unreadable(f"holds no {CONTAINER}, as an EPUB does; save or export it again")
+        raise Unreadable(f"lacks {CONTAINER}, which every EPUB has; save or export it again")
     for root in parse_xml(archive.read(CONTAINER)).iter("{*}rootfile"):
         name = resolve("", str(root.get("full-path", "")))
         if name in archive:
             return name
-    raise Unreadable("holds no package document, as an EPUB does; save or export it again")
+    raise Unreadable("lacks a package document, which every EPUB has; save or export it again")
 
 
 def check_protection(archive: Archive) -> None:
-    """Raise Unreadable where more than fonts is encrypted."""
+    """Raise Unreadable if anything but fonts is encrypted."""
     if ENCRYPTION in archive:
-        methods = [
-            str(each.get("Algorithm", "")) for each in parse_xml(archive.read(ENCRYPTION)).iter("{*}EncryptionMethod")
-        ]
-        if any(not method.startswith(FONTS) for method in methods):
+        elements = parse_xml(archive.read(ENCRYPTION)).iter("{*}EncryptionMethod")
+        methods = [str(element.get("Algorithm", "")) for element in elements]
+        if any(not method.startswith(FONT_ALGORITHMS) for method in methods):
             raise Unreadable("is protected against copying (DRM); send a file without protection")
 
 
-def read_items(book: etree._Element, folder: str) -> dict[str, Item]:
-    """The files of the manifest by their ids."""
+def read_items(book: etree._Element, folder: str) -> dict[str, ManifestItem]:
+    """Return the files of the manifest by their ids."""
     return {
-        str(item.get("id", "")): Item(
+        str(item.get("id", "")): ManifestItem(
             resolve(folder, str(item.get("href", ""))), str(item.get("media-type", "")), str(item.get("properties", ""))
         )
         for item in book.iter("{*}item")
@@ -85,63 +87,62 @@ def read_items(book: etree._Element, folder: str) -> dict[str, Item]:
 
 
 def choose_documents(
-    book: etree._Element, items: dict[str, Item], package: str, archive: Archive, structure: Structure
+    book: etree._Element, items: dict[str, ManifestItem], package: str, archive: Archive, structure: Structure
 ) -> list[str]:
-    """The documents of the spine that are prose; raises Unreadable where some are missing, or there is none."""
+    """Return the documents of the spine that are prose; raises Unreadable if one is missing, or there is none."""
     guide = {
-        resolve(posixpath.dirname(package), str(each.get("href", ""))): str(each.get("type", "")).lower()
-        for each in book.iter("{*}reference")
+        resolve(posixpath.dirname(package), str(reference.get("href", ""))): str(reference.get("type", "")).lower()
+        for reference in book.iter("{*}reference")
     }
     chosen, missing = [], []
     for itemref in book.iter("{*}itemref"):
         item = items.get(str(itemref.get("idref", "")))
         if item is None or item.name not in archive:
             missing.append(item.name if item else str(itemref.get("idref", "")))
-        elif what := why_left_out(item, guide, str(itemref.get("linear", ""))):
-            structure.left_out[what] += 1
+        elif kind := classify_document(item, guide, str(itemref.get("linear", ""))):
+            structure.left_out[kind] += 1
         else:
             chosen.append(item.name)
     if missing:
-        named = ", ".join(repr(name[:80]) for name in missing[:SHOWN])
-        raise Unreadable(f"lacks {len(missing)} of its documents: {named}; save or export it again")
+        names = ", ".join(repr(name[:80]) for name in missing[:SHOWN_DOCUMENTS])
+        raise Unreadable(f"lacks {len(missing)} of its documents: {names}; save or export it again")
     if not chosen:
         raise Unreadable("has no document in its spine; save or export it again")
     return list(dict.fromkeys(chosen))
 
 
-def why_left_out(item: Item, guide: dict[str, str], linear: str) -> str:
-    """What a document of the spine is if it is no prose; else ""."""
+def classify_document(item: ManifestItem, guide: dict[str, str], linear: str) -> str:
+    """Return what a document of the spine is if it is not prose; else ""."""
     if "nav" in item.properties.split():
         return "contents"
-    if item.kind and item.kind not in TEXT:
+    if item.media_type and item.media_type not in TEXT_TYPES:
         return "images"
-    return "documents beside the text" if linear == "no" else NO_PROSE.get(guide.get(item.name, ""), "")
+    return "documents beside the text" if linear == "no" else NON_PROSE_TYPES.get(guide.get(item.name, ""), "")
 
 
-def read_labels(archive: Archive, items: dict[str, Item]) -> dict[str, str]:
-    """What the book's own contents call each document, by its name; the first label where there are several."""
+def read_labels(archive: Archive, items: dict[str, ManifestItem]) -> dict[str, str]:
+    """Return the label of each document in the book's contents, by its name; the first one if there are several."""
     labels: dict[str, str] = {}
     for item in items.values():
-        is_nav, is_ncx = "nav" in item.properties.split(), item.kind == "application/x-dtbncx+xml"
+        is_nav, is_ncx = "nav" in item.properties.split(), item.media_type == "application/x-dtbncx+xml"
         if not (is_nav or is_ncx) or item.name not in archive:
             continue
         folder = posixpath.dirname(item.name)
-        root = parse_xml(archive.read(item.name), mend=True)
-        found = nav_labels(root) if is_nav else ncx_labels(root)
-        for target, label in found:
+        root = parse_xml(archive.read(item.name), recover=True)
+        for target, label in read_nav_labels(root) if is_nav else read_ncx_labels(root):
             labels.setdefault(resolve(folder, target), " ".join(label.split()))
     return labels
 
 
-def nav_labels(root: etree._Element) -> Iterator[tuple[str, str]]:
-    """Targets and labels of an EPUB 3's navigation document; lists of pages and landmarks come after the contents."""
+def read_nav_labels(root: etree._Element) -> Iterator[tuple[str, str]]:
+    """Yield targets and labels of an EPUB 3's navigation; lists of pages and landmarks come after the contents."""
     for nav in list(root.iter("{*}nav"))[:1]:
         for link in nav.iter("{*}a"):
             yield str(link.get("href", "")), "".join(map(str, link.itertext()))
 
 
-def ncx_labels(root: etree._Element) -> Iterator[tuple[str, str]]:
-    """Targets and labels of an EPUB 2's contents."""
+def read_ncx_labels(root: etree._Element) -> Iterator[tuple[str, str]]:
+    """Yield targets and labels of an EPUB 2's contents."""
     for point in root.iter("{*}navPoint"):
         content, label = point.find("{*}content"), point.find("{*}navLabel/{*}text")
         if content is not None and label is not None:
@@ -149,18 +150,18 @@ def ncx_labels(root: etree._Element) -> Iterator[tuple[str, str]]:
 
 
 def read_document(archive: Archive, name: str, label: str, structure: Structure) -> list[Finding]:
-    """Add a document to a structure; its label is its heading where it has none. What its encoding says."""
+    """Add a document to a structure, its label as the heading if it has none; return findings about its encoding."""
     text, findings = decode_html(archive.read(name), f"{structure.name}, {name}")
     before = len(structure.pieces)
-    structure.page()
+    structure.add_page_break()
     feed_html(text, structure)
     added = structure.pieces[before:]
-    told = any(text not in ("", PAGE) for _, text in added)
-    if label and told and not any(level for level, _ in added):
+    has_text = any(text not in ("", FORM_FEED) for _, text in added)
+    if label and has_text and not any(level for level, _ in added):
         structure.pieces[before:] = [added[0], (1, label), *added[1:]]
     return findings
 
 
 def resolve(folder: str, target: str) -> str:
-    """The name of what a link points at, as a label in the archive."""
+    """Return the name in the archive that a link points at."""
     return posixpath.normpath(posixpath.join(folder, unquote(target.partition("#")[0])))

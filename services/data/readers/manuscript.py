@@ -1,4 +1,4 @@
-"""What reading gives: texts, with their headings where the format knows them, and rows that are ready to train."""
+"""What a manuscript holds: texts, with their headings if the format has them, and rows that are ready to train."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from scriptorium.contracts import Finding
-from scriptorium.models.tokenizer import Message
-from services.data.text_file import Held, Keep, read
+from scriptorium.contracts.base import Message
+from services.data.text_file import LazyText, StoreText, load_text
 
 
 @dataclass(frozen=True)
-class Section:
-    """A heading with its level, 1 for the highest, and the paragraphs under it; no heading where a text begins."""
+class ManuscriptSection:
+    """A heading with its level, 1 for the highest, and the paragraphs under it; at the start, it may be empty."""
 
     heading: str
     level: int
@@ -22,59 +22,63 @@ class Section:
 
 @dataclass(frozen=True)
 class Part:
-    """A text with a name, as a label. `sections` hold the same text where its format told headings from paragraphs.
+    """A text with a name, which is a label; `sections` hold the same text if its format marks headings.
 
     A long text comes in several parts of one name; `line` is the number of the first line.
     """
 
     name: str
-    whole: Held
-    outline: Held = ""  # the sections as JSON
+    stored_text: LazyText
+    stored_sections: LazyText = ""  # as JSON
     line: int = 1
 
     @property
     def text(self) -> str:
-        """All of it."""
-        return read(self.whole)
+        """The full text."""
+        return load_text(self.stored_text)
 
     @property
-    def sections(self) -> tuple[Section, ...]:
-        """What stands under each heading."""
-        return tuple(Section(*each) for each in json.loads(read(self.outline) or "[]"))
+    def sections(self) -> tuple[ManuscriptSection, ...]:
+        """The headings with their paragraphs."""
+        sections = json.loads(load_text(self.stored_sections) or "[]")
+        return tuple(ManuscriptSection(*section) for section in sections)
 
-    def kept(self, keep: Keep) -> Part:
-        """The same, its text kept elsewhere."""
-        return replace(self, whole=keep(read(self.whole)), outline=keep(read(self.outline)))
+    def stored_by(self, store: StoreText) -> Part:
+        """Return the same part, its texts stored elsewhere."""
+        text, sections = load_text(self.stored_text), load_text(self.stored_sections)
+        return replace(self, stored_text=store(text), stored_sections=store(sections))
 
 
-def write_outline(sections: Sequence[Section]) -> str:
-    """Sections as JSON."""
-    return json.dumps([(each.heading, each.level, each.paragraphs) for each in sections], ensure_ascii=False)
+def dump_sections(sections: Sequence[ManuscriptSection]) -> str:
+    """Return sections as JSON."""
+    return json.dumps(
+        [(section.heading, section.level, section.paragraphs) for section in sections], ensure_ascii=False
+    )
 
 
 @dataclass(frozen=True)
-class Example:
+class ReadyRow:
     """A row that is ready to train: its messages, the assistant's answer last; `place` is its file and line."""
 
     place: str
     chapter: str
-    said: Held  # the messages as JSON
+    stored_messages: LazyText  # as JSON
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """Every turn."""
-        return tuple(json.loads(read(self.said)))
+        """The turns of the conversation."""
+        return tuple(json.loads(load_text(self.stored_messages)))
 
-    def kept(self, keep: Keep) -> Example:
-        """The same, its messages kept elsewhere."""
-        return replace(self, said=keep(read(self.said)))
+    def stored_by(self, store: StoreText) -> ReadyRow:
+        """Return the same row, its messages stored elsewhere."""
+        return replace(self, stored_messages=store(load_text(self.stored_messages)))
 
 
 @dataclass(frozen=True)
 class Manuscript:
-    """Every text of a manuscript in reading order, and every ready row; curated parts are one passage each."""
+    """The texts of a manuscript in reading order, and its ready rows; each curated part is one passage."""
 
     parts: list[Part]
     curated: bool
     findings: list[Finding] = field(default_factory=list)
-    examples: list[Example] = field(default_factory=list)
+    rows: list[ReadyRow] = field(default_factory=list)

@@ -1,6 +1,6 @@
-"""Markdown, as CommonMark has it, but for what prose does otherwise.
+"""Markdown, according to CommonMark, with exceptions for prose.
 
-An indented line is no code, and a dash or a number that begins a paragraph stays, since it may be speech or a year.
+An indented line is not code, and a dash or a number that begins a paragraph stays, since it may be speech or a year.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from services.data.readers.structure import SCENE_BREAK, Structure
 
 METADATA = re.compile(r"\A---[ \t]*\n(?:[^\n]*\n){0,200}?(?:---|\.\.\.)[ \t]*(?:\n|\Z)")
 FOOTNOTE = re.compile(r"^\[\^[^\]\s]{1,40}\]:[^\n]*(?:\n[ \t]+\S[^\n]*)*", re.MULTILINE)
-NOTE = re.compile(r"\[\^[^\]\s]{1,40}\]")
-BREAK = re.compile(r"<br\b", re.IGNORECASE)
-LONGEST_TITLE = 200  # characters: a paragraph with a rule right under it is no heading
+FOOTNOTE_MARK = re.compile(r"\[\^[^\]\s]{1,40}\]")
+LINE_BREAK = re.compile(r"<br\b", re.IGNORECASE)
+MAX_TITLE_CHARACTERS = 200  # a longer text with a rule right under it is a paragraph, not a heading
 
 
 @lru_cache(maxsize=1)
 def parser() -> MarkdownIt:
-    """The parser, made once."""
+    """Return the parser, built once."""
     return MarkdownIt("commonmark", {"maxNesting": 20}).enable("table").disable("code")
 
 
 def read_markdown(entry: Entry, findings: list[Finding]) -> Iterator[Part]:
     """Read a file; raises Unreadable or FileTooLarge."""
-    text, seen = decode(entry.read(), entry.name)
+    text, encoding_findings = decode(entry.read(), entry.name)
     structure = Structure(entry.name)
-    for what, pattern in (("metadata blocks", METADATA), ("footnotes", FOOTNOTE), ("footnote marks", NOTE)):
-        text, found = pattern.subn("", text)  # before parsing, or a footnote would count as the target of a link
-        structure.left_out.update({what: found} if found else {})
+    for name, pattern in (("metadata blocks", METADATA), ("footnotes", FOOTNOTE), ("footnote marks", FOOTNOTE_MARK)):
+        text, count = pattern.subn("", text)  # before parsing, or a footnote would count as the target of a link
+        structure.left_out.update({name: count} if count else {})
     add_tokens(parser().parse(text), structure)
-    findings += [*seen, *structure.findings()]
-    yield structure.part()
+    findings += [*encoding_findings, *structure.findings()]
+    yield structure.make_part()
 
 
 def add_tokens(tokens: Sequence[Token], structure: Structure) -> None:
-    """Add what the tokens of a text hold to a structure."""
+    """Add the content of a text's tokens to a structure."""
     heading: Token | None = None
     mark, in_table = "", False
     for token in tokens:
@@ -59,7 +59,7 @@ def add_tokens(tokens: Sequence[Token], structure: Structure) -> None:
         elif token.type == "heading_open":
             heading = token
         elif token.type == "inline":
-            add_text(mark + flatten(token.children or [], structure), heading, structure)
+            add_text(mark + join_inline(token.children or [], structure), heading, structure)
             heading, mark = None, ""
         else:
             add_other(token, structure)
@@ -67,29 +67,29 @@ def add_tokens(tokens: Sequence[Token], structure: Structure) -> None:
 
 def add_text(text: str, heading: Token | None, structure: Structure) -> None:
     """Add a paragraph or a heading."""
-    if heading and (heading.markup.startswith("#") or len(text) <= LONGEST_TITLE):
-        structure.heading(int(heading.tag[1]), text)
+    if heading and (heading.markup.startswith("#") or len(text) <= MAX_TITLE_CHARACTERS):
+        structure.add_heading(int(heading.tag[1]), text)
     elif text.strip():
-        structure.paragraph(text)
+        structure.add_paragraph(text)
 
 
 def add_other(token: Token, structure: Structure) -> None:
-    """What a token says that is no text: a rule between scenes, code, HTML of the writer's own."""
+    """Add what is not text: a rule between scenes, code, the writer's own HTML."""
     if token.type == "hr":
-        structure.paragraph(SCENE_BREAK)
+        structure.add_paragraph(SCENE_BREAK)
     elif token.type == "fence":
         structure.left_out["code blocks"] += 1
     elif token.type == "html_block" and not token.content.lstrip().startswith("<!--"):
         feed_html(token.content, structure)
 
 
-def flatten(children: Sequence[Token], structure: Structure) -> str:
-    """The text of a paragraph, without the signs around it."""
+def join_inline(children: Sequence[Token], structure: Structure) -> str:
+    """Return the text of a paragraph, without the signs around it."""
     pieces = []
     for child in children:
         if child.type in ("text", "code_inline", "text_special"):
             pieces.append(child.content)
-        elif child.type == "hardbreak" or (child.type == "html_inline" and BREAK.match(child.content)):
+        elif child.type == "hardbreak" or (child.type == "html_inline" and LINE_BREAK.match(child.content)):
             pieces.append("\n")
         elif child.type == "softbreak":
             pieces.append(" ")

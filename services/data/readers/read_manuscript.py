@@ -1,4 +1,4 @@
-"""Every file of a manuscript, read by its kind: books, passages that somebody has cut already, rows that are ready."""
+"""The files of a manuscript, each read according to its type: books, curated passages or ready rows."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from services.data.readers.epub import read_epub
 from services.data.readers.html import read_html
 from services.data.readers.jsonl import read_rows
 from services.data.readers.limits import Budget
-from services.data.readers.manuscript import Example, Manuscript, Part
+from services.data.readers.manuscript import Manuscript, Part, ReadyRow
 from services.data.readers.markdown import read_markdown
 from services.data.readers.plain_text import read_text
 from services.data.readers.sources import Entry, open_files
-from services.data.text_file import Keep, in_memory
+from services.data.text_file import StoreText, keep_in_memory
 
-Reader = Callable[[Entry, list[Finding]], Iterator[Part | Example | Problem]]
+Reader = Callable[[Entry, list[Finding]], Iterator[Part | ReadyRow | Problem]]
 
 READERS: dict[str, Reader] = {
     ".txt": read_text,
@@ -36,49 +36,49 @@ READERS: dict[str, Reader] = {
     ".epub": read_epub,
     ".jsonl": read_rows,
 }
-ELSEWHERE = {
+CONVERSION_HINTS = {
     ".doc": "Save it as .docx.",
     ".rtf": "Save it as .docx.",
     ".odt": "Save it as .docx.",
     ".pdf": "Send the file that it was made from, or convert it to .epub or .txt.",
     ".mobi": "Convert it to .epub.",
     ".azw3": "Convert it to .epub.",
-    ".json": "Write one row a line, as .jsonl.",
+    ".json": "Write one row per line, as .jsonl.",
 }
-CURATED = re.compile(r"^chunk_.*\.txt$", re.IGNORECASE)
+CURATED_NAME = re.compile(r"^chunk_.*\.txt$", re.IGNORECASE)
 
 
-def read_manuscript(path: Path, filename: str, keep: Keep = in_memory) -> Manuscript:
-    """Read every text and row, one after the other, and let `keep` put each where there is room.
+def read_manuscript(path: Path, filename: str, store: StoreText = keep_in_memory) -> Manuscript:
+    """Read every text and row, one after the other, and store each with `store`.
 
     Raises InvalidTrainingFile with all problems at once, or FileTooLarge.
     """
     budget = Budget(filename)
     try:
         with open_files(path, filename, budget) as entries:
-            return read_entries(entries, filename, keep)
+            return read_entries(entries, filename, store)
     except Unreadable as error:
         raise InvalidTrainingFile(f"{filename} {error}.", param="training_file") from None
 
 
-def read_entries(entries: Sequence[Entry], filename: str, keep: Keep) -> Manuscript:
-    """The manuscript that files make; curated passages are alone in one."""
-    known = [entry for entry in entries if entry.suffix in READERS]
-    if not known:
-        refuse_kind(entries, filename)
-    curated = any(is_curated(entry) for entry in known)
-    used = [entry for entry in known if not curated or is_curated(entry)]
+def read_entries(entries: Sequence[Entry], filename: str, store: StoreText) -> Manuscript:
+    """Read files as one manuscript; if some are curated passages, the others are left out."""
+    readable = [entry for entry in entries if entry.suffix in READERS]
+    if not readable:
+        refuse_type(entries, filename)
+    curated = any(is_curated(entry) for entry in readable)
+    used = [entry for entry in readable if not curated or is_curated(entry)]
     manuscript = Manuscript([], curated, [note_ignored(entry) for entry in entries if entry not in used])
     problems: list[Problem] = []
     for entry in used:
-        for found in read_entry(entry, manuscript.findings):
-            match found:
+        for content in read_entry(entry, manuscript.findings):
+            match content:
                 case Part():
-                    manuscript.parts.append(found.kept(keep))
-                case Example():
-                    manuscript.examples.append(found.kept(keep))
+                    manuscript.parts.append(content.stored_by(store))
+                case ReadyRow():
+                    manuscript.rows.append(content.stored_by(store))
                 case Problem():
-                    problems.append(found)
+                    problems.append(content)
     if problems:
         files = len({problem.place.partition(", line ")[0] for problem in problems})
         message = f"{filename} has {len(problems)} problem(s) in {files} unreadable file(s)."
@@ -86,41 +86,41 @@ def read_entries(entries: Sequence[Entry], filename: str, keep: Keep) -> Manuscr
     return manuscript
 
 
-def read_entry(entry: Entry, findings: list[Finding]) -> Iterator[Part | Example | Problem]:
-    """All that one file holds; what is wrong with it is a problem, never an exception but FileTooLarge."""
-    told = False
+def read_entry(entry: Entry, findings: list[Finding]) -> Iterator[Part | ReadyRow | Problem]:
+    """Yield the content of one file, and its faults as problems; raises nothing but FileTooLarge."""
+    empty = True
     try:
         with damage_as_unreadable("file"):
-            for found in READERS[entry.suffix](entry, findings):
-                if not isinstance(found, Part) or found.text.strip():
-                    told = True
-                    yield found
+            for content in READERS[entry.suffix](entry, findings):
+                if not isinstance(content, Part) or content.text.strip():
+                    empty = False
+                    yield content
     except Unreadable as error:
         yield Problem(entry.name, str(error))
     except etree.LxmlError as error:
         yield Problem(entry.name, f"is damaged: {error}")
     else:
-        if not told:
+        if empty:
             yield Problem(entry.name, "is empty")
 
 
-def refuse_kind(entries: Sequence[Entry], filename: str) -> None:
-    """Raise InvalidTrainingFile where no file is of a kind that we read."""
-    kinds = ", ".join(READERS)
-    step = next((ELSEWHERE[entry.suffix] for entry in entries if entry.suffix in ELSEWHERE), None)
+def refuse_type(entries: Sequence[Entry], filename: str) -> None:
+    """Raise InvalidTrainingFile, as no file is of a supported type."""
+    types = ", ".join(READERS)
+    step = next((CONVERSION_HINTS[entry.suffix] for entry in entries if entry.suffix in CONVERSION_HINTS), None)
     if len(entries) == 1 and entries[0].name == PurePosixPath(filename).name:
-        kind = entries[0].suffix or "no extension"
-        message = f"{filename} is of a kind we do not read ({kind}); we read {kinds}, and .zip."
+        suffix = entries[0].suffix or "no extension"
+        message = f"{filename} is of an unsupported type ({suffix}); supported are {types}, and .zip."
     else:
-        message = f"{filename} holds no file of a kind that we read ({kinds})."
+        message = f"{filename} contains no file of a supported type ({types})."
     raise InvalidTrainingFile(message, param="training_file", next_step=step)
 
 
 def is_curated(entry: Entry) -> bool:
-    """Whether a file is a passage that somebody has cut."""
-    return bool(CURATED.match(PurePosixPath(entry.name).name))
+    """Return whether a file is a passage that somebody has cut."""
+    return bool(CURATED_NAME.match(PurePosixPath(entry.name).name))
 
 
 def note_ignored(entry: Entry) -> Finding:
-    """A finding for a file that is not part of the manuscript."""
+    """Return a finding for a file that is not part of the manuscript."""
     return Finding(code="file_ignored", place=entry.name, message="is not part of the manuscript and was left out")

@@ -1,4 +1,4 @@
-"""Small XML files, read without entities, document types or the network."""
+"""Small XML files, parsed without entities, document types or the network."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from lxml import etree
 from services.data.readers.decode import Unreadable
 
 
-def parse_xml(raw: bytes, *, mend: bool = False) -> etree._Element:
-    """The root of a file; with `mend`, of as much as is well-formed. Raises Unreadable."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=mend)
+def parse_xml(raw: bytes, *, recover: bool = False) -> etree._Element:
+    """Return the root of a file; with `recover`, of its well-formed parts. Raises Unreadable."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=recover)
     try:
         root = etree.fromstring(raw, parser)
     except etree.XMLSyntaxError as error:
         raise Unreadable(f"is damaged: {error}") from None
     if root is None:
-        raise Unreadable("is damaged: it holds an XML file without an element")
+        raise Unreadable("is damaged: it contains an XML file without an element")
     return root

@@ -1,1 +1,1 @@
-"""Split passages into train, dev and test, and keep text from standing on both sides."""
+"""Split passages into train, dev and test, and keep the same text from being on both sides."""

@@ -1,102 +1,111 @@
-"""No text on both sides: what trains and what is held out are compared by runs of eight words.
+"""No text on both sides: training and held-out passages are compared by runs of eight words (n-grams).
 
-Of two passages with much wording in common, one held out and one not, the latter does not train; what is left in
-common is counted and told, and a passage that is held out in name only is a finding.
+Of two near-duplicates, one held out and one not, the latter does not train. What they still have in common is counted
+and reported, and a held-out passage whose text trains elsewhere is a finding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from scriptorium.artifacts.dataset import SPLITS
 from scriptorium.contracts import Finding
+from scriptorium.text.ngrams import NGRAM
 from services.data.passage import Passage
-from services.data.splits.near_duplicates import RUN, Pair, Runs, is_new
+from services.data.splits.near_duplicates import NgramIndex, SimilarPair, mark_first_of_equals
 
-LEAKED = (
-    0.1  # of a passage's runs; what an author writes anew shares one in a thousand, unless a letter is quoted twice
-)
-FEW = 0.05  # of the held-out passages: these are left out; more come of passages that overlap
+LEAK_SHARE = 0.1  # of a passage's n-grams; new text shares one in a thousand, unless a letter is quoted twice
+MAX_LEFT_OUT_SHARE = 0.05  # of the held-out passages; more are a sign that passages overlap
 
 Splits = dict[str, list[Passage]]
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """How many passages were compared, how many different runs are held out, and how many of these train, too."""
+class LeakCheck:
+    """The passages compared, the different n-grams that are held out, and how many of these train, too."""
 
     training: int
     held_out: int
-    runs: int
+    ngrams: int
     shared: int
 
     def __str__(self) -> str:
         return (
-            f"{self.training:,} train against {self.held_out:,} held-out passages, {RUN}-word runs: "
-            f"{self.shared:,} of {self.runs:,} shared"
+            f"{self.training:,} train against {self.held_out:,} held-out passages, {NGRAM}-word runs: "
+            f"{self.shared:,} of {self.ngrams:,} shared"
         )
 
 
-def part_twins(splits: Splits, pairs: Sequence[Pair], passages: Sequence[Passage]) -> tuple[Splits, list[Finding]]:
-    """The splits without what is nearly held out elsewhere, test before dev before train.
+def drop_near_duplicates(
+    splits: Splits, pairs: Sequence[SimilarPair], passages: Sequence[Passage]
+) -> tuple[Splits, list[Finding]]:
+    """Drop passages whose near-duplicate is in another split: test wins over dev, dev over train.
 
     `pairs` are indexes into `passages`.
     """
-    rank = {passage.place: SPLITS.index(name) for name, held in splits.items() for passage in held}
-    twins: dict[str, str] = {}
+    rank = {passage.place: SPLITS.index(name) for name, members in splits.items() for passage in members}
+    duplicate_of: dict[str, str] = {}
     for pair in pairs:
         low, high = sorted((passages[pair.first].place, passages[pair.second].place), key=lambda place: rank[place])
         if rank[low] != rank[high]:
-            twins[low] = high
+            duplicate_of[low] = high
     findings = [
         Finding(
-            code="twin_left_out", place=place, message=f"left out: {other} is held out and shares much of its wording"
+            code="twin_left_out",
+            place=place,
+            message=f"left out: {original} is held out and shares much of its wording",
         )
-        for place, other in twins.items()
+        for place, original in duplicate_of.items()
     ]
-    return {name: [each for each in held if each.place not in twins] for name, held in splits.items()}, findings
+    return drop_places(splits, duplicate_of), findings
 
 
-def compare_splits(splits: Splits, runs: Runs, passages: Sequence[Passage]) -> tuple[Comparison, list[Finding]]:
-    """What training and held-out passages have in common, and a finding for each that is held out in name only.
+def drop_places(splits: Splits, left_out: Container[str]) -> Splits:
+    """Return the splits without the passages at some places."""
+    return {name: [passage for passage in members if passage.place not in left_out] for name, members in splits.items()}
 
-    `runs` are those of `passages`, which may be more than the splits have.
+
+def compare_splits(splits: Splits, index: NgramIndex, passages: Sequence[Passage]) -> tuple[LeakCheck, list[Finding]]:
+    """Count the n-grams that training and held-out passages share; return a finding for each one that leaks.
+
+    `index` has the n-grams of `passages`, which may be more than the splits have.
     """
-    side = {passage.place: name == "train" for name, held in splits.items() for passage in held}
-    trains = np.array([side.get(passage.place) is True for passage in passages], bool)
-    held = np.array([side.get(passage.place) is False for passage in passages], bool)
-    taken = np.zeros(len(passages), np.int64)
+    in_training = {passage.place: name == "train" for name, members in splits.items() for passage in members}
+    trains = np.array([in_training.get(passage.place) is True for passage in passages], bool)
+    held_out = np.array([in_training.get(passage.place) is False for passage in passages], bool)
+    leaked = np.zeros(len(passages), np.int64)
     different = shared = 0
-    for shelf in runs.shelves():
-        groups = np.cumsum(is_new(shelf.hashes)) - 1  # of equal runs
-        trained = np.bincount(groups, trains[shelf.owners]) > 0
-        outside = held[shelf.owners]
-        tested = np.bincount(groups, outside) > 0
-        taken += np.bincount(shelf.owners[outside & trained[groups]], minlength=len(passages))
+    for partition in index.partitions():
+        groups = np.cumsum(mark_first_of_equals(partition.hashes)) - 1  # of equal n-grams
+        trained = np.bincount(groups, trains[partition.owners]) > 0
+        owner_held_out = held_out[partition.owners]
+        tested = np.bincount(groups, owner_held_out) > 0
+        leaked += np.bincount(partition.owners[owner_held_out & trained[groups]], minlength=len(passages))
         different += int(tested.sum())
         shared += int((tested & trained).sum())
     findings = [
         Finding(
             code="text_leaked",
             place=passage.place,
-            message=f"{part / own:.0%} of its runs of {RUN} words train, too",
+            message=f"{part / total:.0%} of its runs of {NGRAM} words train, too",
         )
-        for passage, part, own in zip(passages, taken, runs.counts, strict=True)
-        if part > LEAKED * own
+        for passage, part, total in zip(passages, leaked, index.counts, strict=True)
+        if part > LEAK_SHARE * total
     ]
-    return Comparison(int(trains.sum()), int(held.sum()), different, shared), findings
+    return LeakCheck(int(trains.sum()), int(held_out.sum()), different, shared), findings
 
 
-def mend_leaks(splits: Splits, leaks: Sequence[Finding]) -> tuple[Splits, list[Finding]]:
-    """The splits without held-out passages that leak, if these are few; else as they are, for the text is at fault."""
+def drop_leaking_passages(splits: Splits, findings: Sequence[Finding]) -> tuple[Splits, list[Finding]]:
+    """Drop held-out passages that leak if they are few; else change nothing, because the text itself is at fault."""
     held_out = len(splits["dev"]) + len(splits["test"])
-    places = {leak.place for leak in leaks}
-    mended = {name: [each for each in held if each.place not in places] for name, held in splits.items()}
-    if len(places) > max(1, FEW * held_out) or not (mended["dev"] and mended["test"]):
-        return splits, list(leaks)
-    return mended, [
-        leak.model_copy(update={"code": "twin_left_out", "message": f"left out: {leak.message}"}) for leak in leaks
+    left_out = {finding.place for finding in findings}
+    remaining = drop_places(splits, left_out)
+    if len(left_out) > max(1, MAX_LEFT_OUT_SHARE * held_out) or not (remaining["dev"] and remaining["test"]):
+        return splits, list(findings)
+    return remaining, [
+        finding.model_copy(update={"code": "twin_left_out", "message": f"left out: {finding.message}"})
+        for finding in findings
     ]

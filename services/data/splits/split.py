@@ -1,4 +1,4 @@
-"""Which passages train and which are held out: by whole chapters, so that no scene is on both sides."""
+"""The split into training and held-out passages, by whole chapters, so that no scene is on both sides."""
 
 from __future__ import annotations
 
@@ -12,87 +12,93 @@ from scriptorium.artifacts.dataset import SPLITS
 from scriptorium.contracts import Finding
 from scriptorium.recipe import Split
 from services.data.passage import Passage
-from services.data.splits.decontaminate import LEAKED, Comparison, compare_splits, mend_leaks, part_twins
-from services.data.splits.near_duplicates import ALIKE, Pair, find_pairs, read_runs
+from services.data.splits.decontaminate import (
+    LEAK_SHARE,
+    LeakCheck,
+    compare_splits,
+    drop_leaking_passages,
+    drop_near_duplicates,
+)
+from services.data.splits.near_duplicates import NEAR_DUPLICATE_SHARE, SimilarPair, find_pairs, index_ngrams
 
-FEWEST_CHAPTERS = len(SPLITS)
-TRIES = 64  # shuffles, of which the one nearest to the wanted shares is kept
-FAR_OFF = 2.0  # times too much or too little before a person is told
+MIN_CHAPTERS = len(SPLITS)
+SHUFFLES = 64  # of the chapters; the one nearest to the target shares is used
+UNEVEN_FACTOR = 2.0  # times too much or too little before it is a finding
 
 Passages = Sequence[Passage]
 
 
 @dataclass(frozen=True)
 class Division:
-    """Passages by split, what the two sides still have in common, the near-duplicates among all, and what to know."""
+    """Passages by split, the leak check between the sides, the near-duplicates among all passages, and the findings."""
 
     splits: dict[str, list[Passage]]
-    comparison: Comparison
-    near_duplicates: list[Pair]
+    leak_check: LeakCheck
+    near_duplicates: list[SimilarPair]
     findings: list[Finding]
 
 
 def divide_passages(passages: Passages, split: Split, seed: int, folder: Path | None = None) -> Division:
-    """Passages by split, without near-duplicates across; every run of eight words is read once for all of this.
+    """Split passages and drop near-duplicates across the sides; every n-gram is read once for all of this.
 
-    The runs lie in files of a folder meanwhile.
+    The n-grams lie in temporary files of `folder`.
     """
     splits, uneven = split_passages(passages, split, seed)
-    with read_runs((passage.text for passage in passages), count_words(passages), folder) as runs:
-        pairs = find_pairs(runs, LEAKED)
-        splits, twins = part_twins(splits, pairs, passages)
-        comparison, leaked = compare_splits(splits, runs, passages)
-        if leaked:
-            splits, leaked = mend_leaks(splits, leaked)
-            comparison, _ = compare_splits(splits, runs, passages)
-    near = [pair for pair in pairs if pair.shared >= ALIKE]
-    return Division(splits, comparison, near, [*uneven, *twins, *leaked])
+    with index_ngrams((passage.text for passage in passages), count_words(passages), folder) as index:
+        pairs = find_pairs(index, LEAK_SHARE)
+        splits, duplicates = drop_near_duplicates(splits, pairs, passages)
+        leak_check, leaking = compare_splits(splits, index, passages)
+        if leaking:
+            splits, leaking = drop_leaking_passages(splits, leaking)
+            leak_check, _ = compare_splits(splits, index, passages)
+    near_duplicates = [pair for pair in pairs if pair.shared >= NEAR_DUPLICATE_SHARE]
+    return Division(splits, leak_check, near_duplicates, [*uneven, *duplicates, *leaking])
 
 
 def split_passages(passages: Passages, split: Split, seed: int) -> tuple[dict[str, list[Passage]], list[Finding]]:
-    """Passages by split, each in the order of the book, and what to know of it; the same seed gives the same split."""
+    """Split passages, in the order of the book and the same for the same seed; return findings about the split, too."""
     chapters = [list(group) for _, group in groupby(passages, key=lambda passage: passage.chapter)]
     shares = {"dev": split.dev, "test": split.test}
-    if len(chapters) < FEWEST_CHAPTERS:
-        message = f"only {len(chapters)} chapter(s) were found, so the ends of the text are held out: dev, then test"
+    if len(chapters) < MIN_CHAPTERS:
+        message = f"only {len(chapters)} chapter(s) found, so the end of the text is held out: dev, then test"
         return split_blocks(passages, shares), [Finding(code="split_in_blocks", place="chapters", message=message)]
     chosen = choose_chapters([count_words(chapter) for chapter in chapters], shares, seed)
     splits: dict[str, list[Passage]] = {name: [] for name in SPLITS}
     for chapter, name in zip(chapters, chosen, strict=True):
         splits[name] += chapter
-    return splits, note_shares(splits, shares)
+    return splits, find_uneven(splits, shares)
 
 
 def choose_chapters(words: Sequence[int], shares: dict[str, float], seed: int) -> list[str]:
-    """The split of each chapter, given their words; every split gets at least one."""
+    """Choose the split of each chapter by the chapters' words; every split gets at least one chapter."""
     generator = random.Random(seed)  # noqa: S311  # a repeatable choice, not a secret
-    tries = [deal_chapters(words, shares, generator) for _ in range(TRIES)]
-    return min(tries, key=lambda chosen: distance(chosen, words, shares))
+    candidates = [deal_chapters(words, shares, generator) for _ in range(SHUFFLES)]
+    return min(candidates, key=lambda chosen: measure_distance(chosen, words, shares))
 
 
 def deal_chapters(words: Sequence[int], shares: dict[str, float], generator: random.Random) -> list[str]:
-    """Chapters in random order, each held-out split taking them while that brings it nearer to its share."""
+    """Deal chapters in random order: each held-out split takes them while that brings it nearer to its share."""
     order = list(range(len(words)))
     generator.shuffle(order)
     chosen = ["train"] * len(words)
     for name, share in shares.items():
-        wanted = share * sum(words)
+        target = share * sum(words)
         chosen[first := order.pop()] = name
-        held = words[first]
-        while len(order) > FEWEST_CHAPTERS - 1 and abs(held + words[order[-1]] - wanted) < abs(held - wanted):
+        size = words[first]
+        while len(order) > MIN_CHAPTERS - 1 and abs(size + words[order[-1]] - target) < abs(size - target):
             chosen[first := order.pop()] = name
-            held += words[first]
+            size += words[first]
     return chosen
 
 
-def distance(chosen: Sequence[str], words: Sequence[int], shares: dict[str, float]) -> float:
-    """How far the held-out words are from the wanted shares, in shares of the text."""
-    held = {name: sum(size for size, split in zip(words, chosen, strict=True) if split == name) for name in shares}
-    return sum(abs(held[name] / sum(words) - share) for name, share in shares.items())
+def measure_distance(chosen: Sequence[str], words: Sequence[int], shares: dict[str, float]) -> float:
+    """Measure how far the held-out words are from the target shares, in shares of the text."""
+    sizes = {name: sum(size for size, split in zip(words, chosen, strict=True) if split == name) for name in shares}
+    return sum(abs(sizes[name] / sum(words) - share) for name, share in shares.items())
 
 
 def split_blocks(passages: Passages, shares: dict[str, float]) -> dict[str, list[Passage]]:
-    """Train from the beginning, then dev, then test; with three passages or more none is empty."""
+    """Take train from the beginning, then dev, then test; with three passages or more none is empty."""
     count = len(passages)
     test = max(1, round(shares["test"] * count))
     dev = max(1, round(shares["dev"] * count))
@@ -104,21 +110,21 @@ def split_blocks(passages: Passages, shares: dict[str, float]) -> dict[str, list
     }
 
 
-def note_shares(splits: dict[str, list[Passage]], shares: dict[str, float]) -> list[Finding]:
-    """A finding for each held-out split that is far from what was wanted, as long chapters make it."""
+def find_uneven(splits: dict[str, list[Passage]], shares: dict[str, float]) -> list[Finding]:
+    """Return a finding for each held-out split that is far from its target share, as long chapters make it."""
     words = {name: count_words(passages) for name, passages in splits.items()}
     total = sum(words.values())
     return [
         Finding(
             code="uneven_split",
             place=name,
-            message=f"holds {words[name] / total:.0%} of the words; {share:.0%} was asked for",
+            message=f"has {words[name] / total:.0%} of the words; the recipe asks for {share:.0%}",
         )
         for name, share in shares.items()
-        if not 1 / FAR_OFF <= words[name] / (share * total) <= FAR_OFF
+        if not 1 / UNEVEN_FACTOR <= words[name] / (share * total) <= UNEVEN_FACTOR
     ]
 
 
 def count_words(passages: Passages) -> int:
-    """Words of several passages."""
+    """Count the words of several passages."""
     return sum(passage.words for passage in passages)

@@ -1,1 +1,1 @@
-"""Write passages: what is asked of the models, the client that asks, and the samples on disk."""
+"""Generation of passages: the plan, the client of the engines, and the samples on disk."""

@@ -1,4 +1,4 @@
-"""The rival of training: a prompt that shows a model a little of the author and asks it to write like that."""
+"""The prompted baseline: a prompt that shows a model excerpts of the author and asks it to imitate the style."""
 
 from __future__ import annotations
 
@@ -6,43 +6,42 @@ import re
 from collections.abc import Sequence
 
 from scriptorium.artifacts.dataset import Row
-from scriptorium.models.tokenizer import ChatTokenizer, Message
+from scriptorium.contracts.base import Message
+from scriptorium.models.tokenizer import ChatTokenizer
 from scriptorium.sampling import spread
+from scriptorium.text.sentences import drop_incomplete
 
-COUNT = 3
-WORDS = 200  # of one excerpt, where the engine has room for that
-FEWEST = 40  # words that show anything of a style
-FRAME = 40  # tokens of the words around the excerpts
-SENTENCE_END = re.compile(r"[.!?][\"'”’]?(?=\s)")
+EXCERPTS = 3
+MAX_WORDS = 200  # of one excerpt, if the engine's context has room for that
+MIN_WORDS = 40  # of one excerpt: fewer show nothing of a style
+FRAME_TOKENS = 40  # of the words around the excerpts
 
 
 def choose_excerpts(rows: Sequence[Row], room: int, tokenizer: ChatTokenizer) -> list[str]:
-    """The beginnings of training passages from all over the book; together at most `room` tokens, or none at all."""
-    passages = [row.passage for row in spread(rows, COUNT)]
+    """Choose the beginnings of training passages from all over the book: at most `room` tokens together, or none."""
+    passages = [row.passage for row in spread(rows, EXCERPTS)]
     if not passages:
         return []
     tokens, words = sum(tokenizer.count(passages)), sum(len(passage.split()) for passage in passages)
-    longest = min(WORDS, int((room - FRAME) / len(passages) * words / max(1, tokens)))
-    excerpts = [begin(passage, longest) for passage in passages] if longest >= FEWEST else []
-    return excerpts if sum(tokenizer.count(excerpts)) + FRAME <= room else []
+    length = min(MAX_WORDS, int((room - FRAME_TOKENS) / len(passages) * words / max(1, tokens)))
+    excerpts = [cut_excerpt(passage, length) for passage in passages] if length >= MIN_WORDS else []
+    return excerpts if sum(tokenizer.count(excerpts)) + FRAME_TOKENS <= room else []
 
 
-def begin(passage: str, words: int) -> str:
-    """The first `words` words of a passage, less what follows the last whole sentence."""
-    found = re.match(rf"\s*(?:\S+\s+){{0,{words - 1}}}\S+", passage)
-    text = found.group() if found else passage
-    ends = [end.end() for end in SENTENCE_END.finditer(f"{text} ")]
-    return text[: ends[-1]] if ends else text
+def cut_excerpt(passage: str, words: int) -> str:
+    """Return the first `words` words of a passage, without the incomplete sentence at the end."""
+    match = re.match(rf"\s*(?:\S+\s+){{0,{words - 1}}}\S+", passage)
+    return drop_incomplete(match.group() if match else passage)
 
 
-def imitate(row: Row, excerpts: Sequence[str]) -> list[Message]:
-    """What a model is asked for a row: its own messages; with `excerpts`, to do it in their style."""
-    asked = row.messages[:-1]
+def build_messages(row: Row, excerpts: Sequence[str]) -> list[Message]:
+    """Return the prompt of a row: its own messages; with `excerpts`, the request to write in their style."""
+    prompt = row.messages[:-1]
     if not excerpts:
-        return list(asked)
-    shown = "\n\n".join(f"Excerpt {number}:\n{excerpt}" for number, excerpt in enumerate(excerpts, start=1))
+        return list(prompt)
+    listing = "\n\n".join(f"Excerpt {number}:\n{excerpt}" for number, excerpt in enumerate(excerpts, start=1))
     request = (
-        f"Here are excerpts from an author's work.\n\n{shown}\n\n"
+        f"Here are excerpts from an author's work.\n\n{listing}\n\n"
         f"Imitate this author's style, without repeating the excerpts. {row.brief}"
     )
-    return [*asked[:-1], {**asked[-1], "content": request}]
+    return [*prompt[:-1], {**prompt[-1], "content": request}]

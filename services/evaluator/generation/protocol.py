@@ -1,4 +1,4 @@
-"""The protocol of an evaluation: orders from held-out briefs, a budget of tokens, and both engines to write them."""
+"""The protocol of an evaluation: a generation plan from held-out briefs, a token budget, and both engines to write."""
 
 from __future__ import annotations
 
@@ -7,44 +7,49 @@ from pathlib import Path
 
 from scriptorium.artifacts.dataset import Row, read_rows
 from scriptorium.contracts import EvaluateRequest
+from scriptorium.contracts.report import Decoding, ModelInfo, Role, Sample
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer
-from services.evaluator.generation.plan import Order, Role, plan_orders
+from services.evaluator.generation.plan import PlannedPassage, plan_passages
 from services.evaluator.generation.prompted_baseline import choose_excerpts
-from services.evaluator.generation.samples import Decoding, Sample, Writer, write_samples
+from services.evaluator.generation.samples import Writer, write_samples
 from services.evaluator.generation.token_budget import choose_budget, count_room
-from services.evaluator.generation.vllm_client import Card, Engine
+from services.evaluator.generation.vllm_client import VllmClient
 
 SEEDED = "one per brief, the same for every model"
-UNSEEDED = "none: vLLM’s CPU engine ends at a request with one"
+UNSEEDED = "none: vLLM’s CPU engine crashes on a request with a seed"
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """What is to be written, and how."""
+    """The generation plan, how to decode, and the excerpts that the prompted baseline is shown."""
 
-    orders: list[Order]
+    plan: list[PlannedPassage]
     decoding: Decoding
     excerpts: list[str]
 
 
 def plan_protocol(
-    request: EvaluateRequest, test: list[Row], tokenizer: ChatTokenizer, cards: tuple[Card, Card]
+    request: EvaluateRequest, test: list[Row], tokenizer: ChatTokenizer, models: tuple[ModelInfo, ModelInfo]
 ) -> Protocol:
-    """Every order; the engine with the shorter context decides how long answers and excerpts may be."""
-    context = min((card.max_model_len for card in cards if card.max_model_len), default=None)
+    """Plan all passages; the engine with the shorter context limits the length of answers and excerpts."""
+    context = min((model.max_model_len for model in models if model.max_model_len), default=None)
     max_tokens = choose_budget(test, tokenizer, request.max_tokens, context)
     train, dev = read_rows(request.dataset / "train.jsonl"), read_rows(request.dataset / "dev.jsonl")
     room = count_room(test, tokenizer, context) - max_tokens if context else request.max_tokens
     excerpts = choose_excerpts(train, room, tokenizer)
-    orders = plan_orders(test, dev, excerpts, request.prompts, request.seed if request.seeded else None)
-    return Protocol(orders, Decoding(max_tokens=max_tokens), excerpts)
+    plan = plan_passages(test, dev, excerpts, request.prompts, request.seed if request.seeded else None)
+    return Protocol(plan, Decoding(max_tokens=max_tokens), excerpts)
 
 
-async def carry_out(
-    protocol: Protocol, pair: tuple[Engine, Engine], cards: tuple[Card, Card], folder: Path, reporter: Reporter
+async def run_protocol(
+    protocol: Protocol,
+    pair: tuple[VllmClient, VllmClient],
+    models: tuple[ModelInfo, ModelInfo],
+    folder: Path,
+    reporter: Reporter,
 ) -> list[Sample]:
-    """Have everything written that `folder` does not have yet."""
-    base, tuned = (Writer(engine, card, protocol.decoding) for engine, card in zip(pair, cards, strict=True))
+    """Write every passage of the plan that `folder` does not have yet; returns all samples."""
+    base, tuned = (Writer(client, model, protocol.decoding) for client, model in zip(pair, models, strict=True))
     writers: dict[Role, Writer] = {"base": base, "prompted": base, "tuned": tuned}
-    return await write_samples(protocol.orders, writers, folder, reporter)
+    return await write_samples(protocol.plan, writers, folder, reporter)

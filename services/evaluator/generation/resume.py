@@ -1,18 +1,19 @@
-"""How a new attempt at an evaluation takes over the passages that earlier ones had written."""
+"""Resume an evaluation: a new attempt takes over the passages that earlier ones have written."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from services.evaluator.generation.samples import SAMPLES, keep_samples, read_samples
+from scriptorium.artifacts.report import read_samples, save_samples
+from scriptorium.contracts.report import SAMPLES
 
 
-def hand_on(earlier: list[Path], folder: Path) -> None:
-    """Copy every whole sample of earlier attempts into `folder`; of two of the same passage the later one.
+def resume_evaluation(earlier: list[Path], folder: Path) -> None:
+    """Copy every complete sample of earlier attempts into `folder`; of two of the same passage the later one.
 
-    A copy, not a link: an attempt that only seemed dead may still add to its own file. Whether a sample still fits is
-    for the evaluation to say.
+    This is a copy and not a link: an attempt that only seemed dead may still append to its own file. The evaluation
+    checks whether a sample still fits its plan.
     """
-    found = {sample.key: sample for attempt in earlier for sample in read_samples(attempt / SAMPLES)}
-    if found:
-        keep_samples(folder / SAMPLES, found.values())
+    samples = {sample.key: sample for attempt in earlier for sample in read_samples(attempt / SAMPLES)}
+    if samples:
+        save_samples(folder / SAMPLES, samples.values())

@@ -1,7 +1,7 @@
-"""Let the models write what the protocol orders, and keep each passage as soon as it is there.
+"""Write the passages of the generation plan, and save each one as soon as it arrives.
 
-samples.jsonl has a line a passage: who wrote it, from what, how, and what came. An evaluation that was killed goes on
-behind the last whole line.
+samples.jsonl has one line per passage: its writer, its prompt, its decoding and its text. An evaluation that was killed
+continues after the last complete line.
 """
 
 from __future__ import annotations
@@ -12,172 +12,113 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
-
-from scriptorium.artifacts.dataset import write_lines
+from scriptorium.artifacts.report import read_samples, save_samples
+from scriptorium.contracts.report import SAMPLES, Decoding, ModelInfo, Role, Sample
 from scriptorium.jobs.reporter import Reporter
-from scriptorium.models.tokenizer import Message
-from services.evaluator.generation.concurrency import together
-from services.evaluator.generation.plan import Order, Role, Split
-from services.evaluator.generation.vllm_client import WHOLE, Card, Engine
+from services.evaluator.generation.concurrency import run_concurrently
+from services.evaluator.generation.plan import PlannedPassage
+from services.evaluator.generation.vllm_client import VllmClient
 
-SAMPLES = "samples.jsonl"
-STEP = 5  # passages between two lines of progress
-
-
-class Decoding(BaseModel):
-    """How every model was asked to write. A lower temperature would make a caricature of a voice."""
-
-    temperature: float = 1.0
-    top_p: float = WHOLE["top_p"]
-    top_k: int = int(WHOLE["top_k"])
-    min_p: float = WHOLE["min_p"]
-    repetition_penalty: float = WHOLE["repetition_penalty"]
-    max_tokens: int
-
-
-class Sample(BaseModel):
-    """One passage: who wrote it from which brief, what was asked word for word, what came, and what the author wrote.
-
-    `index` counts the briefs of a split; `engine` is vLLM's version, `model` the name that it serves.
-    """
-
-    role: Role
-    split: Split
-    index: int
-    chapter: str
-    author: str
-    brief: str
-    messages: list[Message]
-    text: str
-    finish_reason: str | None
-    tokens: int | None
-    decoding: Decoding
-    seed: int | None
-    model: str
-    engine: str | None
-    genuine: str
-
-    @property
-    def key(self) -> tuple[Role, Split, int]:
-        """What tells it from the others."""
-        return self.role, self.split, self.index
+PROGRESS_STEP = 5  # passages between two lines of progress
 
 
 @dataclass(frozen=True)
 class Writer:
-    """Who writes, and how."""
+    """A model behind its client, and how it decodes."""
 
-    engine: Engine
-    card: Card
+    client: VllmClient
+    model_info: ModelInfo
     decoding: Decoding
 
-    def fits(self, sample: Sample, order: Order) -> bool:
-        """Whether a sample of an earlier attempt is what this writer would be asked for now."""
-        asked = (order.messages, order.seed, self.decoding, self.card.model, self.card.version)
-        return asked == (sample.messages, sample.seed, sample.decoding, sample.model, sample.engine)
+    def fits(self, sample: Sample, passage: PlannedPassage) -> bool:
+        """Return whether a sample of an earlier attempt answers exactly what this writer would be asked."""
+        request = (passage.messages, passage.seed, self.decoding, self.model_info.model, self.model_info.version)
+        return request == (sample.messages, sample.seed, sample.decoding, sample.model, sample.engine)
 
-    async def write(self, order: Order) -> Sample:
-        """Have one passage written."""
-        how, row = self.decoding, order.row
-        written = await self.engine.write(order.messages, how.max_tokens, temperature=how.temperature, seed=order.seed)
+    async def write(self, passage: PlannedPassage) -> Sample:
+        """Let the model write one passage."""
+        row, decoding = passage.row, self.decoding
+        completion = await self.client.write(
+            passage.messages, decoding.max_tokens, temperature=decoding.temperature, seed=passage.seed
+        )
         return Sample(
-            role=order.role,
-            split=order.split,
-            index=order.index,
+            role=passage.role,
+            split=passage.split,
+            index=passage.index,
             chapter=row.chapter,
             author=row.author,
             brief=row.brief,
-            messages=order.messages,
-            **written.model_dump(),
-            decoding=self.decoding,
-            seed=order.seed,
-            model=self.card.model,
-            engine=self.card.version,
+            messages=passage.messages,
+            **completion.model_dump(),
+            decoding=decoding,
+            seed=passage.seed,
+            model=self.model_info.model,
+            engine=self.model_info.version,
             genuine=row.passage,
         )
 
 
-class Desk:
-    """Keeps each passage on disk as soon as it is there, and says how far the writing is."""
+class SampleFile:
+    """The samples written so far, on disk as soon as each arrives; logs how far the writing is."""
 
-    def __init__(self, path: Path, kept: Iterable[Sample], total: int, reporter: Reporter) -> None:
+    def __init__(self, path: Path, earlier: Iterable[Sample], total: int, reporter: Reporter) -> None:
         self.path = path
         self.total = total
         self.reporter = reporter
-        self.samples = {sample.key: sample for sample in kept}
-        keep_samples(path, self.samples.values())
+        self.samples = {sample.key: sample for sample in earlier}
+        save_samples(path, self.samples.values())
 
-    def keep(self, sample: Sample) -> None:
-        """One more passage is written."""
+    def append(self, sample: Sample) -> None:
+        """Add one sample to the file."""
         with self.path.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(sample.model_dump(), ensure_ascii=False) + "\n")
         self.samples[sample.key] = sample
         written = len(self.samples)
-        if written % STEP == 0 or written == self.total:
+        if written % PROGRESS_STEP == 0 or written == self.total:
             text = f"[VALIDATE] {written}/{self.total} passages written"
             self.reporter.message(text, written=written, total=self.total)
 
 
 async def write_samples(
-    orders: Sequence[Order], writers: Mapping[Role, Writer], folder: Path, reporter: Reporter
+    plan: Sequence[PlannedPassage], writers: Mapping[Role, Writer], folder: Path, reporter: Reporter
 ) -> list[Sample]:
-    """Have every order written; samples.jsonl grows as they come and ends in the order of `orders`.
+    """Write every passage of the plan; samples.jsonl grows as they arrive and ends in the order of the plan.
 
-    All requests to one engine run at once, as many as it takes; two engines one after the other, for on a CPU they
-    share the same cores.
+    All requests to one engine run at once, as many as it takes. Two engines run one after the other, because on a CPU
+    they share the same cores.
     """
-    kept = [sample for sample in read_samples(folder / SAMPLES) if still_fits(sample, orders, writers)]
-    desk = Desk(folder / SAMPLES, kept, len(orders), reporter)
-    missing = [order for order in orders if order.key not in desk.samples]
-    reporter.message(f"[VALIDATE] {describe(orders, len(kept))}")
-    for queue in by_engine(missing, writers):
-        await together([_write(order, writers[order.role], desk) for order in queue])
-    samples = [desk.samples[order.key] for order in orders]
-    keep_samples(folder / SAMPLES, samples)
+    earlier = [sample for sample in read_samples(folder / SAMPLES) if still_fits(sample, plan, writers)]
+    file = SampleFile(folder / SAMPLES, earlier, len(plan), reporter)
+    missing = [passage for passage in plan if passage.key not in file.samples]
+    reporter.message(f"[VALIDATE] {describe_plan(plan, len(earlier))}")
+    for queue in group_by_engine(missing, writers):
+        await run_concurrently([_write(passage, writers[passage.role], file) for passage in queue])
+    samples = [file.samples[passage.key] for passage in plan]
+    save_samples(folder / SAMPLES, samples)
     return samples
 
 
-async def _write(order: Order, writer: Writer, desk: Desk) -> None:
-    desk.keep(await writer.write(order))
+async def _write(passage: PlannedPassage, writer: Writer, file: SampleFile) -> None:
+    """Write one passage and add it to the file."""
+    file.append(await writer.write(passage))
 
 
-def still_fits(sample: Sample, orders: Sequence[Order], writers: Mapping[Role, Writer]) -> bool:
-    """Whether a sample answers one of the orders, as it would be asked now."""
-    order = next((order for order in orders if order.key == sample.key), None)
-    return order is not None and writers[order.role].fits(sample, order)
+def still_fits(sample: Sample, plan: Sequence[PlannedPassage], writers: Mapping[Role, Writer]) -> bool:
+    """Return whether a sample answers a passage of the plan exactly as it would be asked now."""
+    passage = next((passage for passage in plan if passage.key == sample.key), None)
+    return passage is not None and writers[passage.role].fits(sample, passage)
 
 
-def by_engine(orders: Sequence[Order], writers: Mapping[Role, Writer]) -> list[list[Order]]:
-    """Orders in one list for each engine, which on a GPU is the same for base and tuned."""
-    queues: dict[str, list[Order]] = defaultdict(list)
-    for order in orders:
-        queues[writers[order.role].engine.endpoint.url].append(order)
+def group_by_engine(plan: Sequence[PlannedPassage], writers: Mapping[Role, Writer]) -> list[list[PlannedPassage]]:
+    """Group the passages into one list per engine; on a GPU, base and tuned share one engine."""
+    queues: dict[str, list[PlannedPassage]] = defaultdict(list)
+    for passage in plan:
+        queues[writers[passage.role].client.endpoint.url].append(passage)
     return list(queues.values())
 
 
-def describe(orders: Sequence[Order], kept: int) -> str:
-    """What is about to be written, in a line."""
-    roles = Counter("calibration" if order.split == "dev" else order.role for order in orders)
-    taken = f"; {kept} are there from an earlier attempt" if kept else ""
-    return f"Writing {len(orders)} passages ({', '.join(f'{role} {n}' for role, n in roles.items())}){taken}"
-
-
-def read_samples(path: Path) -> list[Sample]:
-    """Every whole sample of a file, which may end in a torn line; an absent file has none."""
-    if not path.exists():
-        return []
-    samples = []
-    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):  # a text may have U+2028
-        try:
-            samples.append(Sample.model_validate_json(line))
-        except ValidationError:
-            continue
-    return samples
-
-
-def keep_samples(path: Path, samples: Iterable[Sample]) -> None:
-    """Write samples, all of them or none."""
-    temporary = path.with_suffix(".tmp")
-    write_lines(temporary, (sample.model_dump() for sample in samples))
-    temporary.replace(path)
+def describe_plan(plan: Sequence[PlannedPassage], earlier: int) -> str:
+    """Return the plan in one line; `earlier` passages exist already."""
+    roles = Counter("calibration" if passage.split == "dev" else passage.role for passage in plan)
+    reused = f"; {earlier} are there from an earlier attempt" if earlier else ""
+    return f"Writing {len(plan)} passages ({', '.join(f'{role} {count}' for role, count in roles.items())}){reused}"

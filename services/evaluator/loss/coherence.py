@@ -1,6 +1,7 @@
-"""How likely the base model finds what was written: the losses that the coherence gate compares, by log-probabilities.
+"""The losses that the coherence gate compares: how likely the base model finds the passages of author and models.
 
-A passage is read as plain text, without its brief, and its first LONGEST tokens only: enough to tell prose from babble.
+A passage is scored as plain text, without its brief, and only its first MAX_TOKENS tokens: enough to tell prose from
+babble.
 """
 
 from __future__ import annotations
@@ -9,31 +10,35 @@ from collections.abc import Sequence
 
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer
-from services.evaluator.generation.concurrency import Progress, together
-from services.evaluator.generation.vllm_client import Engine
+from services.evaluator.generation.concurrency import Progress, run_concurrently
+from services.evaluator.generation.vllm_client import VllmClient
 from services.evaluator.voice.inputs import Losses
 
-LONGEST = 256  # tokens
+MAX_TOKENS = 256  # of a passage
 
 
 async def measure_losses(
-    base: Engine,
+    base: VllmClient,
     tokenizer: ChatTokenizer,
-    hands: tuple[Sequence[str], Sequence[str], Sequence[str]],
-    longest: int,
+    passages: tuple[Sequence[str], Sequence[str], Sequence[str]],
+    max_tokens: int,
     reporter: Reporter,
 ) -> Losses:
-    """The base's loss (nats per token) of each passage of author, base and tuned model; `longest` in tokens."""
-    progress = Progress("passages read for coherence", sum(map(len, hands)), reporter)
-    most = min(LONGEST, longest)
-    genuine, own, tuned = [
-        await together([_read(base, tokenizer.encode_text(text)[:most], progress) for text in texts]) for texts in hands
+    """Return the base's loss (nats per token) of each passage of the author, the base and the tuned model.
+
+    `max_tokens` is what the engine can read at once.
+    """
+    progress = Progress("passages read for coherence", sum(map(len, passages)), reporter)
+    limit = min(MAX_TOKENS, max_tokens)
+    genuine, base_losses, tuned_losses = [
+        await run_concurrently([_mean_loss(base, tokenizer.encode_text(text)[:limit], progress) for text in texts])
+        for texts in passages
     ]
-    return Losses(genuine=genuine, base=own, tuned=tuned)
+    return Losses(genuine=genuine, base=base_losses, tuned=tuned_losses)
 
 
-async def _read(base: Engine, ids: Sequence[int], progress: Progress) -> float:
-    """The mean loss of a text; nothing is easier to foresee than a text without words."""
-    found = await base.log_probabilities(ids) if len(ids) > 1 else []
+async def _mean_loss(base: VllmClient, ids: Sequence[int], progress: Progress) -> float:
+    """Return the mean loss of a text; it is 0 if the text has fewer than two tokens."""
+    log_probabilities = await base.log_probabilities(ids) if len(ids) > 1 else []
     progress.count()
-    return -sum(found) / max(1, len(found))
+    return -sum(log_probabilities) / max(1, len(log_probabilities))

@@ -1,1 +1,1 @@
-"""The report: its findings as JSON, its page, its sentences and its pictures."""
+"""The report's page, with its sentences and plots."""

@@ -1,11 +1,11 @@
-"""The verdict on the voice as a sentence for the writer, and as a line for the log."""
+"""The verdict on the voice: a headline for the writer, and a line for the log."""
 
 from __future__ import annotations
 
 from scriptorium.contracts import VoiceScore
-from services.evaluator.voice_outcome import VoiceOutcome
+from scriptorium.contracts.voice import VoiceOutcome
 
-OPENINGS = {
+VERDICT_OPENINGS = {
     "production": "The voice came through.",
     "promising": "The voice is coming through, but it is not proven yet.",
     "not_there": "The voice is not there yet.",
@@ -14,20 +14,21 @@ OPENINGS = {
 }
 
 
-def headline(outcome: VoiceOutcome) -> str:
-    """The verdict in a sentence or two."""
-    opening = OPENINGS[outcome.verdict.name]
+def write_headline(outcome: VoiceOutcome) -> str:
+    """Return the verdict in a sentence or two."""
+    opening = VERDICT_OPENINGS[outcome.verdict.name]
     if outcome.measured is None:
         return opening
-    found = outcome.measured.transfer.folded
-    interval = f"95 % interval {_whole(found.low)} to {_whole(found.high)}"
+    transfer = outcome.measured.transfer.folded
+    interval = f"95 % interval {_format_whole(transfer.low)} to {_format_whole(transfer.high)}"
     return (
-        f"{opening} On the way from the base model (0) to you (100) it has come to {_whole(found.value)} ({interval})."
+        f"{opening} On the way from the base model (0) to you (100) it has come to {_format_whole(transfer.value)} "
+        f"({interval})."
     )
 
 
-def tell(score: VoiceScore) -> str:
-    """The voice in a line for the log."""
+def describe_voice(score: VoiceScore) -> str:
+    """Return the result on the voice in one line for the log."""
     if score.folded is None or score.low is None or score.high is None:
         return f"Voice: {score.verdict.replace('_', ' ')}"
     line = f"Voice: T {score.folded:.0f} (95 % interval {score.low:.0f} to {score.high:.0f})"
@@ -35,6 +36,6 @@ def tell(score: VoiceScore) -> str:
     return f"{line}{closest}: {score.verdict.replace('_', ' ')}"
 
 
-def _whole(number: float) -> str:
-    """A number without digits after the point, and with a real minus."""
+def _format_whole(number: float) -> str:
+    """Format a number without decimals and with a real minus sign."""
     return f"{number:.0f}".replace("-0", "0").replace("-", "−")

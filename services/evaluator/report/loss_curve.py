@@ -1,21 +1,22 @@
-"""The loss curve as a picture: where each line, mark and tick goes. The template draws it."""
+"""The layout of the loss curve: the positions of lines, marks and ticks. The template draws it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scriptorium.contracts.report import LossPoint, TrainingLosses
 from scriptorium.html.axis import Axis, Tick, axis_around
 from scriptorium.sampling import spread
-from services.evaluator.report.training_losses import Losses, Point
 
 WIDTH, HEIGHT = 720, 330
 LEFT, RIGHT, TOP, BOTTOM = 52, 100, 34, 50  # room for the numbers, the names of the lines and the axis titles
-MOST = 400  # points of a line: more than the picture has room for
+LABEL_HEIGHT = 15
+MAX_POINTS = 400  # of a line: more than the picture has room for
 
 
 @dataclass(frozen=True)
-class Line:
-    """One line: its name and css class, its marks, and where the name stands."""
+class CurveLine:
+    """One line: its name, which is its CSS class, its marks, and the height of its label."""
 
     name: str
     marks: list[tuple[float, float]]
@@ -29,9 +30,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Curve:
-    """Everything the template needs; `summary` says the same in words."""
+    """Everything that the template needs; `summary` is the same in words."""
 
-    lines: list[Line]
+    lines: list[CurveLine]
     x_ticks: list[Tick]
     y_ticks: list[Tick]
     summary: str
@@ -43,41 +44,43 @@ class Curve:
     bottom: int = HEIGHT - BOTTOM
 
 
-def draw_curve(losses: Losses) -> Curve | None:
-    """Lay out training and dev loss over the steps; None where nothing was logged."""
+def draw_curve(losses: TrainingLosses) -> Curve | None:
+    """Lay out training and dev loss over the steps; returns None if nothing was logged."""
     named = {"training": losses.train, "dev": losses.dev}
     drawn = {name: points for name, points in named.items() if points}
     if not drawn:
         return None
-    every = [point for points in drawn.values() for point in points]
-    x = Axis(0, max(1, *(point.step for point in every)), LEFT, WIDTH - RIGHT)
-    y = axis_around([point.loss for point in every], HEIGHT - BOTTOM, TOP)
+    all_points = [point for points in drawn.values() for point in points]
+    x = Axis(0, max(1, *(point.step for point in all_points)), LEFT, WIDTH - RIGHT)
+    y = axis_around([point.loss for point in all_points], HEIGHT - BOTTOM, TOP)
     return Curve(
-        lines=_lines(drawn, x, y),
+        lines=_lay_out_lines(drawn, x, y),
         x_ticks=[Tick(x.place(step), f"{step:g}") for step in x.ticks(6) if step == int(step)],
         y_ticks=[Tick(y.place(loss), f"{loss:.4g}") for loss in y.ticks(6)],
-        summary=" ".join(_tell(name, points) for name, points in drawn.items()),
+        summary=" ".join(_describe(name, points) for name, points in drawn.items()),
     )
 
 
-def _lines(drawn: dict[str, list[Point]], x: Axis, y: Axis) -> list[Line]:
-    lines: list[Line] = []
+def _lay_out_lines(drawn: dict[str, list[LossPoint]], x: Axis, y: Axis) -> list[CurveLine]:
+    """Lay out each line, thinned to MAX_POINTS; its last point always stays."""
+    lines: list[CurveLine] = []
     for name, points in drawn.items():
-        kept = [*spread(points[:-1], MOST), points[-1]]
-        marks = [(x.place(point.step), y.place(point.loss)) for point in kept]
-        lines.append(Line(name, marks, _clear(marks[-1][1], lines)))
+        thinned = [*spread(points[:-1], MAX_POINTS), points[-1]]
+        marks = [(x.place(point.step), y.place(point.loss)) for point in thinned]
+        lines.append(CurveLine(name, marks, _label_height(marks[-1][1], lines)))
     return lines
 
 
-def _clear(wanted: float, lines: list[Line]) -> float:
-    """A height for a name at which it does not cover another one."""
+def _label_height(y: float, lines: list[CurveLine]) -> float:
+    """Return a height near `y` at which a label does not cover another one."""
     for line in lines:
-        if abs(wanted - line.label_y) < 15:
-            return line.label_y + (15 if wanted >= line.label_y else -15)
-    return wanted
+        if abs(y - line.label_y) < LABEL_HEIGHT:
+            return line.label_y + (LABEL_HEIGHT if y >= line.label_y else -LABEL_HEIGHT)
+    return y
 
 
-def _tell(name: str, points: list[Point]) -> str:
+def _describe(name: str, points: list[LossPoint]) -> str:
+    """Describe a line by its first and its last point."""
     first, last = points[0], points[-1]
     text = {"training": "The loss on the training text", "dev": "The loss on the dev chapters"}[name]
     if first.step == last.step:

@@ -1,4 +1,4 @@
-"""Turn the findings into one self-contained HTML page.
+"""Render the report as one self-contained HTML page.
 
 The template escapes everything, because books and models are not trusted.
 """
@@ -10,74 +10,91 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from scriptorium.contracts.report import Report
+from scriptorium.contracts.voice import CopiedRun
 from scriptorium.html.paragraphs import split_paragraphs
 from scriptorium.html.templates import page_templates
 from scriptorium.sampling import spread
-from services.evaluator.report.findings import Findings
-from services.evaluator.report.headline import headline
-from services.evaluator.report.highlight_copies import mark_copies
+from services.evaluator.report.dot_plots import draw_loss_drops, draw_transfer_plot
+from services.evaluator.report.headline import write_headline
 from services.evaluator.report.loss_curve import draw_curve
-from services.evaluator.report.loss_drop_plot import draw_drops
-from services.evaluator.report.transfer_plot import draw_places
-from services.evaluator.voice.result import Copied
 from services.evaluator.voice_inputs import Pair
 
-PAGE = "report.html"
-SHOWN = 12  # passages side by side, evenly spread: as many as somebody reads
-AIR = 40  # words that the author's passage may be longer on the page than the longer of the two answers
+SHOWN_PAIRS = 12  # passages side by side, evenly spread: as many as anybody reads
+SPARE_WORDS = 40  # by which the author's passage may be longer on the page than the longer of the two answers
+BEGIN, END = "\ue000", "\ue001"  # around a copied run: private characters, which no readable text contains
 
 
-def render_page(findings: Findings, pairs: Sequence[Pair]) -> str:
-    """The whole page as HTML."""
+def render_page(report: Report, pairs: Sequence[Pair]) -> str:
+    """Render the whole page."""
     templates = page_templates(
         Path(__file__).parent,
         paragraphs=split_paragraphs,
-        day=_day,
+        day=_format_day,
         words=_count_words,
-        unbroken=_unbroken,
-        marked=mark_copies,
-        percent=_percent,
+        unbroken=_keep_percent_signs,
+        highlight_copies=highlight_copies,
+        percent=_format_percent,
     )
     return templates.get_template("report.html.j2").render(
-        findings=findings,
-        headline=headline(findings.voice),
-        places=draw_places(findings.voice),
-        pairs=[(pair, *_shorten(pair), _copied(findings, pair)) for pair in spread(pairs, SHOWN)],
-        curve=draw_curve(findings.training),
-        drops=draw_drops(findings.result.author, findings.result.others),
+        report=report,
+        headline=write_headline(report.voice),
+        transfer_plot=draw_transfer_plot(report.voice),
+        pairs=[(pair, *_shorten(pair), _copied_runs(report, pair)) for pair in spread(pairs, SHOWN_PAIRS)],
+        curve=draw_curve(report.training),
+        loss_drops=draw_loss_drops(report.result.author, report.result.others),
     )
+
+
+def highlight_copies(text: str, copies: Sequence[CopiedRun]) -> list[list[tuple[str, bool]]]:
+    """Split a text into paragraphs, and these into pieces with whether each is copied; a run may span paragraphs."""
+    text = re.sub(f"[{BEGIN}{END}]", "\ufffd", text)
+    for copy in sorted(copies, key=lambda copy: -copy.start):
+        text = f"{text[: copy.start]}{BEGIN}{text[copy.start : copy.end]}{END}{text[copy.end :]}"
+    copied, paragraphs = False, []
+    for paragraph in split_paragraphs(text):
+        pieces = []
+        for piece in re.split(f"([{BEGIN}{END}])", paragraph):
+            if piece in (BEGIN, END):
+                copied = piece == BEGIN
+            elif piece:
+                pieces.append((piece, copied))
+        paragraphs.append(pieces)
+    return [pieces for pieces in paragraphs if pieces]
 
 
 def _shorten(pair: Pair) -> tuple[str, str]:
-    """The author's passage in two: about as much as the models wrote, and the rest."""
+    """Split the author's passage in two: about as much as the models wrote, and the rest."""
     genuine = pair.base.genuine
-    room = max(_count_words(pair.base.text), _count_words(pair.tuned.text)) + AIR
+    room = max(_count_words(pair.base.text), _count_words(pair.tuned.text)) + SPARE_WORDS
     ends = [word.end() for word in re.finditer(r"\S+", genuine)]
-    if len(ends) <= room + AIR:
+    if len(ends) <= room + SPARE_WORDS:
         return genuine, ""
     return genuine[: ends[room - 1]], genuine[ends[room - 1] :]
 
 
-def _copied(findings: Findings, pair: Pair) -> Sequence[Copied]:
-    """What the tuned model copied into this passage."""
-    voice = findings.voice.measured
+def _copied_runs(report: Report, pair: Pair) -> Sequence[CopiedRun]:
+    """Return the runs that the tuned model copied into this passage."""
+    voice = report.voice.measured
     return voice.samples[pair.tuned.index].copied if voice else ()
 
 
-def _unbroken(text: str) -> str:
-    """The text with its percent signs tied to their numbers."""
+def _keep_percent_signs(text: str) -> str:
+    """Join percent signs to their numbers with a no-break space."""
     return re.sub(r"(?<=\d) ?%", "\u00a0%", text)
 
 
-def _percent(share: float) -> str:
-    """A share in percent."""
+def _format_percent(share: float) -> str:
+    """Format a share in percent."""
     return f"{share:.0%}".replace("%", "\u00a0%")
 
 
 def _count_words(text: str) -> int:
+    """Count what stands between white space."""
     return len(text.split())
 
 
-def _day(seconds: int) -> str:
+def _format_day(seconds: int) -> str:
+    """Format the day of a Unix time, in UTC."""
     moment = datetime.fromtimestamp(seconds, UTC)
     return f"{moment.day} {moment:%B %Y}"

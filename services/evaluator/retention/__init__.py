@@ -1,1 +1,1 @@
-"""Retention: what the base model could do and knew, and whether the tuned model still can and does."""
+"""Retention: whether the tuned model still follows instructions, predicts neutral text and keeps to its briefs."""

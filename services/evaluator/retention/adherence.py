@@ -1,7 +1,7 @@
-"""Whether passages keep to their briefs: how many of a brief's own words they name, base against tuned.
+"""Adherence to the briefs: how many of a brief's distinctive words the passages use, base against tuned.
 
-A brief's own words are those of four letters or more that not every other brief has as well; the rest is the manner of
-asking. Passages are compared as they are: cut them to equal lengths first, as a longer one names more.
+The distinctive words of a brief have four letters or more and are not in most of the briefs; the rest is how a brief is
+phrased. Passages are compared as they are: cut them to equal lengths first, because a longer one uses more words.
 """
 
 from __future__ import annotations
@@ -11,42 +11,46 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from services.evaluator.retention.instructions.counting import words
-from services.evaluator.retention.perplexity import DRAWS, TAILS
-from services.evaluator.retention.result import Adherence
+from scriptorium.contracts.retention import Adherence
+from scriptorium.stats.bootstrap import ONE_SIDED_95, draw_rows, percentile_interval
+from services.evaluator.retention.instructions.counting import list_words
 
-SHORTEST = 4  # letters
-COMMON = 0.5  # share of briefs from which on a word belongs to the manner of asking
+MIN_LETTERS = 4
+COMMON_SHARE = 0.5  # of the briefs: a word in more of them belongs to the phrasing
 
 
 def measure_adherence(briefs: Sequence[str], base: Sequence[str], tuned: Sequence[str], seed: int) -> Adherence:
     """Compare two passages per brief, with a percentile bootstrap over briefs."""
-    wanted = own_words(briefs)
-    before, after = (np.array([_share(*pair) for pair in zip(wanted, texts, strict=True)]) for texts in (base, tuned))
+    requested = distinctive_words(briefs)
+    before, after = (
+        np.array([_share(*pair) for pair in zip(requested, texts, strict=True)]) for texts in (base, tuned)
+    )
     differences = 100 * (after - before)
-    draws = np.random.default_rng(seed).integers(0, len(briefs), size=(DRAWS, len(briefs)))
-    low, high = np.percentile(differences[draws].mean(axis=1), TAILS)
+    draws = draw_rows(seed, len(briefs))
+    low, high = percentile_interval(differences[draws].mean(axis=1), ONE_SIDED_95)
     return Adherence(
         briefs=len(briefs),
         base=float(before.mean()),
         tuned=float(after.mean()),
         points=float(differences.mean()),
-        low_points=float(low),
-        high_points=float(high),
+        low_points=low,
+        high_points=high,
     )
 
 
-def own_words(briefs: Sequence[str]) -> list[set[str]]:
-    """What each brief asks for and the others do not; everything where there is only one."""
-    found = [_content(brief) for brief in briefs]
-    spread = Counter(word for each in found for word in each)
-    return [{word for word in each if spread[word] <= max(COMMON * len(briefs), 1)} for each in found]
+def distinctive_words(briefs: Sequence[str]) -> list[set[str]]:
+    """Return the words of each brief that the other briefs do not share; all of them if there is only one brief."""
+    vocabularies = [_vocabulary(brief) for brief in briefs]
+    counts = Counter(word for vocabulary in vocabularies for word in vocabulary)
+    limit = max(COMMON_SHARE * len(briefs), 1)
+    return [{word for word in vocabulary if counts[word] <= limit} for vocabulary in vocabularies]
 
 
-def _content(text: str) -> set[str]:
-    return {word.casefold() for word in words(text) if len(word) >= SHORTEST}
+def _vocabulary(text: str) -> set[str]:
+    """Return the different words of a text that are long enough to count."""
+    return {word.casefold() for word in list_words(text) if len(word) >= MIN_LETTERS}
 
 
-def _share(wanted: set[str], text: str) -> float:
-    """The share of the wanted words that a text names; a brief without any is kept to by everything."""
-    return len(wanted & _content(text)) / len(wanted) if wanted else 1.0
+def _share(requested: set[str], text: str) -> float:
+    """Return the share of the requested words that a text uses; 1 if none are requested."""
+    return len(requested & _vocabulary(text)) / len(requested) if requested else 1.0

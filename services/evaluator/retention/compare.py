@@ -1,60 +1,67 @@
-"""Compare the answers of base and tuned to the same instructions: the shares, the change, and what was lost."""
+"""Compare the answers of base and tuned to the same instructions: shares, change and lost instructions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from scriptorium.contracts.retention import Following, InstructionKind, LostInstruction
 from services.evaluator.retention.instructions.instruction import Instruction
-from services.evaluator.retention.paired_interval import change
-from services.evaluator.retention.power import by_chance, margin, needed_to_see
-from services.evaluator.retention.result import Following, Kind, Lost
+from services.evaluator.retention.paired_interval import estimate_change
+from services.evaluator.retention.power import count_needed, margin, share_followed_by_chance
 
-EXAMPLES = 12  # answers that no longer follow, at most one of a kind
+MAX_EXAMPLES = 12  # answers that no longer follow, at most one of a kind
 
 
 def compare_answers(instructions: Sequence[Instruction], base: Sequence[str], tuned: Sequence[str]) -> Following:
-    """The comparison; the answers are in the order of the instructions."""
-    before = [instruction.followed(said) for instruction, said in zip(instructions, base, strict=True)]
-    after = [instruction.followed(said) for instruction, said in zip(instructions, tuned, strict=True)]
+    """Compare the answers of both models, which are in the order of the instructions."""
+    before = [instruction.followed(answer) for instruction, answer in zip(instructions, base, strict=True)]
+    after = [instruction.followed(answer) for instruction, answer in zip(instructions, tuned, strict=True)]
     pairs = list(zip(before, after, strict=True))
     gained, lost = pairs.count((False, True)), pairs.count((True, False))
-    asked = len(instructions)
+    number = len(instructions)
     return Following(
-        asked=asked,
+        asked=number,
         base=sum(before),
         tuned=sum(after),
         gained=gained,
         lost=lost,
-        change=change(gained, lost, asked),
-        margin_points=margin(asked),
-        by_chance=by_chance(instructions, base),
-        needed=needed_to_see(asked),
-        kinds=_by_kind(instructions, pairs),
-        examples=_examples(instructions, pairs, base, tuned),
+        change=estimate_change(gained, lost, number),
+        margin_points=margin(number),
+        by_chance=share_followed_by_chance(instructions, base),
+        needed=count_needed(number),
+        kinds=_count_by_kind(instructions, pairs),
+        examples=_lost_examples(instructions, pairs, base, tuned),
     )
 
 
-def _by_kind(instructions: Sequence[Instruction], pairs: Sequence[tuple[bool, bool]]) -> tuple[Kind, ...]:
-    """A line per kind, in the order in which the kinds were asked first."""
-    found: dict[str, list[tuple[bool, bool]]] = {}
+def _count_by_kind(
+    instructions: Sequence[Instruction], pairs: Sequence[tuple[bool, bool]]
+) -> tuple[InstructionKind, ...]:
+    """Count the instructions followed per kind, in the order in which the kinds come first."""
+    by_kind: dict[str, list[tuple[bool, bool]]] = {}
     for instruction, pair in zip(instructions, pairs, strict=True):
-        found.setdefault(instruction.kind, []).append(pair)
+        by_kind.setdefault(instruction.kind, []).append(pair)
     return tuple(
-        Kind(kind=kind, asked=len(each), base=sum(one for one, _ in each), tuned=sum(other for _, other in each))
-        for kind, each in found.items()
+        InstructionKind(
+            kind=kind,
+            asked=len(results),
+            base=sum(base for base, _ in results),
+            tuned=sum(tuned for _, tuned in results),
+        )
+        for kind, results in by_kind.items()
     )
 
 
-def _examples(
+def _lost_examples(
     instructions: Sequence[Instruction],
     pairs: Sequence[tuple[bool, bool]],
     base: Sequence[str],
     tuned: Sequence[str],
-) -> tuple[Lost, ...]:
-    """What was lost, the first of each kind."""
-    lost: dict[str, Lost] = {}
+) -> tuple[LostInstruction, ...]:
+    """Return the first lost instruction of each kind, with both answers."""
+    lost: dict[str, LostInstruction] = {}
     for instruction, pair, before, after in zip(instructions, pairs, base, tuned, strict=True):
         if pair == (True, False):
-            example = Lost(kind=instruction.kind, request=instruction.request, base=before, tuned=after)
+            example = LostInstruction(kind=instruction.kind, request=instruction.request, base=before, tuned=after)
             lost.setdefault(instruction.kind, example)
-    return tuple(lost.values())[:EXAMPLES]
+    return tuple(lost.values())[:MAX_EXAMPLES]

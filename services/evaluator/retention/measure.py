@@ -1,31 +1,40 @@
-"""Measure retention: ask both models the same instructions, let both read the same neutral text, and judge."""
+"""Measure retention: give both models the same instructions and the same neutral text, and judge the results."""
 
 from __future__ import annotations
 
 import time
 
+from scriptorium.contracts.base import Message
+from scriptorium.contracts.retention import Following, Retention
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer
-from services.evaluator.generation.concurrency import Progress
-from services.evaluator.generation.vllm_client import Engine
-from services.evaluator.retention.ask import ask
+from services.evaluator.generation.concurrency import Progress, run_concurrently
+from services.evaluator.generation.vllm_client import VllmClient
 from services.evaluator.retention.compare import compare_answers
 from services.evaluator.retention.instructions.catalogue import write_instructions
-from services.evaluator.retention.perplexity import read_neutral_text
-from services.evaluator.retention.result import Following, Retention
-from services.evaluator.retention.verdict import judge_following, judge_reading, worst
+from services.evaluator.retention.instructions.instruction import Instruction
+from services.evaluator.retention.perplexity import measure_perplexity
+from services.evaluator.retention.verdict import judge_instructions, judge_perplexity, worst
 
-ASKED = 192  # six of each kind: two minutes on two cores with a small model
+INSTRUCTIONS = 192  # six of each kind: two minutes on two cores with a small model
+MAX_TOKENS = 96  # an answer that follows needs some 60; a small model on a CPU uses all of them each time
 
 
 async def measure_retention(
-    pair: tuple[Engine, Engine], tokenizer: ChatTokenizer, seed: int, reporter: Reporter, asked: int = ASKED
+    pair: tuple[VllmClient, VllmClient],
+    tokenizer: ChatTokenizer,
+    seed: int,
+    reporter: Reporter,
+    number: int = INSTRUCTIONS,
 ) -> Retention:
-    """Compare base and tuned; `seed` is that of the bootstrap. Raises EvaluationFailed and Stopped."""
+    """Compare base and tuned on `number` instructions; `seed` is that of the bootstrap.
+
+    Raises EvaluationFailed and Stopped.
+    """
     started = time.monotonic()
-    following = await follow_instructions(pair, asked, reporter)
-    perplexity = await read_neutral_text(pair, tokenizer, seed, reporter)
-    parts = judge_following(following), judge_reading(perplexity)
+    following = await measure_following(pair, number, reporter)
+    perplexity = await measure_perplexity(pair, tokenizer, seed, reporter)
+    parts = judge_instructions(following), judge_perplexity(perplexity)
     for part in parts:
         reporter.message(f"[VALIDATE] Retention: {part.message}", code=part.code, verdict=part.verdict)
     return Retention(
@@ -38,9 +47,20 @@ async def measure_retention(
     )
 
 
-async def follow_instructions(pair: tuple[Engine, Engine], asked: int, reporter: Reporter) -> Following:
+async def measure_following(pair: tuple[VllmClient, VllmClient], number: int, reporter: Reporter) -> Following:
     """Ask both models, one after the other: two engines share the same cores."""
-    instructions = write_instructions(asked)
+    instructions = write_instructions(number)
     progress = Progress("instructions answered", len(instructions) * len(pair), reporter)
-    base, tuned = [await ask(engine, instructions, progress) for engine in pair]
+    base, tuned = [
+        await run_concurrently([_answer(client, instruction, progress) for instruction in instructions])
+        for client in pair
+    ]
     return compare_answers(instructions, base, tuned)
+
+
+async def _answer(client: VllmClient, instruction: Instruction, progress: Progress) -> str:
+    """Let a model answer greedily: the likeliest answer shows what it has learned to do."""
+    question = Message(role="user", content=instruction.request)
+    completion = await client.write([question], MAX_TOKENS, temperature=0.0)
+    progress.count()
+    return completion.text

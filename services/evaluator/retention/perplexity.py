@@ -1,6 +1,6 @@
-"""How surprised both models are by neutral text: twenty plain paragraphs of our own that no model was trained on.
+"""The perplexity of both models on neutral text: twenty plain paragraphs of our own that no model was trained on.
 
-The text stands outside of any chat: inside one, a model that has learned to answer in an author's voice finds every
+The text is scored outside of any chat: inside one, a model that has learned to answer in an author's voice finds every
 other voice less likely, as it should.
 """
 
@@ -12,45 +12,46 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from scriptorium.contracts.retention import Perplexity
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer
-from services.evaluator.generation.concurrency import Progress, together
-from services.evaluator.generation.vllm_client import Engine
-from services.evaluator.retention.instructions.counting import paragraphs
-from services.evaluator.retention.result import Perplexity
+from scriptorium.stats.bootstrap import ONE_SIDED_95, draw_rows, percentile_interval
+from services.evaluator.generation.concurrency import Progress, run_concurrently
+from services.evaluator.generation.vllm_client import VllmClient
+from services.evaluator.retention.instructions.counting import split_paragraphs
 
-TEXT = Path(__file__).with_name("neutral.txt")
-DRAWS = 2000
-TAILS = (5, 95)  # one-sided 95 % each
+NEUTRAL_TEXT = Path(__file__).with_name("neutral.txt")
 
 
-def neutral_text() -> list[str]:
-    """The paragraphs."""
-    return [paragraph.strip() for paragraph in paragraphs(TEXT.read_text(encoding="utf-8"))]
+def read_neutral_paragraphs() -> list[str]:
+    """Read the twenty paragraphs."""
+    return [paragraph.strip() for paragraph in split_paragraphs(NEUTRAL_TEXT.read_text(encoding="utf-8"))]
 
 
-async def read_neutral_text(
-    pair: tuple[Engine, Engine], tokenizer: ChatTokenizer, seed: int, reporter: Reporter
+async def measure_perplexity(
+    pair: tuple[VllmClient, VllmClient], tokenizer: ChatTokenizer, seed: int, reporter: Reporter
 ) -> Perplexity:
     """Measure both models, one after the other: two engines share the same cores."""
-    ids = [tokenizer.encode_text(paragraph) for paragraph in neutral_text()]
-    progress = Progress("neutral paragraphs read", len(ids) * len(pair), reporter)
-    base, tuned = [await together([_loss(engine, each, progress) for each in ids]) for engine in pair]
-    return compare_losses(base, tuned, [len(each) - 1 for each in ids], seed)
+    paragraphs = [tokenizer.encode_text(paragraph) for paragraph in read_neutral_paragraphs()]
+    progress = Progress("neutral paragraphs read", len(paragraphs) * len(pair), reporter)
+    base, tuned = [
+        await run_concurrently([_summed_loss(client, ids, progress) for ids in paragraphs]) for client in pair
+    ]
+    return compare_losses(base, tuned, [len(ids) - 1 for ids in paragraphs], seed)
 
 
-async def _loss(engine: Engine, ids: Sequence[int], progress: Progress) -> float:
-    """The summed loss of a paragraph in nats; its first token has none."""
-    log_probabilities = await engine.log_probabilities(ids)
+async def _summed_loss(client: VllmClient, ids: Sequence[int], progress: Progress) -> float:
+    """Return the summed loss of a paragraph in nats; its first token has none."""
+    log_probabilities = await client.log_probabilities(ids)
     progress.count()
     return -sum(log_probabilities)
 
 
 def compare_losses(base: Sequence[float], tuned: Sequence[float], tokens: Sequence[int], seed: int) -> Perplexity:
-    """The perplexities and their ratio, with a percentile bootstrap over paragraphs, which stay whole and paired."""
+    """Compare the perplexities, with a percentile bootstrap over paragraphs, which stay whole and paired."""
     before, after, counts = np.array(base), np.array(tuned), np.array(tokens)
-    draws = np.random.default_rng(seed).integers(0, len(counts), size=(DRAWS, len(counts)))
-    low, high = np.percentile(_ratio((after - before)[draws], counts[draws]), TAILS)
+    draws = draw_rows(seed, len(counts))
+    low, high = percentile_interval(_ratio((after - before)[draws], counts[draws]), ONE_SIDED_95)
     total = int(counts.sum())
     return Perplexity(
         paragraphs=len(counts),
@@ -58,11 +59,11 @@ def compare_losses(base: Sequence[float], tuned: Sequence[float], tokens: Sequen
         base=float(np.exp(before.sum() / total)),
         tuned=float(np.exp(after.sum() / total)),
         ratio=float(_ratio(after - before, counts)),
-        low=float(low),
-        high=float(high),
+        low=low,
+        high=high,
     )
 
 
 def _ratio(differences: NDArray[np.float64], tokens: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The ratio of two perplexities from differences of summed losses, along the last axis."""
+    """Return the ratio of two perplexities from differences of summed losses, along the last axis."""
     return np.asarray(np.exp(differences.sum(axis=-1) / tokens.sum(axis=-1)))

@@ -1,4 +1,4 @@
-"""The texts as they are compared: cut to equal lengths, copied runs found and taken out."""
+"""Cut the texts to equal lengths and mask the runs that are copied, so that they can be compared."""
 
 from __future__ import annotations
 
@@ -6,75 +6,80 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from services.evaluator.voice.copies import Copies, Span, mask
+from scriptorium.text.words import count_words
+from services.evaluator.voice.copies import CopyFinder, SharedRun, mask
 from services.evaluator.voice.features.chunk import CHUNK, cut_to
-from services.evaluator.voice.features.words import count_words
-from services.evaluator.voice.inputs import Material
+from services.evaluator.voice.inputs import VoiceInputs
 
-SHORTEST = 0.5  # share of the length compared: below, a passage is too short to be judged
+MIN_LENGTH_SHARE = 0.5  # of the length compared: below, a passage is too short to be judged
 
 
 @dataclass(frozen=True)
-class Text:
-    """A passage, `whole` with its number of `words`, and `told`, cut to the length of its triple.
+class AlignedText:
+    """A passage: `full` with its number of `words`, and `trimmed` to the common length of its triple.
 
-    `own` is what is left of `told` without copied runs; `copied` are the runs of `whole` but for what the brief said.
+    `unmasked` is what is left of `trimmed` without copied runs; `copied` are the runs of `full` that its brief does
+    not contain.
     """
 
-    whole: str
-    told: str
-    own: str
-    copied: list[Span]
+    full: str
+    trimmed: str
+    unmasked: str
+    copied: list[SharedRun]
     words: int
     long_enough: bool
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """`length` in words; the three texts of each prompt at the same place."""
+class AlignedTexts:
+    """The texts of all prompts; the three of a prompt have the same index. `length` is in words."""
 
     length: int
-    genuine: list[Text]
-    base: list[Text]
-    tuned: list[Text]
+    genuine: list[AlignedText]
+    base: list[AlignedText]
+    tuned: list[AlignedText]
 
 
-def prepare_texts(material: Material) -> Prepared:
+def align_lengths(inputs: VoiceInputs) -> AlignedTexts:
     """Cut and mask all triples.
 
-    A model's passage is masked with all of the author's text at hand, a genuine one with what it is no part of.
+    A model's passage is masked with all of the author's text at hand, a genuine one with the text that it is not from.
     """
-    length = min(CHUNK, round(median(count_words(passage.text) for passage in material.held_out)))
-    given = [*material.author_train, *material.author_other]
-    before = Copies(given)
-    everything = Copies([*given, *(passage.text for passage in material.held_out)])
-    rows = zip(material.held_out, material.base, material.tuned, strict=True)
+    length = min(CHUNK, round(median(count_words(passage.text) for passage in inputs.held_out)))
+    not_held_out = [*inputs.author_train, *inputs.author_other]
+    for_genuine = CopyFinder(not_held_out)
+    for_models = CopyFinder([*not_held_out, *(passage.text for passage in inputs.held_out)])
+    rows = zip(inputs.held_out, inputs.base, inputs.tuned, strict=True)
     triples = [
-        _cut_triple((passage.text, base, tuned), Copies([passage.brief]), (before, everything, everything), length)
+        _align_triple(
+            (passage.text, base, tuned), CopyFinder([passage.brief]), (for_genuine, for_models, for_models), length
+        )
         for passage, base, tuned in rows
     ]
     genuine, base, tuned = (list(texts) for texts in zip(*triples, strict=True))
-    return Prepared(length, genuine, base, tuned)
+    return AlignedTexts(length, genuine, base, tuned)
 
 
-def _cut_triple(texts: Sequence[str], brief: Copies, known: Sequence[Copies], length: int) -> list[Text]:
-    """Cut a triple to the length of the shortest that is long enough, and mask each."""
+def _align_triple(
+    texts: Sequence[str], brief: CopyFinder, authors: Sequence[CopyFinder], length: int
+) -> list[AlignedText]:
+    """Cut a triple to the length of the shortest that is long enough, and mask each of the three."""
     lengths = [count_words(text) for text in texts]
-    common = min([length, *(words for words in lengths if words >= SHORTEST * length)])
+    common = min([length, *(words for words in lengths if words >= MIN_LENGTH_SHARE * length)])
     return [
-        _mask_text(text, common, (brief, copies), SHORTEST * length) for text, copies in zip(texts, known, strict=True)
+        _align_text(text, common, brief, author, MIN_LENGTH_SHARE * length)
+        for text, author in zip(texts, authors, strict=True)
     ]
 
 
-def _mask_text(whole: str, length: int, known: tuple[Copies, Copies], shortest: float) -> Text:
-    """A text that has too few words of its own left counts as too short; `known` is the brief and the author."""
-    brief, author = known
-    told = cut_to(whole, length)
-    own = mask(told, brief.find(told), author.find(told))
-    asked = brief.find(whole)
-    copied = [span for span in author.find(whole) if not any(_holds(one, span) for one in asked)]
-    return Text(whole, told, own, copied, count_words(whole), count_words(own) >= shortest)
+def _align_text(full: str, length: int, brief: CopyFinder, author: CopyFinder, min_words: float) -> AlignedText:
+    """Cut and mask a text; one that has fewer than `min_words` words of its own left counts as too short."""
+    trimmed = cut_to(full, length)
+    unmasked = mask(trimmed, brief.find(trimmed), author.find(trimmed))
+    from_brief = brief.find(full)
+    copied = [run for run in author.find(full) if not any(_contains(other, run) for other in from_brief)]
+    return AlignedText(full, trimmed, unmasked, copied, count_words(full), count_words(unmasked) >= min_words)
 
 
-def _holds(outer: Span, inner: Span) -> bool:
+def _contains(outer: SharedRun, inner: SharedRun) -> bool:
     return outer.start <= inner.start and inner.end <= outer.end

@@ -1,7 +1,6 @@
-"""Find runs of words that a text shares with given texts, and take them out of it: the mask M(x) of docs/voice.md.
+"""Find runs of words that a text shares with source texts, and cut them out of it: the mask M(x) of docs/voice.md.
 
-Every run of RUN words of the given texts is hashed to 64 bits; a chance match among a million words and ten thousand
-asked for has a probability below one in a billion.
+Runs are compared by their 64-bit hashes (scriptorium/text/ngrams.py).
 """
 
 from __future__ import annotations
@@ -10,18 +9,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
-from services.evaluator.voice.features.words import WORD, list_words
-
-RUN = 8  # words: shorter runs are anybody's phrases
-FACTOR = 0x9E3779B97F4A7C15  # odd, so that a product modulo 2^64 loses nothing
-
-Hashes = npt.NDArray[np.uint64]
+from scriptorium.text.ngrams import NGRAM, Hashes, WordNumbers, hash_ngrams, number_words
+from scriptorium.text.words import WORD, list_words
 
 
 @dataclass(frozen=True)
-class Span:
+class SharedRun:
     """A run of `words` shared words; `start` and `end` are characters of the text."""
 
     start: int
@@ -31,51 +25,40 @@ class Span:
 
 
 @dataclass
-class Copies:
-    """The runs of given texts."""
+class CopyFinder:
+    """The runs of `length` words of the source texts, by their hashes."""
 
     texts: Iterable[str]
-    length: int = RUN
+    length: int = NGRAM
     hashes: Hashes = field(init=False)
-    numbers: dict[str, int] = field(init=False, default_factory=dict)
+    numbers: WordNumbers = field(init=False, default_factory=number_words)
 
     def __post_init__(self) -> None:
-        """Number the words and keep the sorted hashes of all runs; none goes over the end of a text."""
-        found = [self._hash(self._read(text)) for text in self.texts]
-        self.hashes = np.unique(np.concatenate(found)) if found else np.zeros(0, np.uint64)
+        """Hash all runs, sorted; no run crosses the end of a text."""
+        hashes = [hash_ngrams(self._number_words(text), self.length) for text in self.texts]
+        self.hashes = np.unique(np.concatenate(hashes)) if hashes else np.zeros(0, np.uint64)
 
-    def find(self, text: str) -> list[Span]:
-        """The longest shared runs, in order; two may overlap where the given texts say them in different places."""
-        places = [(match.start(), match.end()) for match in WORD.finditer(text)]
+    def find(self, text: str) -> list[SharedRun]:
+        """Return the longest shared runs, in order; two from different places in the sources may overlap."""
+        positions = [(match.start(), match.end()) for match in WORD.finditer(text)]
         ids = np.array([self.numbers.get(word, 0) for word in list_words(text)], np.uint64)
-        known = np.flatnonzero(np.isin(self._hash(ids), self.hashes))
-        groups = np.split(known, np.flatnonzero(np.diff(known) > 1) + 1) if known.size else []
-        return [self._span(text, places, int(group[0]), int(group[-1]) + self.length) for group in groups]
+        shared = np.flatnonzero(np.isin(hash_ngrams(ids, self.length), self.hashes))
+        groups = np.split(shared, np.flatnonzero(np.diff(shared) > 1) + 1) if shared.size else []
+        return [self._make_run(text, positions, int(group[0]), int(group[-1]) + self.length) for group in groups]
 
-    def _read(self, text: str) -> Hashes:
-        return np.array(
-            [self.numbers.setdefault(word, len(self.numbers) + 1) for word in list_words(text)], dtype=np.uint64
-        )
-
-    def _hash(self, ids: Hashes) -> Hashes:
-        """One number for each run of `length` words."""
-        runs = max(0, len(ids) - self.length + 1)
-        total = np.zeros(runs, np.uint64)
-        for place in range(self.length):
-            total = (total + ids[place : place + runs]) * np.uint64(FACTOR)
-            total ^= total >> np.uint64(29)
-        return total
+    def _number_words(self, text: str) -> Hashes:
+        return np.array([self.numbers[word] for word in list_words(text)], dtype=np.uint64)
 
     @staticmethod
-    def _span(text: str, places: Sequence[tuple[int, int]], first: int, after: int) -> Span:
-        start, end = places[first][0], places[after - 1][1]
-        return Span(start, end, after - first, text[start:end])
+    def _make_run(text: str, positions: Sequence[tuple[int, int]], first: int, after: int) -> SharedRun:
+        start, end = positions[first][0], positions[after - 1][1]
+        return SharedRun(start, end, after - first, text[start:end])
 
 
-def mask(text: str, *spans: Sequence[Span]) -> str:
-    """The text without the words of any span."""
-    kept, at = [], 0
-    for span in sorted((span for found in spans for span in found), key=lambda span: span.start):
-        kept.append(text[at : max(at, span.start)])
-        at = max(at, span.end)
-    return "".join([*kept, text[at:]])
+def mask(text: str, *run_lists: Sequence[SharedRun]) -> str:
+    """Return the text without the words of any run."""
+    pieces, at = [], 0
+    for run in sorted((run for runs in run_lists for run in runs), key=lambda run: run.start):
+        pieces.append(text[at : max(at, run.start)])
+        at = max(at, run.end)
+    return "".join([*pieces, text[at:]])

@@ -1,4 +1,4 @@
-"""Everything that a measurement of the voice needs, and whether it fits together."""
+"""All inputs of a measurement of the voice, and the check that they fit together."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scriptorium.errors import EvaluationFailed, Problem
+from scriptorium.text.words import count_words
 from services.evaluator.voice.features.chunk import CHUNK
-from services.evaluator.voice.features.words import count_words
 
-TRAINING, CALIBRATION = "the training text", "what the base wrote from dev briefs"
-NEXT = (
+TRAINING_TEXT, CALIBRATION_TEXT = "the training text", "what the base wrote from dev briefs"
+HELD_OUT_PASSAGES, SEEN_AUTHORS = "held-out passages", "other authors to learn from"
+NEXT_STEP = (
     "Give more text of the author, hold chapters out for dev and test, and add other authors "
     "(`scriptorium impostors install`)."
 )
-HELD_OUT, SEEN = "held-out passages", "other authors to learn from"
 
 
 @dataclass(frozen=True)
-class Passage:
-    """A held-out passage of the author, and the brief that both models were given for it."""
+class HeldOutPassage:
+    """A held-out passage of the author, and the brief that both models got for it."""
 
     text: str
     brief: str
@@ -27,8 +27,8 @@ class Passage:
 
 
 @dataclass(frozen=True)
-class Impostor:
-    """Another author. `alike`: of the same period and genre, so that their likeness to the author means something."""
+class VoiceImpostor:
+    """Another author. `alike`: of the same period and genre, so that a likeness to the author means something."""
 
     name: str
     texts: Sequence[str]
@@ -53,44 +53,44 @@ class Endings:
 
 
 @dataclass(frozen=True)
-class Material:
-    """Texts of the author, of both models and of others.
+class VoiceInputs:
+    """Texts of the author, of both models and of other authors.
 
     base[i] and tuned[i] were written from held_out[i].brief with the same settings. `base_calibration` is what the base
-    wrote from other briefs; `seen` impostors teach what the author is not, `unseen` ones are only measured.
-    `author_other`: the author's text that is in none of the splits, which a model may have copied as well.
+    wrote from other briefs. The scores learn from the seen impostors what the author is not; the unseen ones are only
+    measured. `author_other`: the author's text that is in none of the splits, which a model may have copied as well.
     """
 
     author_train: Sequence[str]
-    held_out: Sequence[Passage]
+    held_out: Sequence[HeldOutPassage]
     base: Sequence[str]
     tuned: Sequence[str]
     base_calibration: Sequence[str]
-    seen: Sequence[Impostor]
-    unseen: Sequence[Impostor]
+    seen_impostors: Sequence[VoiceImpostor]
+    unseen_impostors: Sequence[VoiceImpostor]
     author_other: Sequence[str] = ()
     losses: Losses | None = None
     endings: Endings | None = None
 
     def __post_init__(self) -> None:
-        """Raise EvaluationFailed with everything that does not fit."""
-        problems = [*self._scarce(), *self._uneven(), *self._doubled()]
+        """Raise EvaluationFailed with all problems at once."""
+        problems = [*self._find_scarce_texts(), *self._find_uneven_lengths(), *self._find_divided_impostors()]
         if problems:
             raise EvaluationFailed(
-                "The voice cannot be measured with this material.", problems=problems, next_step=NEXT
+                "The voice cannot be measured with these texts.", problems=problems, next_step=NEXT_STEP
             )
 
-    def _scarce(self) -> list[Problem]:
-        given = {TRAINING: self.author_train, CALIBRATION: self.base_calibration}
-        given |= {impostor.name: impostor.texts for impostor in (*self.seen, *self.unseen)}
-        words = {name: sum(map(count_words, texts)) for name, texts in given.items()}
+    def _find_scarce_texts(self) -> list[Problem]:
+        texts_by_name = {TRAINING_TEXT: self.author_train, CALIBRATION_TEXT: self.base_calibration}
+        texts_by_name |= {impostor.name: impostor.texts for impostor in (*self.seen_impostors, *self.unseen_impostors)}
+        words = {name: sum(map(count_words, texts)) for name, texts in texts_by_name.items()}
         scarce = [
             Problem(name, f"has {count} words; {CHUNK} are needed") for name, count in words.items() if count < CHUNK
         ]
-        needed = {HELD_OUT: self.held_out, SEEN: self.seen}
-        return [*scarce, *(Problem(name, "are missing") for name, found in needed.items() if not found)]
+        required = {HELD_OUT_PASSAGES: self.held_out, SEEN_AUTHORS: self.seen_impostors}
+        return [*scarce, *(Problem(name, "are missing") for name, entries in required.items() if not entries)]
 
-    def _uneven(self) -> list[Problem]:
+    def _find_uneven_lengths(self) -> list[Problem]:
         lengths = {"base": len(self.base), "tuned": len(self.tuned)}
         if self.endings is not None:
             lengths |= {"endings.base": len(self.endings.base), "endings.tuned": len(self.endings.tuned)}
@@ -101,6 +101,7 @@ class Material:
             if length != count
         ]
 
-    def _doubled(self) -> list[Problem]:
-        twice = {impostor.name for impostor in self.seen} & {impostor.name for impostor in self.unseen}
-        return [Problem(name, "is among the seen and the unseen impostors") for name in sorted(twice)]
+    def _find_divided_impostors(self) -> list[Problem]:
+        seen_names = {impostor.name for impostor in self.seen_impostors}
+        both = seen_names & {impostor.name for impostor in self.unseen_impostors}
+        return [Problem(name, "is among the seen and the unseen impostors") for name in sorted(both)]

@@ -13,33 +13,34 @@ from sklearn.preprocessing import StandardScaler
 STRENGTH = 0.03  # C of the L2 penalty; from 0.01 to 0.1 the result hardly moves
 
 Matrix = npt.NDArray[np.float64]
-Features = Callable[[Sequence[str]], Matrix]
+MeasureFeatures = Callable[[Sequence[str]], Matrix]
 
 
 @dataclass(frozen=True)
-class Classes:
-    """Training chunks: the author's, the base's, and of each impostor that may be seen."""
+class TrainingClasses:
+    """Training chunks: the author's, the base's, and those of each seen impostor."""
 
     author: list[str]
     base: list[str]
-    seen: list[list[str]]
+    impostors: list[list[str]]
 
     @property
     def texts(self) -> list[str]:
         """All chunks, the author's first."""
-        return [*self.author, *self.base, *(text for texts in self.seen for text in texts)]
+        return [*self.author, *self.base, *(text for texts in self.impostors for text in texts)]
 
     @property
     def weights(self) -> Matrix:
-        """The author weighs as much as all others; those are half base, half impostors, each impostor alike."""
-        groups = [(self.author, 0.5), (self.base, 0.25), *((texts, 0.25 / len(self.seen)) for texts in self.seen)]
-        each = [np.full(len(texts), share / len(texts)) for texts, share in groups]
-        weights = np.concatenate(each)
+        """The author's chunks weigh half, the base's a quarter, the impostors' a quarter, each impostor the same."""
+        impostors = ((texts, 0.25 / len(self.impostors)) for texts in self.impostors)
+        groups = [(self.author, 0.5), (self.base, 0.25), *impostors]
+        group_weights = [np.full(len(texts), share / len(texts)) for texts, share in groups]
+        weights = np.concatenate(group_weights)
         return np.asarray(weights * len(weights))
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
-        """1 for the author."""
+        """1 for the author's chunks, 0 for all others."""
         return np.repeat([1, 0], [len(self.author), len(self.texts) - len(self.author)])
 
 
@@ -49,18 +50,18 @@ class LinearScore:
     A probability would not be: a text that is half the author's must score half.
     """
 
-    def __init__(self, features: Features, classes: Classes) -> None:
-        self.features = features
-        found = features(classes.texts)
-        self.scaler = StandardScaler().fit(found, sample_weight=classes.weights)
+    def __init__(self, measure_features: MeasureFeatures, classes: TrainingClasses) -> None:
+        self.measure_features = measure_features
+        features = measure_features(classes.texts)
+        self.scaler = StandardScaler().fit(features, sample_weight=classes.weights)
         self.model = LogisticRegression(C=STRENGTH, max_iter=1000)
-        self.trained = np.asarray(self.scaler.transform(found))
-        self.model.fit(self.trained, classes.labels, sample_weight=classes.weights)
+        self.training_features = np.asarray(self.scaler.transform(features))
+        self.model.fit(self.training_features, classes.labels, sample_weight=classes.weights)
 
-    def read(self, texts: Sequence[str]) -> Matrix:
-        """The z-scored features, one row per text."""
-        return np.asarray(self.scaler.transform(self.features(texts)))
+    def measure(self, texts: Sequence[str]) -> Matrix:
+        """Return the z-scored features, one row per text."""
+        return np.asarray(self.scaler.transform(self.measure_features(texts)))
 
-    def score(self, read: Matrix) -> Matrix:
-        """One number per row of features; higher is more like the author."""
-        return np.asarray(self.model.decision_function(read))
+    def score(self, features: Matrix) -> Matrix:
+        """Return one number per row of features; higher is more like the author."""
+        return np.asarray(self.model.decision_function(features))

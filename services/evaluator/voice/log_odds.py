@@ -10,40 +10,45 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from math import log, sqrt
 
+from scriptorium.text.words import list_words
+from services.evaluator.voice.features.closed_classes import TITLES
 from services.evaluator.voice.features.names import find_names
-from services.evaluator.voice.features.words import TITLES, list_words
 
-CLEAR = 3.0  # |z|
-SPREAD = 0.3  # share of chunks that have it: a habit, not the matter of one chapter
-MOST = 30  # words
-PRIOR = 1000.0  # words that the prior weighs
+MIN_Z = 3.0
+MIN_CHUNK_SHARE = 0.3  # of the chunks have the word: a habit, not the subject of one chapter
+MAX_WORDS = 30
+PRIOR_WORDS = 1000.0  # the weight of the prior
 
 
 def mine_words(author: Sequence[str], others: Sequence[str]) -> dict[str, float]:
-    """Words with their z, the clearest first: above zero the author's, below zero what the author avoids."""
-    ours, theirs = (Counter(word for text in texts for word in list_words(text)) for texts in (author, others))
+    """Return words with their z, the clearest first: above zero the author's, below zero those the author avoids."""
+    author_counts, other_counts = (
+        Counter(word for text in texts for word in list_words(text)) for texts in (author, others)
+    )
     names = find_names([*author, *others]) | TITLES
-    found = {word: z for word, z in _compare(ours, theirs).items() if abs(z) > CLEAR and word not in names}
-    common = {True: _spread(author), False: _spread(others)}
-    kept = (word for word in found if common[found[word] > 0][word] >= SPREAD)
-    return {word: found[word] for word in sorted(kept, key=lambda word: -abs(found[word]))[:MOST]}
+    z_scores = {
+        word: z for word, z in _compare(author_counts, other_counts).items() if abs(z) > MIN_Z and word not in names
+    }
+    chunk_shares = {True: _share_of_chunks(author), False: _share_of_chunks(others)}
+    common = (word for word in z_scores if chunk_shares[z_scores[word] > 0][word] >= MIN_CHUNK_SHARE)
+    return {word: z_scores[word] for word in sorted(common, key=lambda word: -abs(z_scores[word]))[:MAX_WORDS]}
 
 
-def _compare(ours: Counter[str], theirs: Counter[str]) -> dict[str, float]:
-    """The difference of the log-odds in standard deviations."""
-    everything = ours + theirs
-    scale = PRIOR / max(1, everything.total())
-    n, m = ours.total() + PRIOR, theirs.total() + PRIOR
+def _compare(author_counts: Counter[str], other_counts: Counter[str]) -> dict[str, float]:
+    """Return the difference of each word's log-odds, in standard deviations."""
+    all_counts = author_counts + other_counts
+    scale = PRIOR_WORDS / max(1, all_counts.total())
+    n, m = author_counts.total() + PRIOR_WORDS, other_counts.total() + PRIOR_WORDS
 
     def z(word: str, number: int) -> float:
         prior = number * scale
-        a, b = ours[word] + prior, theirs[word] + prior
+        a, b = author_counts[word] + prior, other_counts[word] + prior
         return (log(a / (n - a)) - log(b / (m - b))) / sqrt(1 / a + 1 / b)
 
-    return {word: z(word, number) for word, number in everything.items()}
+    return {word: z(word, number) for word, number in all_counts.items()}
 
 
-def _spread(texts: Sequence[str]) -> defaultdict[str, float]:
-    """The share of texts that have each word."""
+def _share_of_chunks(texts: Sequence[str]) -> defaultdict[str, float]:
+    """Return the share of texts that have each word."""
     counts = Counter(word for text in texts for word in set(list_words(text)))
     return defaultdict(float, {word: number / len(texts) for word, number in counts.items()})

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from services.evaluator.voice.features.characters import Characters
+from scriptorium.text.words import count_words
+from services.evaluator.voice.features.characters import CharacterNgrams
 from services.evaluator.voice.features.frequencies import find_frequent, measure_frequencies
-from services.evaluator.voice.features.words import count_words
 from services.evaluator.voice.likelihood_ratio import LikelihoodRatio
-from services.evaluator.voice.linear import Classes, LinearScore
+from services.evaluator.voice.linear import LinearScore, TrainingClasses
 
 SCORES = ("words", "characters", "grammar")
 
@@ -20,8 +20,8 @@ Matrix = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Read:
-    """Texts as the measure sees them, one row per text: a column per score, and the features of words and characters.
+class MeasuredTexts:
+    """Measured texts, one row per text: a column per score, and the features of words and characters.
 
     A text without words has no score (NaN).
     """
@@ -31,25 +31,28 @@ class Read:
 
 
 class Scorer:
-    """Three numbers for any text; `trained` are the features of the training chunks in the order of `classes.texts`."""
+    """The three scores of any text.
 
-    def __init__(self, classes: Classes) -> None:
+    `training_features` are those of the training chunks, in the order of `classes.texts`.
+    """
+
+    def __init__(self, classes: TrainingClasses) -> None:
         vocabulary = find_frequent(classes.texts)
-        characters = Characters(classes.texts, vocabulary)
+        characters = CharacterNgrams(classes.texts, vocabulary)
         self.words = LinearScore(lambda texts: measure_frequencies(texts, vocabulary), classes)
         self.characters = LinearScore(characters.measure, classes)
         self.grammar = LikelihoodRatio(classes, vocabulary)
-        self.trained = np.hstack([self.words.trained, self.characters.trained])
+        self.training_features = np.hstack([self.words.training_features, self.characters.training_features])
 
-    def read(self, texts: Sequence[str]) -> Read:
-        """Read each text once."""
+    def measure(self, texts: Sequence[str]) -> MeasuredTexts:
+        """Measure the features of each text once, and score it."""
         if not texts:
-            return Read(np.zeros((0, len(SCORES))), np.zeros((0, self.trained.shape[1])))
-        words, characters = self.words.read(texts), self.characters.read(texts)
+            return MeasuredTexts(np.zeros((0, len(SCORES))), np.zeros((0, self.training_features.shape[1])))
+        words, characters = self.words.measure(texts), self.characters.measure(texts)
         columns = [self.words.score(words), self.characters.score(characters), self.grammar.score(texts)]
         empty = [[count_words(text) == 0] for text in texts]
-        return Read(np.where(empty, np.nan, np.column_stack(columns)), np.hstack([words, characters]))
+        return MeasuredTexts(np.where(empty, np.nan, np.column_stack(columns)), np.hstack([words, characters]))
 
     def score(self, texts: Sequence[str]) -> Matrix:
-        """The scores alone."""
-        return self.read(texts).scores
+        """Return the scores alone."""
+        return self.measure(texts).scores

@@ -3,7 +3,7 @@
     export_model(folder, "gguf-q8_0", folder / "exports" / "model-q8_0.gguf", ConsoleReporter())
 
 The package knows the format, the tensors' names and the quantisation; `services.merger.exporting.llama` knows what is
-particular to the architecture. No torch, and memory grows with neither the model nor a tensor.
+particular to the architecture. It needs no torch, and memory use does not grow with the model or a tensor.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 import gguf
 import numpy as np
-from gguf import GGMLQuantizationType as Stored
+from gguf import GGMLQuantizationType as QuantType
 from gguf import quants
 from numpy.typing import NDArray
 
@@ -28,36 +28,45 @@ from scriptorium.recipe import Export
 from services.merger.exporting.llama import Llama, read_llama
 from services.merger.exporting.vocabulary import add_vocabulary
 from services.merger.inputs.base import Base, open_base
-from services.merger.inputs.safetensors_file import FLOATS, Float32, Tensor, all_finite, opened, read_rows, row_blocks
-from services.merger.writing.worker_pool import Progress
+from services.merger.inputs.safetensors_file import (
+    FLOATS,
+    Float32,
+    Tensor,
+    all_finite,
+    open_descriptor,
+    read_rows,
+    row_blocks,
+)
+from services.merger.writing.worker_pool import MergeProgress
 
 FOLDER = "exports"
-KINDS: dict[str, Stored] = {"gguf-f16": Stored.F16, "gguf-q8_0": Stored.Q8_0}
-FILE_TYPES = {Stored.F16: gguf.LlamaFileType.MOSTLY_F16, Stored.Q8_0: gguf.LlamaFileType.MOSTLY_Q8_0}
-FACTORS = "rope_freqs.weight"
-SLACK = 64 << 20  # bytes of vocabulary, header and padding
+QUANT_TYPES: dict[str, QuantType] = {"gguf-f16": QuantType.F16, "gguf-q8_0": QuantType.Q8_0}
+FILE_TYPES = {QuantType.F16: gguf.LlamaFileType.MOSTLY_F16, QuantType.Q8_0: gguf.LlamaFileType.MOSTLY_Q8_0}
+ROPE_FACTORS = "rope_freqs.weight"
+SLACK_BYTES = 64 << 20  # bytes of vocabulary, header and padding
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A tensor of the model, its name in GGUF, and how it is stored there."""
+class GgufTensor:
+    """A tensor of the model, with its name and type in GGUF."""
 
     tensor: Tensor
     path: Path
     name: str
-    kind: Stored
+    quant_type: QuantType
 
     @property
     def bytes(self) -> int:
-        """How many bytes it takes in the file."""
-        block, size = gguf.GGML_QUANT_SIZES[self.kind]
+        """The size in bytes in the file."""
+        block, size = gguf.GGML_QUANT_SIZES[self.quant_type]
         return int(np.prod(self.tensor.shape)) // int(block) * int(size)
 
 
 def export_all(exports: list[Export], folder: Path, reporter: Reporter, free: int) -> list[str]:
     """Write each format into exports/ of a model's folder, and return the names of the files.
 
-    One that cannot be is told, and the model is whole all the same. Raises DiskFull and what `report.check` raises.
+    A format that cannot be written is reported; the model is complete without it. Raises DiskFull and what
+    `reporter.check` raises.
     """
     names = []
     for export in exports:
@@ -65,21 +74,21 @@ def export_all(exports: list[Export], folder: Path, reporter: Reporter, free: in
         try:
             export_model(folder, export, folder / name, reporter, free)
         except (MergeFailed, BaseModelUnusable) as error:
-            reporter.message(f"[MERGE] No {export}: {error} {error.next_step or ''}".strip(), Level.WARN)
+            reporter.message(f"[MERGE] {export} not written: {error} {error.next_step or ''}".strip(), Level.WARN)
         else:
             names.append(name)
     return names
 
 
 def export_model(model: Path, export: Export, target: Path, reporter: Reporter, free: int | None = None) -> None:
-    """Write a model folder as one GGUF file, which appears whole or not at all.
+    """Write a model folder as one GGUF file, which appears complete or not at all.
 
-    Raises MergeFailed (an architecture, tokenizer or tensor that has no place there), BaseModelUnusable and DiskFull.
+    Raises MergeFailed (an unsupported architecture, tokenizer or tensor), BaseModelUnusable and DiskFull.
     """
     base = open_base(model)
     llama = read_llama(base.config)
-    entries = plan(base, llama, KINDS[export])
-    needed = sum(entry.bytes for entry in entries) + SLACK
+    tensors = plan_tensors(base, llama, QUANT_TYPES[export])
+    needed = sum(tensor.bytes for tensor in tensors) + SLACK_BYTES
     if free is not None and free < needed:
         raise DiskFull(f"{export} needs {needed:,} bytes on the volume; {free:,} are free.")
     reporter.message(f"[MERGE] Writing {target.name}, {needed / 1e9:.2f} GB")
@@ -88,9 +97,9 @@ def export_model(model: Path, export: Export, target: Path, reporter: Reporter, 
     with disk_errors():
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            writing = Writing(writer, llama, entries, reporter)
-            writing.head(model, base.embeddings.shape[0])
-            writing.body()
+            export_writer = ExportWriter(writer, llama, tensors, reporter)
+            export_writer.write_header(model, base.embeddings.shape[0])
+            export_writer.write_tensors()
             temporary.rename(target)
         except (OSError, ScriptoriumError):
             temporary.unlink(missing_ok=True)
@@ -99,63 +108,69 @@ def export_model(model: Path, export: Export, target: Path, reporter: Reporter, 
             writer.close()
 
 
-def plan(base: Base, llama: Llama, kind: Stored) -> list[Entry]:
-    """Every tensor with its name there; raises MergeFailed with all that have none or are no floats."""
+def plan_tensors(base: Base, llama: Llama, quant_type: QuantType) -> list[GgufTensor]:
+    """Map every tensor to its GGUF name and type; raises MergeFailed with all that have no name or are not floats."""
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, llama.layers)
-    entries, problems = [], []
+    tensors, problems = [], []
     for name, tensor in base.tensors.items():
-        found = names.get_name(name, try_suffixes=(".weight", ".bias"))
-        if found is None or tensor.dtype not in FLOATS:
-            problems.append(Problem(name, f"is {tensor}, which has no place in a {llama.architecture} file"))
+        gguf_name = names.get_name(name, try_suffixes=(".weight", ".bias"))
+        if gguf_name is None or tensor.dtype not in FLOATS:
+            problems.append(Problem(name, f"is {tensor}, which a {llama.architecture} file cannot hold"))
         else:
-            entries.append(Entry(tensor, base.path_of(name), found, stored_as(tensor, kind)))
+            tensors.append(GgufTensor(tensor, base.path_of(name), gguf_name, storage_type(tensor, quant_type)))
     if problems:
-        raise MergeFailed(f"{len(problems)} tensor(s) cannot be exported.", problems=problems, next_step=llama.instead)
-    return entries
+        raise MergeFailed(
+            f"{len(problems)} tensor(s) cannot be exported.", problems=problems, next_step=llama.next_step
+        )
+    return tensors
 
 
-def stored_as(tensor: Tensor, kind: Stored) -> Stored:
-    """Vectors stay fp32, and rows that do not divide into blocks fp16, as llama.cpp's own converter does it."""
+def storage_type(tensor: Tensor, quant_type: QuantType) -> QuantType:
+    """Keep vectors fp32, and rows that do not divide into blocks fp16, as llama.cpp's own converter does."""
     if len(tensor.shape) < 2:
-        return Stored.F32
-    return kind if tensor.shape[-1] % gguf.GGML_QUANT_SIZES[kind][0] == 0 else Stored.F16
+        return QuantType.F32
+    return quant_type if tensor.shape[-1] % gguf.GGML_QUANT_SIZES[quant_type][0] == 0 else QuantType.F16
 
 
 @dataclass(frozen=True)
-class Writing:
-    """One file on its way to the disk."""
+class ExportWriter:
+    """Writes one GGUF file, block by block."""
 
     writer: gguf.GGUFWriter
     llama: Llama
-    entries: list[Entry]
+    tensors: list[GgufTensor]
     reporter: Reporter
 
-    def head(self, folder: Path, rows: int) -> None:
-        """Write what stands before the values: numbers, a vocabulary of `rows` tokens, every tensor's place."""
-        sizes = {kind: sum(entry.bytes for entry in self.entries if entry.kind is kind) for kind in FILE_TYPES}
-        self.llama.describe(self.writer, FILE_TYPES[max(sizes, key=sizes.__getitem__)], folder.name)
+    def write_header(self, folder: Path, rows: int) -> None:
+        """Write everything before the values: metadata, a vocabulary of `rows` tokens, every tensor's place."""
+        sizes = {
+            quant_type: sum(tensor.bytes for tensor in self.tensors if tensor.quant_type is quant_type)
+            for quant_type in FILE_TYPES
+        }
+        self.llama.add_metadata(self.writer, FILE_TYPES[max(sizes, key=sizes.__getitem__)], folder.name)
         add_vocabulary(self.writer, folder, rows)
         factors = self.llama.frequency_factors()
         if factors is not None:
-            self.writer.add_tensor_info(FACTORS, factors.shape, factors.dtype, factors.nbytes)
-        for entry in self.entries:
-            self.writer.add_tensor_info(entry.name, entry.tensor.shape, np.dtype(np.float32), entry.bytes, entry.kind)
+            self.writer.add_tensor_info(ROPE_FACTORS, factors.shape, factors.dtype, factors.nbytes)
+        for tensor in self.tensors:
+            shape, dtype = tensor.tensor.shape, np.dtype(np.float32)
+            self.writer.add_tensor_info(tensor.name, shape, dtype, tensor.bytes, tensor.quant_type)
         self.writer.write_header_to_file()
         self.writer.write_kv_data_to_file()
         self.writer.write_ti_data_to_file()
 
-    def body(self) -> None:
+    def write_tensors(self) -> None:
         """Write every tensor, each at a multiple of the alignment, and make the file durable."""
         [file] = self.writer.fout or []
-        progress = Progress(self.reporter, sum(entry.bytes for entry in self.entries), doing="exported")
+        progress = MergeProgress(self.reporter, sum(tensor.bytes for tensor in self.tensors), action="exported")
         factors = self.llama.frequency_factors()
-        self.tensor(file, iter(() if factors is None else (factors,)), progress)
-        for entry in self.entries:
-            self.tensor(file, blocks(entry, self.llama), progress)
+        self._write_tensor(file, iter(() if factors is None else (factors,)), progress)
+        for tensor in self.tensors:
+            self._write_tensor(file, encode_blocks(tensor, self.llama), progress)
         file.flush()
         os.fsync(file.fileno())
 
-    def tensor(self, file: BinaryIO, values: Iterator[NDArray[Any]], progress: Progress) -> None:
+    def _write_tensor(self, file: BinaryIO, values: Iterator[NDArray[Any]], progress: MergeProgress) -> None:
         """Write one tensor, block by block."""
         file.write(bytes(-file.tell() % self.writer.data_alignment))
         for block in values:
@@ -164,20 +179,20 @@ class Writing:
         file.write(bytes(-file.tell() % self.writer.data_alignment))
 
 
-def blocks(entry: Entry, llama: Llama) -> Iterator[NDArray[Any]]:
-    """A tensor's values as they are stored there, some rows at a time; raises MergeFailed where fp16 is too small."""
-    head = llama.rows_of_a_head(entry.tensor.name)
-    with opened(entry.path) as source:
-        for rows in row_blocks(entry.tensor, multiple=head or 1):
-            values = read_rows(source, entry.tensor, rows).astype(np.float32)
+def encode_blocks(tensor: GgufTensor, llama: Llama) -> Iterator[NDArray[Any]]:
+    """Yield a tensor's values as GGUF stores them, some rows at a time; raises MergeFailed if they overflow fp16."""
+    source, head_rows = tensor.tensor, llama.rows_per_head(tensor.tensor.name)
+    with open_descriptor(tensor.path) as file:
+        for rows in row_blocks(source, multiple=head_rows or 1):
+            values = read_rows(file, source, rows).astype(np.float32)
             with np.errstate(over="ignore"):
-                stored = quants.quantize(interleave(values, head) if head else values, entry.kind)
-            if entry.kind is Stored.F16 and not all_finite(stored, "F16"):
-                raise MergeFailed(f"{entry.tensor.name} has values that fp16 cannot hold.", next_step=llama.instead)
-            yield stored
+                encoded = quants.quantize(interleave(values, head_rows) if head_rows else values, tensor.quant_type)
+            if tensor.quant_type is QuantType.F16 and not all_finite(encoded, "F16"):
+                raise MergeFailed(f"{source.name} has values that fp16 cannot hold.", next_step=llama.next_step)
+            yield encoded
 
 
-def interleave(values: Float32, head: int) -> Float32:
-    """Rows of query and key in llama.cpp's order: it turns neighbours, transformers turns the halves of a head."""
-    halves = values.reshape(-1, 2, head // 2, *values.shape[1:])
+def interleave(values: Float32, head_rows: int) -> Float32:
+    """Put rows of query and key in llama.cpp's order: it rotates neighbours, transformers the halves of a head."""
+    halves = values.reshape(-1, 2, head_rows // 2, *values.shape[1:])
     return np.ascontiguousarray(halves.swapaxes(1, 2)).reshape(values.shape)

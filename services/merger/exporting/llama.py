@@ -1,4 +1,4 @@
-"""What is particular to Llama in GGUF: its numbers, its rotary embedding, the order of query and key rows."""
+"""The particulars of Llama in GGUF: its metadata, its rotary embedding, the order of query and key rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scriptorium.errors import MergeFailed, Problem
 from services.merger.inputs.safetensors_file import Float32
 
 ARCHITECTURES = ("LlamaForCausalLM", "MistralForCausalLM")  # one architecture to llama.cpp
-INSTEAD = "Convert the merged folder with llama.cpp's convert_hf_to_gguf.py, or leave the format out."
+OTHER_CONVERTER = "Convert the merged folder with llama.cpp's convert_hf_to_gguf.py, or leave the format out."
 
 
 @dataclass(frozen=True)
@@ -23,33 +23,33 @@ class Llama:
     config: dict[str, Any]
     rope: dict[str, Any]
     architecture = "llama"
-    instead = INSTEAD
+    next_step = OTHER_CONVERTER
 
     @property
     def layers(self) -> int:
-        """How many layers it has."""
+        """The number of layers."""
         return int(self.config["num_hidden_layers"])
 
     @property
     def heads(self) -> int:
-        """How many heads of queries."""
+        """The number of query heads."""
         return int(self.config["num_attention_heads"])
 
     @property
     def head_size(self) -> int:
-        """Values of one head."""
+        """The size of one head."""
         return int(self.config.get("head_dim") or self.config["hidden_size"] // self.heads)
 
-    def rows_of_a_head(self, name: str) -> int:
-        """How many rows of a tensor belong to one head and change their order; 0 for all but queries and keys."""
+    def rows_per_head(self, name: str) -> int:
+        """Return how many rows of a tensor form one head and are reordered; 0 for all but queries and keys."""
         return self.head_size if ".q_proj." in name or ".k_proj." in name else 0
 
-    def describe(self, writer: gguf.GGUFWriter, kind: gguf.LlamaFileType, name: str) -> None:
-        """Add every number that llama.cpp wants to know."""
+    def add_metadata(self, writer: gguf.GGUFWriter, file_type: gguf.LlamaFileType, name: str) -> None:
+        """Add every number that llama.cpp needs."""
         config = self.config
         writer.add_type("model")
         writer.add_name(name)
-        writer.add_file_type(kind)
+        writer.add_file_type(file_type)
         writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
         writer.add_vocab_size(config["vocab_size"])
         writer.add_block_count(self.layers)
@@ -68,7 +68,7 @@ class Llama:
             writer.add_rope_scaling_factor(self.rope["factor"])
 
     def frequency_factors(self) -> Float32 | None:
-        """What Llama 3.1 divides its rotary frequencies by; long waves are stretched, short ones are not."""
+        """Return the divisors of Llama 3.1's rotary frequencies; long waves are stretched, short ones are not."""
         if self.rope["rope_type"] != "llama3":
             return None
         base, size = float(self.rope.get("rope_theta", 10000.0)), self.head_size
@@ -80,18 +80,20 @@ class Llama:
 
 
 def read_llama(config: dict[str, Any]) -> Llama:
-    """Check a config.json; raises MergeFailed with everything that cannot be said in GGUF here."""
+    """Check a config.json; raises MergeFailed with everything that this export does not support."""
     rope = {**(config.get("rope_scaling") or {}), **(config.get("rope_parameters") or {})}
     rope = {"rope_theta": config.get("rope_theta", 10000.0), **rope}
     rope["rope_type"] = rope.get("rope_type") or rope.get("type") or "default"
     architectures = config.get("architectures") or ["none"]
-    wrong = {
+    unsupported = {
         "architectures": None if architectures[0] in ARCHITECTURES else architectures[0],
         "rope_type": None if rope["rope_type"] in ("default", "linear", "llama3") else rope["rope_type"],
         "hidden_act": None if config.get("hidden_act", "silu") == "silu" else config["hidden_act"],
         "sliding_window": config.get("sliding_window"),
     }
-    problems = [Problem(f"config.json.{key}", f"{value} is not supported") for key, value in wrong.items() if value]
+    problems = [
+        Problem(f"config.json.{key}", f"{value} is not supported") for key, value in unsupported.items() if value
+    ]
     if problems:
-        raise MergeFailed("GGUF is written for Llama-like models only.", problems=problems, next_step=INSTEAD)
+        raise MergeFailed("GGUF is written for Llama-like models only.", problems=problems, next_step=OTHER_CONVERTER)
     return Llama(config, rope)

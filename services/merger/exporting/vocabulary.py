@@ -1,4 +1,4 @@
-"""A byte-level BPE tokenizer in GGUF: tokens, their kinds, merges, and how llama.cpp must cut text before it."""
+"""A byte-level BPE tokenizer in GGUF: tokens, their types, merges, and llama.cpp's pre-tokenizer for it."""
 
 from __future__ import annotations
 
@@ -9,57 +9,57 @@ from typing import Any
 import gguf
 
 from scriptorium.errors import MergeFailed
-from services.merger.exporting.llama import INSTEAD
+from services.merger.exporting.llama import OTHER_CONVERTER
 from services.merger.writing.companion_files import TOKENIZER, token_ids
 
-LLAMA_3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|"
-GPT_2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+LLAMA_3_PATTERN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|"
+GPT_2_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 
 
 def add_vocabulary(writer: gguf.GGUFWriter, folder: Path, rows: int) -> None:
     """Add the tokenizer of a model folder, whose embeddings have `rows` rows; raises MergeFailed."""
     tokenizer = json.loads((folder / TOKENIZER).read_text("utf-8"))
-    cut = find_cut(tokenizer)
-    tokens, kinds = list_tokens(tokenizer, rows)
+    pre_tokenizer = find_pre_tokenizer(tokenizer)
+    tokens, types = list_tokens(tokenizer, rows)
     writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre(cut)
+    writer.add_tokenizer_pre(pre_tokenizer)
     writer.add_token_list(tokens)
-    writer.add_token_types(kinds)
+    writer.add_token_types(types)
     special = gguf.SpecialVocab(folder, load_merges=True, n_vocab=rows)
     special.add_special_token.setdefault("bos", False)  # llama.cpp's own default differs from tokenizer to tokenizer
     special.add_to_gguf(writer)
 
 
 def list_tokens(tokenizer: dict[str, Any], rows: int) -> tuple[list[str], list[gguf.TokenType]]:
-    """The text and the kind of each row; rows that no token uses get a name of their own."""
+    """Return the text and the type of each row; rows that no token uses get a placeholder name."""
     added = {token["id"]: bool(token.get("special")) for token in tokenizer.get("added_tokens", [])}
     texts = {number: text for text, number in token_ids(tokenizer).items()}
-    kinds = {
+    types = {
         number: (gguf.TokenType.CONTROL if added[number] else gguf.TokenType.USER_DEFINED)
         if number in added
         else gguf.TokenType.NORMAL
         for number in texts
     }
     tokens = [texts.get(number, f"[PAD{number}]") for number in range(rows)]
-    return tokens, [kinds.get(number, gguf.TokenType.UNUSED) for number in range(rows)]
+    return tokens, [types.get(number, gguf.TokenType.UNUSED) for number in range(rows)]
 
 
-def find_cut(tokenizer: dict[str, Any]) -> str:
-    """Llama.cpp's name for the way in which text is cut before merging; raises MergeFailed where none is sure."""
-    before = tokenizer.get("pre_tokenizer") or {}
-    steps = before.get("pretokenizers", [before])
-    kinds = [step.get("type") for step in steps]
+def find_pre_tokenizer(tokenizer: dict[str, Any]) -> str:
+    """Return llama.cpp's name for the tokenizer's pre-tokenizer; raises MergeFailed if none is known to match."""
+    pre_tokenizer = tokenizer.get("pre_tokenizer") or {}
+    steps = pre_tokenizer.get("pretokenizers", [pre_tokenizer])
+    types = [step.get("type") for step in steps]
     last = steps[-1]
     if tokenizer.get("model", {}).get("type") == "BPE" and last.get("type") == "ByteLevel":
-        if kinds == ["ByteLevel"] and last.get("use_regex", True):
+        if types == ["ByteLevel"] and last.get("use_regex", True):
             return "gpt-2"
-        if kinds == ["Digits", "ByteLevel"] and steps[0].get("individual_digits") and last.get("use_regex", True):
+        if types == ["Digits", "ByteLevel"] and steps[0].get("individual_digits") and last.get("use_regex", True):
             return "smollm"
-        if kinds == ["Split", "ByteLevel"]:
+        if types == ["Split", "ByteLevel"]:
             pattern = str(steps[0].get("pattern", {}).get("Regex", ""))
-            if pattern.startswith(LLAMA_3):
+            if pattern.startswith(LLAMA_3_PATTERN):
                 return "llama-bpe"
-            if pattern == GPT_2:
+            if pattern == GPT_2_PATTERN:
                 return "gpt-2"
-    found = ", ".join(map(str, kinds))
-    raise MergeFailed(f"GGUF has no name that fits this tokenizer ({found}).", param=TOKENIZER, next_step=INSTEAD)
+    message = f"GGUF has no name that fits this tokenizer ({', '.join(map(str, types))})."
+    raise MergeFailed(message, param=TOKENIZER, next_step=OTHER_CONVERTER)

@@ -1,8 +1,8 @@
-"""What 4-bit training left of a weight: rounded to NormalFloat 4 and back, as bitsandbytes does it, in numpy.
+"""The round trip of a weight through NormalFloat 4 in 4-bit training, as bitsandbytes does it, in numpy.
 
 QLoRA (arXiv:2305.14314): blocks of 64 values are divided by their largest magnitude and rounded to one of 16 levels.
-The magnitudes are 8-bit themselves (double quantisation). How those were rounded differs between devices in the last
-place, so training writes them down (`quantised.safetensors`, a 64th of the weights' count in bytes).
+The magnitudes are 8-bit themselves (double quantisation). Devices differ in the last place when they round those, so
+training writes them down (`quantised.safetensors`, a byte for each 64 weights).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FILE = "quantised.safetensors"
 KIND = "nf4, blocks of 64, nested in 256"
 BLOCK, GROUP = 64, 256
 CODES, GROUPS, OFFSET, LEVELS = ".codes", ".groups", ".offset", "levels"
-NORMAL = np.array(  # quantiles of a normal distribution, scaled to -1..1; zero is one of them
+NF4_LEVELS = np.array(  # quantiles of a normal distribution, scaled to -1..1; zero is one of them
     [
         -1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635,
         -0.18477343022823334, -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725,
@@ -31,7 +31,7 @@ NORMAL = np.array(  # quantiles of a normal distribution, scaled to -1..1; zero 
     ],
     np.float32,
 )  # fmt: skip
-BETWEEN = (NORMAL[:-1] + NORMAL[1:]) / np.float32(2)
+MIDPOINTS = (NF4_LEVELS[:-1] + NF4_LEVELS[1:]) / np.float32(2)
 
 
 @dataclass(frozen=True)
@@ -43,25 +43,25 @@ class RoundTrip:
 
     @cached_property
     def scales(self) -> Float32:
-        """What the levels of each block are multiplied with."""
+        """The factor of each block's levels."""
         with safe_open(str(self.path), framework="np") as file:
-            codes, groups, offset = (file.get_tensor(self.module + part) for part in (CODES, GROUPS, OFFSET))
+            codes, groups, offset = (file.get_tensor(self.module + suffix) for suffix in (CODES, GROUPS, OFFSET))
             levels = file.get_tensor(LEVELS)
         scales: Float32 = levels[codes] * np.repeat(groups, GROUP)[: len(codes)] + offset
         return scales
 
-    def of(self, values: NDArray[Any], first: int, dtype: str) -> Float32:
-        """Stored values, of which the first is the weight's value `first`, there and back; rounded to their type."""
+    def apply(self, values: NDArray[Any], first: int, dtype: str) -> Float32:
+        """Quantise and dequantise stored values, starting at the weight's value `first`; rounded to their type."""
         blocks = values.astype(np.float32).reshape(-1, BLOCK)
         largest = np.maximum(np.abs(blocks).max(axis=1, keepdims=True), np.float32(1e-38))
-        codes = np.searchsorted(BETWEEN, blocks * (np.float32(1) / largest))
+        codes = np.searchsorted(MIDPOINTS, blocks * (np.float32(1) / largest))
         start = first // BLOCK
-        back = NORMAL[codes] * self.scales[start : start + len(blocks), None]
-        return round_to(back, dtype).astype(np.float32).reshape(values.shape)
+        dequantised = NF4_LEVELS[codes] * self.scales[start : start + len(blocks), None]
+        return round_to(dequantised, dtype).astype(np.float32).reshape(values.shape)
 
 
 def find_quantised(training: Path) -> dict[str, RoundTrip]:
-    """The weights that were 4-bit in training, by name; none where it was not. Raises MergeFailed for another kind."""
+    """Return the weights that were 4-bit in training, by name, if any. Raises MergeFailed for another quantisation."""
     path = training / FILE
     if not path.exists():
         return {}
@@ -76,7 +76,7 @@ def find_quantised(training: Path) -> dict[str, RoundTrip]:
     return {f"{module}.weight": RoundTrip(path, module) for module in modules}
 
 
-def repeatable(tensor: Tensor, trip: RoundTrip) -> bool:
-    """Whether blocks do not cross rows, and each has a scale."""
+def is_repeatable(tensor: Tensor, round_trip: RoundTrip) -> bool:
+    """Return whether blocks do not cross rows, and each has a scale."""
     count = int(np.prod(tensor.shape))
-    return tensor.shape[-1] % BLOCK == 0 and len(trip.scales) == count // BLOCK
+    return tensor.shape[-1] % BLOCK == 0 and len(round_trip.scales) == count // BLOCK

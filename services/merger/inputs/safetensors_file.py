@@ -1,4 +1,4 @@
-"""The safetensors file: where each tensor lies, read in pieces of bounded size, and rounding to the stored type.
+"""The safetensors file: the place of each tensor, reads in pieces of bounded size, and rounding to the stored type.
 
 A file is 8 bytes (the header's length, little-endian), a JSON header and the tensors, one after the other without gaps.
 """
@@ -27,12 +27,12 @@ FLOATS: dict[str, np.dtype[Any]] = {
     "BF16": np.dtype(ml_dtypes.bfloat16),
 }
 BLOCK_VALUES = 1 << 20  # 4 MB in fp32: a block and its temporaries stay near the processor's cache
-LINE = 4096  # bytes
+LINE_BYTES = 4096  # bytes
 PIECE_BYTES = 4 << 20  # copying gets no faster with larger pieces
 
 
 class BrokenTensorFile(ValueError):
-    """A file is no safetensors file, or is truncated; the caller knows whose file it is and raises its own error."""
+    """A file that is not a safetensors file, or is truncated; the caller knows whose it is and raises its own error."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ class Tensor:
 
     @property
     def bytes(self) -> int:
-        """How many bytes it takes."""
+        """The size in bytes."""
         return self.stop - self.start
 
     def at(self, start: int) -> Tensor:
-        """The same tensor at another place."""
+        """Return the same tensor at another place."""
         return replace(self, start=start, stop=start + self.bytes)
 
     def __str__(self) -> str:
@@ -68,7 +68,7 @@ class TensorFile:
 
     @property
     def bytes(self) -> int:
-        """How many bytes the whole file takes."""
+        """The size of the whole file in bytes."""
         return len(self.header) + sum(tensor.bytes for tensor in self.tensors.values())
 
 
@@ -83,7 +83,7 @@ def read_layout(path: Path) -> TensorFile:
     except FileNotFoundError:
         raise BrokenTensorFile(f"{path.name} is missing.") from None
     except (SafetensorError, OSError, ValueError) as error:
-        raise BrokenTensorFile(f"{path.name} is not a whole safetensors file: {error}") from error
+        raise BrokenTensorFile(f"{path.name} is not a complete safetensors file: {error}") from error
     with path.open("rb") as file:
         length = file.read(8)
         header = length + file.read(int.from_bytes(length, "little"))
@@ -100,23 +100,23 @@ def locate(name: str, entry: dict[str, Any], header_bytes: int) -> Tensor:
 
 
 def make_header(old: bytes, tensors: list[Tensor]) -> bytes:
-    """A header for these tensors, one after the other, with the metadata of an old one; padded to 8 bytes as usual."""
+    """Make a header for consecutive tensors, with the metadata of an old header; padded to 8 bytes as usual."""
     entries: dict[str, Any] = {}
-    if "__metadata__" in (known := json.loads(old[8:])):
-        entries["__metadata__"] = known["__metadata__"]
-    place = 0
+    if "__metadata__" in (old_entries := json.loads(old[8:])):
+        entries["__metadata__"] = old_entries["__metadata__"]
+    offset = 0
     for tensor in tensors:
-        offsets = [place, place + tensor.bytes]
+        offsets = [offset, offset + tensor.bytes]
         entries[tensor.name] = {"dtype": tensor.dtype, "shape": list(tensor.shape), "data_offsets": offsets}
-        place += tensor.bytes
+        offset += tensor.bytes
     body = json.dumps(entries, separators=(",", ":")).encode()
     body += b" " * (-len(body) % 8)
     return len(body).to_bytes(8, "little") + body
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[int]:
-    """A file's descriptor, for reading at positions."""
+def open_descriptor(path: Path) -> Iterator[int]:
+    """Yield a file's descriptor, for reading at positions."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         yield descriptor
@@ -125,7 +125,7 @@ def opened(path: Path) -> Iterator[int]:
 
 
 def read_into(file: int, buffer: memoryview, start: int) -> None:
-    """Fill a buffer from position `start`; raises BrokenTensorFile where the file ends early."""
+    """Fill a buffer from position `start`; raises BrokenTensorFile if the file ends early."""
     while buffer:
         count = os.preadv(file, [buffer], start)
         if not count:
@@ -149,13 +149,13 @@ def row_blocks(tensor: Tensor, values: int = BLOCK_VALUES, multiple: int = 1) ->
 
 
 def byte_range(tensor: Tensor, rows: slice) -> tuple[int, int]:
-    """Where some rows of a tensor begin in its file, and how many bytes they take."""
+    """Return where some rows of a tensor begin in its file, and how many bytes they take."""
     row_bytes = tensor.bytes // (tensor.shape[0] if tensor.shape else 1)
     return tensor.start + rows.start * row_bytes, (rows.stop - rows.start) * row_bytes
 
 
 def read_rows(file: int, tensor: Tensor, rows: slice, buffer: NDArray[np.uint8] | None = None) -> NDArray[Any]:
-    """Some rows of a floating-point tensor in its stored type, read into `buffer` where one is given."""
+    """Read some rows of a floating-point tensor in its stored type, into `buffer` if there is one."""
     start, count = byte_range(tensor, rows)
     data = np.empty(count, np.uint8) if buffer is None else buffer[:count]
     read_into(file, data.data, start)
@@ -163,17 +163,17 @@ def read_rows(file: int, tensor: Tensor, rows: slice, buffer: NDArray[np.uint8] 
 
 
 def read_columns(file: int, tensor: Tensor, columns: slice) -> Float32:
-    """Some columns of a matrix, as fp32; one read per row, so meant for matrices of few rows."""
-    kind = FLOATS[tensor.dtype]
-    found = np.empty((tensor.shape[0], columns.stop - columns.start), kind)
-    for number, row in enumerate(found):
-        place = tensor.start + (number * tensor.shape[1] + columns.start) * kind.itemsize
-        read_into(file, row.view(np.uint8).data, place)
-    return found.astype(np.float32)
+    """Read some columns of a matrix as fp32; one read per row, so meant for matrices of few rows."""
+    dtype = FLOATS[tensor.dtype]
+    values = np.empty((tensor.shape[0], columns.stop - columns.start), dtype)
+    for number, row in enumerate(values):
+        start = tensor.start + (number * tensor.shape[1] + columns.start) * dtype.itemsize
+        read_into(file, row.view(np.uint8).data, start)
+    return values.astype(np.float32)
 
 
 def read_tensor(file: int, tensor: Tensor) -> Float32:
-    """One floating-point tensor as fp32."""
+    """Read a floating-point tensor as fp32."""
     return read_rows(file, tensor, slice(0, tensor.shape[0])).astype(np.float32)
 
 
@@ -186,10 +186,10 @@ def round_to(values: NDArray[np.floating[Any]], dtype: str, out: NDArray[Any] | 
 
 
 def all_finite(values: NDArray[Any], dtype: str) -> bool:
-    """Whether no stored value is NaN or infinite; types that are no floats have none.
+    """Return whether no stored value is NaN or infinite; types other than floats have none.
 
-    As whole numbers with a sign only these are not below infinity where they are positive, and without a sign not below
-    minus infinity where they are negative: two plain passes, and no copy.
+    Read as signed integers, only these values are not below infinity if positive; read as unsigned ones, only these are
+    not below minus infinity if negative: two plain passes, and no copy.
     """
     if dtype not in FLOATS or not values.size:
         return True
@@ -200,19 +200,19 @@ def all_finite(values: NDArray[Any], dtype: str) -> bool:
 
 
 def same_bits(one: NDArray[Any], other: NDArray[Any]) -> bool:
-    """Whether two arrays of equal size hold the same bytes."""
+    """Return whether two arrays of equal size hold the same bytes."""
     first, second = one.reshape(-1).view(np.uint8), other.reshape(-1).view(np.uint8)
     words = np.uint64 if first.size % 8 == 0 else np.uint8
     return np.array_equal(first.view(words), second.view(words))
 
 
 def checksum(values: NDArray[Any]) -> int:
-    """The parities of an array's rows and columns when its bytes lie in lines of 4 KB, as one number.
+    """Return the parities of an array's rows and columns, with its bytes in lines of 4 KB, as one number.
 
-    Bytes that change, or change places, change it; and it costs a twentieth of what computing the array does.
+    Bytes that change, or change places, change it; it costs a twentieth of what computing the array does.
     """
     data = values.reshape(-1).view(np.uint8)
-    whole = data.size // LINE * LINE
-    lines = data[:whole].view(np.uint64).reshape(-1, LINE // 8)
-    across, down = (np.bitwise_xor.reduce(lines, axis=axis).tobytes() for axis in (0, 1))
-    return hash((across, down, data[whole:].tobytes()))
+    end = data.size // LINE_BYTES * LINE_BYTES
+    lines = data[:end].view(np.uint64).reshape(-1, LINE_BYTES // 8)
+    columns, rows = (np.bitwise_xor.reduce(lines, axis=axis).tobytes() for axis in (0, 1))
+    return hash((columns, rows, data[end:].tobytes()))

@@ -1,1 +1,1 @@
-"""Plan a merge: which checkpoint, onto which base, and what each tensor is made of."""
+"""Plan a merge: the checkpoint, the base, and the source of each tensor."""

@@ -1,53 +1,59 @@
-"""Which base a QLoRA adapter is merged onto: the one that is stored, or what 4-bit training had made of it.
+"""The choice of the base that a QLoRA adapter is merged onto: the stored one, or its 4-bit version used in training.
 
-The adapter has learned to mend what NF4 broke, but the stored base is the better one to begin with; which counts more
-is measured. The loss of the dev passages on both decides (see `scriptorium.artifacts.checkpoint_losses`), and both are
-recorded.
+The adapter has learned to compensate for NF4's errors, but the stored base is the better one to start from; which
+matters more is measured. The loss of the dev passages on both decides (see `scriptorium.artifacts.checkpoint_losses`),
+and both are recorded.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from scriptorium.artifacts.checkpoint_losses import Base, measured_path, read_measured
+from scriptorium.artifacts.checkpoint_losses import BaseVariant, checkpoint_losses_path, read_checkpoint_losses
 from scriptorium.contracts import Level
 from scriptorium.errors import MergeFailed
 from scriptorium.jobs.reporter import Reporter
 from services.merger.inputs import base as stored
-from services.merger.inputs.nf4 import RoundTrip, find_quantised, repeatable
+from services.merger.inputs.nf4 import RoundTrip, find_quantised, is_repeatable
 
 
 def choose_base(
     model: stored.Base, training: Path, step: int, reporter: Reporter
-) -> tuple[dict[str, RoundTrip], dict[Base, float]]:
-    """The weights that go through NF4, none for the stored base; and the losses that decided, where there are any."""
-    measured = read_measured(measured_path(training, step))
-    losses: dict[Base, float] = {base: on.loss for base, on in measured.bases.items()} if measured else {}
+) -> tuple[dict[str, RoundTrip], dict[BaseVariant, float]]:
+    """Return the weights that go through NF4, none for the stored base, and the losses that decided, if measured."""
+    measured = read_checkpoint_losses(checkpoint_losses_path(training, step))
+    bases = measured.bases if measured else {}
+    losses: dict[BaseVariant, float] = {base: results.loss for base, results in bases.items()}
     quantised = quantised_weights(model, training, reporter)
     if not quantised:
         return {}, losses
     if "nf4" not in losses or "stored" not in losses:
         reporter.message(
-            "[MERGE] Not measured on which base the adapter is better: merged onto the stored one", Level.WARN
+            "[MERGE] The adapter was not measured on both bases: it is merged onto the stored one", Level.WARN
         )
         return {}, losses
     better = min(losses, key=lambda base: losses[base])
-    told = ", ".join(f"{loss:.4f} on the {base} base" for base, loss in losses.items())
-    reporter.message(f"[MERGE] Dev loss {told}: merged onto the {better} one", losses=losses, base=better)
+    comparison = ", ".join(f"{loss:.4f} on the {base} base" for base, loss in losses.items())
+    reporter.message(f"[MERGE] Dev loss {comparison}: merged onto the {better} one", losses=losses, base=better)
     return (quantised if better == "nf4" else {}), losses
 
 
 def quantised_weights(model: stored.Base, training: Path, reporter: Reporter) -> dict[str, RoundTrip]:
-    """The weights that training had quantised; none, and a word, where that cannot be repeated exactly."""
+    """Return the weights that training quantised; none, with a warning, if that cannot be repeated exactly."""
     try:
-        found = find_quantised(training)
+        round_trips = find_quantised(training)
     except MergeFailed as error:
         reporter.message(f"[MERGE] {error}", Level.WARN)
         return {}
-    strange = [n for n, trip in found.items() if n not in model.tensors or not repeatable(model.tensors[n], trip)]
-    if strange:
+    unrepeatable = [
+        name
+        for name, round_trip in round_trips.items()
+        if name not in model.tensors or not is_repeatable(model.tensors[name], round_trip)
+    ]
+    if unrepeatable:
         reporter.message(
-            f"[MERGE] The quantisation of {strange[0]} cannot be repeated: its shape does not fit", Level.WARN
+            f"[MERGE] The quantisation of {unrepeatable[0]} cannot be repeated: its shape does not fit", Level.WARN
         )
         return {}
-    return {name: RoundTrip(trip.path, trip.module) for name, trip in found.items()}  # without the scales just read
+    # copies, without the scales that were just read
+    return {name: RoundTrip(round_trip.path, round_trip.module) for name, round_trip in round_trips.items()}

@@ -1,4 +1,4 @@
-"""Where the values of a merged tensor come from."""
+"""The source of a merged tensor's values."""
 
 from __future__ import annotations
 
@@ -11,27 +11,33 @@ from services.merger.inputs.safetensors_file import Tensor
 
 
 @dataclass(frozen=True)
-class Source:
-    """A tensor of base or adapter, perhaps by way of NF4, and perhaps an update of it, for a weight turned or not."""
+class TensorSource:
+    """A tensor of base or adapter, with its NF4 round trip and its update if it has them.
+
+    `transposed` says that the weight is stored inputs x outputs.
+    """
 
     path: Path
     tensor: Tensor
     update: Update | None = None
-    turned: bool = False
-    trip: RoundTrip | None = None
+    transposed: bool = False
+    round_trip: RoundTrip | None = None
 
     @property
-    def wanted(self) -> tuple[int, ...]:
+    def expected_shape(self) -> tuple[int, ...]:
         """The shape that the tensor must have for the update."""
         if self.update is None:
             return self.tensor.shape
-        return self.update.shape[::-1] if self.turned else self.update.shape
+        return self.update.shape[::-1] if self.transposed else self.update.shape
 
 
-def find_source(adapter: Adapter, name: str, path: Path, tensor: Tensor) -> Source:
-    """The source of the weight `name`, which is `tensor` in the base's file `path`."""
+def find_source(adapter: Adapter, name: str, path: Path, tensor: Tensor) -> TensorSource:
+    """Return the source of the weight `name`, which is `tensor` in the base's file `path`."""
     if name in adapter.saved:
         path, tensor = adapter.path, adapter.saved[name]
     update = adapter.updates.get(name)
-    turned = update is not None and (update.lookup or (adapter.transposed and tensor.shape == update.shape[::-1]))
-    return Source(path, tensor, update, turned, None if name in adapter.saved else adapter.quantised.get(name))
+    transposed = update is not None and (
+        update.lookup or (adapter.fan_in_fan_out and tensor.shape == update.shape[::-1])
+    )
+    round_trip = None if name in adapter.saved else adapter.quantised.get(name)
+    return TensorSource(path, tensor, update, transposed, round_trip)

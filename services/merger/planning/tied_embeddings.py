@@ -1,7 +1,7 @@
-"""Output layers that share the embeddings' values (tie_word_embeddings): when they come apart, and when they do not.
+"""Output layers that share the embeddings' values (tie_word_embeddings): when a merge has to untie them.
 
-Training changes one of the two, or both apart from each other, unless PEFT was told to keep them together. Merged into
-one tensor that would not be the model that was trained, so then the merged model has an output layer of its own.
+Training changes one of the two, or each of them differently, unless PEFT is configured to keep them together. One
+tensor could not hold both, so the merged model then has an output layer of its own.
 """
 
 from __future__ import annotations
@@ -10,64 +10,62 @@ import numpy as np
 
 from services.merger.inputs.adapter import Adapter
 from services.merger.inputs.base import HEADS, Base
-from services.merger.inputs.safetensors_file import opened, read_rows, round_to, row_blocks
+from services.merger.inputs.safetensors_file import open_descriptor, read_rows, round_to, row_blocks
 from services.merger.low_rank_update import LowRank
-from services.merger.planning.tensor_source import Source, find_source
+from services.merger.planning.tensor_source import TensorSource, find_source
 
 
-def tie(base: Base, adapter: Adapter, sources: dict[str, Source]) -> str | None:
-    """Settle the source of a tied output layer; returns its name if it comes apart from the embeddings."""
+def resolve_tied_head(base: Base, adapter: Adapter, sources: dict[str, TensorSource]) -> str | None:
+    """Set the source of a tied output layer; returns its name if it has to be untied from the embeddings."""
     embeddings, head = base.embeddings.name, head_name(base, adapter)
-    touched = adapter.updates.keys() | adapter.saved.keys()
-    if not base.tied or not {embeddings, head} & touched:
+    changed = adapter.updates.keys() | adapter.saved.keys()
+    if not base.tied or not {embeddings, head} & changed:
         return None
-    above = find_source(adapter, head, base.path_of(embeddings), base.embeddings)
-    if same_values(adapter, sources[embeddings], above, base.embeddings.dtype):
+    head_source = find_source(adapter, head, base.path_of(embeddings), base.embeddings)
+    if same_values(adapter, sources[embeddings], head_source, base.embeddings.dtype):
         if head in sources:
             sources[head] = sources[embeddings]
         return None
-    sources[head] = above
+    sources[head] = head_source
     return head
 
 
 def head_name(base: Base, adapter: Adapter) -> str:
-    """What the output layer is called; a tied base need not have it."""
-    known = [name for name in (*base.tensors, *adapter.updates, *adapter.saved) if name.endswith(HEADS)]
-    return known[0] if known else HEADS[base.embeddings.name.endswith("embed_in.weight")]
+    """Return the output layer's name; a tied base need not have the layer."""
+    names = [name for name in (*base.tensors, *adapter.updates, *adapter.saved) if name.endswith(HEADS)]
+    return names[0] if names else HEADS[base.embeddings.name.endswith("embed_in.weight")]
 
 
-def same_values(adapter: Adapter, one: Source, other: Source, dtype: str) -> bool:
-    """Whether two sources lead to the same tensor."""
+def same_values(adapter: Adapter, one: TensorSource, other: TensorSource, dtype: str) -> bool:
+    """Return whether two sources lead to the same tensor."""
     return same_tensor(one, other, dtype) and same_update(adapter, one, other)
 
 
-def same_tensor(one: Source, other: Source, dtype: str) -> bool:
-    """Whether two tensors, rounded to a type, have the same bits."""
+def same_tensor(one: TensorSource, other: TensorSource, dtype: str) -> bool:
+    """Return whether two tensors, rounded to a type, have the same bits."""
     if (one.path, one.tensor) == (other.path, other.tensor):
         return True
     if one.tensor.shape != other.tensor.shape:
         return False
-    with opened(one.path) as first, opened(other.path) as second:
+    with open_descriptor(one.path) as first, open_descriptor(other.path) as second:
         for rows in row_blocks(one.tensor):
-            mine, theirs = read_rows(first, one.tensor, rows), read_rows(second, other.tensor, rows)
-            if (
-                round_to(mine.astype(np.float32), dtype).tobytes()
-                != round_to(theirs.astype(np.float32), dtype).tobytes()
-            ):
+            values = (read_rows(first, one.tensor, rows), read_rows(second, other.tensor, rows))
+            left, right = (round_to(block.astype(np.float32), dtype).tobytes() for block in values)
+            if left != right:
                 return False
     return True
 
 
-def same_update(adapter: Adapter, one: Source, other: Source) -> bool:
-    """Whether two updates have the same factors; DoRA's magnitudes are never shared."""
+def same_update(adapter: Adapter, one: TensorSource, other: TensorSource) -> bool:
+    """Return whether two updates have the same factors; DoRA's magnitudes are never shared."""
     if one.update is None or other.update is None:
         return one.update is other.update
-    if one.wanted != other.wanted or one.update.scale != other.update.scale:
+    if one.expected_shape != other.expected_shape or one.update.scale != other.update.scale:
         return False
     if one.update.magnitude or other.update.magnitude:
         return False
-    with opened(adapter.path) as file:
-        first, second = LowRank(file, one.update, one.turned), LowRank(file, other.update, other.turned)
+    with open_descriptor(adapter.path) as file:
+        first, second = LowRank(file, one.update, one.transposed), LowRank(file, other.update, other.transposed)
         return np.array_equal(first.right, second.right) and all(
             np.array_equal(first.left(rows), second.left(rows)) for rows in row_blocks(one.tensor)
         )

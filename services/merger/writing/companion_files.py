@@ -1,4 +1,4 @@
-"""The small files that make a folder of weights a model: the base's config, the trained tokenizer and chat template.
+"""The small files beside a model's weights: the base's config, the trained tokenizer and its chat template.
 
 They are read and checked before the merge starts, and written after it.
 """
@@ -14,76 +14,76 @@ from scriptorium.errors import MergeFailed, Problem
 from services.merger.inputs.base import CONFIG, INDEX, Base
 from services.merger.planning.plan import Plan
 
-GENERATION = "generation_config.json"
-TEMPLATE = "chat_template.jinja"
+GENERATION_CONFIG = "generation_config.json"
+CHAT_TEMPLATE = "chat_template.jinja"
 TOKENIZER = "tokenizer.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
 SPECIAL_TOKENS = "special_tokens_map.json"
 TOKENIZER_FILES = (
-    TOKENIZER, TOKENIZER_CONFIG, TEMPLATE, SPECIAL_TOKENS, "tokenizer.model", "vocab.json", "merges.txt",
+    TOKENIZER, TOKENIZER_CONFIG, CHAT_TEMPLATE, SPECIAL_TOKENS, "tokenizer.model", "vocab.json", "merges.txt",
 )  # fmt: skip
 
 
 def read_companions(plan: Plan, checkpoint: Path) -> dict[str, bytes]:
-    """Every file besides the shards, by name; raises MergeFailed with all that is missing or does not fit."""
+    """Read every file besides the shards, by name; raises MergeFailed with all that are missing or do not fit."""
     files = base_files(plan.base) | tokenizer_files(plan.base.folder, checkpoint) | changed_files(plan)
-    missing = absences(files)
+    missing = missing_files(files)
     if missing:
         raise MergeFailed(
-            "The model would not be whole.", problems=missing, next_step="Choose another base, or train again."
+            "The model would not be complete.", problems=missing, next_step="Choose another base, or train again."
         )
     ids = token_ids(read_object(files, TOKENIZER))
     check_vocabulary(ids, plan.rows)
-    end = ids.get(content(read_object(files, TOKENIZER_CONFIG).get("eos_token")))
-    return files if end is None else files | stop_at(end, files)
+    eos_id = ids.get(content(read_object(files, TOKENIZER_CONFIG).get("eos_token")))
+    return files if eos_id is None else files | add_stop_token(eos_id, files)
 
 
 def count_tokens(companions: dict[str, bytes]) -> int:
-    """How many ids the tokenizer uses, up to the highest one."""
+    """Return how many ids the tokenizer uses, up to the highest one."""
     return max(token_ids(read_object(companions, TOKENIZER)).values(), default=-1) + 1
 
 
 def base_files(base: Base) -> dict[str, bytes]:
-    """Config, generation config and, where shards need it, the index: the merged model has the same layout."""
-    names = [CONFIG, GENERATION] if base.single else [CONFIG, GENERATION, INDEX]
+    """Read config, generation config and, if the base has one, the index: the merged model has the same layout."""
+    names = [CONFIG, GENERATION_CONFIG] if base.single else [CONFIG, GENERATION_CONFIG, INDEX]
     return read_files(base.folder, names)
 
 
 def changed_files(plan: Plan) -> dict[str, bytes]:
-    """Config and index where the embeddings were resized, or the output layer came apart from them."""
+    """Return the changed config and index if the embeddings were resized or the output layer untied from them."""
     if not (plan.resized or plan.untied):
         return {}
     config = deepcopy(plan.base.config)
-    news = {"vocab_size": plan.rows} | ({"tie_word_embeddings": False} if plan.untied else {})
-    for part in (config, config.get("text_config") or {}):
-        part.update({key: value for key, value in news.items() if key in part})
+    changes = {"vocab_size": plan.rows} | ({"tie_word_embeddings": False} if plan.untied else {})
+    for section in (config, config.get("text_config") or {}):
+        section.update({key: value for key, value in changes.items() if key in section})
     if plan.untied:
-        config["tie_word_embeddings"] = False  # transformers takes it as true where it is not said
+        config["tie_word_embeddings"] = False  # transformers' default is true
     files = {CONFIG: encode(config)}
     if not plan.base.single:
-        places = {part.tensor.name: shard.name for shard in plan.shards for part in shard.parts}
+        weight_map = {part.tensor.name: shard.name for shard in plan.shards for part in shard.parts}
         total = sum(part.tensor.bytes for part in plan.parts)
-        files[INDEX] = encode({"metadata": {"total_size": total}, "weight_map": dict(sorted(places.items()))})
+        files[INDEX] = encode({"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))})
     return files
 
 
 def encode(body: dict[str, Any]) -> bytes:
-    """A JSON file as transformers writes it."""
+    """Encode a JSON file as transformers writes it."""
     return (json.dumps(body, indent=2) + "\n").encode()
 
 
 def tokenizer_files(base: Path, checkpoint: Path) -> dict[str, bytes]:
-    """The checkpoint's tokenizer; what it lacks comes from the base, unless that would override it."""
+    """Read the checkpoint's tokenizer; what it lacks comes from the base, unless that would override it."""
     trained, original = read_files(checkpoint, TOKENIZER_FILES), read_files(base, TOKENIZER_FILES)
     if TOKENIZER_CONFIG in trained:
         original.pop(SPECIAL_TOKENS, None)  # the trained configuration names the special tokens itself
         if read_object(trained, TOKENIZER_CONFIG).get("chat_template"):
-            original.pop(TEMPLATE, None)  # loaders prefer this file to the template inside the configuration
+            original.pop(CHAT_TEMPLATE, None)  # loaders prefer this file to the template inside the configuration
     return original | trained
 
 
 def read_files(folder: Path, names: tuple[str, ...] | list[str]) -> dict[str, bytes]:
-    """Those of the files that are there."""
+    """Read those of the files that exist."""
     return {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
 
 
@@ -94,21 +94,21 @@ def read_object(files: dict[str, bytes], name: str) -> dict[str, Any]:
     except ValueError as error:
         raise MergeFailed(f"{name} is not readable as JSON: {error}", param=name) from None
     if not isinstance(body, dict):
-        raise MergeFailed(f"{name} is no JSON object.", param=name)
+        raise MergeFailed(f"{name} is not a JSON object.", param=name)
     return body
 
 
-def absences(files: dict[str, bytes]) -> list[Problem]:
-    """What a server cannot do without."""
+def missing_files(files: dict[str, bytes]) -> list[Problem]:
+    """List missing files that a server needs."""
     missing = [name for name in (TOKENIZER, TOKENIZER_CONFIG) if name not in files]
-    if TEMPLATE not in files and TOKENIZER_CONFIG in files:
+    if CHAT_TEMPLATE not in files and TOKENIZER_CONFIG in files:
         inline = read_object(files, TOKENIZER_CONFIG).get("chat_template")
-        missing += [] if inline else [TEMPLATE]
+        missing += [] if inline else [CHAT_TEMPLATE]
     return [Problem(name, "is in neither the checkpoint nor the base") for name in missing]
 
 
 def token_ids(tokenizer: dict[str, Any]) -> dict[str, int]:
-    """The id of every token of a tokenizer.json; Unigram vocabularies are lists, all others are objects."""
+    """Return the id of every token of a tokenizer.json; Unigram vocabularies are lists, all others are objects."""
     try:
         vocabulary = tokenizer["model"]["vocab"]
         if isinstance(vocabulary, list):
@@ -120,7 +120,7 @@ def token_ids(tokenizer: dict[str, Any]) -> dict[str, int]:
 
 
 def check_vocabulary(ids: dict[str, int], rows: int) -> None:
-    """Raise MergeFailed where the embeddings lack a row for a token."""
+    """Raise MergeFailed if the embeddings lack a row for a token."""
     beyond = sorted((number, token) for token, number in ids.items() if number >= rows)
     if beyond:
         raise MergeFailed(
@@ -133,19 +133,19 @@ def check_vocabulary(ids: dict[str, int], rows: int) -> None:
 
 
 def content(token: str | dict[str, Any] | None) -> str:
-    """The text of a special token, which may be stored with its properties."""
+    """Return the text of a special token, which may be stored with its properties."""
     return token["content"] if isinstance(token, dict) else token or ""
 
 
-def stop_at(end: int, files: dict[str, bytes]) -> dict[str, bytes]:
-    """The generation config with the id `end` among those that stop it; nothing where it already is.
+def add_stop_token(eos_id: int, files: dict[str, bytes]) -> dict[str, bytes]:
+    """Return a generation config that also stops at `eos_id`, or nothing if the base's already does.
 
     Without it a model that was trained to end its turn with another token than the base's would never stop.
     """
-    body = read_object(files, GENERATION) if GENERATION in files else {}
-    known = body.get("eos_token_id", read_object(files, CONFIG).get("eos_token_id"))
-    stops = known if isinstance(known, list) else [known] if known is not None else []
-    if end in stops:
+    body = read_object(files, GENERATION_CONFIG) if GENERATION_CONFIG in files else {}
+    eos_ids = body.get("eos_token_id", read_object(files, CONFIG).get("eos_token_id"))
+    stops = eos_ids if isinstance(eos_ids, list) else [eos_ids] if eos_ids is not None else []
+    if eos_id in stops:
         return {}
-    body["eos_token_id"] = [*stops, end] if stops else end
-    return {GENERATION: encode(body)}
+    body["eos_token_id"] = [*stops, eos_id] if stops else eos_id
+    return {GENERATION_CONFIG: encode(body)}

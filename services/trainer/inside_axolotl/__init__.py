@@ -1,1 +1,1 @@
-"""Code that runs inside Axolotl's environment; it shares only the standard library walls of `scriptorium`."""
+"""Code that runs inside Axolotl's environment; of `scriptorium` it imports only what needs the standard library."""

@@ -1,7 +1,7 @@
-"""Our plugin inside Axolotl: writes one line of JSON per log step and obeys a control file.
+"""Scriptorium's plugin inside Axolotl: writes one line of JSON per log step and obeys a control file.
 
-Runs in Axolotl's environment and needs nothing of ours but what has the standard library only. Beside the output folder
-(`checkpoints/`) it keeps `metrics.jsonl` (append only) and reads `control`, whose text may be "pause" (save a
+Runs in Axolotl's environment and imports of Scriptorium only modules that need the standard library alone. Beside the
+output folder (`checkpoints/`) it appends to `metrics.jsonl` and reads `control`, whose text may be "pause" (save a
 checkpoint, then stop).
 """
 
@@ -18,52 +18,53 @@ from safetensors.torch import save_file
 from transformers import TrainerCallback
 
 from scriptorium.artifacts import manifest
+from scriptorium.artifacts.training_log import TRAINING_LOG, append_to_log
 from services.trainer.inside_axolotl.machine import CpuUse, read_memory
-from services.trainer.inside_axolotl.utilisation import FROZEN, TRAINED, Utilisation
+from services.trainer.inside_axolotl.utilisation import FROZEN_FLOPS, TRAINED_FLOPS, Utilisation
 
-KEEP = ("loss", "eval_loss", "learning_rate", "grad_norm", "epoch", "tokens/trainable")
-TOKENS = "tokens/total"  # padding included: the device works on it as well
+LOGGED_KEYS = ("loss", "eval_loss", "learning_rate", "grad_norm", "epoch", "tokens/trainable")
+TOKENS_KEY = "tokens/total"  # padding included: the device works on it as well
 PEAK_SECONDS = 0.6
 PEAK_SIZES = (1024, 2048, 4096, 8192)
-TRIES = 3
+PEAK_TRIES = 3
 NF4 = "nf4, blocks of 64, nested in 256"  # what a merge can repeat
 
 
 class ScriptoriumPlugin(BasePlugin):  # type: ignore[misc]
-    """What Axolotl loads: `plugins: [services.trainer.inside_axolotl.plugin.ScriptoriumPlugin]`."""
+    """The class that Axolotl loads: `plugins: [services.trainer.inside_axolotl.plugin.ScriptoriumPlugin]`."""
 
     def get_training_args(self, cfg: Any) -> dict[str, Any]:
-        """Have a loss that is no number told as it is, and no GPU where there is none: else bf16 is refused there."""
+        """Log a NaN loss as NaN, and use the CPU if there is no GPU: otherwise bf16 is refused."""
         return {"logging_nan_inf_filter": False, **({} if torch.cuda.is_available() else {"use_cpu": True})}
 
     def add_callbacks_post_trainer(self, cfg: Any, trainer: Any) -> list[TrainerCallback]:
-        """Watch and steer the training."""
-        return [Steering(Path(cfg.output_dir).parent)]
+        """Add the callback that records and controls the training."""
+        return [ScriptoriumCallback(Path(cfg.output_dir).parent)]
 
 
-class Steering(TrainerCallback):  # type: ignore[misc]
-    """Writes what happens and does what the control file says."""
+class ScriptoriumCallback(TrainerCallback):  # type: ignore[misc]
+    """Writes the metrics and obeys the control file."""
 
     def __init__(self, folder: Path) -> None:
-        self._metrics = folder / "metrics.jsonl"
+        self._log = folder / TRAINING_LOG
         self._control = folder / "control"
         self._losses: dict[str, float | None] = {"train_loss": None, "dev_loss": None}
         self._meter: Meter | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
-        """Go on counting tokens, learn what the device can do, and say that the first step is about to begin."""
-        recall_tokens(state, Path(args.output_dir))
+        """Restore the token counts, measure the device's peak, and write that the first step is about to begin."""
+        restore_token_counts(state, Path(args.output_dir))
         self._meter = Meter(model, args.device, precision(args))
-        write_quantised(model, self._metrics.with_name("quantised.safetensors"))
+        write_quantised(model, self._log.with_name("quantised.safetensors"))
         self._write(state, event="begin", epoch=state.epoch or 0.0, num_epochs=args.num_train_epochs)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         """Write the numbers of a step or of an evaluation."""
         logs = logs or {}
-        numbers = {name: float(value) for name, value in logs.items() if name in KEEP}
+        numbers = {name: float(value) for name, value in logs.items() if name in LOGGED_KEYS}
         if "loss" in numbers:
             self._losses["train_loss"] = numbers["loss"]
-            self._write(state, **numbers, **(self._meter.step(logs.get(TOKENS)) if self._meter else {}))
+            self._write(state, **numbers, **(self._meter.step(logs.get(TOKENS_KEY)) if self._meter else {}))
         elif "eval_loss" in numbers:
             self._losses["dev_loss"] = numbers["eval_loss"]
             self._write(state, **numbers)
@@ -78,7 +79,7 @@ class Steering(TrainerCallback):  # type: ignore[misc]
             control.should_training_stop = True
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Write the checkpoint's manifest, last of all: without one it is never resumed from."""
+        """Write the checkpoint's manifest, last of all: training never resumes from a checkpoint without one."""
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         manifest.write(folder, {"step": state.global_step, "created_at": int(time.time()), **self._losses})
         self._write(state, event="checkpoint", **self._losses)
@@ -90,138 +91,137 @@ class Steering(TrainerCallback):  # type: ignore[misc]
 
     def _write(self, state: Any, **body: Any) -> None:
         line = {"time": time.time(), "step": state.global_step, "max_steps": state.max_steps, **body}
-        with self._metrics.open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(line) + "\n")
+        append_to_log(self._log, [line])
 
 
 def write_quantised(model: Any, path: Path) -> None:
-    """Keep the scales of every 4-bit weight, so that a merge can repeat just this quantisation; no file where none is.
+    """Write the scales of every 4-bit weight, so that a merge can repeat this quantisation; no file if there are none.
 
-    For each layer: an 8-bit code for each block's scale, a scale for each group of codes, and their offset. Where
-    weights were quantised in another way, only that is said.
+    For each layer: an 8-bit code for each block's scale, a scale for each group of codes, and their offset. If weights
+    were quantised in another way, the file only names it.
     """
-    layers = {name: getattr(layer, "weight", None) for name, layer in model.named_modules()}
-    states = {plain_name(name): getattr(weight, "quant_state", None) for name, weight in layers.items()}
-    found = {name: state for name, state in states.items() if state is not None}
-    kinds = {kind_of(state) for state in found.values()}
+    weights = {name: getattr(layer, "weight", None) for name, layer in model.named_modules()}
+    states = {plain_name(name): getattr(weight, "quant_state", None) for name, weight in weights.items()}
+    quantised = {name: state for name, state in states.items() if state is not None}
+    kinds = {describe_quantisation(state) for state in quantised.values()}
     tensors: dict[str, Any] = {}
-    for name, state in found.items() if kinds == {NF4} else ():
+    for name, state in quantised.items() if kinds == {NF4} else ():
         tensors |= {f"{name}.codes": state.absmax, f"{name}.groups": state.state2.absmax}
         tensors |= {f"{name}.offset": state.offset.reshape(1), "levels": state.state2.code}
-    if found:
-        whole = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
-        save_file(whole, path, metadata={"kind": " and ".join(sorted(kinds))})
+    if quantised:
+        copies = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
+        save_file(copies, path, metadata={"kind": " and ".join(sorted(kinds))})
 
 
-def kind_of(state: Any) -> str:
-    """How a weight was quantised, in words."""
+def describe_quantisation(state: Any) -> str:
+    """Describe how a weight was quantised."""
     groups = f", nested in {state.state2.blocksize}" if state.nested else ""
     return f"{state.quant_type}, blocks of {state.blocksize}{groups}"
 
 
 def plain_name(name: str) -> str:
-    """A layer's name in the base model, without PEFT's wrappers."""
+    """Return a layer's name in the base model, without PEFT's wrappers."""
     return name.removeprefix("base_model.model.").replace(".base_layer", "")
 
 
-def recall_tokens(state: Any, output: Path) -> None:
-    """Count on from the checkpoint that training resumes from.
+def restore_token_counts(state: Any, output: Path) -> None:
+    """Restore the token counts of the checkpoint that training resumes from.
 
-    Axolotl does so itself only where its configuration names the checkpoint, not where it finds the last one.
+    Axolotl does so itself only if its configuration names the checkpoint, not if it looks for the last one.
     """
     path = output / f"checkpoint-{state.global_step}" / "tokens_state.json"
     if not hasattr(state, "tokens") and path.exists():
-        counted = json.loads(path.read_text("utf-8"))
-        state.tokens = {name: torch.tensor(counted[name]) for name in ("total", "trainable")}
+        counts = json.loads(path.read_text("utf-8"))
+        state.tokens = {name: torch.tensor(counts[name]) for name in ("total", "trainable")}
 
 
 class Meter:
-    """Measures the device that trains; a number that cannot be had is left out."""
+    """Measures the device that trains; a number that is not available is left out."""
 
     def __init__(self, model: Any, device: Any, dtype: Any) -> None:
         self._device = device
         self._cpu = None if device.type == "cuda" else CpuUse()
         peak = measure_peak(device, dtype)
-        torch.cuda.empty_cache()  # give the matrices' memory back
+        torch.cuda.empty_cache()  # free the matrices' memory
         self._utilisation = Utilisation(count_flops(model), peak) if peak else None
 
     def pause(self) -> None:
-        """What was done up to here is no training."""
+        """Leave the time up to now out of the utilisation: it was not training."""
         if self._utilisation:
             self._utilisation.pause(time.monotonic())
 
     def step(self, tokens: int | None) -> dict[str, float]:
-        """The numbers of the step that has just ended, after `tokens` in all."""
+        """Return the numbers of the step that has just ended, after `tokens` in all."""
         used, total = read_memory() if self._cpu else gpu_memory(self._device)
         numbers = {
             "mfu_ratio": self._utilisation.step(time.monotonic(), tokens) if self._utilisation and tokens else None,
             "memory_used_bytes": used,
             "memory_total_bytes": total,
-            "device_use_ratio": self._cpu.look() if self._cpu else gpu_use(self._device),
+            "device_use_ratio": self._cpu.measure() if self._cpu else gpu_use(self._device),
         }
         return {name: value for name, value in numbers.items() if value is not None}
 
 
 def count_flops(model: Any) -> float:
-    """FLOPs that one token costs in a training step; see `utilisation`.
+    """Return the FLOPs that one token costs in a training step; see `utilisation`.
 
-    Every linear layer counts, the head included even where it shares its values with the embeddings, which are looked
-    up and do not count. Sizes are those of the layer: a quantised weight is stored in fewer elements.
+    Every linear layer counts, including the head even if it shares its values with the embeddings, which are looked up
+    and do not count. Sizes are those of the layer: a quantised weight is stored in fewer elements.
     """
     layers = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear)]
     return float(
         sum(
-            (TRAINED if layer.weight.requires_grad else FROZEN) * layer.in_features * layer.out_features
+            (TRAINED_FLOPS if layer.weight.requires_grad else FROZEN_FLOPS) * layer.in_features * layer.out_features
             for layer in layers
         )
     )
 
 
 def measure_peak(device: Any, dtype: Any) -> float | None:
-    """The best FLOP/s of square matrix products; None where there is no memory even for small ones.
+    """Return the best FLOP/s of square matrix products, or None if there is no memory even for small ones.
 
-    The sizes grow while there is time, for a small product does not fill a device.
+    The sizes grow while there is time, because a small product does not saturate a device.
     """
-    best, ends = 0.0, time.monotonic() + PEAK_SECONDS
+    best, deadline = 0.0, time.monotonic() + PEAK_SECONDS
     for size in PEAK_SIZES:
         try:
             seconds = min(time_products(size, device, dtype))
         except RuntimeError:
             break
         best = max(best, 2 * size**3 / seconds)
-        if time.monotonic() + 8 * TRIES * seconds > ends:  # twice the size costs eight times as much
+        if time.monotonic() + 8 * PEAK_TRIES * seconds > deadline:  # twice the size costs eight times as much
             break
     return best or None
 
 
 def time_products(size: int, device: Any, dtype: Any) -> list[float]:
-    """Seconds that a square matrix takes times itself, a few times."""
-    source = torch.Generator(device).manual_seed(0)  # one of its own: training's random numbers stay as they were
-    matrix = torch.randn(size, size, device=device, dtype=dtype, generator=source)
-    wait = torch.cuda.synchronize if matrix.is_cuda else lambda: None
+    """Return the seconds of a square matrix's product with itself, measured a few times."""
+    generator = torch.Generator(device).manual_seed(0)  # separate, so that training's random numbers do not change
+    matrix = torch.randn(size, size, device=device, dtype=dtype, generator=generator)
+    synchronize = torch.cuda.synchronize if matrix.is_cuda else lambda: None
     times = []
-    for _ in range(TRIES):
-        wait()
-        began = time.perf_counter()
+    for _ in range(PEAK_TRIES):
+        synchronize()
+        started = time.perf_counter()
         matrix @ matrix
-        wait()
-        times.append(time.perf_counter() - began)
+        synchronize()
+        times.append(time.perf_counter() - started)
     return times
 
 
 def precision(args: Any) -> Any:
-    """The type in which a training multiplies."""
+    """Return the type in which a training multiplies."""
     return torch.bfloat16 if args.bf16 else torch.float16 if args.fp16 else torch.float32
 
 
 def gpu_memory(device: Any) -> tuple[int, int]:
-    """Bytes in use on a GPU, by whomever, and bytes there are."""
+    """Return the bytes in use on a GPU, by any process, and the total bytes."""
     free, total = torch.cuda.mem_get_info(device)
     return total - free, total
 
 
 def gpu_use(device: Any) -> float | None:
-    """How busy a GPU is, 0-1; None where the driver does not tell."""
+    """Return how busy a GPU is, 0-1, or None if the driver does not report it."""
     try:
         return float(torch.cuda.utilization(device)) / 100
     except _driver_errors():
@@ -229,7 +229,7 @@ def gpu_use(device: Any) -> float | None:
 
 
 def _driver_errors() -> tuple[type[Exception], ...]:
-    """What torch raises where the driver's library is missing, and what that library raises itself."""
+    """Return what torch raises if the driver's library is missing, and what that library itself raises."""
     try:
         from pynvml import NVMLError  # type: ignore[import-not-found]
     except ImportError:

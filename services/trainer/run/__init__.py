@@ -1,1 +1,1 @@
-"""One training run: Axolotl as a child process, its progress, its checkpoints measured."""
+"""One training run: Axolotl as a child process, its progress, and the losses of its checkpoints."""

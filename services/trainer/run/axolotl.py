@@ -1,4 +1,4 @@
-"""Axolotl as a child process: its configuration from a recipe, its command line, its environment variables."""
+"""Axolotl as a child process: its configuration, made from a recipe, its command line and environment variables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scriptorium.recipe import Training
 from scriptorium.settings import PROJECT
 
 PLUGIN = "services.trainer.inside_axolotl.plugin.ScriptoriumPlugin"
-SAME_KEY = (
+SHARED_KEYS = (
     "adapter",
     "lora_r",
     "lora_alpha",
@@ -35,10 +35,10 @@ SAME_KEY = (
 
 
 def make_config(request: TrainRequest, folder: Path, train: list[Row], dev: list[Row], *, gpu: bool) -> dict[str, Any]:
-    """Axolotl's configuration of one run; `folder` gets checkpoints/, metrics.jsonl and the prepared rows."""
+    """Make Axolotl's configuration of one run; `folder` gets checkpoints/, metrics.jsonl and the prepared rows."""
     training = request.training
     steps = total_steps(training, len(train))
-    every = math.ceil(steps / training.checkpoints)
+    interval = math.ceil(steps / training.checkpoints)
     config: dict[str, Any] = {
         "base_model": str(request.base),
         "plugins": [PLUGIN],
@@ -48,7 +48,7 @@ def make_config(request: TrainRequest, folder: Path, train: list[Row], dev: list
         "auto_resume_from_checkpoints": True,
         "chat_template": "tokenizer_default",
         "special_tokens": {"eos_token": chat_tokenizer(request.base).end_of_turn},
-        "datasets": [_rows(request.dataset / "train.jsonl")],
+        "datasets": [_dataset_entry(request.dataset / "train.jsonl")],
         "load_in_4bit": training.adapter == "qlora",
         "lora_target_linear": True,
         "max_steps": training.max_steps,
@@ -56,20 +56,21 @@ def make_config(request: TrainRequest, folder: Path, train: list[Row], dev: list
         "pad_to_sequence_len": False,
         "attn_implementation": "sdpa",
         "logging_steps": 1,
-        "save_steps": every,
+        "save_steps": interval,
         "save_total_limit": training.checkpoints + 1,
         "include_tkps": True,
-        **{key: getattr(training, key) for key in SAME_KEY},
+        **{key: getattr(training, key) for key in SHARED_KEYS},
     }
     if dev:
-        config |= {"test_datasets": [{**_rows(folder / "dev.jsonl"), "split": "train"}], "eval_steps": every}
+        test_dataset = {**_dataset_entry(folder / "dev.jsonl"), "split": "train"}
+        config |= {"test_datasets": [test_dataset], "eval_steps": interval}
     if not gpu:
         config |= dict.fromkeys(("lora_mlp_kernel", "lora_qkv_kernel", "lora_o_kernel"), False)
     return {key: value for key, value in config.items() if value is not None}
 
 
-def _rows(path: Path) -> dict[str, Any]:
-    """A dataset entry: chat rows of which the assistant's turn, its end included, is trained, unless it says not."""
+def _dataset_entry(path: Path) -> dict[str, Any]:
+    """Make an entry for chat rows; assistant turns are trained, with their end, unless a turn sets `training` false."""
     return {
         "path": str(path),
         "ds_type": "json",
@@ -82,22 +83,22 @@ def _rows(path: Path) -> dict[str, Any]:
 
 
 def total_steps(training: Training, rows: int) -> int:
-    """Optimizer updates of a run without packing."""
-    an_epoch = math.ceil(rows / (training.micro_batch_size * training.gradient_accumulation_steps))
-    return training.max_steps or max(1, an_epoch) * training.num_epochs
+    """Return the number of optimizer updates of a run without packing."""
+    epoch_steps = math.ceil(rows / (training.micro_batch_size * training.gradient_accumulation_steps))
+    return training.max_steps or max(1, epoch_steps) * training.num_epochs
 
 
-def command(environment: Path, config: Path) -> list[str | Path]:
-    """The command line; one process, so no launcher is needed."""
+def make_command(environment: Path, config: Path) -> list[str | Path]:
+    """Make the command line; one process needs no launcher."""
     return [environment / "bin" / "axolotl", "train", config, "--launcher", "python"]
 
 
-def variables(environment: Path) -> dict[str, str]:
-    """What Axolotl's process finds in its environment: nothing of ours but what it needs."""
-    kept = ("HOME", "LANG", "TMPDIR", "HF_HOME", "CUDA_HOME", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
+def make_environment(environment: Path) -> dict[str, str]:
+    """Make the environment variables of Axolotl's process: of ours only those that it needs."""
+    inherited = ("HOME", "LANG", "TMPDIR", "HF_HOME", "CUDA_HOME", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
     path = f"{environment / 'bin'}:{os.environ.get('PATH', '/usr/bin:/bin')}"
     return {
-        **{name: os.environ[name] for name in kept if name in os.environ},
+        **{name: os.environ[name] for name in inherited if name in os.environ},
         "PATH": path,
         "PYTHONPATH": str(PROJECT),
         "PYTHONUNBUFFERED": "1",

@@ -1,7 +1,7 @@
-"""Measure every checkpoint on held-out passages, once training has ended: a child program in Axolotl's environment.
+"""Measure every checkpoint on held-out passages after training, in a child process in Axolotl's environment.
 
-What it finds lies beside the checkpoints (see `scriptorium.artifacts.checkpoint_losses`). A training whose
-checkpoints could not be measured is whole all the same: then the losses that Axolotl saw decide.
+The results lie beside the checkpoints (see `scriptorium.artifacts.checkpoint_losses`). A training whose checkpoints
+could not be measured is still complete: then the losses that Axolotl logged decide.
 """
 
 from __future__ import annotations
@@ -12,7 +12,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypedDict
 
-from scriptorium.artifacts.checkpoint_losses import FOLDER, Base, OnBase, measured_path, read_measured
+from scriptorium.artifacts.checkpoint_losses import (
+    FOLDER,
+    BaseLosses,
+    BaseVariant,
+    checkpoint_losses_path,
+    read_checkpoint_losses,
+)
 from scriptorium.artifacts.checkpoints import checkpoint_folder
 from scriptorium.artifacts.dataset import REFERENCE, Row, read_rows
 from scriptorium.contracts import Level, TrainRequest
@@ -21,16 +27,16 @@ from scriptorium.models.tokenizer import chat_tokenizer
 from scriptorium.process.child import Child, tail
 from scriptorium.sampling import spread
 from scriptorium.settings import get_settings
-from services.trainer.run.axolotl import variables
+from services.trainer.run.axolotl import make_environment
 
 LOG = "measure.log"
-LOOK = timedelta(seconds=0.3)
-REFERENCES = 4  # passages that are kept in full
-OTHERS = 4  # passages of other authors at least; as many as there are of this one where those are more
+POLL_INTERVAL = timedelta(seconds=0.3)
+REFERENCES = 4  # passages whose log-probabilities are stored token by token
+MIN_OTHERS = 4  # passages of other authors; as many as of this author if those are more
 
 
-class Passage(TypedDict):
-    """Token ids, of which those from `start` on are the passage's own."""
+class EncodedPassage(TypedDict):
+    """A prompt and a passage as token ids; the passage begins at `start`."""
 
     ids: list[int]
     start: int
@@ -39,11 +45,11 @@ class Passage(TypedDict):
 def measure_checkpoints(
     request: TrainRequest, folder: Path, dev: Sequence[Row], steps: Sequence[int], reporter: Reporter
 ) -> None:
-    """Write what each checkpoint thinks of the dev rows; a failure is told, and no more. Raises what `check` raises."""
+    """Write each checkpoint's losses on the dev rows; a failure is only reported. Raises what `check` raises."""
     passages = locate_passages(request, dev) if dev else []
     if not passages:
         return
-    rows = spread(read_rows(request.dataset / f"{REFERENCE}.jsonl"), max(OTHERS, len(passages)))
+    rows = spread(read_rows(request.dataset / f"{REFERENCE}.jsonl"), max(MIN_OTHERS, len(passages)))
     others = locate_passages(request, rows) if rows else []
     (folder / FOLDER).mkdir(exist_ok=True)
     order = folder / FOLDER / "order.json"
@@ -52,31 +58,35 @@ def measure_checkpoints(
         f"[TRAIN] Measuring {len(steps)} checkpoint(s) on {len(passages)} held-out passages and {len(others)} of others"
     )
     environment = get_settings().axolotl_env
-    line: list[str | Path] = [
+    command: list[str | Path] = [
         environment / "bin" / "python",
         "-m",
         "services.trainer.inside_axolotl.score_checkpoints",
         order,
     ]
-    child = Child(line, folder / LOG, variables(environment), folder)
+    child = Child(command, folder / LOG, make_environment(environment), folder)
     watch(child, folder, steps, reporter)
     order.unlink()
 
 
-def locate_passages(request: TrainRequest, dev: Sequence[Row]) -> list[Passage]:
-    """The rows as token ids, as long as training takes them, but for those whose answer does not fit."""
-    tokenizer, longest = chat_tokenizer(request.base), request.training.sequence_len
-    spans = [tokenizer.span(row.messages) for row in dev]
-    return [{"ids": ids[:longest], "start": max(start, 1)} for ids, start in spans if start < min(len(ids), longest)]
+def locate_passages(request: TrainRequest, dev: Sequence[Row]) -> list[EncodedPassage]:
+    """Encode the rows, cut to training's sequence length; leaves out rows whose answer does not fit."""
+    tokenizer, limit = chat_tokenizer(request.base), request.training.sequence_len
+    spans = [tokenizer.encode_last_turn(row.messages) for row in dev]
+    return [{"ids": ids[:limit], "start": max(start, 1)} for ids, start in spans if start < min(len(ids), limit)]
 
 
 def make_order(
-    request: TrainRequest, folder: Path, passages: Sequence[Passage], others: Sequence[Passage], steps: Sequence[int]
+    request: TrainRequest,
+    folder: Path,
+    passages: Sequence[EncodedPassage],
+    others: Sequence[EncodedPassage],
+    steps: Sequence[int],
 ) -> dict[str, object]:
-    """What the child is told: paths and passages."""
+    """Make the child's order: paths and passages."""
     return {
         "base": str(request.base),
-        "adapters": {str(measured_path(folder, step)): str(checkpoint_folder(folder, step)) for step in steps},
+        "adapters": {str(checkpoint_losses_path(folder, step)): str(checkpoint_folder(folder, step)) for step in steps},
         "passages": list(passages),
         "others": list(others),
         "references": REFERENCES,
@@ -85,36 +95,37 @@ def make_order(
 
 
 def watch(child: Child, folder: Path, steps: Sequence[int], reporter: Reporter) -> None:
-    """Tell each checkpoint's losses as they come; whatever happens, nothing of the child is left behind."""
-    told: set[tuple[int, Base]] = set()
+    """Report each checkpoint's losses as they come; leaves none of the child's processes behind."""
+    reported: set[tuple[int, BaseVariant]] = set()
     try:
-        while child.wait(LOOK) is None:
+        while child.wait(POLL_INTERVAL) is None:
             reporter.check()
-            tell(folder, steps, told, reporter)
+            report_new(folder, steps, reported, reporter)
     finally:
         child.stop(grace=timedelta(seconds=1))
-    tell(folder, steps, told, reporter)
+    report_new(folder, steps, reported, reporter)
     if child.returncode:
-        words = next((line for line in reversed(tail(folder / LOG)) if "Error" in line), "no output")
-        reporter.message(f"[TRAIN] Not every checkpoint could be measured: {words[:300]}", Level.WARN)
+        reason = next((line for line in reversed(tail(folder / LOG)) if "Error" in line), "no output")
+        reporter.message(f"[TRAIN] Not every checkpoint could be measured: {reason[:300]}", Level.WARN)
 
 
-def tell(folder: Path, steps: Sequence[int], told: set[tuple[int, Base]], reporter: Reporter) -> None:
-    """Say what was found since the last look; `told` keeps what was said."""
+def report_new(folder: Path, steps: Sequence[int], reported: set[tuple[int, BaseVariant]], reporter: Reporter) -> None:
+    """Report the losses that are new since the last call, and add them to `reported`."""
     for step in steps:
-        found = read_measured(measured_path(folder, step))
-        for base, on in found.bases.items() if found else ():
-            if (step, base) not in told:
-                tell_one(step, base, on, reporter)
-                told.add((step, base))
+        measured = read_checkpoint_losses(checkpoint_losses_path(folder, step))
+        for base, losses in measured.bases.items() if measured else ():
+            if (step, base) not in reported:
+                report_losses(step, base, losses, reporter)
+                reported.add((step, base))
 
 
-def tell_one(step: int, base: Base, on: OnBase, reporter: Reporter) -> None:
-    """What was found of a checkpoint on one base; its selectivity on the stored one is a point of a curve."""
-    text = f"[TRAIN] checkpoint-{step} on the {base} base: loss {on.loss:.4f} on held-out passages"
-    if on.selectivity is None:
-        reporter.message(text, step=step, loss=on.loss)
+def report_losses(step: int, base: BaseVariant, losses: BaseLosses, reporter: Reporter) -> None:
+    """Report a checkpoint's losses on one base; its selectivity on the stored base is a point of a curve."""
+    loss, selectivity = losses.loss, losses.selectivity
+    text = f"[TRAIN] checkpoint-{step} on the {base} base: loss {loss:.4f} on held-out passages"
+    if selectivity is None:
+        reporter.message(text, step=step, loss=loss)
         return
-    reporter.message(f"{text}, selectivity {on.selectivity:+.4f}", step=step, loss=on.loss, selectivity=on.selectivity)
+    reporter.message(f"{text}, selectivity {selectivity:+.4f}", step=step, loss=loss, selectivity=selectivity)
     if base == "stored":
-        reporter.remember({f"checkpoint_selectivity/{step}": on.selectivity})
+        reporter.remember({f"checkpoint_selectivity/{step}": selectivity})

@@ -1,68 +1,67 @@
-"""Training's progress, read off the lines that the plugin appends, and told as the seed workflow told it."""
+"""Training's progress: read from the lines that the plugin appends, and reported in the seed workflow's words.
+
+The loss curve has twenty points, so that runs of any length lie on one axis.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any
+import math
+from collections import defaultdict
+from collections.abc import Iterable
 
+from scriptorium.artifacts.training_log import LogLine, TrainingLogTail
 from scriptorium.contracts import Checkpoint
 from scriptorium.jobs.reporter import Reporter
-from services.trainer.run.loss_curve import Curve
 
-Line = dict[str, Any]
-DEVICE = ("mfu_ratio", "memory_used_bytes", "memory_total_bytes", "device_use_ratio")
-
-
-class Tail:
-    """Reads what was appended to a file since the last look; a torn line waits until it is whole."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._offset = path.stat().st_size if path.exists() else 0
-
-    def read(self) -> Iterator[Line]:
-        """The new lines."""
-        if not self._path.exists():
-            return
-        with self._path.open("rb") as file:
-            file.seek(self._offset)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    return
-                self._offset += len(line)
-                yield json.loads(line)
+POINTS = 20
+DEVICE_METRICS = ("mfu_ratio", "memory_used_bytes", "memory_total_bytes", "device_use_ratio")
 
 
-class Progress:
+class TrainingLossCurve:
+    """Mean training loss of the steps in each twentieth of a run; a run of fewer steps has fewer points."""
+
+    def __init__(self) -> None:
+        self._losses: dict[int, dict[int, float]] = defaultdict(dict)
+
+    def add(self, step: int, steps: int, loss: float) -> dict[str, float]:
+        """Add one step of a run of `steps`; returns the point that it completes, if any, by its key in the store."""
+        part = math.ceil(step * POINTS / steps)
+        first, last = (part - 1) * steps // POINTS + 1, part * steps // POINTS
+        losses = self._losses[part]
+        losses[step] = loss
+        if step != last or len(losses) != last - first + 1:  # not at its end, or not seen from its beginning
+            return {}
+        return {f"curve_loss/{part * 100 // POINTS}": math.fsum(losses.values()) / len(losses)}
+
+
+class TrainingProgress:
     """Turns lines into events and numbers: steps, dev losses, checkpoints and ends of epochs.
 
-    `earlier` are the lines of the attempts before, up to the step that this one goes on from.
+    `earlier` are the lines of earlier attempts, up to the step that this one resumes from.
     """
 
-    def __init__(self, reporter: Reporter, earlier: Iterable[Line] = ()) -> None:
-        self._report = reporter
-        self._curve = Curve()
+    def __init__(self, reporter: Reporter, earlier: Iterable[LogLine] = ()) -> None:
+        self._reporter = reporter
+        self._curve = TrainingLossCurve()
         self._points: dict[str, float] = {}
         self._checkpoints: set[int] = set()
-        self._before: Line | None = None
-        self._start: Line | None = None
+        self._previous: LogLine | None = None
+        self._start: LogLine | None = None
         self._epoch_losses: list[float] = []
         self.first_loss: float | None = None
         self.last_loss: float | None = None
         self.step = 0
         self.tokens = 0
         for line in earlier:
-            self._recall(line)
+            self._restore(line)
 
-    def take_all(self, lines: Tail) -> None:
-        """Tell what was appended since the last look."""
+    def report_new(self, lines: TrainingLogTail) -> None:
+        """Report the lines appended since the last call."""
         for line in lines.read():
-            self.take(line)
+            self.report(line)
 
-    def take(self, line: Line) -> None:
-        """Tell what one line says."""
+    def report(self, line: LogLine) -> None:
+        """Report one line."""
         if line.get("event") == "begin":
             self._begin(line)
         elif line.get("event") == "checkpoint":
@@ -72,40 +71,41 @@ class Progress:
         else:
             self._step(line)
 
-    def _recall(self, line: Line) -> None:
-        """Know what happened before, without a line in the story."""
+    def _restore(self, line: LogLine) -> None:
+        """Restore the state from an earlier attempt's line, without an event."""
         if line.get("event") == "checkpoint":
             self._checkpoints.add(line["step"])
         elif "loss" in line:
             self.tokens = int(line.get("tokens/trainable", 0))
             self._points |= self._curve.add(line["step"], line["max_steps"], line["loss"])
 
-    def _begin(self, line: Line) -> None:
-        self._start = self._before = line
+    def _begin(self, line: LogLine) -> None:
+        self._start = self._previous = line
         epochs = line["num_epochs"]
-        at = f"resuming at step {line['step']}" if line["step"] else f"{line['max_steps']} steps"
-        self._report.message(f"[TRAIN] Starting epoch {int(line['epoch']) + 1}/{epochs:g}, {at}", **line)
-        self._report.remember({**self._points, "checkpoints": len(self._checkpoints)})  # the last steps went untold
+        steps = f"resuming at step {line['step']}" if line["step"] else f"{line['max_steps']} steps"
+        self._reporter.message(f"[TRAIN] Starting epoch {int(line['epoch']) + 1}/{epochs:g}, {steps}", **line)
+        # the earlier attempt may have stopped before it reported its last steps
+        self._reporter.remember({**self._points, "checkpoints": len(self._checkpoints)})
 
-    def _checkpoint(self, line: Line) -> None:
+    def _checkpoint(self, line: LogLine) -> None:
         checkpoint = Checkpoint(
             step=line["step"], created_at=int(line["time"]), train_loss=line["train_loss"], dev_loss=line["dev_loss"]
         )
         self._checkpoints.add(checkpoint.step)
-        self._report.checkpoint(checkpoint)
-        self._report.remember({"checkpoints": len(self._checkpoints)})
-        self._report.message(f"[TRAIN] Saved checkpoint-{checkpoint.step}", **checkpoint.model_dump())
+        self._reporter.checkpoint(checkpoint)
+        self._reporter.remember({"checkpoints": len(self._checkpoints)})
+        self._reporter.message(f"[TRAIN] Saved checkpoint-{checkpoint.step}", **checkpoint.model_dump())
 
-    def _dev_loss(self, line: Line) -> None:
+    def _dev_loss(self, line: LogLine) -> None:
         text = f"[TRAIN] Step {line['step']}/{line['max_steps']}: dev loss={line['eval_loss']:.2f}"
-        self._report.metrics(text, step=line["step"], valid_loss=line["eval_loss"])
-        self._before = line if self._before else None  # an evaluation's time is not a step's
+        self._reporter.metrics(text, step=line["step"], valid_loss=line["eval_loss"])
+        self._previous = line if self._previous else None  # an evaluation's time is not a step's
 
-    def _step(self, line: Line) -> None:
+    def _step(self, line: LogLine) -> None:
         rate, eta = self._speed(line)
         self.step, self.tokens, self.last_loss = line["step"], int(line.get("tokens/trainable", 0)), line["loss"]
         self.first_loss = line["loss"] if self.first_loss is None else self.first_loss
-        self._report.metrics(
+        self._reporter.metrics(
             f"[TRAIN] Step {line['step']}/{line['max_steps']}: training loss={line['loss']:.2f}",
             step=line["step"],
             total_steps=line["max_steps"],
@@ -116,25 +116,25 @@ class Progress:
             trained_tokens=self.tokens,
             tokens_per_second=rate,
             eta_seconds=eta,
-            **{name: line.get(name) for name in DEVICE},
+            **{name: line.get(name) for name in DEVICE_METRICS},
         )
-        self._report.remember(self._curve.add(line["step"], line["max_steps"], line["loss"]))
+        self._reporter.remember(self._curve.add(line["step"], line["max_steps"], line["loss"]))
         self._epoch(line)
-        self._before = {**line, "tokens": self.tokens}
+        self._previous = {**line, "tokens": self.tokens}
 
-    def _speed(self, line: Line) -> tuple[float | None, float | None]:
-        """Trained tokens per second of this step, and the seconds that are left at this attempt's mean pace."""
-        if not self._before or not self._start or line["step"] <= self._start["step"]:
+    def _speed(self, line: LogLine) -> tuple[float | None, float | None]:
+        """Return this step's trained tokens per second, and the remaining seconds at this attempt's mean pace."""
+        if not self._previous or not self._start or line["step"] <= self._start["step"]:
             return None, None
         tokens = int(line.get("tokens/trainable", 0)) - self.tokens
-        rate = tokens / max(1e-6, line["time"] - self._before["time"])
+        rate = tokens / max(1e-6, line["time"] - self._previous["time"])
         pace = (line["time"] - self._start["time"]) / (line["step"] - self._start["step"])
         return round(max(0.0, rate), 1), round(pace * (line["max_steps"] - line["step"]), 1)
 
-    def _epoch(self, line: Line) -> None:
+    def _epoch(self, line: LogLine) -> None:
         self._epoch_losses.append(line["loss"])
-        epoch, before = float(line.get("epoch", 0)), float((self._before or {}).get("epoch", 0))
-        if int(epoch) > int(before):
+        epoch, previous = float(line.get("epoch", 0)), float((self._previous or {}).get("epoch", 0))
+        if int(epoch) > int(previous):
             first, last = self._epoch_losses[0], self._epoch_losses[-1]
-            self._report.message(f"[TRAIN] Epoch {int(epoch)} complete, loss: {first:.2f} -> {last:.2f}", epoch=epoch)
+            self._reporter.message(f"[TRAIN] Epoch {int(epoch)} complete, loss: {first:.2f} -> {last:.2f}", epoch=epoch)
             self._epoch_losses = []

@@ -1,33 +1,33 @@
-"""How a new attempt at a training takes over the checkpoints of the one before."""
+"""Resuming a training: a new attempt takes over the checkpoints of an earlier one."""
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 from scriptorium.artifacts import manifest
-from scriptorium.artifacts.checkpoints import checkpoint_folder, whole_checkpoints
-from services.trainer.run.metrics_csv import METRICS, read_metrics
+from scriptorium.artifacts.checkpoints import checkpoint_folder, complete_checkpoints
+from scriptorium.artifacts.training_log import TRAINING_LOG, append_to_log, read_training_log
 
 
-def hand_on(earlier: list[Path], folder: Path) -> None:
-    """Link the whole checkpoints of the attempt that got furthest, and the metrics up to there, into `folder`.
+def resume_training(earlier: list[Path], folder: Path) -> None:
+    """Link the complete checkpoints of the attempt that got furthest, and the metrics up to there, into `folder`.
 
-    Links, not moves: an attempt that only seemed dead keeps its own files, and no checkpoint is written twice.
+    They are linked, not moved: an attempt that only seemed dead keeps its own files, and no checkpoint is written
+    twice.
     """
-    reached = [(found[-1].step, attempt) for attempt in earlier if (found := whole_checkpoints(attempt))]
-    if not reached:
+    resumable = [(saved[-1].step, attempt) for attempt in earlier if (saved := complete_checkpoints(attempt))]
+    if not resumable:
         return
-    last, source = max(reached, key=lambda item: item[0])
-    for checkpoint in whole_checkpoints(source):
+    last, source = max(resumable, key=lambda pair: pair[0])
+    for checkpoint in complete_checkpoints(source):
         _link(checkpoint_folder(source, checkpoint.step), checkpoint_folder(folder, checkpoint.step))
-    lines = [line for line in read_metrics(source / METRICS) if line["step"] <= last]
-    (folder / METRICS).write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    lines = [line for line in read_training_log(source / TRAINING_LOG) if line["step"] <= last]
+    append_to_log(folder / TRAINING_LOG, lines)
 
 
 def _link(source: Path, target: Path) -> None:
-    """Link a folder's files; the manifest comes last."""
+    """Link a folder's files, the manifest last."""
     files = [path for path in source.rglob("*") if path.is_file()]
     for path in sorted(files, key=lambda path: path.name == manifest.NAME):
         copy = target / path.relative_to(source)

@@ -1,4 +1,4 @@
-"""A few sentences in languages that no novel here is written in."""
+"""Sentences in languages other than the novels'."""
 
 FRENCH = (
     "Le vieil homme descendit vers la rivière avec sa lampe et regarda longtemps l'eau noire qui passait sous le pont. "

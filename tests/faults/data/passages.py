@@ -1,144 +1,164 @@
-"""Faults within a passage: what each is called, the code that must find it, and the way it is made."""
+"""Faults within a passage: the name of each, the code of its finding, and the corruption that makes it."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-from tests.faults.data.languages import FRENCH, GERMAN, LATIN, RUSSIAN, SPANISH
-from tests.faults.data.ways import (
+from tests.faults.data.corruptions import (
     Spoil,
-    count_words,
+    capitalise,
+    change_paragraphs,
+    change_words,
     cut_first,
     cut_last,
-    disorder,
+    disorder_letters,
     double_encode,
-    each,
     hyphenate,
-    insert,
+    insert_index,
+    insert_paragraph,
+    insert_sentence,
+    insert_table,
     join_words,
     lengthen,
-    list_goods,
-    list_names,
-    loop,
     repeat_line,
-    say,
-    shout,
+    replace_by_numbers,
+    split_lines,
     swap_signs,
-    template,
-    unjoin,
-    words,
+    write_loop,
+    write_template,
 )
+from tests.faults.data.languages import FRENCH, GERMAN, LATIN, RUSSIAN, SPANISH
 
 
 @dataclass(frozen=True)
-class Fault:
-    """A kind of fault, the code under which it must be found, and how it is made; `whole` spoils a whole passage."""
+class PassageFault:
+    """A kind of fault, the code of its finding, and its corruption, which may need a whole passage."""
 
     name: str
     code: str
     spoil: Spoil
-    whole: bool = False
+    whole_passage: bool = False
 
 
 FAULTS = [
     # characters
-    Fault("replacement characters", "replacement_character", each(lambda text: text.replace("'", "\ufffd"))),
-    Fault(
-        "one replacement character", "replacement_character", say("It was na\ufffdve of him.", "A caf\ufffd. No more.")
+    PassageFault(
+        "replacement characters", "replacement_character", change_paragraphs(lambda text: text.replace("'", "\ufffd"))
     ),
-    Fault("damaged mojibake", "mojibake", each(double_encode)),
-    Fault(
-        "mojibake of letters", "mojibake", say("La mÃ\xadsica, le cÅ“ur et lâ€ Ã©tÃ.", "Le frâ€re dâ€™AndrÃ, le cÅur.")
+    PassageFault(
+        "one replacement character",
+        "replacement_character",
+        insert_sentence("It was na\ufffdve of him.", "A caf\ufffd. No more."),
     ),
-    Fault(
-        "question marks for letters", "lost_letter", say("He didn?t know, she wasn?t there.", "It?s na?ve, I?m sure.")
+    PassageFault("damaged mojibake", "mojibake", change_paragraphs(double_encode)),
+    PassageFault(
+        "mojibake of letters",
+        "mojibake",
+        insert_sentence("La mÃ\xadsica, le cÅ“ur et lâ€ Ã©tÃ.", "Le frâ€re dâ€™AndrÃ, le cÅur."),
     ),
-    Fault("zero-width spaces", "invisible_character", each(lambda text: text.replace(" the ", " \u200bthe "))),
-    Fault(
+    PassageFault(
+        "question marks for letters",
+        "lost_letter",
+        insert_sentence("He didn?t know, she wasn?t there.", "It?s na?ve, I?m sure."),
+    ),
+    PassageFault(
+        "zero-width spaces", "invisible_character", change_paragraphs(lambda text: text.replace(" the ", " \u200bthe "))
+    ),
+    PassageFault(
         "soft hyphens",
         "invisible_character",
-        each(lambda text: text.replace("tion", "\xadtion").replace("ing", "\xading")),
+        change_paragraphs(lambda text: text.replace("tion", "\xadtion").replace("ing", "\xading")),
     ),
-    Fault("direction marks", "invisible_character", say("He \u202eturned back\u202c there.")),
-    Fault("private-use ligatures", "private_character", each(lambda text: text.replace("th", "\ue031"))),
-    Fault(
+    PassageFault("direction marks", "invisible_character", insert_sentence("He \u202eturned back\u202c there.")),
+    PassageFault(
+        "private-use ligatures", "private_character", change_paragraphs(lambda text: text.replace("th", "\ue031"))
+    ),
+    PassageFault(
         "rules of signs",
         "repeated_character",
-        say("-------------------- And so it went.", "________________ he wrote."),
+        insert_sentence("-------------------- And so it went.", "________________ he wrote."),
     ),
     # scanning
-    Fault("scanned letters as digits", "ocr_garbage", words(swap_signs, 0.5)),
-    Fault("spaced letters", "spaced_letters", say("It was a g r e a t b i g ship.", "He read: V I R G I N I A on it.")),
-    Fault("joined words", "joined_words", join_words),
-    Fault(
+    PassageFault("scanned letters as digits", "ocr_garbage", change_words(swap_signs, 0.5)),
+    PassageFault(
+        "spaced letters",
+        "spaced_letters",
+        insert_sentence("It was a g r e a t b i g ship.", "He read: V I R G I N I A on it."),
+    ),
+    PassageFault("joined words", "joined_words", join_words),
+    PassageFault(
         "no space after full stops",
         "joined_words",
-        each(lambda text: re.sub(r"([a-z][.,;]) (?=[A-Za-z])", r"\1", text)),
+        change_paragraphs(lambda text: re.sub(r"([a-z][.,;]) (?=[A-Za-z])", r"\1", text)),
     ),
-    Fault("hyphens of line ends", "hyphen_left", words(hyphenate, 0.5)),
-    Fault("letters in disorder", "strange_words", disorder, whole=True),
+    PassageFault("hyphens of line ends", "hyphen_left", change_words(hyphenate, 0.5)),
+    PassageFault("letters in disorder", "strange_words", disorder_letters, whole_passage=True),
     # language
-    Fault("French", "other_language", insert(FRENCH)),
-    Fault("German", "other_language", insert(GERMAN)),
-    Fault("Spanish", "other_language", insert(SPANISH)),
-    Fault("Russian", "other_language", insert(RUSSIAN)),
-    Fault("Latin", "other_language", insert(LATIN)),
-    Fault("an index of names", "no_prose", list_names),
+    PassageFault("French", "other_language", insert_paragraph(FRENCH)),
+    PassageFault("German", "other_language", insert_paragraph(GERMAN)),
+    PassageFault("Spanish", "other_language", insert_paragraph(SPANISH)),
+    PassageFault("Russian", "other_language", insert_paragraph(RUSSIAN)),
+    PassageFault("Latin", "other_language", insert_paragraph(LATIN)),
+    PassageFault("an index of names", "no_prose", insert_index),
     # frames
-    Fault(
+    PassageFault(
         "licence",
         "boilerplate",
-        insert(
+        insert_paragraph(
             "This eBook is for the use of anyone anywhere at no cost.",
             "Permission is granted under the terms of this license agreement.",
             "Copyright (C) 1999 by the author. All rights reserved.",
         ),
     ),
-    Fault(
+    PassageFault(
         "imprint",
         "boilerplate",
-        insert(
+        insert_paragraph(
             "ISBN 978-0-00-000000-2. No part of this publication may be reproduced.",
             "First published in Great Britain by Grant and Sons. ISBN 0-00-000000-1",
         ),
     ),
-    Fault(
+    PassageFault(
         "transcriber's note",
         "boilerplate",
-        insert(
+        insert_paragraph(
             "Transcriber's note: spelling was left as it is in the original.",
             "[Transcriber's Notes: page headings were removed.]",
         ),
     ),
-    Fault(
+    PassageFault(
         "website",
         "boilerplate",
-        insert(
+        insert_paragraph(
             "Next chapter | Chapter list | Sign up for our newsletter and read more.",
             "Previous chapter. Back to top. Leave a comment below.",
         ),
     ),
-    Fault("page numbers", "page_furniture", insert("Page 112 of 300", "112 | The Return of the Captain", "p. 211")),
-    Fault("page marks", "page_furniture", say("[Page 112 of 300]", "(p. 211)", "(Page 17)")),
-    Fault(
+    PassageFault(
+        "page numbers",
+        "page_furniture",
+        insert_paragraph("Page 112 of 300", "112 | The Return of the Captain", "p. 211"),
+    ),
+    PassageFault("page marks", "page_furniture", insert_sentence("[Page 112 of 300]", "(p. 211)", "(Page 17)")),
+    PassageFault(
         "leaders of a contents list",
         "page_furniture",
-        insert("The Return . . . . . . . . . . . . . 112", "The Long Way Home .............. 77"),
+        insert_paragraph("The Return . . . . . . . . . . . . . 112", "The Long Way Home .............. 77"),
     ),
-    Fault(
+    PassageFault(
         "web address",
         "link",
-        say(
+        insert_sentence(
             "See www.example.com for more.",
             "Found on https://books.example.org/x?id=3 today.",
             "More at example.com now.",
         ),
     ),
-    Fault(
+    PassageFault(
         "notes to oneself",
         "draft_mark",
-        say(
+        insert_sentence(
             "TODO describe the room.",
             "[insert name of the ship here]",
             "Lorem ipsum dolor sit amet.",
@@ -146,45 +166,49 @@ FAULTS = [
         ),
     ),
     # markup
-    Fault(
+    PassageFault(
         "HTML",
         "html_left",
-        say("<i>Never!</i> he said.<br/>", 'He <span class="x">turned</span> away.', "<p>It was <b>late</b>.</p>"),
+        insert_sentence(
+            "<i>Never!</i> he said.<br/>", 'He <span class="x">turned</span> away.', "<p>It was <b>late</b>.</p>"
+        ),
     ),
-    Fault("HTML entities", "html_left", say("Tom &amp;amp; Co <br>&nbsp;were there.")),
-    Fault(
+    PassageFault("HTML entities", "html_left", insert_sentence("Tom &amp;amp; Co <br>&nbsp;were there.")),
+    PassageFault(
         "Markdown",
         "markdown_left",
-        say(
+        insert_sentence(
             "So he said.[^1] No more.",
             "![the map](map.png) lay there.",
             "He read [the letter](https://example.com/a) again.",
             "He typed `print this` and waited.",
         ),
     ),
-    Fault("LaTeX", "code_left", say("He was \\emph{very} late.", "\\textit{Never}, he said.")),
-    Fault("RTF", "code_left", say("\\par\\pard He was \\i very\\i0 late.")),
-    Fault(
+    PassageFault("LaTeX", "code_left", insert_sentence("He was \\emph{very} late.", "\\textit{Never}, he said.")),
+    PassageFault("RTF", "code_left", insert_sentence("\\par\\pard He was \\i very\\i0 late.")),
+    PassageFault(
         "program text",
         "code_left",
-        insert("function tell(story) { return story.end(); }", '{"text": "a story", "id": 4}'),
+        insert_paragraph("function tell(story) { return story.end(); }", '{"text": "a story", "id": 4}'),
     ),
-    Fault(
+    PassageFault(
         "tokens of a chat template",
         "special_token",
-        say("<|im_end|>", "[/INST] Yes. [INST]", "<|eot_id|>", "<start_of_turn>"),
+        insert_sentence("<|im_end|>", "[/INST] Yes. [INST]", "<|eot_id|>", "<start_of_turn>"),
     ),
-    Fault("subtitle times", "timestamp", insert("00:12:31,500 --> 00:12:34,000", "[12:31] He came in.")),
+    PassageFault(
+        "subtitle times", "timestamp", insert_paragraph("00:12:31,500 --> 00:12:34,000", "[12:31] He came in.")
+    ),
     # people
-    Fault(
+    PassageFault(
         "e-mail address",
         "email_address",
-        say("Write to john.doe@example.com today.", "Ask mary_42 (at) mail.example.org for it."),
+        insert_sentence("Write to john.doe@example.com today.", "Ask mary_42 (at) mail.example.org for it."),
     ),
-    Fault(
+    PassageFault(
         "telephone number",
         "phone_number",
-        say(
+        insert_sentence(
             "Call 555-123-4567 or come.",
             "Call +44 20 7946 0958 now.",
             "His number was (212) 555-0147 then.",
@@ -192,35 +216,42 @@ FAULTS = [
         ),
     ),
     # shape
-    Fault("broken off at the end", "cut_end", cut_last, whole=True),
-    Fault("begins in mid-sentence", "cut_start", cut_first, whole=True),
-    Fault("capitals", "all_capitals", shout),
-    Fault("no capitals", "no_capitals", each(str.lower), whole=True),
-    Fault("no punctuation", "no_punctuation", each(lambda text: re.sub(r"[.,;:!?\"'-]", "", text)), whole=True),
-    Fault("lines that were never joined", "verse_layout", unjoin, whole=True),
-    Fault("price list", "table_layout", list_goods("{name} of the best quality {price}.50")),
-    Fault("table with bars", "table_layout", list_goods("{name} | best | in barrels")),
-    Fault("numbers", "many_numbers", count_words, whole=True),
-    Fault("empty but for signs", "invalid_training_file", lambda *_: ["* * *", "- - - ?", "...!"], whole=True),
-    Fault("too short", "passage_too_short", lambda paragraphs, _: paragraphs[:1], whole=True),
-    Fault("too long", "passage_too_long", lengthen, whole=True),
+    PassageFault("broken off at the end", "cut_end", cut_last, whole_passage=True),
+    PassageFault("begins in mid-sentence", "cut_start", cut_first, whole_passage=True),
+    PassageFault("capitals", "all_capitals", capitalise),
+    PassageFault("no capitals", "no_capitals", change_paragraphs(str.lower), whole_passage=True),
+    PassageFault(
+        "no punctuation",
+        "no_punctuation",
+        change_paragraphs(lambda text: re.sub(r"[.,;:!?\"'-]", "", text)),
+        whole_passage=True,
+    ),
+    PassageFault("lines that were never joined", "verse_layout", split_lines, whole_passage=True),
+    PassageFault("price list", "table_layout", insert_table("{name} of the best quality {price}.50")),
+    PassageFault("table with bars", "table_layout", insert_table("{name} | best | in barrels")),
+    PassageFault("numbers", "many_numbers", replace_by_numbers, whole_passage=True),
+    PassageFault(
+        "empty but for signs", "invalid_training_file", lambda *_: ["* * *", "- - - ?", "...!"], whole_passage=True
+    ),
+    PassageFault("too short", "passage_too_short", lambda paragraphs, _: paragraphs[:1], whole_passage=True),
+    PassageFault("too long", "passage_too_long", lengthen, whole_passage=True),
     # repetition and machines
-    Fault("one line again and again", "line_repeated", repeat_line),
-    Fault("a generator that loops", "low_variety", loop, whole=True),
-    Fault("sentences from one mould", "same_sentences", template, whole=True),
-    Fault(
+    PassageFault("one line again and again", "line_repeated", repeat_line),
+    PassageFault("a generator that loops", "low_variety", write_loop, whole_passage=True),
+    PassageFault("sentences from one mould", "same_sentences", write_template, whole_passage=True),
+    PassageFault(
         "an assistant's words",
         "assistant_phrase",
-        insert(
+        insert_paragraph(
             "As an AI language model, I cannot continue this story.",
             "Sure, here is the next part of the story:",
             "I hope this helps! Let me know if you want changes.",
             "Here's a rewritten version of your passage.",
         ),
     ),
-    Fault(
+    PassageFault(
         "turns of a chat",
         "assistant_phrase",
-        insert("User: Please go on with the story.", "Assistant: He went down to the river."),
+        insert_paragraph("User: Please go on with the story.", "Assistant: He went down to the river."),
     ),
 ]

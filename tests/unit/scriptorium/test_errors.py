@@ -18,7 +18,7 @@ def test_user_errors_are_4xx_and_system_failures_are_5xx() -> None:
             assert error.status >= 500
 
 
-def test_codes_are_unique_but_for_what_only_stops() -> None:
+def test_codes_are_unique_except_for_stops() -> None:
     codes = [error.code for error in leaves() if not issubclass(error, Stopped)]
     assert len(codes) == len(set(codes))
 

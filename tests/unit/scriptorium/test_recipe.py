@@ -36,8 +36,8 @@ def test_every_problem_is_reported_at_once() -> None:
     body = {"name": "mine", "training": {"lora_rank": 8, "learning_rate": -1}, "data": {"prompt": "poem"}}
     with pytest.raises(InvalidRecipe) as caught:
         parse_recipe(body, "mine.yaml")
-    places = {problem.place for problem in caught.value.problems}
-    assert places == {"training.lora_rank", "training.learning_rate", "data.prompt"}
+    fields = {problem.place for problem in caught.value.problems}
+    assert fields == {"training.lora_rank", "training.learning_rate", "data.prompt"}
 
 
 def test_a_chunk_range_must_not_be_upside_down() -> None:
@@ -45,17 +45,21 @@ def test_a_chunk_range_must_not_be_upside_down() -> None:
         parse_recipe({"name": "x", "data": {"chunking": {"minimum": 500, "maximum": 100}}}, "x")
 
 
-def test_prompts_are_mixed_mostly_briefs_where_a_recipe_does_not_say(project: Path) -> None:
+def test_prompts_are_mixed_and_mostly_briefs_by_default(project: Path) -> None:
     data = parse_recipe({"name": "x"}, "x").data
     assert data.prompt == "mixed"
     assert data.mix == {"brief": 0.7, "context": 0.2, "continue": 0.1}
     shipped = {name: find_recipe(name, project / "recipes").data for name in ("cpu", "lora", "qlora")}
-    assert {name: held.prompt for name, held in shipped.items()} == {"cpu": "brief", "lora": "mixed", "qlora": "mixed"}
-    assert all(held.mix == data.mix for held in shipped.values())
+    assert {name: section.prompt for name, section in shipped.items()} == {
+        "cpu": "brief",
+        "lora": "mixed",
+        "qlora": "mixed",
+    }
+    assert all(section.mix == data.mix for section in shipped.values())
 
 
 @pytest.mark.parametrize("mix", [{}, {"brief": 0}, {"brief": -1}, {"poem": 1}, {"brief": float("inf")}, {"brief": "x"}])
-def test_weights_that_are_no_shares_are_refused(mix: object) -> None:
+def test_weights_without_a_sum_are_refused(mix: object) -> None:
     with pytest.raises(InvalidRecipe, match="problem"):
         parse_recipe({"name": "x", "data": {"prompt": "mixed", "mix": mix}}, "x")
 
@@ -66,7 +70,7 @@ def test_a_recipes_name_is_never_a_path(name: str, project: Path) -> None:
         find_recipe(name, project / "recipes")
 
 
-def test_a_file_that_is_no_yaml_is_a_clear_error(tmp_path: Path) -> None:
+def test_a_file_that_is_not_yaml_is_a_clear_error(tmp_path: Path) -> None:
     path = tmp_path / "broken.yaml"
     path.write_text("name: [")
     with pytest.raises(InvalidRecipe, match=r"broken\.yaml"):
@@ -85,10 +89,10 @@ def test_whatever_comes_in_is_a_recipe_or_a_clear_error(body: object) -> None:
         assert error.problems
 
 
-def test_who_leaves_the_checkpoint_to_a_decision_is_asked() -> None:
+def test_leaving_the_checkpoint_to_a_decision_asks_by_default() -> None:
     assert parse_recipe({"name": "own", "select": "decision"}, "own").decisions.checkpoint == "ask"
-    said = {"name": "own", "select": "decision", "decisions": {"checkpoint": "auto"}}
-    assert parse_recipe(said, "own").decisions.checkpoint == "auto"
+    explicit = {"name": "own", "select": "decision", "decisions": {"checkpoint": "auto"}}
+    assert parse_recipe(explicit, "own").decisions.checkpoint == "auto"
     assert parse_recipe({"name": "own", "select": "voice"}, "own").decisions.checkpoint == "auto"
     with pytest.raises(InvalidRecipe) as error:
         parse_recipe({"name": "own", "select": "luck", "evaluation": {"alike": "twain"}}, "own")

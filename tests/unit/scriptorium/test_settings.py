@@ -37,7 +37,7 @@ def test_paths_are_absolute(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", ["SCRIPTORIUM_BRIEF_URL", "SCRIPTORIUM_API_URL"])
 @pytest.mark.parametrize("url", ["engine:8000", "ftp://engine", "http://", "http://[", "http://engine:port"])
-def test_what_is_asked_over_http_has_an_address(monkeypatch: pytest.MonkeyPatch, name: str, url: str) -> None:
+def test_the_url_of_a_server_is_checked(monkeypatch: pytest.MonkeyPatch, name: str, url: str) -> None:
     monkeypatch.setenv(name, url)
     with pytest.raises(InvalidRequest) as caught:
         get_settings()

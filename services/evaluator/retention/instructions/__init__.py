@@ -1,1 +1,1 @@
-"""Instructions that a program can check: the catalogue, and one file per family."""
+"""Instructions that a program can check: the catalogue, and one module per family."""

@@ -1,37 +1,41 @@
-"""Instructions about small letters and capitals."""
+"""Instructions about lower case and capital letters."""
 
 from __future__ import annotations
 
 from services.evaluator.retention.instructions import counting
 from services.evaluator.retention.instructions.instruction import Check
-from services.evaluator.retention.instructions.topics import Topic, task
+from services.evaluator.retention.instructions.topics import Topic, opening_sentence
 
-FEWEST = 5  # words
+MIN_WORDS = 5
 
 
 def lower_case(topic: Topic, turn: int) -> tuple[str, Check]:
-    """Small letters only."""
-    demand = f"Write at least {FEWEST} words, all in lower case: no capital letter anywhere."
-    return f"{task(topic, turn)} {demand}", lambda text: _enough(text) and text == text.lower()
+    """Ask for lower case only."""
+    demand = f"Write at least {MIN_WORDS} words, all in lower case: no capital letter anywhere."
+    return f"{opening_sentence(topic, turn)} {demand}", lambda text: _long_enough(text) and text == text.lower()
 
 
 def capitals(topic: Topic, turn: int) -> tuple[str, Check]:
-    """Capitals only."""
-    demand = f"Write at least {FEWEST} words, all in capital letters: no lower case letter anywhere."
-    return f"{task(topic, turn)} {demand}", lambda text: _enough(text) and text == text.upper() != text.lower()
+    """Ask for capitals only."""
+    demand = f"Write at least {MIN_WORDS} words, all in capital letters: no lower case letter anywhere."
+    return (
+        f"{opening_sentence(topic, turn)} {demand}",
+        lambda text: _long_enough(text) and text == text.upper() != text.lower(),
+    )
 
 
 def capital_words(topic: Topic, turn: int) -> tuple[str, Check]:
-    """One word in capitals, which is told, and all others as usual."""
+    """Ask for one given word in capitals, and no other."""
     word = topic.related[turn % 3].upper()
     demand = f"Write the word “{word}” in capital letters, as here, and no other word like that."
 
     def check(text: str) -> bool:
-        shouted = [found for found in counting.words(text) if len(found) > 1 and found.isupper()]
-        return bool(shouted) and set(shouted) == {word}
+        in_capitals = {written for written in counting.list_words(text) if len(written) > 1 and written.isupper()}
+        return in_capitals == {word}
 
-    return f"{task(topic, turn)} {demand}", check
+    return f"{opening_sentence(topic, turn)} {demand}", check
 
 
-def _enough(text: str) -> bool:
-    return len(counting.words(text)) >= FEWEST
+def _long_enough(text: str) -> bool:
+    """Return whether a text has enough words."""
+    return len(counting.list_words(text)) >= MIN_WORDS

@@ -1,6 +1,6 @@
-"""The instructions that both models are asked: every kind in turn, with another thing and other numbers each time.
+"""The instructions for both models: every kind in turn, with another topic and other numbers each time.
 
-They are the same in every run, so that results over time can be compared; the first n of them hold all kinds alike.
+They are the same in every run, so that results can be compared over time. The first n of them cover all kinds equally.
 """
 
 from __future__ import annotations
@@ -11,54 +11,54 @@ from services.evaluator.retention.instructions import casing, forming, framing, 
 from services.evaluator.retention.instructions.instruction import Check, Instruction
 from services.evaluator.retention.instructions.topics import TOPICS, Topic
 
-Writer = Callable[[Topic, int], tuple[str, Check]]
+InstructionWriter = Callable[[Topic, int], tuple[str, Check]]
 
-KINDS: dict[str, Writer] = {
+KINDS: dict[str, InstructionWriter] = {
     "words at most": lengths.words_at_most,
     "words between": lengths.words_between,
     "sentences": lengths.sentences,
     "paragraphs": lengths.paragraphs,
     "lines": lengths.lines,
     "bullets": lengths.bullets,
-    "numbered list": lengths.numbered,
-    "include words": wording.include,
-    "avoid a word": wording.avoid,
-    "repeat a word": wording.repeated,
+    "numbered list": lengths.numbered_list,
+    "include words": wording.include_words,
+    "avoid a word": wording.avoid_word,
+    "repeat a word": wording.repeat_word,
     "no comma": wording.no_comma,
     "no such letter": wording.no_letter,
     "questions": wording.questions,
-    "numbers": wording.numerals,
+    "numbers": wording.numbers,
     "lower case": casing.lower_case,
     "capitals": casing.capitals,
     "a word in capitals": casing.capital_words,
-    "begin with": framing.begin,
-    "end with": framing.end,
+    "begin with": framing.begin_with,
+    "end with": framing.end_with,
     "title": framing.title,
     "postscript": framing.postscript,
-    "quotation marks": framing.quoted,
-    "repeat the request": framing.repeat,
+    "quotation marks": framing.quotation_marks,
+    "repeat the request": framing.repeat_request,
     "JSON": forming.json_keys,
     "choice": forming.choice,
     "placeholders": forming.placeholders,
     "two answers": forming.two_answers,
-    "asterisks": forming.starred,
+    "asterisks": forming.asterisks,
     "parts": forming.parts,
-    "alphabetical order": forming.sort,
+    "alphabetical order": forming.alphabetical_order,
     "copy": forming.copy,
-    "language": language.foreign,
+    "language": language.foreign_language,
 }
-TURNS = 12  # instructions of each kind there are
-MOST = TURNS * len(KINDS)
+TURNS_PER_KIND = 12
+MAX_INSTRUCTIONS = TURNS_PER_KIND * len(KINDS)
 
 
 def write_instructions(number: int) -> list[Instruction]:
-    """The first `number` instructions, at most MOST."""
-    return [_write(place) for place in range(min(number, MOST))]
+    """Write the first `number` instructions, at most MAX_INSTRUCTIONS."""
+    return [_write(index) for index in range(min(number, MAX_INSTRUCTIONS))]
 
 
-def _write(place: int) -> Instruction:
-    """The kinds and the things have no common divisor, so that a kind meets another thing each time."""
-    turn, which = divmod(place, len(KINDS))
-    kind, writer = list(KINDS.items())[which]
-    request, check = writer(TOPICS[place % len(TOPICS)], turn)
+def _write(index: int) -> Instruction:
+    """Write one instruction; the numbers of kinds and topics are coprime, so a kind gets another topic each time."""
+    turn, position = divmod(index, len(KINDS))
+    kind, writer = list(KINDS.items())[position]
+    request, check = writer(TOPICS[index % len(TOPICS)], turn)
     return Instruction(kind, request, check)

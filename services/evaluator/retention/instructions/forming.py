@@ -1,4 +1,4 @@
-"""Instructions about the form of an answer: JSON, lists in an order, given choices, brackets, signs between parts."""
+"""Instructions about the form of an answer: JSON, given choices, brackets, separators, an order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from services.evaluator.retention.instructions import counting
 from services.evaluator.retention.instructions.instruction import Check
-from services.evaluator.retention.instructions.topics import TOPICS, Topic, task
+from services.evaluator.retention.instructions.topics import TOPICS, Topic, opening_sentence
 
 FENCE = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL)
 KEYS = (("name", "use", "place"), ("title", "summary"), ("what", "where", "why"), ("noun", "adjective"))
@@ -20,25 +20,25 @@ QUESTIONS = (
 PLACEHOLDER = re.compile(r"\[[^\[\]\n]*\w[^\[\]\n]*\]")
 SIGNS = ("***", "=====", "~~~", "+++")
 STARRED = re.compile(r"(?<!\*)\*[^*\s](?:[^*\n]*[^*\s])?\*(?!\*)")
-ORDERS = ((2, 0, 3, 1), (3, 1, 0, 2), (1, 3, 2, 0))  # none of them the alphabet's, so that a copy is wrong
+ORDERS = ((2, 0, 3, 1), (3, 1, 0, 2), (1, 3, 2, 0))  # none of them is alphabetical, so that a copy is wrong
 PART = re.compile(r"^\W*PART (\d)\b", re.MULTILINE)
 
 
 def json_keys(topic: Topic, turn: int) -> tuple[str, Check]:
-    """A JSON object with given keys; a code fence around it is allowed, as most models put one there."""
+    """Ask for a JSON object with given keys; a code fence around it is allowed, because most models put one there."""
     keys = KEYS[turn % len(KEYS)]
     named = ", ".join(f'"{key}"' for key in keys)
     demand = f"Answer with one JSON object and nothing else. Its keys are {named}, and its values are short strings."
 
     def check(text: str) -> bool:
-        found = _parse(text)
-        return isinstance(found, dict) and set(found) == set(keys) and all(isinstance(v, str) for v in found.values())
+        body = _parse(text)
+        return isinstance(body, dict) and set(body) == set(keys) and all(isinstance(v, str) for v in body.values())
 
-    return f"{task(topic, turn)} {demand}", check
+    return f"{opening_sentence(topic, turn)} {demand}", check
 
 
 def choice(topic: Topic, turn: int) -> tuple[str, Check]:
-    """One of three given answers, and no more."""
+    """Ask for one of three given answers, and no more."""
     question, answers = QUESTIONS[turn % len(QUESTIONS)]
     listed = ", ".join(f"“{answer}”" for answer in answers)
     request = f"{question.format(thing=topic.thing)} Answer with one of these and write nothing else: {listed}."
@@ -47,7 +47,7 @@ def choice(topic: Topic, turn: int) -> tuple[str, Check]:
 
 
 def placeholders(topic: Topic, turn: int) -> tuple[str, Check]:
-    """Gaps to be filled in, in square brackets."""
+    """Ask for placeholders in square brackets."""
     number = (2, 3)[turn % 2]
     request = (
         f"Write a short invitation to {topic.thing} with at least {('two', 'three')[turn % 2]} placeholders "
@@ -57,45 +57,45 @@ def placeholders(topic: Topic, turn: int) -> tuple[str, Check]:
 
 
 def two_answers(topic: Topic, turn: int) -> tuple[str, Check]:
-    """Two different answers with a sign between them."""
+    """Ask for two different answers with a separator between them."""
     sign = SIGNS[turn % len(SIGNS)]
     demand = f"Give two different answers of one sentence each, with the sign {sign} between them and nowhere else."
 
     def check(text: str) -> bool:
         parts = [part.strip() for part in text.split(sign)]
-        return len(parts) == 2 and parts[0] != parts[1] and all(counting.words(part) for part in parts)
+        return len(parts) == 2 and parts[0] != parts[1] and all(counting.list_words(part) for part in parts)
 
-    return f"{task(topic, turn)} {demand}", check
+    return f"{opening_sentence(topic, turn)} {demand}", check
 
 
-def starred(topic: Topic, turn: int) -> tuple[str, Check]:
-    """Words between single asterisks."""
+def asterisks(topic: Topic, turn: int) -> tuple[str, Check]:
+    """Ask for words between single asterisks."""
     number = (2, 3)[turn % 2]
     demand = f"Put {('two', 'three')[turn % 2]} important words between single asterisks, *like* this."
 
     def check(text: str) -> bool:
-        found = STARRED.findall(text)
-        return len(found) == number and "*like*" not in found
+        matches = STARRED.findall(text)
+        return len(matches) == number and "*like*" not in matches
 
-    return f"{task(topic, turn)} {demand}", check
+    return f"{opening_sentence(topic, turn)} {demand}", check
 
 
 def parts(topic: Topic, turn: int) -> tuple[str, Check]:
-    """Two parts, each with its heading."""
+    """Ask for two parts, each with its heading."""
     demand = "Write one sentence under the heading PART 1 and one under the heading PART 2."
-    return f"{task(topic, turn)} {demand}", lambda text: PART.findall(text) == ["1", "2"]
+    return f"{opening_sentence(topic, turn)} {demand}", lambda text: PART.findall(text) == ["1", "2"]
 
 
-def sort(topic: Topic, turn: int) -> tuple[str, Check]:
-    """Given words in the order of the alphabet."""
+def alphabetical_order(topic: Topic, turn: int) -> tuple[str, Check]:
+    """Ask for given words in alphabetical order."""
     ordered = sorted([*topic.related, topic.noun])
-    given = ", ".join(ordered[place] for place in ORDERS[turn % len(ORDERS)])
-    request = f"Put these words in alphabetical order, on one line with commas between them: {given}."
-    return request, lambda text: [word.casefold() for word in counting.words(text)] == ordered
+    shuffled = ", ".join(ordered[place] for place in ORDERS[turn % len(ORDERS)])
+    request = f"Put these words in alphabetical order, on one line with commas between them: {shuffled}."
+    return request, lambda text: [word.casefold() for word in counting.list_words(text)] == ordered
 
 
 def copy(topic: Topic, turn: int) -> tuple[str, Check]:
-    """A sentence word for word, and no more."""
+    """Ask for a copy of a sentence, and no more."""
     other = TOPICS[(TOPICS.index(topic) + 1 + turn) % len(TOPICS)]
     sentence = f"Behind {topic.thing} there was {other.thing}, and nobody knew why."
     request = f"Copy this sentence word for word and write nothing else: {sentence}"
@@ -103,7 +103,7 @@ def copy(topic: Topic, turn: int) -> tuple[str, Check]:
 
 
 def _parse(text: str) -> Any:
-    """What a JSON text says; None where it is none."""
+    """Parse JSON, with or without a code fence; returns None if it is invalid."""
     fenced = FENCE.fullmatch(text)
     try:
         return json.loads(fenced.group(1) if fenced else text)

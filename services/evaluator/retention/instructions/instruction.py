@@ -1,4 +1,4 @@
-"""An instruction that a program can check: what is asked, and whether an answer follows it."""
+"""An instruction that a program can check: the request, and the check of an answer."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ Check = Callable[[str], bool]
 
 @dataclass(frozen=True)
 class Instruction:
-    """A request for a model; `check` sees the answer without the white space around it."""
+    """A request to a model; `check` gets the answer without the white space around it."""
 
     kind: str
     request: str
     check: Check
 
     def followed(self, answer: str) -> bool:
-        """Whether the answer does what the request demands; an empty one never does, nor one that echoes the request.
+        """Return whether the answer follows the request; an empty answer never does, nor one that echoes the request.
 
-        An echo holds the very words and brackets that are asked for.
+        An echo contains the very words and brackets that the request demands.
         """
-        said = answer.strip()
-        return bool(said) and self.request not in said and self.check(said)
+        text = answer.strip()
+        return bool(text) and self.request not in text and self.check(text)

@@ -1,10 +1,10 @@
-"""Instructions to answer in another language, told by the small words that every text of a language has."""
+"""Instructions to answer in another language, recognised by the small words that every text of a language has."""
 
 from __future__ import annotations
 
 from services.evaluator.retention.instructions import counting
 from services.evaluator.retention.instructions.instruction import Check
-from services.evaluator.retention.instructions.topics import Topic, task
+from services.evaluator.retention.instructions.topics import Topic, opening_sentence
 
 SMALL_WORDS = {
     "French": "le la les un une des du de et est dans pour que qui sur avec au aux ce cette il elle",
@@ -13,21 +13,21 @@ SMALL_WORDS = {
     "English": "the a an and is in to of for that with on it as by at from this are be",
 }
 FOREIGN = ("French", "Spanish", "German")
-FEWEST = 6  # words: fewer may be of several languages
+MIN_WORDS = 6  # fewer may belong to several languages
 
 
-def foreign(topic: Topic, turn: int) -> tuple[str, Check]:
-    """French, Spanish or German."""
-    wanted = FOREIGN[turn % len(FOREIGN)]
-    request = f"{task(topic, turn)} Answer in {wanted} only, with one or two sentences."
-    return request, lambda text: tell_language(text) == wanted
+def foreign_language(topic: Topic, turn: int) -> tuple[str, Check]:
+    """Ask for an answer in French, Spanish or German."""
+    language = FOREIGN[turn % len(FOREIGN)]
+    request = f"{opening_sentence(topic, turn)} Answer in {language} only, with one or two sentences."
+    return request, lambda text: detect_language(text) == language
 
 
-def tell_language(text: str) -> str | None:
-    """The language with the most small words in a text; None where it is too short or two have equally many."""
-    found = [word.casefold() for word in counting.words(text)]
-    counts = {name: sum(word in small.split() for word in found) for name, small in SMALL_WORDS.items()}
+def detect_language(text: str) -> str | None:
+    """Return the language with the most small words in a text; None if it is too short or two have equally many."""
+    words = [word.casefold() for word in counting.list_words(text)]
+    counts = {name: sum(word in small.split() for word in words) for name, small in SMALL_WORDS.items()}
     first, second = sorted(counts.values(), reverse=True)[:2]
-    if len(found) < FEWEST or first == second:
+    if len(words) < MIN_WORDS or first == second:
         return None
     return max(counts, key=lambda name: counts[name])

@@ -1,4 +1,4 @@
-"""Plain things to be asked about, and the ways in which a request begins."""
+"""The topics of the instructions: plain things, and the sentences with which a request opens."""
 
 from __future__ import annotations
 
@@ -55,6 +55,6 @@ TASKS = (
 )
 
 
-def task(topic: Topic, turn: int) -> str:
-    """The first sentence of a request."""
+def opening_sentence(topic: Topic, turn: int) -> str:
+    """Return the first sentence of a request."""
     return TASKS[turn % len(TASKS)].format(thing=topic.thing)

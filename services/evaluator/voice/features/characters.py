@@ -10,20 +10,22 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from services.evaluator.voice.features.frequencies import distort
 
-NGRAMS = (2, 4)
-MOST = 2000
+NGRAM_LENGTHS = (2, 4)
+MAX_NGRAMS = 2000
 
 
-class Characters:
-    """The `MOST` most frequent n-grams of the texts it is made from."""
+class CharacterNgrams:
+    """The `MAX_NGRAMS` most frequent n-grams of the texts that it is made from."""
 
     def __init__(self, texts: Iterable[str], vocabulary: Iterable[str]) -> None:
         self.vocabulary = frozenset(vocabulary)
-        self.counter = CountVectorizer(analyzer="char", ngram_range=NGRAMS, max_features=MOST, lowercase=False)
+        self.counter = CountVectorizer(
+            analyzer="char", ngram_range=NGRAM_LENGTHS, max_features=MAX_NGRAMS, lowercase=False
+        )
         self.counter.fit(self._distort(texts))
 
     def measure(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
-        """Counts per character, one row per text."""
+        """Return counts per character, one row per text."""
         distorted = self._distort(texts)
         lengths = np.array([[max(1, len(text))] for text in distorted])
         return np.asarray(self.counter.transform(distorted).toarray() / lengths)

@@ -1,1 +1,1 @@
-"""What may not go wrong whatever the score says: one gate a file, each with a code, its numbers and a next step."""
+"""What may not go wrong, whatever the score: one gate a file, each with a code, its numbers and a next step."""

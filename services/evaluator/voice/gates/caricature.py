@@ -1,24 +1,25 @@
-"""Is it more like the author than the author? Then it exaggerates."""
+"""The gate against exaggeration: text that is more like the author than the author's own."""
 
 from __future__ import annotations
 
-from services.evaluator.voice.gates.gate import Gate, grade
-from services.evaluator.voice.transfer import CARICATURE, Transfer
+from scriptorium.contracts.voice import Gate, Transfer
+from services.evaluator.voice.gates.gate import grade
+from services.evaluator.voice.transfer import CARICATURE
 
-NEXT = "Sample at temperature 1, or train for fewer steps."
+NEXT_STEP = "Sample at temperature 1, or train for fewer steps."
 
 
 def check_caricature(transfer: Transfer) -> Gate:
-    """Warn where one score is above what single works of an author reach; fail where T is so without doubt."""
-    over = [part.score for part in transfer.scores if part.caricature]
+    """Warn if one score is above what single works of an author reach; fail if T is above it without doubt."""
+    too_high = [part.score for part in transfer.scores if part.caricature]
     lower = transfer.raw.lower_bound
-    outcome = grade(lower > CARICATURE, bool(over))
+    outcome = grade(lower > CARICATURE, bool(too_high))
     return Gate(
         code="caricature",
         outcome=outcome,
         finding=f"Unfolded, T is {transfer.raw.value:.0f} (at least {lower:.0f}); "
-        + (f"above {CARICATURE:.0f}: {', '.join(over)}." if over else f"no score is above {CARICATURE:.0f}."),
-        next_step="" if outcome == "pass" else NEXT,
+        + (f"above {CARICATURE:.0f}: {', '.join(too_high)}." if too_high else f"no score is above {CARICATURE:.0f}."),
+        next_step="" if outcome == "pass" else NEXT_STEP,
         numbers={"raw": transfer.raw.value, "lower_bound": lower, "limit": CARICATURE}
         | {part.score: part.raw.value for part in transfer.scores},
     )

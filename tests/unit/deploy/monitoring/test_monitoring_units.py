@@ -1,6 +1,6 @@
 import pytest
 
-from deploy.monitoring.picture.units import write
+from deploy.monitoring.picture.units import format_value
 
 
 @pytest.mark.parametrize(
@@ -27,4 +27,4 @@ from deploy.monitoring.picture.units import write
     ],
 )
 def test_a_number_is_written_in_its_unit(value: float | None, unit: str, decimals: int | None, text: str) -> None:
-    assert write(value, unit, decimals) == text
+    assert format_value(value, unit, decimals) == text

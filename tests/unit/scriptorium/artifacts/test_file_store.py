@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scriptorium.artifacts.file_store import Files
+from scriptorium.artifacts.file_store import FileStore
 from scriptorium.errors import FileMissing, FileTooLarge
 
 
 def test_a_file_comes_back_as_it_went_in(tmp_path: Path) -> None:
-    files = Files(tmp_path)
+    files = FileStore(tmp_path)
     stored = files.add(io.BytesIO(b"a book"), "book.txt", "fine-tune")
     assert files.get(stored.id) == stored
     assert files.content(stored.id).read_bytes() == b"a book"
@@ -23,14 +23,14 @@ def test_a_file_comes_back_as_it_went_in(tmp_path: Path) -> None:
 
 def test_a_file_over_the_limit_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(FileTooLarge, match="more than 4 bytes"):
-        Files(tmp_path).add(io.BytesIO(b"a book"), "book.txt", "fine-tune", limit=4)
+        FileStore(tmp_path).add(io.BytesIO(b"a book"), "book.txt", "fine-tune", limit=4)
     assert list(tmp_path.iterdir()) == []
 
 
 @given(name=st.text(max_size=60))
 def test_a_name_never_becomes_a_path(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     root = tmp_path_factory.mktemp("files")
-    stored = Files(root).add(io.BytesIO(b"x"), name, "fine-tune")
+    stored = FileStore(root).add(io.BytesIO(b"x"), name, "fine-tune")
     assert "/" not in stored.filename
     assert "\\" not in stored.filename
     assert sorted(path.name for path in (root / stored.id).iterdir()) == ["content", "file.json"]
@@ -39,4 +39,4 @@ def test_a_name_never_becomes_a_path(name: str, tmp_path_factory: pytest.TempPat
 @given(identifier=st.text(max_size=60) | st.just("../../etc/passwd"))
 def test_an_unknown_id_is_a_404_and_never_a_path(identifier: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     with pytest.raises(FileMissing):
-        Files(tmp_path_factory.mktemp("files")).content(identifier)
+        FileStore(tmp_path_factory.mktemp("files")).content(identifier)

@@ -16,17 +16,17 @@ def test_a_manifest_lists_every_file_with_its_hash(tmp_path: Path) -> None:
     assert body["step"] == 3
     assert body["files"]["sub/a.txt"]["bytes"] == 3
     assert body["files"]["sub/a.txt"]["sha256"].startswith("ba7816bf")
-    assert manifest.whole(tmp_path)
+    assert manifest.is_complete(tmp_path)
 
 
 def test_a_folder_without_its_manifest_or_a_file_is_not_whole(tmp_path: Path) -> None:
-    assert not manifest.whole(tmp_path)
+    assert not manifest.is_complete(tmp_path)
     (tmp_path / "a").write_text("abc")
     manifest.write(tmp_path, {})
     (tmp_path / "a").write_text("ab")
-    assert not manifest.whole(tmp_path)
+    assert not manifest.is_complete(tmp_path)
     (tmp_path / "a").unlink()
-    assert not manifest.whole(tmp_path)
+    assert not manifest.is_complete(tmp_path)
 
 
 @given(cut=st.integers(0, 60))

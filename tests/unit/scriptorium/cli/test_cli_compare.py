@@ -1,4 +1,4 @@
-"""`scriptorium compare` puts evaluated jobs side by side."""
+"""`scriptorium compare` shows evaluated jobs side by side."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ def side(job: str, voice: dict[str, Any] | None) -> dict[str, Any]:
     return {"job": job, "model": f"[red]{job}", "result": {"author": {"drop_percent": 12.34}, "voice": voice}}
 
 
-FOUND = {
+COMPARISON = {
     "object": "comparison",
     "models": [
         side("ftjob-1", VOICE),
@@ -35,7 +35,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *options: str) -> str:
     def answer(request: httpx.Request) -> httpx.Response:
         assert request.url.path == "/v1/x/compare"
         assert request.url.params.get_list("job") == ["ftjob-1", "ftjob-2", "ftjob-3"]
-        return httpx.Response(200, json=FOUND)
+        return httpx.Response(200, json=COMPARISON)
 
     monkeypatch.setattr(jobs, "connect", lambda: Client("http://api.test", httpx.MockTransport(answer)))
     words = ["compare", "ftjob-1", "ftjob-2", "ftjob-3", *options]
@@ -43,12 +43,12 @@ def run(monkeypatch: pytest.MonkeyPatch, *options: str) -> str:
 
 
 def test_a_row_for_each_and_a_line_for_each_difference(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = run(monkeypatch)
-    assert "55 (48 to 62)" in told
-    assert "not measurable" in told
-    assert "-12.3 %" in told
-    assert told.splitlines()[-2:] == ["ftjob-2: no clear difference", "ftjob-3: not measured"]
+    output = run(monkeypatch)
+    assert "55 (48 to 62)" in output
+    assert "not measurable" in output
+    assert "-12.3 %" in output
+    assert output.splitlines()[-2:] == ["ftjob-2: no clear difference", "ftjob-3: not measured"]
 
 
 def test_machines_get_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert json.loads(run(monkeypatch, "--json")) == FOUND
+    assert json.loads(run(monkeypatch, "--json")) == COMPARISON

@@ -11,7 +11,7 @@ from scriptorium.cli.app import api_url
 from scriptorium.cli.client import Client
 from scriptorium.settings import Settings
 
-ASKED = {
+QUESTION = {
     "kind": "data_quality",
     "question": "Train on this text?",
     "reason": "Two passages look alike.",
@@ -21,46 +21,46 @@ ASKED = {
 }
 
 
-class FakeClient:
-    def __init__(self, asked: list[dict[str, Any]]) -> None:
-        self.asked = asked
-        self.told: list[tuple[str, str, str]] = []
+class DecisionClient:
+    def __init__(self, questions: list[dict[str, Any]]) -> None:
+        self.questions = questions
+        self.answers: list[tuple[str, str, str]] = []
 
     def decisions(self, job_id: str) -> list[dict[str, Any]]:
-        return self.asked
+        return self.questions
 
     def decide(self, job_id: str, kind: str, answer: str) -> dict[str, Any]:
-        self.told.append((job_id, kind, answer))
+        self.answers.append((job_id, kind, answer))
         return {"status": "validating_files"}
 
 
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> FakeClient:
-    made = FakeClient([ASKED])
-    monkeypatch.setattr(jobs, "connect", lambda: made)
-    return made
+def client(monkeypatch: pytest.MonkeyPatch) -> DecisionClient:
+    client = DecisionClient([QUESTION])
+    monkeypatch.setattr(jobs, "connect", lambda: client)
+    return client
 
 
-def test_the_question_is_shown_with_its_options(client: FakeClient) -> None:
-    shown = CliRunner().invoke(main.app, ["decide", "ftjob-1"]).output
-    assert "Train on this text? Two passages look alike." in shown
-    assert "stop" in shown
-    assert "recommended: go_on" in shown
-    assert json.loads(CliRunner().invoke(main.app, ["decide", "ftjob-1", "--json"]).output) == ASKED
-    assert client.told == []
+def test_the_question_is_shown_with_its_options(client: DecisionClient) -> None:
+    output = CliRunner().invoke(main.app, ["decide", "ftjob-1"]).output
+    assert "Train on this text? Two passages look alike." in output
+    assert "stop" in output
+    assert "recommended: go_on" in output
+    assert json.loads(CliRunner().invoke(main.app, ["decide", "ftjob-1", "--json"]).output) == QUESTION
+    assert client.answers == []
 
 
-def test_an_answer_is_sent(client: FakeClient) -> None:
+def test_an_answer_is_sent(client: DecisionClient) -> None:
     assert "validating_files" in CliRunner().invoke(main.app, ["decide", "ftjob-1", "stop"]).output
-    assert client.told == [("ftjob-1", "data_quality", "stop")]
+    assert client.answers == [("ftjob-1", "data_quality", "stop")]
 
 
-def test_a_job_that_asks_nothing_is_named(client: FakeClient) -> None:
-    client.asked = [{**ASKED, "answer": "stop"}]
+def test_a_job_without_an_open_question_is_named(client: DecisionClient) -> None:
+    client.questions = [{**QUESTION, "answer": "stop"}]
     result = CliRunner().invoke(main.app, ["decide", "ftjob-1", "go_on"])
-    assert "ftjob-1 asks nothing" in str(result.exception)
+    assert "ftjob-1 has no open question" in str(result.exception)
 
 
-def test_without_a_local_stack_the_usual_address_is_tried(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    monkeypatch.setattr(Client, "answers", lambda self: self.url == "http://127.0.0.1:8421")
+def test_without_a_local_stack_the_address_of_compose_is_tried(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    monkeypatch.setattr(Client, "is_up", lambda self: self.url == "http://127.0.0.1:8421")
     assert api_url(Settings(data_dir=tmp_path)) == "http://127.0.0.1:8421"

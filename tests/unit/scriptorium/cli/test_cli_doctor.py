@@ -7,16 +7,22 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from scriptorium.cli import main as command
-from scriptorium.cli.doctor import count, find_subject, print_findings
-from scriptorium.doctor import Finding, Status
+from scriptorium.cli.doctor import count_by_status, find_subject, print_findings
+from scriptorium.doctor import CheckFinding, CheckStatus
 from scriptorium.errors import InvalidRequest
 from scriptorium.settings import Settings
 
-OK, WARN = Finding("one", Status.OK, "fine"), Finding("two", Status.WARN, "[so] so", "do --this 'and that'\n[wsl2]")
-FAIL, SKIPPED = Finding("three", Status.FAIL, "bad", "mend it"), Finding("four", Status.SKIPPED, "elsewhere")
+OK, WARN = (
+    CheckFinding("one", CheckStatus.OK, "fine"),
+    CheckFinding("two", CheckStatus.WARN, "[so] so", "do --this 'and that'\n[wsl2]"),
+)
+FAIL, SKIPPED = (
+    CheckFinding("three", CheckStatus.FAIL, "bad", "fix it"),
+    CheckFinding("four", CheckStatus.SKIPPED, "elsewhere"),
+)
 
 
-def invoke(monkeypatch: pytest.MonkeyPatch, findings: list[Finding], *options: str) -> tuple[int, str]:
+def invoke(monkeypatch: pytest.MonkeyPatch, findings: list[CheckFinding], *options: str) -> tuple[int, str]:
     monkeypatch.setattr("scriptorium.doctor.examine", lambda _: findings)
     result = CliRunner().invoke(command.app, ["doctor", *options])
     return result.exit_code, result.stdout
@@ -34,13 +40,13 @@ def test_machines_get_every_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     assert code == 1
     assert json.loads(text) == [
         {"check": "one", "status": "ok", "seen": "fine", "fix": ""},
-        {"check": "three", "status": "fail", "seen": "bad", "fix": "mend it"},
+        {"check": "three", "status": "fail", "seen": "bad", "fix": "fix it"},
     ]
 
 
 def test_a_fix_is_printed_as_it_can_be_copied_however_narrow_the_window() -> None:
     lines = io.StringIO()
-    long = Finding("five", Status.FAIL, "bad", "sudo " + "x" * 200)
+    long = CheckFinding("five", CheckStatus.FAIL, "bad", "sudo " + "x" * 200)
     print_findings([WARN, long], Console(file=lines, width=40, highlight=False, soft_wrap=True))
     written = lines.getvalue().splitlines()
     assert "    do --this 'and that'" in written
@@ -49,8 +55,8 @@ def test_a_fix_is_printed_as_it_can_be_copied_however_narrow_the_window() -> Non
 
 
 def test_numbers_agree() -> None:
-    assert count([WARN, WARN]).startswith("0 ok, 2 warnings, 0 failed")
-    assert count([]) == "0 ok, 0 warnings, 0 failed, 0 skipped"
+    assert count_by_status([WARN, WARN]).startswith("0 ok, 2 warnings, 0 failed")
+    assert count_by_status([]) == "0 ok, 0 warnings, 0 failed, 0 skipped"
 
 
 def test_the_service_is_given_or_that_of_the_container(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ NAMES = {"file-1": "report.html", "file-2": "merged-config.json", "file-3": "mer
 JOB: dict[str, Any] = {"id": "ftjob-1", "result_files": list(NAMES)}
 
 
-class Breaking(httpx.SyncByteStream):
+class BrokenStream(httpx.SyncByteStream):
     """Some bytes, then a lost connection."""
 
     def __init__(self, data: bytes) -> None:
@@ -33,7 +33,7 @@ class Breaking(httpx.SyncByteStream):
         raise httpx.ReadError("lost")
 
 
-class Wire(httpx.MockTransport):
+class RangeTransport(httpx.MockTransport):
     """Files with ranges; the connection breaks after `breaks` bytes as often as `times` says."""
 
     def __init__(self, breaks: int = 0, times: int = 0) -> None:
@@ -51,53 +51,53 @@ class Wire(httpx.MockTransport):
         headers = {"etag": f'"{self.etag}"'}
         if request.method == "HEAD":
             return httpx.Response(200, headers=headers)
-        asked = request.headers.get("range")
-        self.ranges.append(asked)
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
+        range_header = request.headers.get("range")
+        self.ranges.append(range_header)
+        start = int(range_header.removeprefix("bytes=").rstrip("-")) if range_header else 0
         if start >= len(BODY):
             return httpx.Response(416, headers={"content-range": f"bytes */{len(BODY)}"})
         if self.times:
             self.times -= 1
             return httpx.Response(
-                206 if asked else 200, headers=headers, stream=Breaking(BODY[start : start + self.breaks])
+                206 if range_header else 200, headers=headers, stream=BrokenStream(BODY[start : start + self.breaks])
             )
-        return httpx.Response(206 if asked else 200, headers=headers, content=BODY[start:])
+        return httpx.Response(206 if range_header else 200, headers=headers, content=BODY[start:])
 
 
-def test_a_lost_connection_is_taken_up_where_it_was(tmp_path: Path) -> None:
-    wire = Wire(breaks=10_000, times=2)
-    seen: list[int] = []
-    Client("http://api", wire).download("file-3", tmp_path / "model", seen.append)
+def test_a_lost_connection_is_resumed(tmp_path: Path) -> None:
+    transport = RangeTransport(breaks=10_000, times=2)
+    sizes: list[int] = []
+    Client("http://api", transport).download("file-3", tmp_path / "model", sizes.append)
     assert (tmp_path / "model").read_bytes() == BODY
-    assert wire.ranges == [None, "bytes=10000-", "bytes=20000-"]
-    assert seen[-1] == len(BODY)
+    assert transport.ranges == [None, "bytes=10000-", "bytes=20000-"]
+    assert sizes[-1] == len(BODY)
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
 @pytest.mark.parametrize("have", [7, len(BODY)])
-def test_what_an_earlier_call_left_is_taken_over(tmp_path: Path, have: int) -> None:
-    wire = Wire()
+def test_a_partial_download_is_continued(tmp_path: Path, have: int) -> None:
+    transport = RangeTransport()
     (tmp_path / "model.part").write_bytes(BODY[:have])
-    Client("http://api", wire).download("file-3", tmp_path / "model")
+    Client("http://api", transport).download("file-3", tmp_path / "model")
     assert (tmp_path / "model").read_bytes() == BODY
-    assert wire.ranges == [f"bytes={have}-"]
+    assert transport.ranges == [f"bytes={have}-"]
 
 
-def test_an_api_that_sends_nothing_more_is_given_up(tmp_path: Path) -> None:
+def test_an_api_that_sends_nothing_more_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="does not answer"):
-        Client("http://api", Wire(breaks=0, times=9)).download("file-3", tmp_path / "model")
+        Client("http://api", RangeTransport(breaks=0, times=9)).download("file-3", tmp_path / "model")
 
 
 @pytest.mark.parametrize("left", [b"rubbish", BODY[:-1] + b"x", BODY + b"too long"])
-def test_a_file_that_is_not_what_was_sent_is_removed(tmp_path: Path, left: bytes) -> None:
+def test_a_file_that_did_not_arrive_intact_is_removed(tmp_path: Path, left: bytes) -> None:
     (tmp_path / "model.part").write_bytes(left)
-    with pytest.raises(Conflict, match="did not arrive as it was sent"):
-        Client("http://api", Wire()).download("file-3", tmp_path / "model")
+    with pytest.raises(Conflict, match="did not arrive intact"):
+        Client("http://api", RangeTransport()).download("file-3", tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_weights_are_fetched_only_when_asked_for(tmp_path: Path) -> None:
-    client = Client("http://api", Wire())
+def test_weights_are_downloaded_only_on_request(tmp_path: Path) -> None:
+    client = Client("http://api", RangeTransport())
     assert [path.name for path in fetch_results(client, JOB, tmp_path / "report")] == ["report.html"]
     console = Console(quiet=True)
     merged = fetch_export(client, JOB, "merged", tmp_path / "merged", console)
@@ -110,16 +110,16 @@ def test_weights_are_fetched_only_when_asked_for(tmp_path: Path) -> None:
     assert "scriptorium export FOLDER --format gguf-f16" in (caught.value.next_step or "")
 
 
-def test_files_that_are_there_already_are_not_fetched_again(tmp_path: Path) -> None:
-    wire = Wire()
-    fetch_export(Client("http://api", wire), JOB, "merged", tmp_path, Console(quiet=True))
-    fetch_export(Client("http://api", wire), JOB, "merged", tmp_path, Console(quiet=True))
-    assert len(wire.ranges) == 2
+def test_complete_files_are_not_downloaded_again(tmp_path: Path) -> None:
+    transport = RangeTransport()
+    fetch_export(Client("http://api", transport), JOB, "merged", tmp_path, Console(quiet=True))
+    fetch_export(Client("http://api", transport), JOB, "merged", tmp_path, Console(quiet=True))
+    assert len(transport.ranges) == 2
 
 
-def test_a_folder_is_no_source_of_folders(tmp_path: Path) -> None:
-    with pytest.raises(Conflict, match="is a folder already"):
+def test_a_folder_exports_only_gguf(tmp_path: Path) -> None:
+    with pytest.raises(Conflict, match="is already a model folder"):
         jobs.export(str(tmp_path), "merged", tmp_path / "out")
     (tmp_path / "there.gguf").touch()
-    with pytest.raises(Conflict, match="is there already"):
+    with pytest.raises(Conflict, match="already exists"):
         jobs.export(str(tmp_path), "gguf-f16", tmp_path / "there.gguf")

@@ -20,8 +20,8 @@ def event(number: int, message: str, kind: str = "message", **data: float) -> st
     return f"id: ftevent-{number}-0\ndata: {json.dumps(body)}\n\n"
 
 
-class Wire(httpx.MockTransport):
-    """The API's side: a stream that breaks off once, a job, a file."""
+class EventTransport(httpx.MockTransport):
+    """The API's side: a stream that breaks once, a job, a file."""
 
     def __init__(self) -> None:
         super().__init__(self.answer)
@@ -55,35 +55,38 @@ def broken(text: str) -> Any:
 
 
 @pytest.fixture
-def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
+def transport(monkeypatch: pytest.MonkeyPatch) -> EventTransport:
     monkeypatch.setattr("scriptorium.cli.client.time.sleep", lambda _: None)
-    return Wire()
+    return EventTransport()
 
 
-def told(wire: Wire, *, as_json: bool = False) -> list[str]:
+def followed_lines(transport: EventTransport, *, as_json: bool = False) -> list[str]:
     lines = io.StringIO()
-    follow(Client("http://api", wire), "ftjob-1", Console(file=lines, width=200), as_json=as_json)
+    follow(Client("http://api", transport), "ftjob-1", Console(file=lines, width=200), as_json=as_json)
     return lines.getvalue().splitlines()
 
 
-def test_a_lost_connection_costs_no_line_and_doubles_none(wire: Wire) -> None:
-    assert told(wire) == ["[DATA] 35 examples", "Step 10", "Done [or not]"]
-    assert wire.resumed_from == [None, "ftevent-2-0"]
+def test_a_lost_connection_loses_and_repeats_no_line(transport: EventTransport) -> None:
+    assert followed_lines(transport) == ["[DATA] 35 examples", "Step 10", "Done [or not]"]
+    assert transport.resumed_from == [None, "ftevent-2-0"]
 
 
-def test_machines_get_every_event(wire: Wire) -> None:
-    assert [json.loads(line)["message"] for line in told(wire, as_json=True)][1:3] == ["Step 10", "Step 11"]
+def test_machines_get_every_event(transport: EventTransport) -> None:
+    assert [json.loads(line)["message"] for line in followed_lines(transport, as_json=True)][1:3] == [
+        "Step 10",
+        "Step 11",
+    ]
 
 
-def test_results_are_named_without_the_job(wire: Wire, tmp_path: Path) -> None:
-    paths = fetch_results(Client("http://api", wire), JOB, tmp_path / "out")
+def test_results_are_named_without_the_job(transport: EventTransport, tmp_path: Path) -> None:
+    paths = fetch_results(Client("http://api", transport), JOB, tmp_path / "out")
     assert paths == [tmp_path / "out" / "report.html"]
     assert paths[0].read_bytes() == b"<html>"
 
 
-def test_what_the_api_refuses_is_an_error_with_its_code_and_next_step(wire: Wire) -> None:
+def test_what_the_api_refuses_is_an_error_with_its_code_and_next_step(transport: EventTransport) -> None:
     with pytest.raises(ApiError) as caught:
-        Client("http://api", wire).cancel("ftjob-2")
+        Client("http://api", transport).cancel("ftjob-2")
     assert (caught.value.code, caught.value.status, caught.value.next_step) == ("not_found", 404, "Look again.")
 
 
@@ -91,9 +94,9 @@ def test_every_command_has_help_and_nothing_runs_without_a_stack(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SCRIPTORIUM_DATA_DIR", str(tmp_path))
-    helped = CliRunner().invoke(command.app, ["--help"])
+    result = CliRunner().invoke(command.app, ["--help"])
     for name in ("up", "down", "status", "logs", "run", "follow", "cancel", "demo", "prepare", "train", "merge"):
-        assert name in helped.stdout
+        assert name in result.stdout
     monkeypatch.setattr("sys.argv", ["scriptorium", "jobs"])
     with pytest.raises(SystemExit) as ended:
         command.main()
@@ -103,7 +106,7 @@ def test_every_command_has_help_and_nothing_runs_without_a_stack(
     assert "scriptorium up" in written
 
 
-def test_status_says_by_its_exit_code_that_nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_status_reports_by_its_exit_code_that_nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCRIPTORIUM_DATA_DIR", str(tmp_path))
     result = CliRunner().invoke(command.app, ["status"])
     assert (result.exit_code, result.stdout) == (3, "Nothing is running.\n")

@@ -11,8 +11,8 @@ from scriptorium.cli import main as command
 from scriptorium.settings import Settings
 
 
-class FakeClient:
-    """Takes files and jobs."""
+class UploadClient:
+    """A client that records the uploaded names and the job."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -29,7 +29,7 @@ class FakeClient:
 
 
 def test_impostors_go_along_with_the_book(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    client = FakeClient()
+    client = UploadClient()
     monkeypatch.setattr(jobs, "connect", lambda: client)
     (tmp_path / "others" / "twain").mkdir(parents=True)
     (tmp_path / "others" / "twain" / "one.txt").write_text("It was.")
@@ -43,5 +43,5 @@ def test_impostors_go_along_with_the_book(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_the_folder_of_the_settings_is_filled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(phases, "get_settings", lambda: Settings(data_dir=tmp_path, impostors_dir=None))
     monkeypatch.setattr("scriptorium.local.impostors.install", lambda folder: {folder.name: 1})
-    done = CliRunner().invoke(command.app, ["impostors", "install", "--json"])
-    assert json.loads(done.stdout) == {"impostors": 1}
+    result = CliRunner().invoke(command.app, ["impostors", "install", "--json"])
+    assert json.loads(result.stdout) == {"impostors": 1}

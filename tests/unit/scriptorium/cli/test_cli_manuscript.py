@@ -7,13 +7,13 @@ from scriptorium.cli.manuscript import open_manuscript
 from scriptorium.errors import InvalidTrainingFile
 
 
-def test_a_book_goes_as_it_is(tmp_path: Path) -> None:
+def test_a_book_is_sent_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "book.txt").write_text("text")
     with open_manuscript(tmp_path / "book.txt") as (name, file):
         assert (name, file.read()) == ("book.txt", b"text")
 
 
-def test_a_folder_goes_as_a_zip_of_what_we_read(tmp_path: Path) -> None:
+def test_a_folder_is_sent_as_a_zip_of_its_readable_files(tmp_path: Path) -> None:
     (tmp_path / "part").mkdir()
     for name in ("book.docx", "part/rows.jsonl", "notes.MD", "cover.jpg", ".hidden.txt"):
         (tmp_path / name).write_text(name)
@@ -23,7 +23,7 @@ def test_a_folder_goes_as_a_zip_of_what_we_read(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_and_a_missing_file_are_clear_errors(tmp_path: Path) -> None:
-    with pytest.raises(InvalidTrainingFile, match="no files of a kind"), open_manuscript(tmp_path):
+    with pytest.raises(InvalidTrainingFile, match="no files of a supported kind"), open_manuscript(tmp_path):
         pass
     with pytest.raises(InvalidTrainingFile, match="cannot be read"), open_manuscript(tmp_path / "none.txt"):
         pass

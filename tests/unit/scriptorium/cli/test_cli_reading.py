@@ -1,4 +1,4 @@
-"""`scriptorium reading` prints where to read and what was said so far."""
+"""`scriptorium reading` prints the link for readers and their answers so far."""
 
 import json
 from pathlib import Path
@@ -35,19 +35,19 @@ def run(monkeypatch: pytest.MonkeyPatch, tally: dict[str, Any], *options: str) -
 
 
 def test_the_link_the_result_and_the_readers_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = run(monkeypatch, TALLY).splitlines()
-    assert told[:3] == [f"read blind: {LINK}", "The tuned model was chosen.", "Better?"]
-    assert told[-1].split() == ["[red]Ann", "6", "of", "12", "5", "1", "0"]
+    lines = run(monkeypatch, TALLY).splitlines()
+    assert lines[:3] == [f"blind reading: {LINK}", "The tuned model was chosen.", "Better?"]
+    assert lines[-1].split() == ["[red]Ann", "6", "of", "12", "5", "1", "0"]
 
 
-def test_before_anybody_has_read_there_is_only_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run(monkeypatch, {**TALLY, "answers": 0, "readers": []}) == f"read blind: {LINK}\n"
+def test_without_answers_there_is_only_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(monkeypatch, {**TALLY, "answers": 0, "readers": []}) == f"blind reading: {LINK}\n"
 
 
 def test_machines_get_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     assert json.loads(run(monkeypatch, TALLY, "--json")) == {**TALLY, "link": LINK}
 
 
-def test_the_report_with_the_tally_can_be_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_report_with_the_tally_can_be_saved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     run(monkeypatch, TALLY, "--output", str(tmp_path / "report.html"))
     assert (tmp_path / "report.html").read_text("utf-8") == "<p>97 %…</p>"

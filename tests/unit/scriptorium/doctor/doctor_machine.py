@@ -1,4 +1,4 @@
-"""A machine made of recorded outputs, for the doctor to look at."""
+"""A machine made of recorded outputs, for the doctor to examine."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from scriptorium.doctor.check import HOST, SERVICE, Check, Finding, Subject
-from scriptorium.doctor.probe import Answer, Disk, Hangs, Probe
+from scriptorium.doctor.check import HOST, SERVICE_VARIABLE, Check, CheckFinding, Subject
+from scriptorium.doctor.probe import CommandOutput, CommandTimeout, Disk, Probe
 from scriptorium.errors import StoreUnavailable
 from scriptorium.settings import Settings
 from scriptorium.store.inspect import StoreFacts
@@ -21,14 +21,14 @@ DURABLE = StoreFacts("redis 8.0.2", "8.0.2", "yes", "always", "noeviction")
 
 
 class FakeProbe(Probe):
-    """What it is not told is not there."""
+    """Has only what it is given."""
 
     def __init__(
         self,
         *,
         files: Mapping[str, str] | None = None,
         programs: Iterable[str] = (),
-        answers: Mapping[str, Answer | str | None] | None = None,
+        answers: Mapping[str, CommandOutput | str | None] | None = None,
         environ: Mapping[str, str] | None = None,
         free: int = 500 * 10**9,
         size: int = 10 << 30,
@@ -47,14 +47,14 @@ class FakeProbe(Probe):
     def environ(self) -> Mapping[str, str]:
         return self._environ
 
-    def run(self, *command: str) -> Answer:
+    def run(self, *command: str) -> CommandOutput:
         line = " ".join(command)
         for part, answer in self.answers.items():
             if part in line:
                 if answer is None:
-                    raise Hangs(f"`{part}` gave no answer")
-                return answer if isinstance(answer, Answer) else Answer(0, answer)
-        return Answer(1, "", "unknown")
+                    raise CommandTimeout(f"`{part}` gave no answer")
+                return answer if isinstance(answer, CommandOutput) else CommandOutput(0, answer)
+        return CommandOutput(1, "", "unknown")
 
     def which(self, program: str) -> str | None:
         return f"/usr/bin/{program}" if program in self.programs else None
@@ -103,15 +103,15 @@ def subject(probe: Probe, service: str = HOST, **settings: Any) -> Subject:
 
 
 def container(service: str, **probe: Any) -> FakeProbe:
-    return FakeProbe(environ={SERVICE: service, **probe.pop("environ", {})}, **probe)
+    return FakeProbe(environ={SERVICE_VARIABLE: service, **probe.pop("environ", {})}, **probe)
 
 
-def found(check: Check, on: Subject) -> dict[str, Finding]:
-    return {finding.check: finding for finding in every(check(on))}
+def run_check(check: Check, subject: Subject) -> dict[str, CheckFinding]:
+    return {finding.check: finding for finding in check_fixes(check(subject))}
 
 
-def every(findings: Iterator[Finding]) -> list[Finding]:
-    """What a person can act on: whatever is not well has a fix, whatever is well has none."""
+def check_fixes(findings: Iterator[CheckFinding]) -> list[CheckFinding]:
+    """Check that a finding has a fix if, and only if, something is wrong; return the findings."""
     listed = list(findings)
     for finding in listed:
         assert bool(finding.fix) == (finding.status in ("warn", "fail")), finding
@@ -120,7 +120,7 @@ def every(findings: Iterator[Finding]) -> list[Finding]:
 
 
 def docker_info(**changes: Any) -> str:
-    """`docker info --format '{{json .}}'`, what of it is looked at."""
+    """Return the part of `docker info --format '{{json .}}'` that is checked."""
     body = {
         "ServerVersion": "28.5.1",
         "OperatingSystem": "Ubuntu 24.04.3 LTS",

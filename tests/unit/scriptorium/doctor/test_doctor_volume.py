@@ -3,7 +3,7 @@ import os
 from pathlib import Path
 
 import pytest
-from doctor_machine import MOUNTS, FakeProbe, container, found, subject
+from doctor_machine import MOUNTS, FakeProbe, container, run_check, subject
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,11 +18,14 @@ DATA = {"/srv/data/files/x": ""}
 def mounted(kind: str, service: str = "") -> dict[str, str]:
     files = {**DATA, "/proc/self/mounts": f"{MOUNTS}disk /srv/data {kind} rw 0 0\n"}
     probe = container(service, files=files) if service else FakeProbe(files=files)
-    return {name: str(it.status) for name, it in found(check_volume, subject(probe, service or "host")).items()}
+    return {
+        name: str(finding.status)
+        for name, finding in run_check(check_volume, subject(probe, service or "host")).items()
+    }
 
 
 def test_a_local_disk_with_room_is_well() -> None:
-    findings = found(check_volume, subject(FakeProbe(files=DATA)))
+    findings = run_check(check_volume, subject(FakeProbe(files=DATA)))
     assert findings.pop("models folder").status == "skipped"
     assert {finding.status for finding in findings.values()} == {"ok"}
     assert findings["data filesystem"].seen == "ext4 at /"
@@ -46,31 +49,31 @@ def test_a_container_without_a_volume_fails() -> None:
 
 
 def test_a_host_without_a_data_folder_gets_one_later_if_it_may() -> None:
-    assert found(check_volume, subject(FakeProbe()))["data folder"].status == "ok"
-    assert found(check_volume, subject(FakeProbe(read_only=True)))["data folder"].status == "fail"
+    assert run_check(check_volume, subject(FakeProbe()))["data folder"].status == "ok"
+    assert run_check(check_volume, subject(FakeProbe(read_only=True)))["data folder"].status == "fail"
 
 
 def test_a_folder_of_somebody_else_fails_with_the_command() -> None:
-    host = found(check_volume, subject(FakeProbe(files=DATA, read_only=True)))["data folder"]
+    host = run_check(check_volume, subject(FakeProbe(files=DATA, read_only=True)))["data folder"]
     assert "sudo chown" in host.fix.replace("sudo mkdir -p '/srv/data' && ", "")
-    inside = found(check_volume, subject(container("data", files=DATA, read_only=True), "data"))["data folder"]
+    inside = run_check(check_volume, subject(container("data", files=DATA, read_only=True), "data"))["data folder"]
     assert "chown -R 10001" in inside.fix
 
 
 @pytest.mark.parametrize(("free", "status"), [(9, "fail"), (10, "warn"), (59, "warn"), (60, "ok")])
 def test_free_space(free: int, status: str) -> None:
-    assert found(check_volume, subject(FakeProbe(files=DATA, free=free * GB)))["disk space"].status == status
+    assert run_check(check_volume, subject(FakeProbe(files=DATA, free=free * GB)))["disk space"].status == status
 
 
 def test_a_filesystem_that_cannot_publish_fails() -> None:
     broken = FakeProbe(files=DATA, writes="hard links do not work: Operation not permitted")
-    assert found(check_volume, subject(broken))["data writes"].status == "fail"
+    assert run_check(check_volume, subject(broken))["data writes"].status == "fail"
 
 
 def test_models_are_listed(tmp_path: Path) -> None:
     (tmp_path / "models" / "small").mkdir(parents=True)
     (tmp_path / "models" / "small" / "config.json").write_text("{}")
-    findings = found(check_volume, subject(Probe(), data_dir=tmp_path))
+    findings = run_check(check_volume, subject(Probe(), data_dir=tmp_path))
     assert findings["models folder"].seen.endswith("models: small")
     assert findings["data writes"].status == "ok"
 
@@ -109,9 +112,9 @@ NAMES = st.lists(st.sampled_from(["a", "b", "ab"]), max_size=4)
 
 
 @given(st.lists(NAMES, max_size=8), NAMES)
-def test_the_mount_found_is_the_deepest_above_the_path(points: list[list[str]], path: list[str]) -> None:
+def test_the_mount_of_a_path_is_the_deepest_above_it(points: list[list[str]], path: list[str]) -> None:
     mounts = [Mount("d", "/" + "/".join(parts), "ext4", str(number)) for number, parts in enumerate(points)]
-    found_one = mount_of(Path("/", *path), mounts)
+    mount = mount_of(Path("/", *path), mounts)
     above = [(number, parts) for number, parts in enumerate(points) if path[: len(parts)] == parts]
     expected = max(above, key=lambda entry: (len(entry[1]), entry[0]), default=None)
-    assert (found_one.options if found_one else None) == (str(expected[0]) if expected else None)
+    assert (mount.options if mount else None) == (str(expected[0]) if expected else None)

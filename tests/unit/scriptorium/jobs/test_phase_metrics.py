@@ -1,4 +1,4 @@
-"""The numbers of finished phases, and the way from a key in the store to its metric."""
+"""The metrics of finished phases, and the metric of a key in the store."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from scriptorium.contracts import (
     TokenStatistics,
     TrainResult,
 )
-from scriptorium.jobs.phase_metrics import RESULTS, measure, measure_manifest
+from scriptorium.jobs.phase_metrics import RESULTS, collect_manifest_metrics, collect_metrics
 
 
 def split(examples: int) -> TokenStatistics:
@@ -66,38 +66,38 @@ EXPECTED: dict[Phase, dict[str, float]] = {
 
 @pytest.mark.parametrize("phase", list(Phase))
 def test_every_phase_has_its_numbers_and_each_is_a_metric(phase: Phase) -> None:
-    numbers = measure(phase, RESULT[phase], 2.5)
+    numbers = collect_metrics(phase, RESULT[phase], 2.5)
     assert numbers == {f"phase_seconds/{phase}": 2.5, **EXPECTED[phase]}
-    assert all(metrics.find(key) for key in numbers)
+    assert all(metrics.find_metric(key) for key in numbers)
 
 
 @pytest.mark.parametrize("phase", list(Phase))
-def test_a_manifest_tells_the_same_numbers(phase: Phase) -> None:
+def test_a_manifest_has_the_same_numbers(phase: Phase) -> None:
     body = {"seconds": 2.5, "result": RESULT[phase].model_dump(mode="json"), "attempt": 1}
-    assert measure_manifest(phase, body) == measure(phase, RESULT[phase], 2.5)
+    assert collect_manifest_metrics(phase, body) == collect_metrics(phase, RESULT[phase], 2.5)
     assert type(RESULT[phase]) is RESULTS[phase]
 
 
-def test_other_authors_are_measured_where_there_are_any() -> None:
+def test_other_authors_have_metrics_if_there_are_any() -> None:
     others = DROP.model_copy(update={"drop_percent": 1.0})
-    numbers = measure(Phase.EVALUATE, EvaluateResult(author=DROP, others=others, samples=1), 1.0)
+    numbers = collect_metrics(Phase.EVALUATE, EvaluateResult(author=DROP, others=others, samples=1), 1.0)
     assert numbers["evaluation_loss_drop_percent/others/mean"] == 1.0
 
 
-def test_what_was_not_measured_is_left_out() -> None:
+def test_missing_values_are_left_out() -> None:
     nothing = TrainResult(checkpoints=[], first_loss=None, last_loss=None, steps=0, trained_tokens=0, seconds=0.0)
-    assert {"train_loss", "valid_loss"}.isdisjoint(measure(Phase.TRAIN, nothing, 1.0))
+    assert {"train_loss", "valid_loss"}.isdisjoint(collect_metrics(Phase.TRAIN, nothing, 1.0))
     instant = RESULT[Phase.MERGE].model_copy(update={"seconds": 0.0})
-    assert measure(Phase.MERGE, instant, 1.0) == {"phase_seconds/merge": 1.0}
+    assert collect_metrics(Phase.MERGE, instant, 1.0) == {"phase_seconds/merge": 1.0}
 
 
 def test_a_key_carries_the_labels_besides_the_job() -> None:
-    found = metrics.find("evaluation_loss_drop_percent/author/low")
-    assert found is not None
-    assert (found[0].labels, found[1]) == (("job_id", "text", "bound"), ("author", "low"))
-    assert metrics.find("step") == (metrics.OF_A_JOB["step"], ())
+    match = metrics.find_metric("evaluation_loss_drop_percent/author/low")
+    assert match is not None
+    assert (match[0].labels, match[1]) == (("job_id", "text", "bound"), ("author", "low"))
+    assert metrics.find_metric("step") == (metrics.JOB_METRICS["step"], ())
 
 
 @pytest.mark.parametrize("key", ["unheard_of", "step/1", "phase_seconds", "phase_seconds/train/x"])
 def test_a_key_of_another_version_is_no_metric(key: str) -> None:
-    assert metrics.find(key) is None
+    assert metrics.find_metric(key) is None

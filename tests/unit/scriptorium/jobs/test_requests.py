@@ -1,10 +1,10 @@
 from io import BytesIO
 from pathlib import Path
 
-from scriptorium.artifacts.file_store import Files
+from scriptorium.artifacts.file_store import FileStore
 from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Endpoint, Hyperparameters, Job, Phase, TrainResult
-from scriptorium.jobs.requests import Rooms, apply_hyperparameters, brief_writer, impostors, merge
+from scriptorium.jobs.requests import RequestContext, apply_hyperparameters, brief_writer, impostors, merge
 from scriptorium.recipe import Data, Recipe, Training
 from scriptorium.settings import Settings
 
@@ -18,22 +18,22 @@ def test_auto_leaves_the_recipe_as_it_is() -> None:
 
 def test_the_base_model_writes_briefs_through_the_api_unless_others_are_named() -> None:
     settings = Settings(api_port=9000, brief_url="", brief_model="")
-    asked = Data(briefs="model")
+    with_model = Data(briefs="model")
     assert brief_writer(Data(), "base", settings) is None
-    assert brief_writer(asked, "base", settings) == Endpoint(url="http://127.0.0.1:9000", model="base")
-    named = Settings(brief_url="http://elsewhere/v1/", brief_model="scribe")
-    assert brief_writer(asked, "base", named) == Endpoint(url="http://elsewhere", model="scribe")
+    assert brief_writer(with_model, "base", settings) == Endpoint(url="http://127.0.0.1:9000", model="base")
+    other_settings = Settings(brief_url="http://elsewhere/v1/", brief_model="scribe")
+    assert brief_writer(with_model, "base", other_settings) == Endpoint(url="http://elsewhere", model="scribe")
 
 
-def test_the_three_knobs_of_the_wire() -> None:
-    wished = Hyperparameters(n_epochs=2, batch_size=4, learning_rate_multiplier=0.5)
-    training = apply_hyperparameters(Training(max_steps=45, micro_batch_size=2, learning_rate=1e-3), wished)
+def test_the_three_hyperparameters_of_the_api() -> None:
+    hyperparameters = Hyperparameters(n_epochs=2, batch_size=4, learning_rate_multiplier=0.5)
+    training = apply_hyperparameters(Training(max_steps=45, micro_batch_size=2, learning_rate=1e-3), hyperparameters)
     assert (training.num_epochs, training.max_steps) == (2, None)
     assert (training.micro_batch_size, training.gradient_accumulation_steps) == (2, 2)
     assert training.learning_rate == 5e-4
 
 
-def test_a_merge_knows_which_base_was_trained_on(tmp_path: Path) -> None:
+def test_a_merge_request_has_the_hashes_of_the_trained_base(tmp_path: Path) -> None:
     volume = Volume(tmp_path)
     (volume.models / "tiny").mkdir(parents=True)
     (volume.models / "tiny" / "config.json").touch()
@@ -49,16 +49,16 @@ def test_a_merge_knows_which_base_was_trained_on(tmp_path: Path) -> None:
         checkpoints=[], first_loss=None, last_loss=None, steps=1, trained_tokens=1, seconds=1, base_hashes={"m": "ab"}
     )
     volume.publish(job.id, Phase.TRAIN, volume.attempt(job.id, Phase.TRAIN, 1), {"result": trained.model_dump()})
-    request = merge(job, Rooms(Settings(data_dir=tmp_path), volume))
+    request = merge(job, RequestContext(Settings(data_dir=tmp_path), volume))
     assert (request.base_hashes, request.select) == ({"m": "ab"}, "voice")
 
 
 def test_impostors_come_with_the_job_or_from_the_volume(tmp_path) -> None:
     volume, settings = Volume(tmp_path), Settings(data_dir=tmp_path, impostors_dir=None)
     job = Job(id="ftjob-1", created_at=0, model="m", training_file="f", recipe=Recipe(name="r"), hyperparameters=AUTO)
-    assert impostors(job, Rooms(settings, volume)) == {}
+    assert impostors(job, RequestContext(settings, volume)) == {}
     (tmp_path / "impostors").mkdir()
-    assert impostors(job, Rooms(settings, volume))["impostors"] == tmp_path / "impostors"
-    file = Files(volume.files).add(BytesIO(b"PK"), "others.zip", "fine-tune")
-    sent = impostors(job.model_copy(update={"impostors": file.id}), Rooms(settings, volume))
-    assert sent == {"impostors": volume.files / file.id / "content", "impostors_name": "others.zip"}
+    assert impostors(job, RequestContext(settings, volume))["impostors"] == tmp_path / "impostors"
+    file = FileStore(volume.files).add(BytesIO(b"PK"), "others.zip", "fine-tune")
+    uploaded = impostors(job.model_copy(update={"impostors": file.id}), RequestContext(settings, volume))
+    assert uploaded == {"impostors": volume.files / file.id / "content", "impostors_name": "others.zip"}

@@ -3,10 +3,17 @@ from pathlib import Path
 
 import pytest
 
-from scriptorium.local.environments import Environment, advice, build, commands, environments, torch_backend
+from scriptorium.local.environments import (
+    Environment,
+    build,
+    commands,
+    environments,
+    installation_advice,
+    torch_backend,
+)
 
 
-def named(tmp_path: Path, name: str = "axolotl") -> Environment:
+def make_environment(tmp_path: Path, name: str = "axolotl") -> Environment:
     requirements = tmp_path / "requirements.txt"
     requirements.write_text("axolotl==0.19.0\n")
     return Environment(name, tmp_path / "env", (requirements,), gib=0.001, torch=True)
@@ -36,10 +43,10 @@ def test_pytorch_comes_from_its_own_index_unless_the_user_names_wheels(monkeypat
     assert torch_backend(gpu=False) == []
 
 
-def test_what_is_there_already_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    environment = named(tmp_path)
+def test_an_environment_that_is_up_to_date_is_not_rebuilt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = make_environment(tmp_path)
     lines: list[list[str]] = []
-    monkeypatch.setattr("scriptorium.local.environments.run", lambda _, line: make(environment, line, lines))
+    monkeypatch.setattr("scriptorium.local.environments.run", lambda _, line: record_command(environment, line, lines))
     build(environment, gpu=False)
     assert len(lines) == len(list(commands(environment, gpu=False))) == 2
     build(environment, gpu=False)
@@ -49,7 +56,7 @@ def test_what_is_there_already_costs_nothing(tmp_path: Path, monkeypatch: pytest
     assert len(lines) == 4
 
 
-def make(environment: Environment, line: list[str], lines: list[list[str]]) -> None:
+def record_command(environment: Environment, line: list[str], lines: list[list[str]]) -> None:
     environment.folder.mkdir(exist_ok=True)
     lines.append(line)
 
@@ -57,7 +64,7 @@ def make(environment: Environment, line: list[str], lines: list[list[str]]) -> N
 def test_a_failed_installation_is_one_sentence_and_leaves_no_stamp(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    environment = named(tmp_path)
+    environment = make_environment(tmp_path)
     failed = subprocess.CompletedProcess([], 1, "", "  × No solution found\n  ╰─▶ there is no version of torch==2.13.0")
     monkeypatch.setattr("scriptorium.local.environments.subprocess.run", lambda *_, **__: failed)
     with pytest.raises(SystemExit):
@@ -68,10 +75,8 @@ def test_a_failed_installation_is_one_sentence_and_leaves_no_stamp(
     assert not environment.ready
 
 
-def test_too_little_room_is_said_before_anything_is_downloaded(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    requirements = named(tmp_path).requirements
+def test_too_little_space_is_reported_before_any_download(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    requirements = make_environment(tmp_path).requirements
     with pytest.raises(SystemExit):
         build(Environment("vllm", tmp_path / "env", requirements, gib=1e9), gpu=False)
     assert "GiB are free" in capsys.readouterr().err
@@ -81,4 +86,4 @@ def test_too_little_room_is_said_before_anything_is_downloaded(
     ("reason", "word"), [("No space left on device", "Free"), ("torch", "PyTorch"), ("?", "index")]
 )
 def test_the_advice_fits_the_reason(reason: str, word: str) -> None:
-    assert word in advice(reason)
+    assert word in installation_advice(reason)

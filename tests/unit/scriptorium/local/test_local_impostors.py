@@ -6,7 +6,7 @@ from scriptorium.local import impostors
 
 @pytest.fixture
 def corpora(tmp_path, monkeypatch):
-    """A package with a work of every author."""
+    """Create a package with a work of every author."""
     root = tmp_path / "demo" / "packages" / impostors.CORPORA
     for pattern in impostors.AUTHORS.values():
         path = root / pattern.replace("*", "1")
@@ -16,7 +16,7 @@ def corpora(tmp_path, monkeypatch):
     return root
 
 
-def test_every_author_gets_a_folder_and_what_is_there_stays(corpora, tmp_path):
+def test_every_author_gets_a_folder_and_existing_ones_stay(corpora, tmp_path):
     folder = tmp_path / "impostors"
     (folder / "twain").mkdir(parents=True)
     assert set(impostors.install(folder).values()) == {1}
@@ -25,7 +25,7 @@ def test_every_author_gets_a_folder_and_what_is_there_stays(corpora, tmp_path):
     assert len(list((folder / "crane").glob("*.txt"))) == 1
 
 
-def test_nine_leave_four_unseen_without_the_author(corpora, tmp_path):
+def test_half_of_the_nine_without_the_author_leave_four_unseen(corpora, tmp_path):
     assert (len(impostors.install(tmp_path / "impostors")) - 1) // 2 >= 4
 
 

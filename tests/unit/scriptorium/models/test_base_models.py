@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from scriptorium.errors import ModelMissing
-from scriptorium.models.base_models import check_model, local_models, locate
+from scriptorium.models.base_models import check_model, local_models, locate_model
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def models(tmp_path: Path) -> Path:
 def test_a_folder_with_a_configuration_is_a_model(models: Path) -> None:
     assert local_models(models) == ["small"]
     check_model("small", models)
-    assert locate("small", models) == models / "small"
+    assert locate_model("small", models) == models / "small"
 
 
 def test_a_name_of_the_hub_is_let_through(models: Path) -> None:

@@ -1,4 +1,4 @@
-"""Templates and tokenizers give what transformers makes of the same folder, for the shapes that models come in."""
+"""Templates and tokenizers match transformers on the same folder, for the layouts that model folders have."""
 
 import json
 from datetime import datetime
@@ -18,7 +18,7 @@ CHATML = (
     "  {{- '<|im_end|>\\n' }}\n{%- endfor %}\n"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
-LLAMA = (  # the tricks of Llama 3's: the tokenizer's own name, tests for what is absent, a date, a namespace
+LLAMA = (  # features of Llama 3's: a special token by name, tests for absent variables, a date, a namespace
     "{{- bos_token }}{%- if not date_string is defined %}{%- set date_string = '26 Jul 2024' %}{%- endif %}"
     "{%- set ns = namespace(first=true) %}{%- if tools is not none %}{{ raise_exception('tools') }}{%- endif %}"
     "{%- for message in messages %}{%- if ns.first %}{{- date_string }}{%- set ns.first = false %}{%- endif %}"
@@ -30,8 +30,8 @@ MARKED = (
 )
 OBJECT = {"content": "<|im_end|>", "lstrip": False, "normalized": False, "rstrip": False, "single_word": False}
 PLAIN = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<|begin|>", "eos_token": "<|im_end|>"}
-Files = dict[str, Any]
-SHAPES: dict[str, Files] = {
+FolderFiles = dict[str, Any]
+SHAPES: dict[str, FolderFiles] = {
     "a string": {"tokenizer_config.json": {**PLAIN, "chat_template": CHATML}},
     "a list": {
         "tokenizer_config.json": {
@@ -53,8 +53,8 @@ SHAPES: dict[str, Files] = {
 }
 
 
-def write_folder(folder: Path, files: Files) -> Path:
-    """A byte-level BPE tokenizer that cuts what is long, as some are saved, and files beside it."""
+def write_folder(folder: Path, files: FolderFiles) -> Path:
+    """Write a byte-level BPE tokenizer and the files beside it."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -88,7 +88,7 @@ def test_a_tokenizer_neither_cuts_nor_pads(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("template", "said"),
+    ("template", "message"),
     [
         ("{{ raise_exception('no system message') }}", "no system message"),
         ("{% for %}", "Expected"),
@@ -96,9 +96,9 @@ def test_a_tokenizer_neither_cuts_nor_pads(tmp_path: Path) -> None:
         ("{{ messages[0].content + 1 }}", "str"),
     ],
 )
-def test_a_template_that_fails_is_an_error_of_the_base_model(template: str, said: str, tmp_path: Path) -> None:
+def test_a_template_that_fails_is_an_error_of_the_base_model(template: str, message: str, tmp_path: Path) -> None:
     folder = write_folder(tmp_path, {"tokenizer_config.json": {**PLAIN, "chat_template": template}})
-    with pytest.raises(BaseModelUnusable, match=f"template of .* fails: .*{said}"):
+    with pytest.raises(BaseModelUnusable, match=f"template of .* fails: .*{message}"):
         ChatTokenizer(folder).render([USER])
 
 
@@ -109,4 +109,6 @@ def test_broken_settings_are_an_error_of_the_base_model(broken: str, tmp_path: P
 
 
 def test_templates_may_ask_for_the_date() -> None:
-    assert ChatTemplate("{{ strftime_now('%Y') }}", {}).render([], ask=False) == datetime.now().strftime("%Y")
+    assert ChatTemplate("{{ strftime_now('%Y') }}", {}).render(
+        [], add_generation_prompt=False
+    ) == datetime.now().strftime("%Y")

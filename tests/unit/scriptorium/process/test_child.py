@@ -11,27 +11,27 @@ import psutil
 import pytest
 
 from scriptorium.errors import EnvironmentMissing
-from scriptorium.process.child import Child, additions, tail, wait_until
+from scriptorium.process.child import Child, follow_lines, tail, wait_until
 
-SOON = timedelta(seconds=10)
+TIMEOUT = timedelta(seconds=10)
 
 
 def test_a_child_writes_its_log_and_ends(tmp_path: Path) -> None:
     child = Child([sys.executable, "-c", "print('hello')"], tmp_path / "log", os.environ)
-    assert child.wait(SOON) == 0
+    assert child.wait(TIMEOUT) == 0
     assert tail(tmp_path / "log") == ["hello"]
 
 
-def test_stopping_takes_the_whole_family_even_one_that_does_not_listen(tmp_path: Path) -> None:
+def test_stopping_ends_all_descendants_even_one_that_ignores_the_signal(tmp_path: Path) -> None:
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
     script = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {deaf!r}]); time.sleep(60)"
     child = Child([sys.executable, "-c", script], tmp_path / "log", os.environ)
-    assert wait_until(lambda: tail(tmp_path / "log") == ["up"], SOON)
+    assert wait_until(lambda: tail(tmp_path / "log") == ["up"], TIMEOUT)
     family = [psutil.Process(child.pid), *psutil.Process(child.pid).children(recursive=True)]
     assert len(family) == 2
     child.stop(timedelta(seconds=1))
-    _, alive = psutil.wait_procs(family, timeout=5)
-    assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
+    _, survivors = psutil.wait_procs(family, timeout=5)
+    assert [process for process in survivors if process.status() != psutil.STATUS_ZOMBIE] == []
 
 
 def test_a_child_dies_with_its_parent(tmp_path: Path) -> None:
@@ -47,11 +47,10 @@ def test_a_child_dies_with_its_parent(tmp_path: Path) -> None:
     time.sleep(0.3)
     parent.send_signal(signal.SIGKILL)
     parent.communicate()
-    gone = wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, SOON)
-    assert gone
+    assert wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, TIMEOUT)
 
 
-def test_a_program_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
+def test_a_missing_program_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentMissing, match="vllm is not installed"):
         Child([tmp_path / "vllm"], tmp_path / "log", {})
 
@@ -61,13 +60,13 @@ def test_the_tail_of_a_log_keeps_a_progress_bars_last_state(tmp_path: Path) -> N
     assert tail(tmp_path / "log") == ["one", "100%", "�"]
 
 
-def test_what_is_added_to_a_log_is_told_line_by_line(tmp_path: Path) -> None:
+def test_additions_to_a_log_are_yielded_line_by_line(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("old\n")
-    added = additions(log, interval=0.01)
+    lines = follow_lines(log, interval=0.01)
 
     def write() -> None:
-        time.sleep(0.2)  # until somebody listens
+        time.sleep(0.2)  # until somebody reads
         with log.open("a") as file:
             for part in ("ne", "w\nnext"):
                 file.write(part)
@@ -76,4 +75,4 @@ def test_what_is_added_to_a_log_is_told_line_by_line(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor() as pool:
         pool.submit(write)
-        assert next(added) == "new"
+        assert next(lines) == "new"

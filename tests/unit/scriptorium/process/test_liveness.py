@@ -1,7 +1,7 @@
-"""The file that a container's health check looks at."""
+"""The file that a container's health check reads."""
 
+import threading
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,31 +9,32 @@ import pytest
 
 from scriptorium.jobs import queue
 from scriptorium.process.child import wait_until
-from scriptorium.process.liveness import show_life
+from scriptorium.process.liveness import report_liveness
 from scriptorium.settings import get_settings
 
-SOON = timedelta(seconds=5)
+TIMEOUT = timedelta(seconds=5)
 
 
-def age_of(path: Path) -> Callable[[], float]:
-    return lambda: time.time() - path.stat().st_mtime
+def age(path: Path) -> float:
+    return time.time() - path.stat().st_mtime
 
 
 def test_the_file_is_touched_while_the_worker_can_work_and_no_longer(tmp_path: Path) -> None:
-    path, able = tmp_path / "alive", [True]
-    show_life(path, lambda: able[0], every=0.02)
-    assert wait_until(path.exists, SOON)
-    able[0] = False
-    assert wait_until(lambda: age_of(path)() > 0.3, SOON)
-    able[0] = True
-    assert wait_until(lambda: age_of(path)() < 0.2, SOON)
+    path, is_able = tmp_path / "alive", threading.Event()
+    is_able.set()
+    report_liveness(path, is_able.is_set, interval=0.02)
+    assert wait_until(path.exists, TIMEOUT)
+    is_able.clear()
+    assert wait_until(lambda: age(path) > 0.3, TIMEOUT)
+    is_able.set()
+    assert wait_until(lambda: age(path) < 0.2, TIMEOUT)
 
 
-def test_a_broker_that_is_not_there_is_no_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_absent_broker_does_not_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SCRIPTORIUM_REDIS_URL", "redis://127.0.0.1:1/0")
     get_settings.cache_clear()
     queue.app.cache_clear()
     try:
-        assert not queue.answers()
+        assert not queue.broker_answers()
     finally:
         queue.app.cache_clear()

@@ -1,4 +1,4 @@
-"""Errors on the wire: always the same keys, every problem, and an honest word on retries."""
+"""Errors on the API: always the same keys, every problem, and correct advice on retries."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from scriptorium.contracts import Hyperparameters
 from scriptorium.errors import FileMissing, InvalidRequest, ScriptoriumError, Stopped, leaves
-from services.api.errors import as_value_error, gather, headers, render
+from services.api.errors import as_value_error, combine_errors, render, retry_headers
 
 
-class Example(BaseModel):
+class ExampleRequest(BaseModel):
     """A request with a check of ours among pydantic's."""
 
     file: str
@@ -19,7 +19,7 @@ class Example(BaseModel):
 
     @field_validator("file")
     @classmethod
-    def known(cls, value: str) -> str:
+    def check_file(cls, value: str) -> str:
         with as_value_error():
             if value == "none":
                 raise FileMissing("There is no file.", param="file_id")
@@ -28,8 +28,8 @@ class Example(BaseModel):
 
 def gathered(body: dict[str, Any]) -> ScriptoriumError:
     with pytest.raises(ValidationError) as caught:
-        Example.model_validate(body)
-    return gather(caught.value.errors())
+        ExampleRequest.model_validate(body)
+    return combine_errors(caught.value.errors())
 
 
 @pytest.mark.parametrize("kind", [leaf for leaf in leaves() if not issubclass(leaf, Stopped)])
@@ -40,7 +40,7 @@ def test_every_error_has_the_same_keys_and_never_asks_for_a_useless_repetition(k
     assert all(key in bytes(response.body).decode() for key in ("message", "type", "param", "code", "next_step"))
     if kind.status < 500:
         assert response.headers["x-should-retry"] == "false"
-    assert ("Retry-After" in headers(error)) is (kind.status == 503)
+    assert ("Retry-After" in retry_headers(error)) is (kind.status == 503)
 
 
 def test_a_problem_of_ours_that_is_alone_keeps_its_class_and_gets_the_fields_name() -> None:
@@ -50,7 +50,7 @@ def test_a_problem_of_ours_that_is_alone_keeps_its_class_and_gets_the_fields_nam
     assert error.next_step == FileMissing.default_next_step
 
 
-def test_problems_of_both_kinds_are_told_together() -> None:
+def test_problems_of_both_kinds_are_reported_together() -> None:
     error = gathered({"file": "none", "count": 0})
     assert isinstance(error, InvalidRequest)
     assert [(problem.place, problem.message) for problem in error.problems] == [

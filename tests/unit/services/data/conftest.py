@@ -24,7 +24,7 @@ NAMES = ["Clara", "Tom Bell", "Rome"]
 
 
 def write_prose(paragraphs: int, seed: int = 0, sentences: int = 4) -> str:
-    """Paragraphs of sentences of about fifteen words, no two alike and no eight words in a row the same."""
+    """Return paragraphs of sentences of about fifteen words, all different, without a repeated run of eight words."""
     generator = random.Random(seed)  # noqa: S311  # no secret
 
     def sentence() -> str:

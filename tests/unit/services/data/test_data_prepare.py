@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scriptorium.artifacts.dataset import CONTINUE, QUALITY, SPLITS, read_rows, write_lines, write_rows
+from scriptorium.artifacts.dataset import CONTINUE_INSTRUCTION, QUALITY, SPLITS, read_rows, write_lines, write_rows
 from scriptorium.contracts import PrepareRequest, PrepareResult
 from scriptorium.errors import Cancelled, InternalError, InvalidTrainingFile, TooFewExamples
 from scriptorium.jobs.reporter import SilentReporter
@@ -29,7 +29,7 @@ def test_a_book_becomes_a_dataset(ask: Ask, book: str, tmp_path: Path) -> None:
     assert result.chapters == 8
     assert result.words == len(book.split()) - 16  # the headings
     assert result.splits["all"].examples == sum(map(len, rows.values()))
-    assert sum(len(row.passage.split()) for held in rows.values() for row in held) == result.words
+    assert sum(len(row.passage.split()) for split in rows.values() for row in split) == result.words
     assert result == PrepareResult.model_validate_json((tmp_path / "out" / QUALITY).read_text())
     assert not result.findings
     statistics = result.splits["all"]
@@ -38,7 +38,7 @@ def test_a_book_becomes_a_dataset(ask: Ask, book: str, tmp_path: Path) -> None:
         f"[DATA] {statistics.examples} examples, avg {statistics.mean:,.0f} tokens, "
         f"range {statistics.minimum}-{statistics.maximum}",
     ]
-    assert all(80 <= len(row.passage.split()) <= 160 for held in rows.values() for row in held)
+    assert all(80 <= len(row.passage.split()) <= 160 for split in rows.values() for row in split)
 
 
 def test_alpaca_rows_are_the_same_passages(ask: Ask, book: str, tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_alpaca_rows_are_the_same_passages(ask: Ask, book: str, tmp_path: Path) 
     for name in ("train", "dev", "test"):
         lines = (tmp_path / "out" / "alpaca" / f"{name}.jsonl").read_text().splitlines()
         rows = read_rows(tmp_path / "out" / f"{name}.jsonl")
-        expected = [{"instruction": CONTINUE, "input": "", "output": row.passage} for row in rows]
+        expected = [{"instruction": CONTINUE_INSTRUCTION, "input": "", "output": row.passage} for row in rows]
         assert [json.loads(line) for line in lines] == expected
 
 
@@ -69,12 +69,13 @@ def test_curated_chunks_stay_whole(ask: Ask, prose: Callable[..., str], tmp_path
     result, messages = prepare(request, tmp_path / "out")
     rows = [row for name in ("train", "dev", "test") for row in read_rows(tmp_path / "out" / f"{name}.jsonl")]
     assert sorted(row.passage for row in rows) == sorted([*texts, "Too short."])
-    asked = {name: {row.brief == CONTINUE for row in read_rows(tmp_path / "out" / f"{name}.jsonl")} for name in SPLITS}
-    assert asked == {"train": {True}, "dev": {False}, "test": {False}}
-    found = {finding.code: finding for finding in result.findings}
-    assert found["passage_too_short"].place == "chunk_20.txt"
-    assert "merge" in found["passage_too_short"].message
-    assert found["passage_repeated"].place == "chunk_21.txt"
+    splits = {name: read_rows(tmp_path / "out" / f"{name}.jsonl") for name in SPLITS}
+    only_continue = {name: {row.brief == CONTINUE_INSTRUCTION for row in split} for name, split in splits.items()}
+    assert only_continue == {"train": {True}, "dev": {False}, "test": {False}}
+    by_code = {finding.code: finding for finding in result.findings}
+    assert by_code["passage_too_short"].place == "chunk_20.txt"
+    assert "merge" in by_code["passage_too_short"].message
+    assert by_code["passage_repeated"].place == "chunk_21.txt"
     assert messages[0] == "[DATA] Processing 22 chunks -> JSONL"
     assert any("chunk_20.txt" in message for message in messages)
 
@@ -90,7 +91,7 @@ def test_books_of_a_folder_are_parts_with_chapters(ask: Ask, book: str, tmp_path
     assert {chapter.split(":")[0] for chapter in chapters} == {"one.txt", "two.txt"}
 
 
-def test_other_authors_are_cut_alike_and_the_author_is_not_one(
+def test_other_authors_are_cut_the_same_way_and_the_author_is_not_one(
     ask: Ask, book: str, prose: Callable[..., str], tmp_path: Path
 ) -> None:
     references = tmp_path / "references"
@@ -124,7 +125,7 @@ def test_too_little_text_is_an_error_with_numbers(ask: Ask, prose: Callable[...,
         prepare(ask(prose(20)), tmp_path / "out")
 
 
-def test_too_little_text_is_told_with_all_else_that_is_wrong(
+def test_too_little_text_is_reported_with_the_other_problems(
     ask: Ask, prose: Callable[..., str], tmp_path: Path
 ) -> None:
     with pytest.raises(TooFewExamples) as caught:
@@ -156,20 +157,20 @@ def test_a_short_chapter_is_a_finding_and_a_stray_line_is_left_out(ask: Ask, boo
     }
 
 
-def test_many_findings_of_a_kind_are_told_in_short(ask: Ask, book: str, tmp_path: Path) -> None:
+def test_many_findings_of_a_kind_are_logged_in_short(ask: Ask, book: str, tmp_path: Path) -> None:
     result, messages = prepare(ask(book, chunking=Chunking(unit="words", minimum=50, maximum=51)), tmp_path / "out")
     assert len(result.findings) > 5
     assert sum("passage" in message and "words" in message for message in messages) == 5
     assert any(message.endswith("see quality.json") for message in messages)
 
 
-def test_a_stop_is_heard(ask: Ask, book: str, tmp_path: Path) -> None:
-    class Stopping(SilentReporter):
+def test_preparation_can_be_stopped(ask: Ask, book: str, tmp_path: Path) -> None:
+    class CancellingPreparation(SilentReporter):
         def check(self) -> None:
             raise Cancelled("stop")
 
     with pytest.raises(Cancelled):
-        prepare_manuscript(ask(book), tmp_path, Stopping())
+        prepare_manuscript(ask(book), tmp_path, CancellingPreparation())
 
 
 def test_files_that_do_not_read_back_are_an_error(tmp_path: Path) -> None:
@@ -178,9 +179,9 @@ def test_files_that_do_not_read_back_are_an_error(tmp_path: Path) -> None:
     passage = Passage("text", "I", "I", 1, 1, "Write.")
     write_rows(tmp_path / "train.jsonl", [make_row(passage)])
     verify.check_written(tmp_path, {"train": [passage]})
-    for meant in ([], [replace(passage, whole="other")], [passage, passage]):
+    for expected in ([], [replace(passage, stored_text="other")], [passage, passage]):
         with pytest.raises(InternalError, match=r"^train\.jsonl"):
-            verify.check_written(tmp_path, {"train": meant})
+            verify.check_written(tmp_path, {"train": expected})
     write_lines(tmp_path / "alpaca" / "train.jsonl", [{"output": "other"}])
     with pytest.raises(InternalError, match=r"^alpaca/train\.jsonl"):
         verify.check_written(tmp_path, {"train": [passage]})

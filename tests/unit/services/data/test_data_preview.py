@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from scriptorium.artifacts.dataset import CONTINUE
-from scriptorium.cli import hand
+from scriptorium.artifacts.dataset import CONTINUE_INSTRUCTION
+from scriptorium.cli import by_hand
 from scriptorium.cli.main import app
 from scriptorium.contracts import PrepareRequest
 from scriptorium.errors import Conflict
@@ -41,11 +41,11 @@ def test_a_preview_has_every_step_and_writes_nothing(typed: Path) -> None:
 
 
 def test_the_command_shows_a_diff(typed: Path) -> None:
-    shown = CliRunner().invoke(app, ["prepare", str(typed), "--preview"]).output
+    output = CliRunner().invoke(app, ["prepare", str(typed), "--preview"]).output
     for line in ["river.txt:5", "- _not_", "+ not", "- [12]", "CHAPTER I", "Nothing was written."]:
-        assert line in shown
-    assert "- He said it was not [bold]so[/bold]" in shown  # a text's brackets are no markup
-    assert "emphasis  1  Signs for italics" in shown
+        assert line in output
+    assert "- He said it was not [bold]so[/bold]" in output  # a text's brackets are not markup
+    assert "emphasis  1  Signs for italics" in output
 
 
 def test_the_command_shows_json(typed: Path) -> None:
@@ -69,11 +69,11 @@ def test_rows_alone_are_those_of_the_whole_book(book: str, base: Path, tmp_path:
     )
     settings = Settings(data_dir=tmp_path / "data")
     output = tmp_path / "new" / "train.jsonl"
-    result = hand.prepare(path, output, str(base), recipe, settings)
+    result = by_hand.prepare(path, output, str(base), recipe, settings)
     rows = [json.loads(line) for line in output.read_text().splitlines()]
     assert len(rows) == result.model_dump()["splits"]["all"]["examples"]
-    assert {(row["instruction"], row["input"]) for row in rows} == {(CONTINUE, "")}
+    assert {(row["instruction"], row["input"]) for row in rows} == {(CONTINUE_INSTRUCTION, "")}
     assert sum(len(row["output"].split()) for row in rows) == len(book.split()) - 16
     assert list(output.parent.iterdir()) == [output]
     with pytest.raises(Conflict):
-        hand.prepare(path, output, str(base), recipe, settings)
+        by_hand.prepare(path, output, str(base), recipe, settings)

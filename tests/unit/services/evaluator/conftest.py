@@ -27,7 +27,7 @@ LOGPROB = {"base": -2.0, "tuned": -1.5}
 @pytest.fixture(scope="session")
 def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tokenizer")
-    tokenizer = Tokenizer(models.WordLevel({word: place for place, word in enumerate(WORDS)}, unk_token="<unk>"))
+    tokenizer = Tokenizer(models.WordLevel({word: number for number, word in enumerate(WORDS)}, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.add_special_tokens(["<|user|>", "<|assistant|>", "<|end|>"])
     tokenizer.save(str(folder / "tokenizer.json"))
@@ -74,7 +74,7 @@ def request_(tmp_path: Path, tokenizer_folder: Path) -> EvaluateRequest:
 
 
 class FakeEngines:
-    """Answers for both models; `broken` maps a model or a path to a response, `slow` holds every passage up."""
+    """Stand-ins for both engines; `broken` maps a model or a path to its responses, `slow` delays every passage."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
@@ -91,8 +91,8 @@ class FakeEngines:
         self.calls.append((f"{role}{request.url.path}", body))
         for key in (role, f"{role}{request.url.path}"):
             if self.broken.get(key):
-                waiting = self.broken[key]
-                answer = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+                answers = self.broken[key]
+                answer = answers.pop(0) if len(answers) > 1 else answers[0]
                 if isinstance(answer, httpx.TransportError):
                     raise answer
                 return httpx.Response(answer.status_code, content=answer.content)
@@ -105,7 +105,9 @@ class FakeEngines:
         if path == "/version":
             return {"version": "0.0.test"}
         if path == "/v1/completions":
-            return {"choices": [{"text": "", "prompt_logprobs": score(body["prompt"], LOGPROB[body["model"]])}]}
+            return {
+                "choices": [{"text": "", "prompt_logprobs": prompt_logprobs(body["prompt"], LOGPROB[body["model"]])}]
+            }
         self.busy += 1
         self.busiest = max(self.busiest, self.busy)
         await asyncio.sleep(self.slow)
@@ -118,13 +120,13 @@ class FakeEngines:
         return httpx.MockTransport(self)
 
 
-def score(ids: list[int], logprob: float) -> list[dict[str, Any] | None]:
-    """What vLLM answers to `prompt_logprobs: 0`, with the likeliest token, which must not count."""
+def prompt_logprobs(ids: list[int], logprob: float) -> list[dict[str, Any] | None]:
+    """Return vLLM's answer to `prompt_logprobs: 0`, with the likeliest token, which must not count."""
     likeliest = {"999": {"logprob": -0.01, "rank": 1, "decoded_token": "x"}}
-    own = [{str(token): {"logprob": logprob, "rank": 7, "decoded_token": "y"}, **likeliest} for token in ids[1:]]
-    return [None, *own]
+    entries = [{str(token): {"logprob": logprob, "rank": 7, "decoded_token": "y"}, **likeliest} for token in ids[1:]]
+    return [None, *entries]
 
 
 @pytest.fixture
-def engines_() -> FakeEngines:
+def engines() -> FakeEngines:
     return FakeEngines()

@@ -4,17 +4,19 @@ from itertools import product
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from scriptorium.artifacts.dataset import IMPOSTORS, Row, write_lines, write_rows
 from scriptorium.contracts import Endpoint, EvaluateRequest, VoiceScore
 from scriptorium.errors import Cancelled, EvaluationFailed
 from scriptorium.jobs.reporter import SilentReporter
-from services.evaluator.evaluate import evaluate_voice
-from services.evaluator.generation.resume import hand_on
-from services.evaluator.voice_inputs import Genuine, reread_texts
+from services.evaluator.evaluate import count_parameters, evaluate_voice
+from services.evaluator.generation.resume import resume_evaluation
+from services.evaluator.voice_inputs import GenuinePassage, reread_texts
 
-SOON = (0.0, 0.0)
+NO_DELAYS = (0.0, 0.0)
 
 
 @pytest.fixture
@@ -29,13 +31,14 @@ def make(passage: str = "It rained all night", brief: str = "Write about rain") 
     return Row(messages=messages, chapter="Chapter 7")
 
 
-def run(request, folder, engines, report=None):
-    return evaluate_voice(request, folder, report or SilentReporter(), transport=engines.transport, waits=SOON)
+def run(request, folder, engines, reporter=None):
+    reporter = reporter or SilentReporter()
+    return evaluate_voice(request, folder, reporter, transport=engines.transport, retry_delays=NO_DELAYS)
 
 
-def test_whole_evaluation(request_, folder, engines_):
+def test_an_evaluation_from_end_to_end(request_, folder, engines):
     reporter = SilentReporter()
-    result = run(request_, folder, engines_, reporter)
+    result = run(request_, folder, engines, reporter)
     assert result.author.base == pytest.approx(2.0)
     assert result.author.tuned == pytest.approx(1.5)
     assert result.author.drop_percent == pytest.approx(25.0)
@@ -55,8 +58,8 @@ def test_whole_evaluation(request_, folder, engines_):
     assert {path.name for path in folder.iterdir()} == {"report.json", "report.html", "samples.jsonl"}
 
 
-def test_report_json_says_how_it_was_measured(request_, folder, engines_):
-    run(request_, folder, engines_)
+def test_report_json_says_how_it_was_measured(request_, folder, engines):
+    run(request_, folder, engines)
     body = json.loads((folder / "report.json").read_text())
     assert body["result"]["author"]["drop_percent"] == pytest.approx(25.0)
     assert body["settings"]["decoding"] == {
@@ -75,60 +78,60 @@ def test_report_json_says_how_it_was_measured(request_, folder, engines_):
     assert body["scriptorium"]
 
 
-def test_both_models_get_the_same_requests(request_, folder, engines_):
-    run(request_, folder, engines_)
-    asked = [(name, body) for name, body in engines_.calls if name.endswith("/v1/chat/completions")]
-    assert len(asked) == 8
-    assert asked[0][1]["messages"] == [{"role": "user", "content": "Write about rain"}]
-    for _, body in asked:
+def test_both_models_get_the_same_requests(request_, folder, engines):
+    run(request_, folder, engines)
+    requests = [(name, body) for name, body in engines.calls if name.endswith("/v1/chat/completions")]
+    assert len(requests) == 8
+    assert requests[0][1]["messages"] == [{"role": "user", "content": "Write about rain"}]
+    for _, body in requests:
         assert "seed" not in body  # which kills vLLM on a CPU
         assert {body["temperature"], body["top_p"], body["repetition_penalty"]} == {1.0}
         assert {body["top_k"], body["min_p"]} == {0}
         assert body["max_tokens"] == 16
-    assert {body["model"] for _, body in asked} == {"base", "tuned"}
+    assert {body["model"] for _, body in requests} == {"base", "tuned"}
 
 
-def test_requests_run_at_once(request_, folder, engines_):
-    engines_.slow = 0.02
-    run(request_, folder, engines_)
-    assert engines_.busiest == 4  # all passages of one model; the other model waits for its turn
+def test_requests_run_at_once(request_, folder, engines):
+    engines.slow = 0.02
+    run(request_, folder, engines)
+    assert engines.busiest == 4  # all passages of one model; the other model waits for its turn
 
 
-def test_samples_are_kept_in_order(request_, folder, engines_):
-    run(request_, folder, engines_)
+def test_samples_are_kept_in_order(request_, folder, engines):
+    run(request_, folder, engines)
     samples = [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
     assert [(sample["role"], sample["index"]) for sample in samples] == list(product(["base", "tuned"], range(4)))
     assert samples[0]["brief"] == "Write about rain"
     assert samples[0]["genuine"] == "It rained all night"
-    assert samples[4]["text"] == engines_.text
+    assert samples[4]["text"] == engines.text
     assert (samples[4]["finish_reason"], samples[4]["tokens"]) == ("length", 6)
     assert (samples[4]["model"], samples[4]["engine"]) == ("tuned", "0.0.test")
 
 
-def test_without_other_authors(request_, folder, engines_):
+def test_without_other_authors(request_, folder, engines):
     (request_.dataset / "reference.jsonl").unlink()
     reporter = SilentReporter()
-    result = run(request_, folder, engines_, reporter)
+    result = run(request_, folder, engines, reporter)
     assert result.others is None
     assert "other authors" not in reporter.messages[-2]
-    assert "No other authors’ pages" in (folder / "report.html").read_text()
+    assert "no other authors’ pages" in (folder / "report.html").read_text()
 
 
-def test_nothing_held_out(request_, folder, engines_):
+def test_nothing_held_out(request_, folder, engines):
     (request_.dataset / "test.jsonl").write_text("")
     with pytest.raises(EvaluationFailed, match=r"test\.jsonl has no rows") as caught:
-        run(request_, folder, engines_)
+        run(request_, folder, engines)
     assert caught.value.next_step
-    assert engines_.calls == []
+    assert engines.calls == []
 
 
-def test_both_endpoints_down_are_both_named(request_, folder, engines_):
-    engines_.broken = {
+def test_both_endpoints_down_are_both_named(request_, folder, engines):
+    engines.broken = {
         "base": [httpx.ConnectError("Connection refused")],
         "tuned": [httpx.Response(503, text="still loading")],
     }
     with pytest.raises(EvaluationFailed) as caught:
-        run(request_, folder, engines_)
+        run(request_, folder, engines)
     base, tuned = map(str, caught.value.problems)
     assert "base model base at http://base.test" in base
     assert "Connection refused (3 tries)" in base
@@ -137,21 +140,21 @@ def test_both_endpoints_down_are_both_named(request_, folder, engines_):
     assert caught.value.next_step
 
 
-def test_an_engine_that_is_late_is_waited_for(request_, folder, engines_):
-    engines_.broken = {
-        "base/v1/models": [httpx.Response(503), httpx.ConnectError("no"), httpx.Response(200, json=CARD)]
+def test_an_engine_that_is_late_is_waited_for(request_, folder, engines):
+    engines.broken = {
+        "base/v1/models": [httpx.Response(503), httpx.ConnectError("no"), httpx.Response(200, json=MODELS)]
     }
-    assert run(request_, folder, engines_).samples == 4
+    assert run(request_, folder, engines).samples == 4
 
 
-CARD = {"data": [{"id": "base", "max_model_len": 64}]}
+MODELS = {"data": [{"id": "base", "max_model_len": 64}]}
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/completions"])
-def test_an_engine_that_dies_on_the_way(request_, folder, engines_, path):
-    engines_.broken = {f"tuned{path}": [httpx.Response(500, text="EngineDeadError")]}
+def test_an_engine_that_dies_on_the_way(request_, folder, engines, path):
+    engines.broken = {f"tuned{path}": [httpx.Response(500, text="EngineDeadError")]}
     with pytest.raises(EvaluationFailed) as caught:
-        run(request_, folder, engines_)
+        run(request_, folder, engines)
     assert "tuned model" in str(caught.value)
     assert "EngineDeadError" in str(caught.value)
 
@@ -167,24 +170,24 @@ def test_an_engine_that_dies_on_the_way(request_, folder, engines_, path):
         (httpx.Response(200, json={"choices": [{"prompt_logprobs": [None] * 11}]}), "no log-probability for token"),
     ],
 )
-def test_answers_that_do_not_fit(request_, folder, engines_, answer, words):
+def test_answers_that_do_not_fit(request_, folder, engines, answer, words):
     (request_.dataset / "reference.jsonl").unlink()
-    engines_.broken = {"base/v1/completions": [answer]}
+    engines.broken = {"base/v1/completions": [answer]}
     with pytest.raises(EvaluationFailed) as caught:
-        run(request_, folder, engines_)
+        run(request_, folder, engines)
     assert words in str(caught.value)
-    assert len([name for name, _ in engines_.calls if name == "base/v1/completions"]) <= 6  # not tried again
+    assert len([name for name, _ in engines.calls if name == "base/v1/completions"]) <= 6  # not tried again
 
 
-def test_another_model_is_served(request_, folder, engines_):
-    engines_.broken = {"tuned/v1/models": [httpx.Response(200, json={"data": [{"id": "elsewhere"}]})]}
+def test_another_model_is_served(request_, folder, engines):
+    engines.broken = {"tuned/v1/models": [httpx.Response(200, json={"data": [{"id": "elsewhere"}]})]}
     with pytest.raises(EvaluationFailed) as caught:
-        run(request_, folder, engines_)
+        run(request_, folder, engines)
     assert "serves elsewhere instead of tuned" in str(caught.value)
 
 
-class Impatient(SilentReporter):
-    """Is cancelled after a moment."""
+class ImpatientReporter(SilentReporter):
+    """A reporter that cancels after a moment."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -196,76 +199,86 @@ class Impatient(SilentReporter):
             raise Cancelled("Cancelled by the user.")
 
 
-def test_cancelled_at_once(request_: EvaluateRequest, folder, engines_):
-    engines_.slow = 60.0
+def test_cancelled_at_once(request_: EvaluateRequest, folder, engines):
+    engines.slow = 60.0
     started = time.monotonic()
     with pytest.raises(Cancelled):
-        run(request_, folder, engines_, Impatient())
+        run(request_, folder, engines, ImpatientReporter())
     assert time.monotonic() - started < 5
 
 
-def test_whole_samples_survive_a_failure(request_, folder, engines_):
-    engines_.broken = {"tuned/v1/chat/completions": [httpx.Response(400, text="no")]}
+def test_complete_samples_survive_a_failure(request_, folder, engines):
+    engines.broken = {"tuned/v1/chat/completions": [httpx.Response(400, text="no")]}
     with pytest.raises(EvaluationFailed):
-        run(request_, folder, engines_)
+        run(request_, folder, engines)
     with (folder / "samples.jsonl").open("a") as lines:
         lines.write('{"role": "tuned", "te')  # torn
-    engines_.broken, engines_.calls = {}, []
+    engines.broken, engines.calls = {}, []
     later = folder.with_name("evaluate.2.tmp")
     later.mkdir()
-    hand_on([folder], later)
+    resume_evaluation([folder], later)
     reporter = SilentReporter()
-    assert run(request_, later, engines_, reporter).samples == 4
-    assert {name for name, _ in engines_.calls if name.endswith("/chat/completions")} == {"tuned/v1/chat/completions"}
+    assert run(request_, later, engines, reporter).samples == 4
+    assert {name for name, _ in engines.calls if name.endswith("/chat/completions")} == {"tuned/v1/chat/completions"}
     assert "[VALIDATE] Writing 8 passages (base 4, tuned 4); 4 are there from an earlier attempt" in reporter.messages
 
 
-def test_samples_that_were_asked_for_otherwise_are_written_again(request_, folder, engines_):
-    run(request_, folder, engines_)
-    engines_.calls = []
-    run(request_.model_copy(update={"seeded": True}), folder, engines_)
-    seeds = [body["seed"] for name, body in engines_.calls if name.endswith("/chat/completions")]
+def test_samples_that_were_asked_for_otherwise_are_written_again(request_, folder, engines):
+    run(request_, folder, engines)
+    engines.calls = []
+    run(request_.model_copy(update={"seeded": True}), folder, engines)
+    seeds = [body["seed"] for name, body in engines.calls if name.endswith("/chat/completions")]
     assert len(seeds) == 8
     assert seeds[:4] == seeds[4:]
     assert len(set(seeds)) == 4
 
 
-def test_calibration_and_the_prompted_baseline(request_, folder, engines_):
+def test_calibration_and_the_prompted_baseline(request_, folder, engines):
     long = " ".join(["It rained all night."] * 15)
     write_rows(request_.dataset / "train.jsonl", [make(long) for _ in range(5)])
     write_rows(request_.dataset / "dev.jsonl", [make(brief="Write about rain all night")])
     write_lines(request_.dataset / IMPOSTORS, [{"author": f"a{n}", "works": ["It rained"]} for n in range(9)])
-    engines_.context = 600
-    result = run(request_, folder, engines_)
+    engines.context = 600
+    result = run(request_, folder, engines)
     assert (result.samples, result.unseen_impostors) == (4, 5)
     texts = reread_texts(request_.dataset, folder, request_.seed)
     assert len(texts.base) == len(texts.tuned) == len(texts.prompted) == len(texts.base_calibration) == 4
     assert texts.author_train == [long] * 5
-    assert texts.held_out[0] == Genuine("It rained all night", "Chapter 7")
-    assert sum(impostor.seen for impostor in texts.impostors) == 4
-    asked = {
+    assert texts.held_out[0] == GenuinePassage("It rained all night", "Chapter 7")
+    assert sum(impostor.is_seen for impostor in texts.impostors) == 4
+    requests = {
         (
             name.partition("/")[0],
             "Imitate" in body["messages"][0]["content"],
             "rained" in body["messages"][0]["content"],
         )
-        for name, body in engines_.calls
+        for name, body in engines.calls
         if name.endswith("/chat/completions")
     }
-    assert asked == {("base", False, False), ("base", True, True), ("tuned", False, False)}
+    assert requests == {("base", False, False), ("base", True, True), ("tuned", False, False)}
 
 
-def test_one_engine_for_both_models_gets_everything_at_once(request_, folder, engines_):
-    engines_.slow = 0.02
+def test_one_engine_for_both_models_gets_everything_at_once(request_, folder, engines):
+    engines.slow = 0.02
     both = {
         "base": Endpoint(url="http://one.test", model="base"),
         "tuned": Endpoint(url="http://one.test", model="tuned"),
     }
-    run(request_.model_copy(update={**both, "streams": 6}), folder, engines_)
-    assert engines_.busiest == 6
+    run(request_.model_copy(update={**both, "streams": 6}), folder, engines)
+    assert engines.busiest == 6
 
 
-def test_an_unknown_author_of_the_same_kind_is_told(request_, folder, engines_):
+def test_an_unknown_author_of_the_same_kind_is_logged(request_, folder, engines):
     reporter = SilentReporter()
-    run(request_.model_copy(update={"alike": ["Nobody", "Crane"]}), folder, engines_, reporter)
-    assert "[VALIDATE] evaluation.alike names Nobody, Crane; the other authors are nobody" in reporter.messages
+    run(request_.model_copy(update={"alike": ["Nobody", "Crane"]}), folder, engines, reporter)
+    assert "[VALIDATE] evaluation.alike names Nobody, Crane, but the other authors are: none" in reporter.messages
+
+
+def test_the_weights_of_all_files_are_counted(tmp_path):
+    save_file({"a": np.zeros((3, 4)), "b": np.zeros(5)}, tmp_path / "model-1.safetensors")
+    save_file({"c": np.zeros((2, 2))}, tmp_path / "model-2.safetensors")
+    assert count_parameters(tmp_path) == 21
+
+
+def test_a_folder_without_weights(tmp_path):
+    assert count_parameters(tmp_path) is None

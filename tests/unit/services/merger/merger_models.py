@@ -14,8 +14,12 @@ from safetensors.numpy import load_file, save_file
 from scriptorium.artifacts import manifest
 from services.merger.inputs.safetensors_file import FLOATS
 
-HIDDEN, INNER, VOCABULARY, LAYERS = 8, 16, 12, 2
-SHAPES = {"self_attn.q_proj": (HIDDEN, HIDDEN), "mlp.up_proj": (INNER, HIDDEN), "mlp.down_proj": (HIDDEN, INNER)}
+HIDDEN_SIZE, INNER_SIZE, VOCABULARY, LAYERS = 8, 16, 12, 2
+SHAPES = {
+    "self_attn.q_proj": (HIDDEN_SIZE, HIDDEN_SIZE),
+    "mlp.up_proj": (INNER_SIZE, HIDDEN_SIZE),
+    "mlp.down_proj": (HIDDEN_SIZE, INNER_SIZE),
+}
 MODULES = {f"model.layers.{layer}.{name}": shape for layer in range(LAYERS) for name, shape in SHAPES.items()}
 END = "<|im_end|>"
 TOKENS = {"a": 0, "b": 1, "<|endoftext|>": 2}
@@ -24,13 +28,13 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def base_arrays(dtype: str = "BF16", *, tied: bool = False) -> Arrays:
-    """The tensors of a model of two layers."""
+    """Return the tensors of a model of two layers."""
     rng = np.random.default_rng(1)
     shapes: dict[str, tuple[int, ...]] = {f"{module}.weight": shape for module, shape in MODULES.items()}
-    shapes |= {f"model.layers.{layer}.input_layernorm.weight": (HIDDEN,) for layer in range(LAYERS)}
-    shapes["model.embed_tokens.weight"] = (VOCABULARY, HIDDEN)
+    shapes |= {f"model.layers.{layer}.input_layernorm.weight": (HIDDEN_SIZE,) for layer in range(LAYERS)}
+    shapes["model.embed_tokens.weight"] = (VOCABULARY, HIDDEN_SIZE)
     if not tied:
-        shapes["lm_head.weight"] = (VOCABULARY, HIDDEN)
+        shapes["lm_head.weight"] = (VOCABULARY, HIDDEN_SIZE)
     return {name: rng.normal(size=shape).astype(FLOATS[dtype]) for name, shape in shapes.items()}
 
 
@@ -46,8 +50,8 @@ def write_base(
         part = {name: arrays[name] for name in names[number::shards]}
         save_file(part, folder / file, metadata={"format": "pt"})
     if files:
-        places = {name: files[index % shards] for index, name in enumerate(names)}
-        write_json(folder / "model.safetensors.index.json", {"metadata": {}, "weight_map": places})
+        weight_map = {name: files[index % shards] for index, name in enumerate(names)}
+        write_json(folder / "model.safetensors.index.json", {"metadata": {}, "weight_map": weight_map})
     write_json(folder / "config.json", {"tie_word_embeddings": tied, "eos_token_id": 2})
     write_json(folder / "generation_config.json", {"eos_token_id": 2})
     write_tokenizer(folder, end="<|endoftext|>", tokens=TOKENS)
@@ -63,7 +67,7 @@ def write_tokenizer(folder: Path, *, end: str = END, tokens: Mapping[str, int] |
 
 
 def adapter_arrays(modules: Mapping[str, tuple[int, int]] = MODULES, *, rank: int = 2) -> Arrays:
-    """Random A and B for each module."""
+    """Return random A and B for each module."""
     rng = np.random.default_rng(2)
     arrays: Arrays = {}
     for module, (outputs, inputs) in modules.items():
@@ -85,7 +89,7 @@ def write_adapter(folder: Path, arrays: Arrays | None = None, **config: Any) -> 
 def write_checkpoint(
     training: Path, step: int = 6, loss: float | None = 3.0, arrays: Arrays | None = None, **config: Any
 ) -> Path:
-    """Write a whole checkpoint: adapter, trained tokenizer, manifest."""
+    """Write a complete checkpoint: adapter, trained tokenizer, manifest."""
     folder = write_adapter(training / "checkpoints" / f"checkpoint-{step}", arrays, **config)
     write_tokenizer(folder)
     manifest.write(folder, {"step": step, "created_at": 0, "train_loss": None, "dev_loss": loss})
@@ -98,12 +102,12 @@ def write_json(path: Path, body: Any) -> None:
 
 
 def load_model(folder: Path) -> Arrays:
-    """Every tensor of every shard, read by the safetensors library itself."""
+    """Read every tensor of every shard with the safetensors library itself."""
     return {name: array for path in folder.glob("*.safetensors") for name, array in load_file(path).items()}
 
 
 def reference(base: Arrays, adapter: Arrays, scale: float) -> Arrays:
-    """The merge in its plainest form: fp32, then rounded to the stored type."""
+    """Merge in the plainest form: fp32, then rounded to the stored type."""
     merged = dict(base)
     for name, a in adapter.items():
         module = name.removeprefix("base_model.model.").removesuffix(".lora_A.weight")

@@ -1,4 +1,4 @@
-"""Our streamed merge has the bits of the plain fp32 one, whatever the type and the number of shards."""
+"""The streamed merge has the bits of the plain fp32 one, whatever the type and the number of shards."""
 
 import errno
 import tracemalloc
@@ -50,11 +50,11 @@ def workshop(tmp_path: Path) -> Workshop:
     return Workshop(tmp_path)
 
 
-def assert_same_bits(found: dict[str, Any], expected: dict[str, Any]) -> None:
-    assert found.keys() == expected.keys()
+def assert_same_bits(actual: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert actual.keys() == expected.keys()
     for name, array in expected.items():
-        assert found[name].dtype == array.dtype, name
-        assert found[name].tobytes() == array.tobytes(), name
+        assert actual[name].dtype == array.dtype, name
+        assert actual[name].tobytes() == array.tobytes(), name
 
 
 @pytest.mark.parametrize("dtype", ["BF16", "F16", "F32"])
@@ -113,7 +113,7 @@ def test_several_blocks_and_bounded_memory(workshop: Workshop) -> None:
     assert_same_bits(load_model(workshop.folder), reference(arrays, adapter, scale=1.5))
 
 
-def test_the_best_checkpoint_or_the_given_one(workshop: Workshop) -> None:
+def test_the_best_checkpoint_or_the_requested_one(workshop: Workshop) -> None:
     write_base(workshop.base)
     write_checkpoint(workshop.training, 6, 3.0)
     other = {name: 2 * array for name, array in adapter_arrays().items()}
@@ -126,14 +126,14 @@ def test_what_a_person_reads(workshop: Workshop) -> None:
     write_base(workshop.base)
     write_checkpoint(workshop.training)
     workshop.merge()
-    said = workshop.report.messages
-    assert said[0] == "[MERGE] Checkpoint 6 selected (dev loss 3.0000)"
-    assert said[1] == "[MERGE] The tokenizer uses 4 of 12 rows of the embeddings"
-    assert said[2] == "[MERGE] Merging adapter with base model..."
-    assert said[-1] == "[MERGE] Model saved: 0.00 GB, 6 tensors merged, 4 copied"
+    messages = workshop.reporter.messages
+    assert messages[0] == "[MERGE] Checkpoint 6 selected (dev loss 3.0000)"
+    assert messages[1] == "[MERGE] The tokenizer uses 4 of 12 rows of the embeddings"
+    assert messages[2] == "[MERGE] Merging adapter with base model..."
+    assert messages[-1] == "[MERGE] Model saved: 0.00 GB, 6 tensors merged, 4 copied"
 
 
-def test_every_misfit_is_named_before_anything_is_written(workshop: Workshop) -> None:
+def test_every_mismatch_is_named_before_anything_is_written(workshop: Workshop) -> None:
     arrays = base_arrays()
     down, up = "model.layers.0.mlp.down_proj.weight", "model.layers.1.mlp.up_proj.weight"
     del arrays[f"{Q}.weight"]
@@ -172,7 +172,7 @@ def test_a_disk_that_fills_up_meanwhile(workshop: Workshop, monkeypatch: pytest.
 
 
 def test_a_merge_can_be_stopped(workshop: Workshop) -> None:
-    class Impatient(SilentReporter):
+    class CancelledMerge(SilentReporter):
         checks = 0
 
         def check(self) -> None:
@@ -182,7 +182,7 @@ def test_a_merge_can_be_stopped(workshop: Workshop) -> None:
 
     write_base(workshop.base)
     write_checkpoint(workshop.training)
-    workshop.report = Impatient()
+    workshop.reporter = CancelledMerge()
     with pytest.raises(Cancelled):
         workshop.merge()
 
@@ -233,16 +233,16 @@ def test_a_tokenizer_that_does_not_fit_stops_before_anything_is_written(workshop
 def test_an_update_that_is_computed_wrongly_does_not_pass(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
-    """What was written is what was computed, so only the samples in fp64 can tell."""
-    right = LowRank.add_direction
+    """What was written is what was computed, so only the samples in fp64 can show it."""
+    add_once = LowRank.add_direction
 
-    def wrong(update: LowRank, weights: Any, rows: slice, room: Any = None) -> None:
+    def add_wrongly(update: LowRank, weights: Any, rows: slice, buffer: Any = None) -> None:
         for _ in range(times):
-            right(update, weights, rows, room)
+            add_once(update, weights, rows, buffer)
 
     write_base(workshop.base)
     write_checkpoint(workshop.training)
-    monkeypatch.setattr(LowRank, "add_direction", wrong)
+    monkeypatch.setattr(LowRank, "add_direction", add_wrongly)
     with pytest.raises(MergeFailed, match="samples in fp64") as caught:
         workshop.merge()
     assert len(caught.value.problems) == 6
@@ -266,5 +266,5 @@ def test_a_base_of_another_hash_is_refused_before_anything_is_written(workshop: 
     hashes = {"model.safetensors": "0" * 64}
     request = MergeRequest(base=workshop.base, training=workshop.training, base_hashes=hashes)
     with pytest.raises(BaseModelUnusable, match=r"model\.safetensors: has the SHA-256"):
-        merge_adapter(request, workshop.folder, workshop.report)
+        merge_adapter(request, workshop.folder, workshop.reporter)
     assert not any(workshop.folder.iterdir())

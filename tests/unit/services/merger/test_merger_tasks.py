@@ -1,13 +1,13 @@
-"""What a finished merge offers for download."""
+"""The result files that a finished merge offers for download."""
 
 from pathlib import Path
 
 from scriptorium.artifacts import manifest
-from scriptorium.artifacts.file_store import Files
+from scriptorium.artifacts.file_store import FileStore
 from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Hyperparameters, Job, MergeResult, Phase
 from scriptorium.recipe import Recipe
-from services.merger.tasks import learn
+from services.merger.tasks import record_updates
 from tests.unit.services.merger.merger_models import write_checkpoint
 
 
@@ -32,19 +32,19 @@ def test_adapter_merged_model_and_exports_are_result_files_one_by_one(tmp_path: 
         seconds=1,
         exports=["exports/model-q8_0.gguf"],
     )
-    offered = learn(job, result, volume)["result_files"]
-    assert learn(job, result, volume)["result_files"] == offered  # an attempt may have died after offering
+    offered = record_updates(job, result, volume)["result_files"]
+    assert record_updates(job, result, volume)["result_files"] == offered  # an attempt may have died after offering
     assert isinstance(offered, list)
     assert offered[0] == "file-before"
-    files = {file.filename: file for file in map(Files(volume.files).get, offered[1:])}
+    files = {file.filename: file for file in map(FileStore(volume.files).get, offered[1:])}
     names = ("adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "tokenizer_config.json",
              "chat_template.jinja")  # fmt: skip
     assert files.keys() == {
         *(f"ftjob-1-adapter-{name}" for name in names), "ftjob-1-merged-model.safetensors",
         "ftjob-1-merged-config.json", "ftjob-1-model-q8_0.gguf",
     }  # fmt: skip
-    for name, place in (("merged-config.json", "config.json"), ("model-q8_0.gguf", "exports/model-q8_0.gguf")):
-        path = volume.folder(job.id, Phase.MERGE) / place
-        stored = Files(volume.files).content(files[f"ftjob-1-{name}"].id)
+    for name, source in (("merged-config.json", "config.json"), ("model-q8_0.gguf", "exports/model-q8_0.gguf")):
+        path = volume.folder(job.id, Phase.MERGE) / source
+        stored = FileStore(volume.files).content(files[f"ftjob-1-{name}"].id)
         assert stored.samefile(path)
         assert files[f"ftjob-1-{name}"].sha256 == manifest.hash_file(path)

@@ -1,4 +1,4 @@
-"""A merged model with any fault does not pass, and every fault is named."""
+"""A merged model with a fault does not pass, and every fault is named."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +13,9 @@ from scriptorium.jobs.reporter import SilentReporter
 from services.merger.inputs.adapter import read_adapter
 from services.merger.inputs.base import open_base
 from services.merger.planning.plan import make_plan
-from services.merger.verify import Proof, conclude, verify_steps
-from services.merger.writing.worker_pool import Progress, work_off
-from services.merger.writing.write_shard import Files
+from services.merger.verify import Proof, check_merged_model, verify_steps
+from services.merger.writing.worker_pool import MergeProgress, run_steps
+from services.merger.writing.write_shard import ShardFiles
 from tests.unit.services.merger.merger_models import (
     Arrays,
     adapter_arrays,
@@ -32,7 +32,7 @@ COMPANIONS = {"config.json": b'{"tie_word_embeddings": false}', "tokenizer.json"
 
 
 class Merged:
-    """A base, an adapter and a folder that holds their right merge."""
+    """A base, an adapter and a folder that holds their correct merge."""
 
     def __init__(self, root: Path, dtype: str) -> None:
         self.base = open_base(write_base(root / "base", dtype=dtype))
@@ -52,10 +52,10 @@ class Merged:
     def verify(self) -> MergeProof:
         proof = Proof()
         for shard in self.plan.shards:
-            with Files(shard, self.plan.adapter.path) as files:
+            with ShardFiles(shard, self.plan.adapter.path) as files:
                 steps = verify_steps(shard, files, self.folder / shard.name, {}, proof)
-                work_off(steps, Progress(SilentReporter(), 1))
-        return conclude(self.plan, COMPANIONS, self.folder, proof)
+                run_steps(steps, MergeProgress(SilentReporter(), 1))
+        return check_merged_model(self.plan, COMPANIONS, self.folder, proof)
 
     def problems(self) -> list[str]:
         try:
@@ -140,7 +140,7 @@ def test_another_layout(merged: Merged, change: Callable[[Arrays], Arrays], expe
 def test_a_truncated_and_a_missing_shard(merged: Merged) -> None:
     path = merged.folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1])
-    assert "not a whole safetensors file" in merged.problems()[0]
+    assert "not a complete safetensors file" in merged.problems()[0]
     path.unlink()
     assert merged.problems() == ["model.safetensors: model.safetensors is missing."]
 

@@ -1,4 +1,4 @@
-"""The merged model against what base and adapter said, with an engine's answers as vLLM gives them."""
+"""The merged model against base and adapter, with an engine's answers as vLLM gives them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from scriptorium.artifacts.checkpoint_losses import Measured, OnBase, Reference
+from scriptorium.artifacts.checkpoint_losses import BaseLosses, CheckpointLosses, ReferenceTokens
 from scriptorium.contracts import Endpoint, ServeRequest
 from scriptorium.errors import EngineFailed, MergeFailed
 from scriptorium.jobs.reporter import SilentReporter
@@ -16,26 +16,26 @@ from services.server.compare import compare
 
 ENDPOINT = Endpoint(url="http://engine", model="tuned")
 IDS = [7, 8, 9, 10, 11]
-REFERENCE = Reference(
+REFERENCE = ReferenceTokens(
     ids=IDS, start=2, log_probabilities=[-1.0, -2.0, -3.0], likeliest=[9, 4, 11], without=[-2.0, -2.5, -4.0]
 )
 
 
 def request(tmp_path: Path, **changes: Any) -> ServeRequest:
     path = tmp_path / "checkpoint-3.json"
-    on = OnBase(passages=[], references=[REFERENCE])
-    path.write_text(Measured(step=3, bases={"stored": on}).model_dump_json())
+    losses_on_base = BaseLosses(passages=[], references=[REFERENCE])
+    path.write_text(CheckpointLosses(step=3, bases={"stored": losses_on_base}).model_dump_json())
     paths = dict.fromkeys(("base", "merged", "adapter"), tmp_path)
     return ServeRequest(base_name="b", tuned_name="tuned", measured=path, **paths, **changes)
 
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """An engine that says of each token what it is told to; holds what it was asked."""
-    asked: list[dict[str, Any]] = []
+    """Replace the engine by prepared scores, and return the requests that it gets."""
+    requests: list[dict[str, Any]] = []
 
     def post(url: str, json: dict[str, Any], **_: Any) -> httpx.Response:
-        asked.append(json)
+        requests.append(json)
         entries: list[Any] = [None, {"8": {"logprob": -9.0, "rank": 5}, "1": {"logprob": -0.1, "rank": 1}}]
         entries.append({"9": {"logprob": -1.05, "rank": 1}})
         entries.append({"10": {"logprob": -1.95, "rank": 2}, "4": {"logprob": -0.5, "rank": 1}})
@@ -44,10 +44,10 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         return httpx.Response(200, json=body, request=httpx.Request("POST", url))
 
     monkeypatch.setattr("services.server.compare.httpx.post", post)
-    return asked
+    return requests
 
 
-def test_the_numbers_of_a_merge_that_is_right(tmp_path: Path, engine: list[dict[str, Any]]) -> None:
+def test_the_numbers_of_a_correct_merge(tmp_path: Path, engine: list[dict[str, Any]]) -> None:
     reporter = SilentReporter()
     agreement = compare(ENDPOINT, request(tmp_path), 100, reporter)
     assert agreement
@@ -76,36 +76,36 @@ def test_a_reference_is_cut_to_what_the_engine_reads(tmp_path: Path, engine: lis
         {"without": [-1.02, -1.98, -3.02]},  # it is further from the base than the adapter: merged twice
     ],
 )
-def test_a_merge_that_says_something_else_fails(
-    tmp_path: Path, engine: list[dict[str, Any]], changes: dict[str, Any]
-) -> None:
-    asked = request(tmp_path)
-    assert asked.measured
-    on = OnBase(passages=[], references=[REFERENCE.model_copy(update=changes)])
-    asked.measured.write_text(Measured(step=3, bases={"stored": on}).model_dump_json())
-    with pytest.raises(MergeFailed, match="does not say what base and adapter say") as caught:
-        compare(ENDPOINT, asked, 100, SilentReporter())
+def test_a_merge_that_differs_fails(tmp_path: Path, engine: list[dict[str, Any]], changes: dict[str, Any]) -> None:
+    serve_request = request(tmp_path)
+    assert serve_request.measured
+    losses_on_base = BaseLosses(passages=[], references=[REFERENCE.model_copy(update=changes)])
+    serve_request.measured.write_text(CheckpointLosses(step=3, bases={"stored": losses_on_base}).model_dump_json())
+    with pytest.raises(MergeFailed, match="differs from base and adapter") as caught:
+        compare(ENDPOINT, serve_request, 100, SilentReporter())
     assert "at least 90 % and an effect from 0.75 to 1.25 are expected" in str(caught.value)
 
 
-def test_an_adapter_that_changes_nothing_is_too_faint_to_tell(tmp_path: Path, engine: list[dict[str, Any]]) -> None:
-    asked = request(tmp_path)
-    assert asked.measured
-    on = OnBase(passages=[], references=[REFERENCE.model_copy(update={"without": REFERENCE.log_probabilities})])
-    asked.measured.write_text(Measured(step=3, bases={"stored": on}).model_dump_json())
+def test_an_adapter_that_changes_nothing_has_no_measurable_effect(tmp_path: Path, engine: list[dict[str, Any]]) -> None:
+    serve_request = request(tmp_path)
+    assert serve_request.measured
+    losses_on_base = BaseLosses(
+        passages=[], references=[REFERENCE.model_copy(update={"without": REFERENCE.log_probabilities})]
+    )
+    serve_request.measured.write_text(CheckpointLosses(step=3, bases={"stored": losses_on_base}).model_dump_json())
     reporter = SilentReporter()
-    agreement = compare(ENDPOINT, asked, 100, reporter)
+    agreement = compare(ENDPOINT, serve_request, 100, reporter)
     assert agreement
     assert agreement.effect is None
-    assert reporter.messages[0].endswith("the effect is too faint to tell")
+    assert reporter.messages[0].endswith("the effect is too small to measure")
 
 
 def test_what_was_not_measured_is_not_compared(tmp_path: Path, engine: list[dict[str, Any]]) -> None:
     assert compare(ENDPOINT, request(tmp_path, merged_on="nf4"), 100, SilentReporter()) is None
-    asked = request(tmp_path)
-    assert asked.measured
-    asked.measured.unlink()
-    assert compare(ENDPOINT, asked, 100, SilentReporter()) is None
+    serve_request = request(tmp_path)
+    assert serve_request.measured
+    serve_request.measured.unlink()
+    assert compare(ENDPOINT, serve_request, 100, SilentReporter()) is None
     assert engine == []
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from scriptorium.settings import Settings
 from scriptorium.store.serving import WantedModel
-from services.server.engine import command, lora_rank, plan_engines, variables
+from services.server.engine import lora_rank, make_command, make_environment, plan_engines
 
 
 def model(name: str, folder: str, adapter: str | None = None) -> WantedModel:
@@ -19,23 +19,23 @@ def test_an_adapter_lives_in_the_engine_of_its_base() -> None:
 
 def test_on_a_cpu_the_engine_compiles_nothing_and_has_its_cores_and_its_cache(tmp_path: Path) -> None:
     settings = Settings(device="cpu", vllm_env=tmp_path, engine_context=2048)
-    line = [str(part) for part in command((model("base", "/base"),), settings, 9000)]
+    line = [str(part) for part in make_command((model("base", "/base"),), settings, 9000)]
     assert line[line.index("--served-model-name") + 1] == "base"
     assert line[line.index("--host") + 1] == "127.0.0.1"
     assert "--enforce-eager" in line
     assert "--trust-remote-code" not in line
-    assert variables(settings)["VLLM_CPU_KVCACHE_SPACE"] == "1"
+    assert make_environment(settings)["VLLM_CPU_KVCACHE_SPACE"] == "1"
 
 
 def test_on_a_gpu_base_and_adapter_share_one_engine(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 48}))
     settings = Settings(device="cuda", vllm_env=tmp_path)
     plan = (model("base", "/base"), model("ft:x", "/base", str(tmp_path)))
-    line = [str(part) for part in command(plan, settings, 9000)]
+    line = [str(part) for part in make_command(plan, settings, 9000)]
     assert line[line.index("--max-lora-rank") + 1] == "64"
     assert line[line.index("--lora-modules") + 1] == f"ft:x={tmp_path}"
     assert line[line.index("--gpu-memory-utilization") + 1] == "0.85"
-    assert "VLLM_CPU_KVCACHE_SPACE" not in variables(settings)
+    assert "VLLM_CPU_KVCACHE_SPACE" not in make_environment(settings)
 
 
 @pytest.mark.parametrize(("rank", "allowed"), [(4, 8), (16, 16), (64, 64), (100, 128)])
@@ -47,4 +47,4 @@ def test_the_rank_is_one_that_vllm_knows(rank: int, allowed: int, tmp_path: Path
 def test_no_secret_of_ours_reaches_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCRIPTORIUM_REDIS_URL", "redis://:secret@host")
     monkeypatch.setenv("HF_TOKEN", "secret")
-    assert "secret" not in str(variables(Settings(device="cpu")))
+    assert "secret" not in str(make_environment(Settings(device="cpu")))

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from scriptorium.errors import DiskFull
-from services.api.blind_reading.answers import Answer, Answers
+from services.api.blind_reading.answers import ReaderAnswer, ReadingsFile
 
 
-def answer(reader: str = "Ann", passage: int = 1, **changes: object) -> Answer:
-    said = {
+def answer(reader: str = "Ann", passage: int = 1, **changes: object) -> ReaderAnswer:
+    fields = {
         "reader": reader,
         "passage": passage,
         "created_at": 1,
@@ -20,56 +20,56 @@ def answer(reader: str = "Ann", passage: int = 1, **changes: object) -> Answer:
         "closer": "tuned",
         "better": "base",
     }
-    return Answer.model_validate({**said, **changes})
+    return ReaderAnswer.model_validate({**fields, **changes})
 
 
 def test_answers_are_read_back_in_order(tmp_path: Path) -> None:
-    answers = Answers(tmp_path / "readings.jsonl")
+    answers = ReadingsFile(tmp_path / "readings.jsonl")
     assert answers.all() == []
-    given = [answer(passage=2), answer("Bob"), answer()]
-    for said in given:
-        answers.add(said)
-    assert answers.all() == given
-    assert answers.of("Ann") == {2: given[0], 1: given[2]}
+    expected = [answer(passage=2), answer("Bob"), answer()]
+    for entry in expected:
+        answers.add(entry)
+    assert answers.all() == expected
+    assert answers.of_reader("Ann") == {2: expected[0], 1: expected[2]}
 
 
 def test_the_same_answer_is_kept_once_and_a_new_one_counts(tmp_path: Path) -> None:
     path = tmp_path / "readings.jsonl"
-    answers = Answers(path)
+    answers = ReadingsFile(path)
     answers.add(answer())
     answers.add(answer(created_at=2))
     assert len(path.read_text().splitlines()) == 1
     answers.add(answer(passage=2))
     answers.add(answer(better="tuned", created_at=3))
     assert len(path.read_text().splitlines()) == 3
-    assert [said.better for said in answers.all()] == ["tuned", "base"]
+    assert [entry.better for entry in answers.all()] == ["tuned", "base"]
 
 
 def test_the_seed_is_drawn_once(tmp_path: Path) -> None:
     path = tmp_path / "readings.jsonl"
     with ThreadPoolExecutor(8) as pool:
-        seeds = set(pool.map(lambda _: Answers(path).seed(), range(32)))
+        seeds = set(pool.map(lambda _: ReadingsFile(path).seed(), range(32)))
     assert len(seeds) == 1
     assert len(path.read_text().splitlines()) == 1
-    assert Answers(tmp_path / "other.jsonl").seed() not in seeds
+    assert ReadingsFile(tmp_path / "other.jsonl").seed() not in seeds
 
 
 def test_threads_lose_and_tear_nothing(tmp_path: Path) -> None:
     path = tmp_path / "readings.jsonl"
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: Answers(path).add(answer(str(number % 5), number // 10)), range(200)))
-    assert len(Answers(path).all()) == len(path.read_text().splitlines()) == 100
+        list(pool.map(lambda number: ReadingsFile(path).add(answer(str(number % 5), number // 10)), range(200)))
+    assert len(ReadingsFile(path).all()) == len(path.read_text().splitlines()) == 100
 
 
 def test_a_torn_line_costs_no_other(tmp_path: Path) -> None:
     path = tmp_path / "readings.jsonl"
-    answers = Answers(path)
+    answers = ReadingsFile(path)
     seed = answers.seed()
     answers.add(answer())
     with path.open("ab") as file:
         file.write(b'{"reader": "Bo')
     answers.add(answer("Cid"))
-    assert [said.reader for said in answers.all()] == ["Ann", "Cid"]
+    assert [entry.reader for entry in answers.all()] == ["Ann", "Cid"]
     assert answers.seed() == seed
 
 
@@ -79,4 +79,4 @@ def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(DiskFull):
-        Answers(tmp_path / "readings.jsonl").add(answer())
+        ReadingsFile(tmp_path / "readings.jsonl").add(answer())

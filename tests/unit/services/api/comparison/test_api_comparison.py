@@ -1,46 +1,38 @@
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from scriptorium.artifacts.report import save_samples
 from scriptorium.artifacts.volume import Volume
-from scriptorium.contracts import EvaluateResult, LossDrop, Phase, VoiceScore
+from scriptorium.contracts import Phase, VoiceScore
+from scriptorium.contracts.report import REPORT, SAMPLES
+from scriptorium.contracts.voice import VoiceOutcome, VoiceVerdict
 from scriptorium.errors import Conflict
 from services.api.comparison.comparison import compare_jobs
+from tests.report_example import make_report, make_sample, make_voice
 
-DROP = LossDrop(passages=9, base=3, tuned=2, drop_percent=12, low_percent=10, high_percent=14)
 PROMPTS = 24
 
 
 def publish(volume: Volume, job: str, level: float | None, book: str = "book") -> None:
     """A report whose passages lie around a level of T; None where the voice was not measured."""
     noise = np.random.default_rng(1).normal(0, 10, PROMPTS)  # the same briefs are hard for every model
-    told = [{"scores": {"words": level + n, "grammar": level + n}} for n in noise] if level is not None else []
-    score = VoiceScore(verdict="promising" if told else "not_measurable", folded=level, low=level, high=level)
-    body = {
-        "tuned": {"model": f"ft:{job}"},
-        "title": book,
-        "created_at": 1,
-        "result": EvaluateResult(author=DROP, others=None, samples=PROMPTS, voice=score).model_dump(mode="json"),
-        "voice": {"verdict": {}, "measured": {"samples": told} if told else None},
-    }
+    scores = [level + deviation for deviation in noise] if level is not None else []
+    score = VoiceScore(verdict="promising" if scores else "not_measurable", folded=level, low=level, high=level)
+    verdict = VoiceVerdict(name=score.verdict, reasons=[], gates=[], next_steps=[])
+    report = make_report(
+        title=book, voice=VoiceOutcome(verdict=verdict, measured=make_voice(scores) if scores else None)
+    )
+    report = report.model_copy(update={"tuned": report.tuned.model_copy(update={"model": f"ft:{job}"})})
     folder = volume.attempt(job, Phase.EVALUATE, 1)
-    (folder / "report.json").write_text(json.dumps(body))
-    lines = [
-        {
-            "role": role,
-            "split": "test",
-            "index": n,
-            "chapter": "1",
-            "author": "A",
-            "genuine": f"{book} {n}",
-            "text": "x",
-        }
-        for n in range(PROMPTS)
+    (folder / REPORT).write_text(report.model_dump_json())
+    samples = [
+        make_sample(role=role, index=index, genuine=f"{book} {index}")
+        for index in range(PROMPTS)
         for role in ("base", "tuned")
     ]
-    (folder / "samples.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    save_samples(folder / SAMPLES, samples)
     volume.publish(job, Phase.EVALUATE, folder, {"request": {}, "result": {}, "seconds": 1})
 
 
@@ -53,14 +45,14 @@ def test_the_same_briefs_are_compared_one_by_one(volume: Volume) -> None:
     publish(volume, "first", 60)
     publish(volume, "second", 63)
     publish(volume, "third", 60)
-    found = compare_jobs(volume, ["first", "second", "third"])
-    better, same = found.differences
+    comparison = compare_jobs(volume, ["first", "second", "third"])
+    better, same = comparison.differences
     assert better.paired
     assert better.points == pytest.approx(3)
     assert better.low == pytest.approx(3)
     assert better.summary == "closer to its author by 3 points of T (95 % interval +3 to +3, the same briefs)"
     assert same.summary.startswith("no clear difference")
-    assert [side.model for side in found.models] == ["ft:first", "ft:second", "ft:third"]
+    assert [side.model for side in comparison.models] == ["ft:first", "ft:second", "ft:third"]
 
 
 def test_other_passages_leave_more_doubt(volume: Volume) -> None:
@@ -83,6 +75,17 @@ def test_a_voice_that_was_not_measured(volume: Volume) -> None:
 
 def test_every_job_without_a_report_is_named(volume: Volume) -> None:
     publish(volume, "first", 60)
+    with pytest.raises(Conflict) as error:
+        compare_jobs(volume, ["first", "second", "third"])
+    assert [problem.place for problem in error.value.problems] == ["second", "third"]
+
+
+def test_every_report_of_another_version_is_named(volume: Volume) -> None:
+    publish(volume, "first", 60)
+    for job in ("second", "third"):
+        publish(volume, job, 60)
+        path = volume.folder(job, Phase.EVALUATE) / REPORT
+        path.write_text('{"title": "a report of another version"}')
     with pytest.raises(Conflict) as error:
         compare_jobs(volume, ["first", "second", "third"])
     assert [problem.place for problem in error.value.problems] == ["second", "third"]

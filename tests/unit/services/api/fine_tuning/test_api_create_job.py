@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scriptorium.artifacts.file_store import Files
+from scriptorium.artifacts.file_store import FileStore
 from scriptorium.artifacts.volume import Volume
 from scriptorium.errors import FileMissing, InvalidRequest
 from scriptorium.jobs.pipeline import Pipeline
 from scriptorium.jobs.runner import Context
 from scriptorium.settings import Settings
 from scriptorium.store import open_store
-from services.api.fine_tuning.create_job import equal, fingerprint, read_job
+from services.api.fine_tuning.create_job import fingerprint, read_job, same_request
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -39,7 +39,7 @@ def body(context: Context, tmp_path: Path) -> dict[str, Any]:
     """The least that a request may say."""
     book = tmp_path / "book.txt"
     book.write_text("Once upon a time.")
-    return {"model": "tiny", "training_file": Files(context.volume.files).add_path(book, "b.txt", "fine-tune").id}
+    return {"model": "tiny", "training_file": FileStore(context.volume.files).add_path(book, "b.txt", "fine-tune").id}
 
 
 def test_the_least_request_is_filled_with_defaults(context: Context, body: dict[str, Any]) -> None:
@@ -50,23 +50,23 @@ def test_the_least_request_is_filled_with_defaults(context: Context, body: dict[
 
 def test_nulls_mean_nothing(context: Context, body: dict[str, Any]) -> None:
     names = ("validation_file", "method", "hyperparameters", "suffix", "seed", "metadata", "integrations", "recipe")
-    assert equal(read_job({**body, **dict.fromkeys(names)}, context), read_job(body, context))
+    assert same_request(read_job({**body, **dict.fromkeys(names)}, context), read_job(body, context))
 
 
 def test_hyperparameters_are_given_in_one_place(context: Context, body: dict[str, Any]) -> None:
     knobs = {"hyperparameters": {"n_epochs": 3}}
     under = {"method": {"type": "supervised", "supervised": knobs}}
-    assert equal(read_job({**body, **knobs}, context), read_job({**body, **under}, context))
+    assert same_request(read_job({**body, **knobs}, context), read_job({**body, **under}, context))
     with pytest.raises(InvalidRequest, match="not both"):
         read_job({**body, **knobs, **under}, context)
 
 
 def test_a_default_recipe_that_is_missing_is_a_problem_like_any_other(context: Context, body: dict[str, Any]) -> None:
-    lost = Context(
+    broken_context = Context(
         context.settings.model_copy(update={"default_recipe": "lost"}), context.store, context.volume, context.pipeline
     )
     with pytest.raises(InvalidRequest) as caught:
-        read_job({**body, "suffix": "no spaces"}, lost)
+        read_job({**body, "suffix": "no spaces"}, broken_context)
     assert [problem.place for problem in caught.value.problems] == ["suffix", "recipe"]
 
 
@@ -91,7 +91,7 @@ def test_half_a_character_is_no_failure() -> None:
 def test_impostors_must_have_been_uploaded(context: Context, body: dict[str, Any]) -> None:
     job = read_job({**body, "impostors": body["training_file"]}, context)
     assert job.impostors == body["training_file"]
-    assert not equal(job, read_job(body, context))
+    assert not same_request(job, read_job(body, context))
     with pytest.raises(FileMissing) as caught:
         read_job({**body, "impostors": "../../etc/passwd"}, context)
     assert caught.value.param == "impostors"

@@ -1,4 +1,4 @@
-"""Our objects on the wire are what the openai client's own types expect."""
+"""Our objects on the API are what the types of the openai client expect."""
 
 import pytest
 from openai.types import FileObject
@@ -22,7 +22,7 @@ from services.api.fine_tuning.openai_job import render_checkpoint, render_event,
 TRAINING = Training(num_epochs=3, micro_batch_size=2, gradient_accumulation_steps=4)
 
 
-def make(job_id: str = "ftjob-1", **changes: object) -> Job:
+def make_job(job_id: str = "ftjob-1", **changes: object) -> Job:
     job = Job(
         id=job_id,
         created_at=1,
@@ -37,26 +37,29 @@ def make(job_id: str = "ftjob-1", **changes: object) -> Job:
 @pytest.mark.parametrize("status", list(Status))
 def test_a_job_fits_the_clients_type(status: Status) -> None:
     error = JobError(code="training_failed", message="x") if status is Status.FAILED else None
-    shown = render_job(make(status=status, error=error), {"step": 1.0}, None)
-    if status is not Status.PAUSED:  # the hosted API says it, the client's type does not
-        FineTuningJob.model_validate(shown, strict=False)
-    assert shown["status"] == status
-    assert shown["fine_tuned_model"] is None
+    rendered = render_job(make_job(status=status, error=error), {"step": 1.0}, None)
+    if status is not Status.PAUSED:  # the hosted API has it, the client's type does not
+        FineTuningJob.model_validate(rendered, strict=False)
+    assert rendered["status"] == status
+    assert rendered["fine_tuned_model"] is None
 
 
 def test_auto_is_replaced_by_what_training_uses() -> None:
-    assert render_job(make(), {}, None)["hyperparameters"] == {
+    assert render_job(make_job(), {}, None)["hyperparameters"] == {
         "n_epochs": 3,
         "batch_size": 8,
         "learning_rate_multiplier": 1.0,
     }
-    wished = Hyperparameters(n_epochs=5, batch_size=16, learning_rate_multiplier=0.3)
-    assert render_job(make(hyperparameters=wished), {}, None)["hyperparameters"] == wished.model_dump()
+    hyperparameters = Hyperparameters(n_epochs=5, batch_size=16, learning_rate_multiplier=0.3)
+    assert (
+        render_job(make_job(hyperparameters=hyperparameters), {}, None)["hyperparameters"]
+        == hyperparameters.model_dump()
+    )
 
 
 def test_extensions_stand_under_a_key_of_their_own() -> None:
-    shown = render_job(make(), {"step": 1.0}, 2)["scriptorium"]
-    assert (shown["phase"], shown["recipe"], shown["progress"], shown["queue_position"]) == (
+    rendered = render_job(make_job(), {"step": 1.0}, 2)["scriptorium"]
+    assert (rendered["phase"], rendered["recipe"], rendered["progress"], rendered["queue_position"]) == (
         "prepare",
         "r",
         {"step": 1.0},
@@ -70,17 +73,17 @@ def test_files_events_and_checkpoints_fit_the_clients_types() -> None:
     metrics = Event(id="ftevent-1-0", created_at=1, type=EventType.METRICS, message="x", data={"step": 1})
     for event in (metrics, Event(id="ftevent-2-0", created_at=1, message="x")):
         FineTuningJobEvent.model_validate(render_event(event))
-    checkpoint = render_checkpoint(make("ftjob-ab", suffix="poe"), Checkpoint(step=5, created_at=1, dev_loss=2.0))
-    found = FineTuningJobCheckpoint.model_validate(checkpoint)
-    assert (found.id, found.fine_tuned_model_checkpoint) == (
+    checkpoint = render_checkpoint(make_job("ftjob-ab", suffix="poe"), Checkpoint(step=5, created_at=1, dev_loss=2.0))
+    parsed = FineTuningJobCheckpoint.model_validate(checkpoint)
+    assert (parsed.id, parsed.fine_tuned_model_checkpoint) == (
         "ftckpt_ab_5",
         "ft:tiny:scriptorium:poe:ab:ckpt-step-5",
     )
 
 
 def test_places_are_counted_among_those_that_wait() -> None:
-    jobs = [make(name, status=Status.QUEUED, sent_at=sent) for name, sent in (("b", 2.0), ("a", 1.0))]
-    running = make("c", status=Status.RUNNING)
+    jobs = [make_job(name, status=Status.QUEUED, sent_at=sent) for name, sent in (("b", 2.0), ("a", 1.0))]
+    running = make_job("c", status=Status.RUNNING)
     assert [queue_position(job, [*jobs, running]) for job in (*jobs, running)] == [2, 1, None]
 
 

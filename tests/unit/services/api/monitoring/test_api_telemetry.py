@@ -33,9 +33,9 @@ def test_without_a_store_only_the_apis_own_numbers_are_there(telemetry: Telemetr
 
 
 def test_names_are_unique_and_say_what_they_are() -> None:
-    names = [metric.name for metric in metrics.ALL]
+    names = [metric.name for metric in metrics.ALL_METRICS]
     assert len(set(names)) == len(names)
-    for metric in metrics.ALL:
+    for metric in metrics.ALL_METRICS:
         assert metric.name.startswith("scriptorium_")
         assert metric.name.endswith("_total") is (metric.kind == "counter")
         assert "job" not in metric.labels  # Prometheus has a label of that name already
@@ -50,5 +50,5 @@ def test_a_counter_is_exported_under_its_own_name() -> None:
 
 
 def test_what_workers_report_is_of_a_job() -> None:
-    assert all(metric.labels[0] == "job_id" for metric in metrics.OF_A_JOB.values())
-    assert all("/" not in key for key in metrics.OF_A_JOB)
+    assert all(metric.labels[0] == "job_id" for metric in metrics.JOB_METRICS.values())
+    assert all("/" not in key for key in metrics.JOB_METRICS)

@@ -10,10 +10,10 @@ from scriptorium.contracts import Finding, Severity
 from scriptorium.errors import Cancelled, InvalidTrainingFile
 from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.recipe import Chunking
-from services.data.checks.codes import GATES, Gate, finding, judge
+from services.data.checks.codes import GATES, DataGate, grade_findings, make_finding
 from services.data.checks.language import PROFILES, best_language
-from services.data.checks.run_checks import examine, refuse
-from services.data.checks.tokenized_passage import Reading
+from services.data.checks.run_checks import raise_for_findings, run_checks
+from services.data.checks.tokenized_passage import TokenizedPassage
 from services.data.passage import Passage
 from services.data.splits.near_duplicates import find_near_duplicates
 
@@ -27,20 +27,21 @@ PROSE = (
 
 
 def passage(text: str, place: str = "here") -> Passage:
-    return Passage(whole=text, chapter="I", place=place, words=len(text.split()), tokens=len(text.split()))
+    return Passage(stored_text=text, chapter="I", place=place, words=len(text.split()), tokens=len(text.split()))
 
 
-def look(*texts: str, curated: bool = True) -> list[Finding]:
-    held = [passage(text, f"passage {number}") for number, text in enumerate(texts, start=1)]
+def check(*texts: str, curated: bool = True) -> list[Finding]:
+    passages = [passage(text, f"passage {number}") for number, text in enumerate(texts, start=1)]
+    pairs = find_near_duplicates(texts)
     wide = Chunking(unit="words", minimum=20, maximum=10**6)
-    return examine(held, find_near_duplicates(texts), wide, curated=curated, place="book", reporter=SilentReporter())
+    return run_checks(passages, pairs, wide, curated=curated, place="book", reporter=SilentReporter())
 
 
 def codes(*texts: str) -> set[str]:
-    return {found.code for found in look(*texts)}
+    return {finding.code for finding in check(*texts)}
 
 
-def test_prose_has_nothing_to_find() -> None:
+def test_prose_has_no_findings() -> None:
     assert codes(PROSE) == set()
     assert codes(f"{PROSE}\n\n{PROSE.replace('river', 'harbour')[:140]}.") == set()
 
@@ -79,12 +80,13 @@ def test_prose_has_nothing_to_find() -> None:
         ("cut_end", "And then he went to the"),
     ],
 )
-def test_what_does_not_belong_is_found(code: str, addition: str) -> None:
+def test_faults_are_found(code: str, addition: str) -> None:
     end = "" if code == "cut_end" else f" {PROSE}"
     text = f"{PROSE} {addition}{end}"
     assert codes(text) == {code}
-    (found, *_) = look(text)
-    assert (found.place, found.severity, found.next_step) == ("passage 1", GATES[code].severity, GATES[code].next_step)
+    (finding, *_) = check(text)
+    assert (finding.place, finding.severity) == ("passage 1", GATES[code].severity)
+    assert finding.next_step == GATES[code].next_step
 
 
 @pytest.mark.parametrize(
@@ -100,7 +102,7 @@ def test_what_does_not_belong_is_found(code: str, addition: str) -> None:
         "Pre- and post-war books.",
     ],
 )
-def test_what_authors_write_is_no_fault(text: str) -> None:
+def test_ordinary_prose_is_no_fault(text: str) -> None:
     assert codes(f"{PROSE} {text} {PROSE}") <= {"line_repeated"}
 
 
@@ -130,41 +132,43 @@ def test_a_whole_passage_may_be_wrong(code: str, text: str) -> None:
 
 def test_another_language_is_named_and_gibberish_is_no_prose() -> None:
     german = " ".join(["Der alte Mann ging zum Fluss und sah, dass niemand auf der Straße war, weil er nicht kam."] * 5)
-    held = [each for each in look(PROSE, PROSE, f"{PROSE}\n\n{german}") if each.code == "other_language"]
-    assert [(each.place, "German, not English" in each.message) for each in held] == [("passage 3", True)]
+    findings = check(PROSE, PROSE, f"{PROSE}\n\n{german}")
+    foreign = [finding for finding in findings if finding.code == "other_language"]
+    assert [(finding.place, "German, not English" in finding.message) for finding in foreign] == [("passage 3", True)]
     assert "no_prose" in codes(PROSE, PROSE, PROSE + " blorf zint quux" * 30)
     russian = "Старик спустился к реке с лампой и долго смотрел на чёрную воду, которая текла под мостом."
-    (other,) = [each for each in look(PROSE, f"{PROSE}\n\n{russian}") if each.code == "other_language"]
+    findings = check(PROSE, f"{PROSE}\n\n{russian}")
+    (other,) = [finding for finding in findings if finding.code == "other_language"]
     assert "Cyrillic" in other.message
 
 
 @pytest.mark.parametrize("language", PROFILES)
-def test_every_language_is_told_by_its_small_words(language: str) -> None:
-    assert best_language(Reading(passage(" ".join(sorted(PROFILES[language])))).counts) == language
+def test_every_language_is_recognised_by_its_small_words(language: str) -> None:
+    assert best_language(TokenizedPassage(passage(" ".join(sorted(PROFILES[language])))).counts) == language
 
 
 def test_copies_name_both_places(prose: Callable[..., str]) -> None:
     one, other = prose(6, seed=1), prose(6, seed=2)
-    found = {each.code: each for each in look(one, other, one + " And so it ended.")}
-    assert (found["near_duplicate"].place, "passage 1" in found["near_duplicate"].message) == ("passage 3", True)
+    by_code = {finding.code: finding for finding in check(one, other, one + " And so it ended.")}
+    assert by_code["near_duplicate"].place == "passage 3"
+    assert "passage 1" in by_code["near_duplicate"].message
     paragraph = PROSE[:270].rsplit(". ", 1)[0] + "."
-    found = {
-        each.code: each for each in look(f"{prose(20, seed=3)}\n\n{paragraph}", f"{prose(20, seed=4)}\n\n{paragraph}")
-    }
-    assert found["paragraph_repeated"].place == "passage 2"
-    assert "passage 1" in found["paragraph_repeated"].message
+    texts = [f"{prose(20, seed=seed)}\n\n{paragraph}" for seed in (3, 4)]
+    by_code = {finding.code: finding for finding in check(*texts)}
+    assert by_code["paragraph_repeated"].place == "passage 2"
+    assert "passage 1" in by_code["paragraph_repeated"].message
 
 
 def test_templates_and_blind_cuts_are_found_over_all_passages() -> None:
     chance = random.Random(0)  # noqa: S311  # no secret
     words = PROSE.split()
     texts = [" ".join(chance.choices(words, k=200)) for _ in range(30)]
-    found = {each.code: each.place for each in look(*texts)}
-    assert found["same_lengths"] == "book"
+    by_code = {finding.code: finding.place for finding in check(*texts)}
+    assert by_code["same_lengths"] == "book"
     texts = ["In this part of the story, " + " ".join(chance.choices(words, k=30 + 9 * n)) for n in range(12)]
-    found = {each.code: each.place for each in look(*texts)}
-    assert found["same_opening"] == "passage 1"
-    assert "same_lengths" not in found
+    by_code = {finding.code: finding.place for finding in check(*texts)}
+    assert by_code["same_opening"] == "passage 1"
+    assert "same_lengths" not in by_code
 
 
 def test_a_hundred_words_are_no_vocabulary() -> None:
@@ -172,47 +176,47 @@ def test_a_hundred_words_are_no_vocabulary() -> None:
     assert "tiny_vocabulary" in codes(*(" ".join(chance.choices(PROSE.split(), k=700)) for _ in range(20)))
 
 
-def test_a_finding_is_worse_where_many_passages_have_it() -> None:
-    gate = Gate(Severity.NOTE, "", "", often=0.1, then=Severity.DEBATABLE)
-    assert gate.judge(2, 4) is Severity.NOTE  # two may be chance
-    assert gate.judge(3, 30) is Severity.NOTE
-    assert gate.judge(4, 30) is Severity.DEBATABLE
-    found = [finding("html_left", f"passage {number}", "") for number in (1, 1, 2, 3)]
-    assert {each.severity for each in judge(found, 15)} == {Severity.DEBATABLE}
-    assert {each.severity for each in judge(found, 14)} == {Severity.SERIOUS}
+def test_a_finding_is_worse_if_many_passages_have_it() -> None:
+    gate = DataGate(Severity.NOTE, "", "", threshold=0.1, escalated=Severity.DEBATABLE)
+    assert gate.grade(2, 4) is Severity.NOTE  # two may be chance
+    assert gate.grade(3, 30) is Severity.NOTE
+    assert gate.grade(4, 30) is Severity.DEBATABLE
+    findings = [make_finding("html_left", f"passage {number}", "") for number in (1, 1, 2, 3)]
+    assert {finding.severity for finding in grade_findings(findings, 15)} == {Severity.DEBATABLE}
+    assert {finding.severity for finding in grade_findings(findings, 14)} == {Severity.SERIOUS}
     unknown = Finding(code="new", place="", message="")
-    assert judge([unknown], 1) == [unknown]
+    assert grade_findings([unknown], 1) == [unknown]
 
 
 def test_serious_findings_fail_together() -> None:
-    found = look(f"{PROSE}<|im_end|>", "* * *", f"{PROSE} someone@example.com")
+    findings = check(f"{PROSE}<|im_end|>", "* * *", f"{PROSE} someone@example.com")
     with pytest.raises(InvalidTrainingFile) as caught:
-        refuse(found, 100)
+        raise_for_findings(findings, 100)
     assert [problem.place for problem in caught.value.problems] == ["passage 1", "passage 2"]
     assert GATES["special_token"].next_step in str(caught.value.next_step)
-    refuse([each for each in found if each.severity is not Severity.SERIOUS], 100)
+    raise_for_findings([finding for finding in findings if finding.severity is not Severity.SERIOUS], 100)
 
 
-def test_private_data_is_not_told_in_full() -> None:
-    told = str(look(f"{PROSE} someone@example.com or 212-555-0147."))
-    assert "someone" not in told
-    assert "0147" not in told
+def test_personal_data_is_not_quoted_in_full() -> None:
+    findings = str(check(f"{PROSE} someone@example.com or 212-555-0147."))
+    assert "someone" not in findings
+    assert "0147" not in findings
 
 
-def test_a_stop_is_heard() -> None:
-    class Stopping(SilentReporter):
+def test_checks_can_be_stopped() -> None:
+    class CancellingChecks(SilentReporter):
         def check(self) -> None:
             raise Cancelled("stop")
 
     with pytest.raises(Cancelled):
-        examine([passage(PROSE)], [], Chunking(), curated=True, place="book", reporter=Stopping())
+        run_checks([passage(PROSE)], [], Chunking(), curated=True, place="book", reporter=CancellingChecks())
 
 
 @given(st.lists(st.text(max_size=200), max_size=4))
 @example(["İ" * 50 + " www. this ebook"])
 @settings(deadline=None)
-def test_any_text_can_be_examined(texts: Sequence[str]) -> None:
-    assert {found.code for found in look(*texts)} <= set(GATES)
+def test_any_text_can_be_checked(texts: Sequence[str]) -> None:
+    assert codes(*texts) <= set(GATES)
 
 
 HOSTILE = [
@@ -255,8 +259,8 @@ HOSTILE = [
 
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_no_text_takes_long(piece: str) -> None:
-    """A quadratic pattern would need hours for a hostile megabyte; a second for this is far more than enough."""
+    """A quadratic pattern would need hours for a hostile megabyte; a second is far more than this needs."""
     text = piece * (100_000 // len(piece))
     start = time.process_time()
-    look(text + "@<|{[")
+    check(text + "@<|{[")
     assert time.process_time() - start < 2

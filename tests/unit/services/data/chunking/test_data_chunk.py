@@ -12,25 +12,28 @@ from transformers import PreTrainedTokenizerFast
 
 from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
 from scriptorium.recipe import Chunking
-from services.data.checks.lengths import find_misfits
-from services.data.chunking.chunk import PARAGRAPH, chunk_text
-from services.data.chunking.sentences import split_sentences
-from services.data.chunking.token_offsets import Places, Scale, word_scale
+from scriptorium.text.sentences import split_sentences
+from services.data.checks.lengths import find_out_of_range
+from services.data.chunking.chunk import chunk_text
+from services.data.chunking.cut import cut_chapters
+from services.data.chunking.token_offsets import Positions, UnitOffsets, word_offsets
 from services.data.cleaning.chapters import Chapter
-from services.data.passage import cut_chapters
+from services.data.passage import PARAGRAPH_BREAK
 
 RANGE = Chunking(unit="words", minimum=40, maximum=100)
 
 sentence = st.integers(1, 12).map(lambda words: " ".join(["Word", *["word"] * (words - 1)]) + ".")
 paragraphs = st.lists(st.lists(sentence, min_size=1, max_size=20).map(" ".join), min_size=1, max_size=15)
-some_text = st.lists(st.text(max_size=200).map(str.strip).filter(bool), min_size=1, max_size=6).map(PARAGRAPH.join)
+some_text = st.lists(st.text(max_size=200).map(str.strip).filter(bool), min_size=1, max_size=6).map(
+    PARAGRAPH_BREAK.join
+)
 ranges = st.tuples(st.integers(20, 60), st.integers(40, 200)).map(
     lambda pair: Chunking(unit="words", minimum=min(pair), maximum=max(pair))
 )
 
 
 def cut(text: str, chunking: Chunking = RANGE) -> list[str]:
-    return [text[start:end] for start, end in chunk_text(text, word_scale(text), chunking)]
+    return [text[start:end] for start, end in chunk_text(text, word_offsets(text), chunking)]
 
 
 def count(texts: Sequence[str]) -> list[int]:
@@ -40,7 +43,7 @@ def count(texts: Sequence[str]) -> list[int]:
 @given(paragraphs)
 @settings(max_examples=60, deadline=None)
 def test_passages_are_in_range_wherever_the_chapter_is_long_enough(chapter: list[str]) -> None:
-    sizes = count(cut(PARAGRAPH.join(chapter)))
+    sizes = count(cut(PARAGRAPH_BREAK.join(chapter)))
     assert max(sizes) <= RANGE.maximum
     # With sentences of at most 12 words and a maximum over twice the minimum, only a short chapter has no division.
     if sum(sizes) >= RANGE.minimum:
@@ -50,7 +53,7 @@ def test_passages_are_in_range_wherever_the_chapter_is_long_enough(chapter: list
 @given(some_text, ranges)
 @settings(deadline=None)
 def test_passages_are_the_text_with_nothing_but_white_space_between(text: str, chunking: Chunking) -> None:
-    spans = chunk_text(text, word_scale(text), chunking)
+    spans = chunk_text(text, word_offsets(text), chunking)
     gaps = [(0, 0), *spans, (len(text), len(text))]
     assert all(end <= start and not text[end:start].strip() for (_, end), (start, _) in pairwise(gaps))
     assert all(text[start:end] == text[start:end].strip() != "" for start, end in spans)
@@ -58,20 +61,22 @@ def test_passages_are_the_text_with_nothing_but_white_space_between(text: str, c
 
 @given(paragraphs, ranges)
 @settings(deadline=None)
-def test_only_a_sentence_over_the_maximum_is_torn(chapter: list[str], chunking: Chunking) -> None:
-    whole = {part.strip() for paragraph in chapter for part in split_sentences(paragraph)}
-    for passage in cut(PARAGRAPH.join(chapter), chunking):
+def test_only_a_sentence_over_the_maximum_is_cut(chapter: list[str], chunking: Chunking) -> None:
+    sentences = {part.strip() for paragraph in chapter for part in split_sentences(paragraph)}
+    for passage in cut(PARAGRAPH_BREAK.join(chapter), chunking):
         assert all(
-            part.strip() in whole for paragraph in passage.split(PARAGRAPH) for part in split_sentences(paragraph)
+            part.strip() in sentences
+            for paragraph in passage.split(PARAGRAPH_BREAK)
+            for part in split_sentences(paragraph)
         )
 
 
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=12), ranges)
 @settings(deadline=None)
-def test_a_torn_sentence_was_over_the_maximum(sizes: list[int], chunking: Chunking) -> None:
+def test_a_cut_sentence_was_over_the_maximum(sizes: list[int], chunking: Chunking) -> None:
     text = " ".join(" ".join(["Word", *["word"] * (size - 1)]) + "." for size in sizes)
-    torn = [passage for passage in cut(text, chunking) if not passage.endswith(".")]
-    assert not torn or max(sizes) > chunking.maximum
+    unfinished = [passage for passage in cut(text, chunking) if not passage.endswith(".")]
+    assert not unfinished or max(sizes) > chunking.maximum
     assert all(size <= chunking.maximum for size in count(cut(text, chunking)))
 
 
@@ -87,10 +92,10 @@ def test_every_passage_is_of_one_chapter_and_in_range_or_a_finding(
         assert {passage.chapter for passage in passages} == {chapter.title}
         assert [passage.before for passage in passages] == ["", *(passage.text for passage in passages[:-1])]
     flat = [passage for passages in cut for passage in passages]
-    told = {finding.place for finding in find_misfits(flat, chunking, curated=False)}
+    out_of_range = {finding.place for finding in find_out_of_range(flat, chunking, curated=False)}
     for passage in flat:
         assert passage.words == passage.tokens == len(passage.text.split())  # this tokenizer's tokens are words
-        assert (chunking.minimum <= passage.words <= chunking.maximum) != (passage.place in told)
+        assert (chunking.minimum <= passage.words <= chunking.maximum) != (passage.place in out_of_range)
 
 
 @pytest.fixture(scope="module")
@@ -109,9 +114,11 @@ def test_the_tokens_of_a_passage_are_those_of_its_text_alone(
     byte_level: ChatTokenizer, prose: Callable[..., str]
 ) -> None:
     texts = [prose(30, seed=number).replace(" He ", " “Él—” ") for number in range(4)]
-    chapters = [Chapter(f"{number}", text.split(PARAGRAPH)) for number, text in enumerate(texts)]
+    chapters = [Chapter(f"{number}", text.split(PARAGRAPH_BREAK)) for number, text in enumerate(texts)]
     chunking = Chunking(minimum=200, maximum=400)
-    passages = [passage for held in cut_chapters(chapters, chunking, byte_level) for passage in held]
+    passages = [
+        passage for chapter_passages in cut_chapters(chapters, chunking, byte_level) for passage in chapter_passages
+    ]
     alone = byte_level.count([passage.text for passage in passages])
     assert all(abs(passage.tokens - tokens) <= 1 for passage, tokens in zip(passages, alone, strict=True))
     assert all(chunking.minimum <= passage.tokens <= chunking.maximum for passage in passages)
@@ -119,20 +126,20 @@ def test_the_tokens_of_a_passage_are_those_of_its_text_alone(
 
 def test_the_work_grows_with_the_words(prose: Callable[..., str]) -> None:
     def cost(text: str) -> float:
-        scale = word_scale(text)
+        offsets = word_offsets(text)
         started = time.process_time()
-        chunk_text(text, scale, Chunking(unit="words", minimum=350, maximum=480))
+        chunk_text(text, offsets, Chunking(unit="words", minimum=350, maximum=480))
         return time.process_time() - started
 
     text = prose(400)  # one chapter of 20,000 words
     cost(text)
     once = min(cost(text) for _ in range(3))
-    assert min(cost(PARAGRAPH.join([text] * 8)) for _ in range(2)) < 8 * once * 2  # a square would be 64 times
+    assert min(cost(PARAGRAPH_BREAK.join([text] * 8)) for _ in range(2)) < 8 * once * 2  # a square would be 64 times
 
 
-def test_paragraphs_are_not_torn_where_they_need_not_be() -> None:
+def test_paragraphs_are_not_cut_without_need() -> None:
     chapter = [" ".join(["Five words are in this."] * 10)] * 4
-    assert cut(PARAGRAPH.join(chapter)) in ([PARAGRAPH.join(chapter[:2])] * 2, chapter)
+    assert cut(PARAGRAPH_BREAK.join(chapter)) in ([PARAGRAPH_BREAK.join(chapter[:2])] * 2, chapter)
 
 
 def test_a_long_paragraph_is_cut_between_sentences() -> None:
@@ -146,35 +153,37 @@ def test_a_sentence_over_the_maximum_is_cut_between_words() -> None:
 
 
 def test_one_passage_is_short_rather_than_two() -> None:
-    text = PARAGRAPH.join(["One word is not enough here at all, no."] * 12)  # 108 words, and two passages need 100 each
+    text = PARAGRAPH_BREAK.join(
+        ["One word is not enough here at all, no."] * 12
+    )  # 108 words, and two passages need 100 each
     sizes = count(cut(text, Chunking(unit="words", minimum=70, maximum=100)))
     assert sorted(size >= 70 for size in sizes) == [False, True]
 
 
 def test_the_gap_between_paragraphs_counts_only_inside_a_passage() -> None:
-    text = PARAGRAPH.join([" ".join(["word"] * 20)] * 4)
-    gaps = [at for at in range(len(text)) if text.startswith(PARAGRAPH, at)]
+    text = PARAGRAPH_BREAK.join([" ".join(["word"] * 20)] * 4)
+    gaps = [at for at in range(len(text)) if text.startswith(PARAGRAPH_BREAK, at)]
 
-    def with_gaps(places: Places, after: int) -> Places:
-        return np.sort(np.concatenate((places, np.array(gaps) + after)))
+    def with_gaps(positions: Positions, after: int) -> Positions:
+        return np.sort(np.concatenate((positions, np.array(gaps) + after)))
 
-    words = word_scale(text)
-    scale = Scale(with_gaps(words.starts, 0), with_gaps(words.ends, len(PARAGRAPH)))
-    spans = chunk_text(text, scale, Chunking(minimum=41, maximum=41))
-    assert [scale.length(*span) for span in spans] == [41, 41]
+    words = word_offsets(text)
+    offsets = UnitOffsets(with_gaps(words.starts, 0), with_gaps(words.ends, len(PARAGRAPH_BREAK)))
+    spans = chunk_text(text, offsets, Chunking(minimum=41, maximum=41))
+    assert [offsets.length(*span) for span in spans] == [41, 41]
 
 
 @given(st.text(max_size=300), st.data())
 def test_words_are_those_of_split(text: str, data: st.DataObject) -> None:
-    scale = word_scale(text)
-    assert [text[start:end] for start, end in zip(scale.starts, scale.ends, strict=True)] == text.split()
+    offsets = word_offsets(text)
+    assert [text[start:end] for start, end in zip(offsets.starts, offsets.ends, strict=True)] == text.split()
     cuts = [
         at
         for at in range(len(text) + 1)
         if at in (0, len(text)) or text[at - 1 : at + 1].strip() != text[at - 1 : at + 1]
     ]
     start, end = sorted((data.draw(st.sampled_from(cuts)), data.draw(st.sampled_from(cuts))))
-    assert scale.length(start, end) == len(text[start:end].split())
+    assert offsets.length(start, end) == len(text[start:end].split())
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.data.cleaning.chapters import make_unique
 from services.data.cleaning.clean import clean_book, clean_passage, lay_out
-from services.data.cleaning.headings import labelled, titled
+from services.data.cleaning.headings import is_labelled, looks_like_title
 from services.data.cleaning.markup import Source
-from services.data.cleaning.steps import Cleaning
+from services.data.cleaning.steps import CleaningLog
 
 LINE = "The old man went down to the river with his lamp and looked at the water."
 STORY = f"{LINE} He said nothing. {LINE} Nobody answered him. {LINE}"
 LICENCE = "You may copy the Project Gutenberg eBook, give it away or use it again under this licence."
-LONG = "\n\n".join([STORY] * 25)
+LONG_STORY = "\n\n".join([STORY] * 25)
 
 
 def wrap(text: str) -> str:
@@ -28,18 +29,18 @@ def test_wrapped_lines_become_the_paragraphs_they_were() -> None:
     assert chapter.paragraphs == [STORY, LINE]
 
 
-def test_lines_that_are_paragraphs_stay_apart() -> None:
+def test_lines_that_are_paragraphs_stay_separate() -> None:
     (chapter,) = clean_book("\n".join([STORY, LINE, STORY]))
     assert chapter.paragraphs == [STORY, LINE, STORY]
 
 
-def test_indented_lines_start_paragraphs_where_no_line_is_blank() -> None:
+def test_indented_lines_start_paragraphs_if_no_line_is_blank() -> None:
     typed = "\n".join("    " + textwrap.fill(STORY, 60) for _ in range(30))
     (chapter,) = clean_book(typed)
     assert chapter.paragraphs == [STORY] * 30
 
 
-def test_words_cut_at_the_margin_are_whole_again() -> None:
+def test_words_cut_at_the_margin_are_joined() -> None:
     text = (
         "He was a red-faced man of the mountains, and a for-\nester by trade. The forester had an ape-\n"
         "like gait, as he knew well, and his red-\nfaced son had it too. It rained for a long time--\nfor days."
@@ -57,7 +58,7 @@ def test_verse_keeps_its_lines() -> None:
 
 
 @pytest.mark.parametrize(
-    ("headings", "found"),
+    ("headings", "expected"),
     [
         (["CHAPTER I", "CHAPTER II"], ["CHAPTER I", "CHAPTER II"]),
         (["Chapter 1: The River", "Chapter 2: The Lamp"], ["Chapter 1: The River", "Chapter 2: The Lamp"]),
@@ -72,19 +73,18 @@ def test_verse_keeps_its_lines() -> None:
         (["1", "1"], ["1", "1 (2)"]),
     ],
 )
-def test_headings_are_found_and_do_not_train(headings: list[str], found: list[str]) -> None:
-    from services.data.cleaning.chapters import make_unique
+def test_headings_are_found_and_do_not_train(headings: list[str], expected: list[str]) -> None:
 
-    chapters = list(make_unique(clean_book("\n\n".join(f"{heading}\n\n{wrap(LONG)}" for heading in headings))))
-    assert [chapter.title for chapter in chapters] == found
+    chapters = list(make_unique(clean_book("\n\n".join(f"{heading}\n\n{wrap(LONG_STORY)}" for heading in headings))))
+    assert [chapter.title for chapter in chapters] == expected
     assert [chapter.paragraphs for chapter in chapters] == [[STORY] * 25] * 2
 
 
 @pytest.mark.parametrize(
     "line", ["Part one of the plan was simple.", "Part way around I found it.", "Book him, he said.", "I am Tarzan"]
 )
-def test_sentences_are_no_headings(line: str) -> None:
-    assert not labelled(line)
+def test_sentences_are_not_headings(line: str) -> None:
+    assert not is_labelled(line)
     assert titles(wrap(f"{STORY}\n\n{line}\n\n{STORY}")) == ["Chapter 1"]
 
 
@@ -95,17 +95,17 @@ def test_a_heading_on_top_of_its_paragraph_is_found() -> None:
 
 @pytest.mark.parametrize("mark", ["\f", "\n\xa0\n", "\n\n\n"])
 def test_page_breaks_and_wide_gaps_stand_for_lost_headings(mark: str) -> None:
-    assert titles(f"\n{mark}\n".join([wrap(LONG)] * 3)) == ["Chapter 1", "Chapter 2", "Chapter 3"]
+    assert titles(f"\n{mark}\n".join([wrap(LONG_STORY)] * 3)) == ["Chapter 1", "Chapter 2", "Chapter 3"]
 
 
-def test_pages_and_their_numbers_are_no_chapters() -> None:
+def test_pages_and_their_numbers_are_not_chapters() -> None:
     pages = "".join(f"{wrap(STORY)}\n\n{number}\n\f" for number in range(1, 40))
     (chapter,) = clean_book(pages)
     assert chapter.paragraphs == [STORY] * 39
 
 
-def test_signs_inside_a_chapter_are_no_chapters() -> None:
-    text = wrap(f"{LONG}\n\nA BOY AND A DOG\n\n{LONG}")
+def test_signs_inside_a_chapter_are_not_chapters() -> None:
+    text = wrap(f"{LONG_STORY}\n\nA BOY AND A DOG\n\n{LONG_STORY}")
     (chapter,) = clean_book("CHAPTER I\n\n" + text)
     assert "A BOY AND A DOG" in chapter.paragraphs
 
@@ -145,7 +145,7 @@ CHAPTER I
 
 THE OLD MAN
 
-{wrap(LONG)}
+{wrap(LONG_STORY)}
 
        *       *       *       *       *
 
@@ -167,8 +167,8 @@ THE END
     assert second.paragraphs == [STORY]
 
 
-def test_an_opening_without_heading_is_kept_where_it_is_prose() -> None:
-    assert titles(f"The River\n\nA. Nobody\n\n{LONG}\n\nCHAPTER I\n\n{LONG}") == ["Chapter 1", "CHAPTER I"]
+def test_an_opening_without_heading_is_kept_if_it_is_prose() -> None:
+    assert titles(f"The River\n\nA. Nobody\n\n{LONG_STORY}\n\nCHAPTER I\n\n{LONG_STORY}") == ["Chapter 1", "CHAPTER I"]
 
 
 def test_markup_and_editors_notes_are_left_out() -> None:
@@ -176,7 +176,7 @@ def test_markup_and_editors_notes_are_left_out() -> None:
     assert chapter.paragraphs[0] == "It was not so, he said. snake_case stays."
 
 
-def test_a_curated_passage_is_whole() -> None:
+def test_a_curated_passage_is_complete() -> None:
     assert clean_passage(f"CHAPTER I\n\n{wrap(STORY)}\n\n* * *\n\n{LINE}\n") == f"CHAPTER I\n\n{STORY}\n\n{LINE}"
 
 
@@ -189,6 +189,6 @@ def test_no_text_breaks_cleaning_or_gains_words(text: str) -> None:
 
 
 def test_an_empty_layout_has_no_blocks() -> None:
-    assert lay_out(Source("\n \n", [1, 2, 3]), Cleaning()).blocks == []
-    assert titled("The Stage-coach")
-    assert not titled("He said no.")
+    assert lay_out(Source("\n \n", [1, 2, 3]), CleaningLog()).blocks == []
+    assert looks_like_title("The Stage-coach")
+    assert not looks_like_title("He said no.")

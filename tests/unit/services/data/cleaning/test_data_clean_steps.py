@@ -1,6 +1,5 @@
-"""Every step of cleaning: found where it is, counted, and nothing else is touched."""
+"""Every step of cleaning: its changes have a place and are counted, and nothing else is changed."""
 
-import re
 import textwrap
 from collections import Counter
 
@@ -8,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scriptorium.text.words import ALPHANUMERIC_WORD
 from services.data.cleaning.chapters import Chapter
 from services.data.cleaning.clean import clean_book, clean_passage
-from services.data.cleaning.steps import Cleaning
+from services.data.cleaning.steps import CleaningLog
 
 LINE = "The old man went down to the river with his lamp and looked at the water."
 STORY = f"{LINE} He said nothing. {LINE} Nobody answered him. {LINE}"
-WORDS = re.compile(r"\w+")
 
 
 def wrap(text: str, width: int = 60) -> str:
@@ -22,14 +21,16 @@ def wrap(text: str, width: int = 60) -> str:
 
 
 def clean(text: str) -> tuple[list[Chapter], dict[str, list[tuple[str, str, str]]]]:
-    cleaning = Cleaning(examples=None)
-    chapters = clean_book(text, cleaning)
-    steps = {step.name: [(each.place, each.before, each.after) for each in step.examples] for step in cleaning.steps()}
+    log = CleaningLog(examples=None)
+    chapters = clean_book(text, log)
+    steps = {
+        step.name: [(change.place, change.before, change.after) for change in step.examples] for step in log.steps()
+    }
     return chapters, steps
 
 
-def line_of(text: str, wanted: str) -> str:
-    return f"line {text[: text.index(wanted)].count(chr(10)) + 1}"
+def line_of(text: str, phrase: str) -> str:
+    return f"line {text[: text.index(phrase)].count(chr(10)) + 1}"
 
 
 BODY = wrap("\n\n".join([STORY] * 6))
@@ -65,32 +66,37 @@ SURROUNDED = f"CHAPTER I\n\n{BODY}\n\n%s\n\n{BODY}\n"
 )
 def test_a_step_is_found_at_its_line(step: str, text: str, before: str, after: str | None) -> None:
     _, steps = clean(text)
-    found = [change for change in steps[step] if change[1].startswith(before[:20])]
-    assert found
-    place, seen, now = found[0]
-    assert seen.startswith(before)
-    assert after is None or now == after
-    wanted = (
+    changes = [change for change in steps[step] if change[1].startswith(before[:20])]
+    assert changes
+    place, actual_before, actual_after = changes[0]
+    assert actual_before.startswith(before)
+    assert after is None or actual_after == after
+    phrase = (
         "river, he said" if step == "torn_paragraphs" else before.partition(" ")[0] if step == "capitals" else before
     )
-    assert place == line_of(text, wanted)
+    assert place == line_of(text, phrase)
     account(text)
 
 
 def account(text: str) -> list[Chapter]:
-    """Every word of a text is in a chapter, or in a change that was counted; and those that stay, stay in order."""
+    """Check that every word of a text is in a chapter or in a counted change, and that the order stays."""
     chapters, steps = clean(text)
-    expected = Counter(WORDS.findall(text))
+    expected = Counter(ALPHANUMERIC_WORD.findall(text))
     for step, changes in steps.items():
         for _, before, after in changes if step not in ("wrapped_lines", "torn_paragraphs") else ():
-            expected.subtract(WORDS.findall(before))
-            expected.update(WORDS.findall(after))
-    kept = [word for chapter in chapters for paragraph in chapter.paragraphs for word in WORDS.findall(paragraph)]
-    assert +expected == Counter(kept)
+            expected.subtract(ALPHANUMERIC_WORD.findall(before))
+            expected.update(ALPHANUMERIC_WORD.findall(after))
+    words = [
+        word
+        for chapter in chapters
+        for paragraph in chapter.paragraphs
+        for word in ALPHANUMERIC_WORD.findall(paragraph)
+    ]
+    assert +expected == Counter(words)
     assert min(expected.values(), default=0) >= 0
     if not steps.keys() & {"encoding", "hyphens", "capitals", "emphasis"}:
-        source = iter(WORDS.findall(text))
-        assert all(word in source for word in kept)
+        source = iter(ALPHANUMERIC_WORD.findall(text))
+        assert all(word in source for word in words)
     return chapters
 
 
@@ -121,8 +127,8 @@ def test_no_word_is_lost_without_being_counted(parts: list[tuple[str, str]]) -> 
 @given(st.text(alphabet=st.sampled_from('aB .\n\t-*#I1\f\xa0"_[]“Ω'), max_size=300))
 @settings(deadline=None)
 def test_a_clean_passage_is_clean(text: str) -> None:
-    kept = [word for word in clean_passage(text).split() if word.isalpha()]
-    assert len(kept) <= len(text.split())
+    words = [word for word in clean_passage(text).split() if word.isalpha()]
+    assert len(words) <= len(text.split())
 
 
 prose = st.lists(
@@ -139,23 +145,24 @@ def test_cleaning_what_is_clean_changes_nothing(chapters: list[list[str]], width
     song = "A is for Archer\nWho shoots with a bow.\nB is for Boy,\nHis first name is Joe."
     texts = [[*paragraphs, song] if verse else paragraphs for paragraphs in chapters]
     typed = "\n\n\n".join(
-        f"CHAPTER {number}\n\n" + "\n\n".join(each if each == song else wrap(each, width) for each in paragraphs)
+        f"CHAPTER {number}\n\n" + "\n\n".join(text if text == song else wrap(text, width) for text in paragraphs)
         for number, paragraphs in enumerate(texts, start=1)
     )
     once = clean_book(typed)
     assert [chapter.paragraphs for chapter in once] == texts
     again = clean_book("\n\n".join("\n\n".join([chapter.title, *chapter.paragraphs]) for chapter in once))
-    assert [(each.title, each.paragraphs) for each in again] == [(each.title, each.paragraphs) for each in once]
+    titles_and_paragraphs = [(chapter.title, chapter.paragraphs) for chapter in again]
+    assert titles_and_paragraphs == [(chapter.title, chapter.paragraphs) for chapter in once]
 
 
-def test_a_paragraph_knows_its_line() -> None:
+def test_a_paragraph_has_its_line() -> None:
     text = (
         f"CHAPTER I\n\n{BODY}\n\nHe stopped at the\n\nriver, then he went on.\n\nIt was late.\n\nCHAPTER II\n\n{BODY}"
     )
-    cleaning = Cleaning(source="book.txt")
-    first, second = clean_book(text, cleaning, line=100)
+    log = CleaningLog(source="book.txt")
+    first, second = clean_book(text, log, line=100)
     assert first.locate(0) == "book.txt:102, CHAPTER I"
-    torn = next(number for number, each in enumerate(first.paragraphs) if each.startswith("He stopped"))
+    torn = next(number for number, text in enumerate(first.paragraphs) if text.startswith("He stopped"))
     assert first.paragraphs[torn].endswith("went on.")
     late = int(line_of(text, "It was late").split()[1]) + 99
     assert first.locate(torn + 1) == f"book.txt:{late}, CHAPTER I"
@@ -163,7 +170,7 @@ def test_a_paragraph_knows_its_line() -> None:
 
 
 def pages(heads: bool) -> str:
-    """Thirty pages whose sentences run over, with numbers below and running heads above, left and right."""
+    """Return thirty pages whose sentences run over, with numbers below and running heads above, left and right."""
     words = " ".join(f"{LINE} It was the {number}th time that he had come here alone." for number in range(400))
     lines = textwrap.wrap(words, 60)
     made = []
@@ -175,7 +182,7 @@ def pages(heads: bool) -> str:
 
 
 @pytest.mark.parametrize("heads", [True, False])
-def test_what_belongs_to_pages_goes_and_the_text_runs_on(heads: bool) -> None:
+def test_page_furniture_is_left_out_and_the_text_is_joined(heads: bool) -> None:
     text = pages(heads)
     (chapter,) = account(text)
     _, steps = clean(text)
@@ -199,11 +206,13 @@ def test_running_heads_with_numbers_need_no_page_breaks() -> None:
     assert not any("RIVER" in paragraph for chapter in chapters for paragraph in chapter.paragraphs)
 
 
-def test_chapter_numbers_and_repeated_titles_are_no_furniture() -> None:
+def test_chapter_numbers_and_repeated_titles_are_not_furniture() -> None:
     chapters = "\n\n".join(f"{number}\n\n{wrap(STORY * 2)}" for number in range(1, 9))
     assert len(account(chapters)) == 8
-    told = "".join(f"\f{name}\n\n{wrap(STORY * 30)}\n\n" for name in ["CLARA", "TOM", "CLARA", "TOM", "CLARA", "CLARA"])
-    _, steps = clean(told)
+    titled = "".join(
+        f"\f{name}\n\n{wrap(STORY * 30)}\n\n" for name in ["CLARA", "TOM", "CLARA", "TOM", "CLARA", "CLARA"]
+    )
+    _, steps = clean(titled)
     assert "running_heads" not in steps
 
 
@@ -222,9 +231,9 @@ def test_all_books_of_a_collection_are_kept() -> None:
 
 
 def test_a_book_whose_licence_has_no_start_is_kept() -> None:
-    told = wrap("\n\n".join([STORY] * 80))
+    story = wrap("\n\n".join([STORY] * 80))
     licence = wrap(" ".join(["You may copy the Project Gutenberg eBook, and give it away."] * 200))
-    ended = f"CHAPTER {{}}\n\n{told}\n\nEnd of Project Gutenberg's {{}}\n\n{licence}\n\n"
+    ended = f"CHAPTER {{}}\n\n{story}\n\nEnd of Project Gutenberg's {{}}\n\n{licence}\n\n"
     text = "\n".join(ended.format(number, name) for number, name in [("I", "One"), ("II", "Two"), ("III", "Three")])
     chapters, steps = clean(text)
     assert [chapter.title for chapter in chapters] == ["CHAPTER I", "CHAPTER II", "CHAPTER III"]
@@ -233,11 +242,9 @@ def test_a_book_whose_licence_has_no_start_is_kept() -> None:
 
 
 def test_a_book_before_the_first_header_is_kept() -> None:
-    told = wrap("\n\n".join([STORY] * 80))
-    text = (
-        f"CHAPTER I\n\n{told}\n\nThe Project Gutenberg eBook of Two\n\n*** START OF THE PROJECT GUTENBERG EBOOK TWO ***"
-    )
-    chapters, steps = clean(f"{text}\n\nCHAPTER II\n\n{told}")
+    story = wrap("\n\n".join([STORY] * 80))
+    header = "The Project Gutenberg eBook of Two\n\n*** START OF THE PROJECT GUTENBERG EBOOK TWO ***"
+    chapters, steps = clean(f"CHAPTER I\n\n{story}\n\n{header}\n\nCHAPTER II\n\n{story}")
     assert [len(chapter.paragraphs) for chapter in chapters] == [80] * 2
     assert len(steps["licence"]) == 1
 
@@ -307,15 +314,15 @@ def test_an_author_without_capitals_keeps_the_paragraphs() -> None:
     "text", ["-" * 50_000, "_" * 50_000, "[1" * 20_000, "* " * 20_000, "1 " * 20_000, "\f" * 5_000, ". " * 20_000]
 )
 @pytest.mark.timeout(10)
-def test_strange_text_takes_no_time(text: str) -> None:
+def test_strange_text_takes_little_time(text: str) -> None:
     clean_book(text)
     clean_passage(f"{LINE}\n{text}\n{LINE}")
 
 
 def test_few_examples_are_kept_and_long_ones_shortened() -> None:
-    cleaning = Cleaning(examples=2, source="book.txt")
-    clean_book("Chapter 1\n\n" + f"{BODY}\n\n" * 6 + "INDEX\n\n" + "\n\n".join(["lamp, " * 100] * 3), cleaning)
-    (back,) = [step for step in cleaning.steps() if step.name == "back_matter"]
+    log = CleaningLog(examples=2, source="book.txt")
+    clean_book("Chapter 1\n\n" + f"{BODY}\n\n" * 6 + "INDEX\n\n" + "\n\n".join(["lamp, " * 100] * 3), log)
+    (back,) = [step for step in log.steps() if step.name == "back_matter"]
     assert back.count == 4
     assert len(back.examples) == 2
     assert len(back.examples[1].before) < 450

@@ -18,15 +18,15 @@ from scriptorium.contracts import (
 from scriptorium.recipe import Chunking, Split
 from services.data.output.chapter_map import draw_map
 from services.data.output.histogram import draw_histogram
-from services.data.output.quality_page import group_findings, make_verdict, render_page, write_page
+from services.data.output.quality_page import group_findings_by_severity, make_verdict, render_page, write_page
 from services.data.passage import Passage
 
 VOID = {"meta", "br"}
 NASTY = '<script>alert("x")</script> & \x07bell'
 
 
-class Reader(HTMLParser):
-    """What a browser would see: every tag closed, ids once, labels that exist."""
+class PageReader(HTMLParser):
+    """The page as a browser sees it: all tags closed, ids unique, labels that exist."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,8 +97,8 @@ EXAMPLE = {
 }  # fmt: skip
 
 
-def read(page: str) -> Reader:
-    reader = Reader()
+def read(page: str) -> PageReader:
+    reader = PageReader()
     reader.feed(page)
     assert reader.open == []
     assert len(set(reader.ids)) == len(reader.ids)
@@ -106,41 +106,41 @@ def read(page: str) -> Reader:
     return reader
 
 
-def test_the_page_is_whole_and_trusts_nobody() -> None:
-    page = render_page(request(), RESULT, order=ORDER, splits=SPLITS, leaks="21 against 9", examples=[EXAMPLE])
+def test_the_page_is_complete_and_escapes_everything() -> None:
+    page = render_page(request(), RESULT, order=ORDER, splits=SPLITS, leak_check="21 against 9", examples=[EXAMPLE])
     text = " ".join(read(page).words)
     assert "<script" not in page
     assert "\x07" not in page
     assert "default-src 'none'" in page
     assert len(page.encode()) < 1_000_000
-    for seen in [
-        "21 passages teach the voice, and 9 are kept aside",
+    for words in [
+        "21 passages are for training and 9 are held out",
         "1,234",
         "book.txt:7",
         "forester",
         "An e-mail address.",
     ]:
-        assert seen in text
-    for seen in ["and 2 more", "not in the table", "21 against 9", "<|im_start|>user", "Mend it."]:
-        assert seen.lower() in text.lower()
+        assert words in text
+    for words in ["and 2 more", "not in the table", "21 against 9", "<|im_start|>user", "Mend it."]:
+        assert words.lower() in text.lower()
     assert page.count("<mark>") == 1
 
 
-def test_what_is_not_there_has_no_heading(tmp_path: Path) -> None:
+def test_an_empty_section_has_no_heading(tmp_path: Path) -> None:
     bare = RESULT.model_copy(update={"steps": [], "findings": []})
-    write_page(tmp_path, request(), bare, order=ORDER, splits=SPLITS, leaks="")
+    write_page(tmp_path, request(), bare, order=ORDER, splits=SPLITS, leak_check="")
     page = (tmp_path / QUALITY_PAGE).read_text(encoding="utf-8")
     assert "the text was clean" in page
-    for left_out in ["What was noticed", "leaks into", "What the model sees"]:
-        assert left_out not in page
+    for heading in [">Findings<", "Leak check", "What the model sees"]:
+        assert heading not in page
     (tmp_path / EXAMPLES).write_text("[]")
-    write_page(tmp_path, request(), bare, order=ORDER, splits=SPLITS, leaks="")
+    write_page(tmp_path, request(), bare, order=ORDER, splits=SPLITS, leak_check="")
 
 
 def test_a_large_book_has_a_small_page() -> None:
     order = [passage(f"chunk_{index}.txt", 1) for index in range(6_000)]
     splits = {"train": order[:4_500], "dev": order[4_500:5_000], "test": order[5_000:]}
-    page = render_page(request(), RESULT, order=order, splits=splits, leaks="x", examples=[])
+    page = render_page(request(), RESULT, order=order, splits=splits, leak_check="x", examples=[])
     assert len(page.encode()) < 300_000
     assert "and 5,600 more chapters" in " ".join(read(page).words)
 
@@ -150,10 +150,10 @@ def test_a_large_book_has_a_small_page() -> None:
     [
         ([], "Ready to train. 21"),
         ([finding("cut_end", Severity.NOTE)], "Ready to train. 21"),
-        ([finding("link", Severity.DEBATABLE)] * 2, "Ready to train, with 1 kind of thing to look at first. 21"),
+        ([finding("link", Severity.DEBATABLE)] * 2, "Ready to train, with 1 kind of finding to review first. 21"),
         (
             [finding("link", Severity.DEBATABLE), finding("html_left", Severity.DEBATABLE)],
-            "Ready to train, with 2 kinds",
+            "Ready to train, with 2 kinds of findings to review first.",
         ),
         ([finding("text_leaked", Severity.SERIOUS)], "This manuscript is not ready"),
     ],
@@ -162,13 +162,13 @@ def test_the_verdict_is_the_worst_finding(findings: list[Finding], beginning: st
     assert make_verdict(RESULT.model_copy(update={"findings": findings})).startswith(beginning)
 
 
-def test_findings_stand_by_severity_and_then_by_number() -> None:
-    groups = group_findings(RESULT.findings)
-    assert [(level, [group.count for group in held]) for level, _, held in groups] == [
+def test_findings_are_ordered_by_severity_and_then_by_number() -> None:
+    severities = group_findings_by_severity(RESULT.findings)
+    assert [(severity, [group.count for group in groups]) for severity, _, groups in severities] == [
         ("debatable", [7]),
         ("note", [1, 1]),
     ]
-    assert len(groups[0][2][0].first) == 5
+    assert len(severities[0][2][0].first) == 5
 
 
 @given(st.lists(st.integers(0, 9_000), min_size=1, max_size=200), st.integers(20, 2_000), st.integers(0, 3_000))
@@ -182,8 +182,8 @@ def test_every_passage_is_in_one_bar(lengths: list[int], minimum: int, width: in
     assert len(picture.x_ticks) >= 2
 
 
-def test_the_map_is_the_book_from_left_to_right() -> None:
-    drawn = draw_map([each.chapter for each in ORDER], SPLITS)
+def test_the_map_shows_the_book_from_left_to_right() -> None:
+    drawn = draw_map([passage.chapter for passage in ORDER], SPLITS)
     assert [piece.split for piece in drawn.pieces] == ["train"] * 7 + ["dev"] + ["test"] * 2
     assert [row.passages for row in drawn.rows] == [3] * 10
     assert sum(piece.width for piece in drawn.pieces) == pytest.approx(drawn.width, abs=20)

@@ -5,15 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scriptorium.text.words import COMPOUND_WORD
 from services.data.prompts.extracted_brief import (
-    WORD,
-    describe,
+    build_lexicon,
     find_names,
     find_topics,
-    read_lexicon,
-    shares_run,
-    spoken,
+    join_words,
+    quotes_passage,
     write_briefs,
+    write_instruction,
 )
 
 THIRD = (
@@ -23,10 +23,10 @@ FIRST = "I went with Clara to the tower, and she gave me a lamp so that we might
 
 
 def count(text: str) -> Counter[str]:
-    return Counter(WORD.findall(text))
+    return Counter(COMPOUND_WORD.findall(text))
 
 
-def test_a_brief_reads_like_an_order() -> None:
+def test_a_brief_reads_like_an_instruction() -> None:
     (brief, other) = write_briefs([THIRD, FIRST])
     assert brief is not None
     assert other is not None
@@ -37,10 +37,10 @@ def test_a_brief_reads_like_an_order() -> None:
     assert "in the first person" in other
 
 
-def test_what_people_say_is_not_who_tells() -> None:
-    said = '"I think that I shall go, and I shall take my horse," he said to her. ' * 3
-    assert "in the third person" in describe(said + THIRD, count(said + THIRD))
-    assert "person" not in describe(said, count(said))
+def test_speech_does_not_count_for_the_point_of_view() -> None:
+    speech = '"I think that I shall go, and I shall take my horse," he said to her. ' * 3
+    assert "in the third person" in write_instruction(speech + THIRD, count(speech + THIRD))
+    assert "person" not in write_instruction(speech, count(speech))
 
 
 @pytest.mark.parametrize(
@@ -53,24 +53,24 @@ def test_what_people_say_is_not_who_tells() -> None:
         ("The horses’ heads and the men’s hands were cold.", "no"),
     ],
 )
-def test_dialogue_is_what_is_quoted(text: str, share: str) -> None:
-    assert f"with {share} dialogue" in describe(text, count(text))
+def test_dialogue_is_between_quotation_marks(text: str, share: str) -> None:
+    assert f"with {share} dialogue" in write_instruction(text, count(text))
 
 
 def test_names_are_capitals_inside_sentences() -> None:
     text = 'Then Tom Bell saw Mr. Mole, the Germans, and Rome. He said, "You are German." '
     text += "Never had Tom Bell been so glad of Rome."
-    names = find_names(text, read_lexicon([text, "You never saw then."]))
+    names = find_names(text, build_lexicon([text, "You never saw then."]))
     assert names[:2] == ["Tom Bell", "Rome"]
     assert len([name for name in names if name.startswith("German")]) == 1
     assert not {"Mr", "Then", "He", "You", "Never"} & set(names)
 
 
-def test_a_brief_that_would_quote_is_worded_with_less() -> None:
+def test_a_brief_that_would_quote_is_shortened() -> None:
     passage = "A passage of about words, from a novel. " * 10
     assert write_briefs([passage]) == [None]
-    listed = "People and places: Rome, Ada, Bell, Clara, it has to do with Rome, Ada, Bell, Clara. " * 5
-    (brief,) = write_briefs([listed])
+    list_of_names = "People and places: Rome, Ada, Bell, Clara, it has to do with Rome, Ada, Bell, Clara. " * 5
+    (brief,) = write_briefs([list_of_names])
     assert brief is not None
     assert "People" not in brief
 
@@ -85,13 +85,13 @@ def test_a_brief_that_would_quote_is_worded_with_less() -> None:
     ],
 )
 def test_six_words_in_a_row_are_a_quotation(brief: str, text: str, shared: bool) -> None:
-    assert shares_run(brief, spoken(WORD.findall(text))) is shared
+    assert quotes_passage(brief, join_words(COMPOUND_WORD.findall(text))) is shared
 
 
-def test_topics_are_things_that_several_passages_know() -> None:
+def test_topics_are_things_in_several_passages() -> None:
     texts = ["She wandered to the cabin, past a lantern and the zymurgy.", "The cabin and a lantern."]
     texts += ["He wandered about the garden.", *["Nobody came."] * 20]
-    topics = find_topics(count(texts[0]), read_lexicon(texts))
+    topics = find_topics(count(texts[0]), build_lexicon(texts))
     assert set(topics[:2]) == {"cabin", "lantern"}
     assert topics.index("wandered") < topics.index("zymurgy")
 
@@ -100,10 +100,11 @@ def test_topics_are_things_that_several_passages_know() -> None:
 def test_no_brief_quotes_its_passage(texts: list[str]) -> None:
     for text, brief in zip(texts, write_briefs(texts), strict=True):
         assert brief is None or (
-            not shares_run(brief, spoken(WORD.findall(text))) and re.match(r"Write a passage of about \d+ words", brief)
+            not quotes_passage(brief, join_words(COMPOUND_WORD.findall(text)))
+            and re.match(r"Write a passage of about \d+ words", brief)
         )
 
 
 def test_a_contracted_pronoun_is_nobodys_name() -> None:
     text = "He said, if I'll go and I've gone, that Clara and I'll meet by the river where Clara waits. " * 4
-    assert find_names(text, read_lexicon([text])) == ["Clara"]
+    assert find_names(text, build_lexicon([text])) == ["Clara"]

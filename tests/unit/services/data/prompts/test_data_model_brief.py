@@ -1,4 +1,4 @@
-"""Briefs that a model writes are neutral, counted, and never quotes."""
+"""Briefs that a model writes never quote their passages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TEXT = "The old man went down to the river with his lamp and looked at the water
 
 
 def passage(number: int, text: str = TEXT) -> Passage:
-    return Passage(text, "I", f"I, passage {number}", len(text.split()), 30, asked="its own")
+    return Passage(text, "I", f"I, passage {number}", len(text.split()), 30, stored_prompt="its own")
 
 
 def answering(say: Callable[[dict[str, object]], str]) -> httpx.MockTransport:
@@ -33,46 +33,47 @@ def answering(say: Callable[[dict[str, object]], str]) -> httpx.MockTransport:
 
 
 def test_briefs_come_in_the_order_of_the_passages() -> None:
-    wire = answering(lambda body: f"Somebody  is\nat number {str(body['messages']).count('x')}.")
-    found, findings = describe_passages(
-        [passage(n, TEXT + " x" * n) for n in range(40)], ENDPOINT, SilentReporter(), wire
+    transport = answering(lambda body: f"Somebody  is\nat number {str(body['messages']).count('x')}.")
+    described, findings = describe_passages(
+        [passage(n, TEXT + " x" * n) for n in range(40)], ENDPOINT, SilentReporter(), transport
     )
-    assert [each.prompt.rpartition(". ")[2] for each in found] == [f"Somebody is at number {n}." for n in range(40)]
-    assert all(each.prompt.startswith("Write a passage of about") for each in found)
+    prompts = [passage.prompt for passage in described]
+    assert [prompt.rpartition(". ")[2] for prompt in prompts] == [f"Somebody is at number {n}." for n in range(40)]
+    assert all(prompt.startswith("Write a passage of about") for prompt in prompts)
     assert findings == []
 
 
-def test_what_quotes_is_asked_for_again_and_then_left() -> None:
+def test_a_brief_that_quotes_is_requested_again_and_then_dropped() -> None:
     quote = "The old man went down to the river again."
     again = answering(lambda body: "A man is at a river." if body["temperature"] else quote)
-    (found,), findings = describe_passages([passage(1)], ENDPOINT, SilentReporter(), again)
-    assert found.prompt.endswith("A man is at a river.")
+    (described,), findings = describe_passages([passage(1)], ENDPOINT, SilentReporter(), again)
+    assert described.prompt.endswith("A man is at a river.")
     assert findings == []
-    (found,), (finding,) = describe_passages([passage(1)], ENDPOINT, SilentReporter(), answering(lambda _: quote))
-    assert found.prompt == "its own"
+    (described,), (finding,) = describe_passages([passage(1)], ENDPOINT, SilentReporter(), answering(lambda _: quote))
+    assert described.prompt == "its own"
     assert (finding.code, finding.place) == ("brief_extracted", "I, passage 1")
 
 
-def test_rows_that_came_ready_keep_their_prompts() -> None:
-    row = replace(passage(2), asked="theirs", ready=True)
-    found, _ = describe_passages([row, passage(1)], ENDPOINT, SilentReporter(), answering(lambda _: "A man walks."))
-    assert [each.prompt.rpartition(". ")[2] for each in found] == ["A man walks.", "theirs"]
+def test_ready_rows_keep_their_prompts() -> None:
+    row = replace(passage(2), stored_prompt="theirs", ready=True)
+    described, _ = describe_passages([row, passage(1)], ENDPOINT, SilentReporter(), answering(lambda _: "A man walks."))
+    assert [passage.prompt.rpartition(". ")[2] for passage in described] == ["A man walks.", "theirs"]
 
 
 def test_an_empty_answer_is_no_brief() -> None:
-    (found,), _ = describe_passages([passage(1)], ENDPOINT, SilentReporter(), answering(lambda _: " \n"))
-    assert found.prompt == "its own"
+    (described,), _ = describe_passages([passage(1)], ENDPOINT, SilentReporter(), answering(lambda _: " \n"))
+    assert described.prompt == "its own"
 
 
 @pytest.mark.parametrize(
-    ("answer", "seen"),
+    ("answer", "message"),
     [
         (httpx.Response(503, text="model_not_ready"), "HTTP 503: model_not_ready"),
-        (httpx.Response(200, text="<html>"), "no chat completion"),
+        (httpx.Response(200, text="<html>"), "not a chat completion"),
         (httpx.ConnectError("refused"), "cannot be reached: refused"),
     ],
 )
-def test_a_server_that_does_not_answer_is_named(answer: httpx.Response | httpx.TransportError, seen: str) -> None:
+def test_a_server_that_does_not_answer_is_named(answer: httpx.Response | httpx.TransportError, message: str) -> None:
     def handle(_: httpx.Request) -> httpx.Response:
         if isinstance(answer, httpx.TransportError):
             raise answer
@@ -81,18 +82,18 @@ def test_a_server_that_does_not_answer_is_named(answer: httpx.Response | httpx.T
     with pytest.raises(EngineFailed) as failure:
         describe_passages([passage(n) for n in range(40)], ENDPOINT, SilentReporter(), httpx.MockTransport(handle))
     assert "scribe at http://engine" in str(failure.value)
-    assert seen in str(failure.value)
+    assert message in str(failure.value)
     assert "briefs: extracted" in str(failure.value.next_step)
 
 
-def test_a_stop_leaves_the_rest_unasked() -> None:
-    asked = []
+def test_a_stop_leaves_the_rest_unrequested() -> None:
+    requests = []
 
-    class Stopping(SilentReporter):
+    class InterruptingBriefs(SilentReporter):
         def check(self) -> None:
             raise Interrupted("stop")
 
-    wire = answering(lambda body: str(asked.append(body)))
+    transport = answering(lambda body: str(requests.append(body)))
     with pytest.raises(Interrupted):
-        describe_passages([passage(n) for n in range(500)], ENDPOINT, Stopping(), wire)
-    assert len(asked) < 250
+        describe_passages([passage(n) for n in range(500)], ENDPOINT, InterruptingBriefs(), transport)
+    assert len(requests) < 250

@@ -59,24 +59,24 @@ def test_every_bad_chunk_is_named_at_once(pack: Callable[..., Path]) -> None:
 @pytest.mark.parametrize(
     ("raw", "filename", "message"),
     [
-        (b"text", "book.odt", r"\.odt"),
+        (b"text", "book.odt", ".odt"),
         (b"text", "book", "no extension"),
         (b"not a zip", "book.zip", "not a readable"),
         (b"", "book.txt", "is empty"),
         (b"\xef\xbb\xbf", "book.txt", "is empty"),
     ],
 )
-def test_what_cannot_be_read_is_said_clearly(tmp_path: Path, raw: bytes, filename: str, message: str) -> None:
+def test_unreadable_files_give_clear_errors(tmp_path: Path, raw: bytes, filename: str, message: str) -> None:
     path = tmp_path / "content"
     path.write_bytes(raw)
     with pytest.raises(InvalidTrainingFile) as caught:
         read_manuscript(path, filename)
-    assert message.replace("\\", "") in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_zip_without_texts_and_a_cut_zip_are_clear_errors(pack: Callable[..., Path]) -> None:
     path = pack({"book.pdf": b"%PDF"})
-    with pytest.raises(InvalidTrainingFile, match="no file of a kind"):
+    with pytest.raises(InvalidTrainingFile, match="no file of a supported type"):
         read_manuscript(path, "book.zip")
     path.write_bytes(pack({"chunk_1.txt": b"text" * 100}).read_bytes()[:-30])
     with pytest.raises(InvalidTrainingFile, match="not a readable"):
@@ -109,8 +109,8 @@ def test_a_bomb_is_refused_before_it_is_unpacked(
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 def test_an_encoding_that_had_to_be_guessed_is_a_finding(encoding: str) -> None:
     text = "“It’s a long way to the café,” said the old man at the door of his house.\r\nThat was all.\n" * 20
-    read_text, findings = decode(text.encode(encoding), "book.txt")
-    assert read_text == text.replace("\r\n", "\n")
+    decoded, findings = decode(text.encode(encoding), "book.txt")
+    assert decoded == text.replace("\r\n", "\n")
     assert [finding.code for finding in findings] == (["guessed_encoding"] if encoding == "cp1252" else [])
 
 

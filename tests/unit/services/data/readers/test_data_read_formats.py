@@ -1,4 +1,4 @@
-"""What a test writes into a format reads back; what is malformed is an error with a code, never a traceback."""
+"""Every format reads back as it was written; malformed files are errors with a code, never a traceback."""
 
 import html
 import io
@@ -156,9 +156,9 @@ def test_word_is_read_with_its_changes_accepted() -> None:
     document.add_heading("One", 1)
     paragraph = document.add_paragraph("He ")
     for tag, inside, text in (("w:ins", "w:t", "went "), ("w:del", "w:delText", "ran ")):
-        change, run, held = OxmlElement(tag), OxmlElement("w:r"), OxmlElement(inside)
-        held.text = text
-        run.append(held)
+        change, run, content = OxmlElement(tag), OxmlElement("w:r"), OxmlElement(inside)
+        content.text = text
+        run.append(content)
         change.append(run)
         paragraph._p.append(change)
     paragraph.add_run("home.")
@@ -169,14 +169,14 @@ def test_word_is_read_with_its_changes_accepted() -> None:
     document.save(target)
     manuscript = read(target.getvalue(), "book.docx")
     (part,) = manuscript.parts
-    assert [(each.heading, each.paragraphs) for each in part.sections] == [
+    assert [(section.heading, section.paragraphs) for section in part.sections] == [
         ("One", ["He  went home.".replace("  ", " ")]), ("Two", ["Verse\nby line"])
     ]  # fmt: skip
     assert manuscript.findings[0].code == "markup_left_out"
     assert "1 tables" in manuscript.findings[0].message and "1 deleted pieces" in manuscript.findings[0].message
 
 
-def test_html_is_read_without_what_is_no_prose() -> None:
+def test_html_is_read_without_what_is_not_prose() -> None:
     body = (
         '<nav>Menu</nav><h1>One</h1><p>Text<sup>1</sup> of 10<sup>6</sup>&nbsp;men<a epub:type="noteref">2</a>.</p>'
         '<script>if (a < b) x()</script><span epub:type="pagebreak" id="p2"/><p>So &mdash; on<br/>and on.</p>'
@@ -184,24 +184,26 @@ def test_html_is_read_without_what_is_no_prose() -> None:
     )
     manuscript = read(body.encode(), "book.html")
     (part,) = manuscript.parts
-    assert [(each.heading, each.paragraphs) for each in part.sections] == [
+    assert [(section.heading, section.paragraphs) for section in part.sections] == [
         ("One", ["Text of 106 men.", "So — on\nand on."]), ("Two", ["The end came."])
     ]  # fmt: skip
     message = manuscript.findings[0].message
-    assert all(seen in message for seen in ("2 footnote marks", "1 tables", "1 page numbers", "1 navigations"))
+    assert all(count in message for count in ("2 footnote marks", "1 tables", "1 page numbers", "1 navigations"))
 
 
 def test_a_table_that_lays_out_a_page_is_prose() -> None:
-    told = "<p>" + "He went home by the river. " * 10 + "</p>"
+    story = "<p>" + "He went home by the river. " * 10 + "</p>"
     prices = "<table><tr><td>a lamp<td>2 d.</table>"
-    page = f"<table><tr><td>Menu<td><h1>One</h1>{told}{prices}<h1>Two</h1>{told}</table>"
+    page = f"<table><tr><td>Menu<td><h1>One</h1>{story}{prices}<h1>Two</h1>{story}</table>"
     manuscript = read(page.encode(), "book.html")
     (part,) = manuscript.parts
-    assert [(each.heading, len(each.paragraphs)) for each in part.sections] == [("", 1), ("One", 1), ("Two", 1)]
+    assert [(section.heading, len(section.paragraphs)) for section in part.sections] == [
+        ("", 1), ("One", 1), ("Two", 1)
+    ]  # fmt: skip
     assert "1 tables" in manuscript.findings[0].message
 
 
-def test_a_declared_encoding_is_believed_where_it_is_not_utf_8() -> None:
+def test_a_declared_encoding_is_used_if_the_text_is_not_utf_8() -> None:
     raw = '<meta charset="windows-1251"><h1>Раз</h1><p>Кот.</p><h1>Два</h1><p>Дом.</p>'.encode("cp1251")
     assert read_book(raw, "book.html")[0] == ("Раз", ["Кот."])
 
@@ -210,12 +212,12 @@ def test_markdown_keeps_what_prose_means() -> None:
     first = "---\ntitle: x\n---\n# One\n\n    Indented *text*.\n\n- Hello, he said.\n\n1986. A year."
     text = f"{first}\n\n# Two\n\nA[^1] b.\n\n[^1]: No.\n"
     (part,) = read(text.encode(), "book.md").parts
-    assert [each.paragraphs for each in part.sections] == [
+    assert [section.paragraphs for section in part.sections] == [
         ["Indented text.", "- Hello, he said.", "1986. A year."], ["A b."]
     ]  # fmt: skip
 
 
-def test_the_contents_of_an_epub_name_what_has_no_heading() -> None:
+def test_the_contents_of_an_epub_title_documents_without_a_heading() -> None:
     links = '<li><a href="a.xhtml">The River</a></li><li><a href="b.xhtml#x">The Sea</a></li>'
     nav = f"<html><body><nav><ol>{links}</ol></nav></body></html>"
     documents = {name: PAGE.format(f"<p>{text}</p>") for name, text in (("a.xhtml", "One."), ("b.xhtml", "Two."))}
@@ -284,13 +286,13 @@ def test_an_external_entity_is_never_fetched(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["book.zip", "book.docx", "book.epub"])
-def test_what_is_packed_too_far_is_refused(name: str) -> None:
+def test_a_file_that_is_packed_too_well_is_refused(name: str) -> None:
     inner = {"book.zip": "a.txt", "book.docx": "word/document.xml", "book.epub": "META-INF/container.xml"}[name]
     with pytest.raises(FileTooLarge, match="packed to less"):
         read(pack({inner: "a" * 3_000_000}), name)
 
 
-def test_a_size_that_lies_is_found_before_memory_is_filled() -> None:
+def test_a_false_size_is_detected_before_memory_is_filled() -> None:
     raw = bytearray(pack({"a.txt": "a" * 900_000}))
     true, false = (900_000).to_bytes(4, "little"), (50_000).to_bytes(4, "little")
     raw = bytearray(bytes(raw).replace(true, false))
@@ -314,17 +316,17 @@ def test_a_book_inside_a_zip_is_charged_with_what_it_unpacks_to(monkeypatch: pyt
         read(target.getvalue(), "book.zip")
 
 
-def test_every_kind_may_lie_in_one_folder(tmp_path: Path) -> None:
+def test_every_type_may_be_in_one_folder(tmp_path: Path) -> None:
     for suffix, raw in BYTES.items():
         (tmp_path / f"book{suffix}").write_bytes(raw)
     manuscript = read_manuscript(tmp_path, "books")
     assert {part.name for part in manuscript.parts} == {
         f"book{suffix}" for suffix in (".docx", ".epub", ".html", ".md", ".txt")
     }
-    assert len(manuscript.examples) == 6
+    assert len(manuscript.rows) == 6
 
 
-def test_unreadable_files_of_all_kinds_are_told_at_once(tmp_path: Path) -> None:
+def test_unreadable_files_of_all_types_are_reported_at_once(tmp_path: Path) -> None:
     for suffix in (".docx", ".epub", ".jsonl", ".txt"):
         (tmp_path / f"book{suffix}").write_bytes(b"\0 no")
     with pytest.raises(InvalidTrainingFile) as caught:

@@ -1,4 +1,4 @@
-"""Rows that come ready: three forms, every broken one told at once, and what becomes of them."""
+"""Ready rows: three forms, every invalid row reported at once, and the passages that they become."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from scriptorium.contracts import PrepareRequest
 from scriptorium.errors import InvalidTrainingFile
 from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.models.tokenizer import chat_tokenizer
-from services.data.passage import take_rows
+from services.data.chunking.cut import take_rows
 from services.data.prepare import prepare_manuscript
 from services.data.readers import Manuscript, read_manuscript
 
@@ -35,41 +35,41 @@ def read(folder: Path, *rows: object) -> Manuscript:
 
 @pytest.mark.parametrize("row", [CHAT, ALPACA, COMPLETION])
 def test_each_form_is_read(tmp_path: Path, row: dict[str, Any]) -> None:
-    (example,) = read(tmp_path, row).examples
-    assert example.messages == tuple(CHAT["messages"])
-    assert (example.place, example.chapter) == ("rows.jsonl, line 1", "rows.jsonl")
+    (ready_row,) = read(tmp_path, row).rows
+    assert ready_row.messages == tuple(CHAT["messages"])
+    assert (ready_row.place, ready_row.chapter) == ("rows.jsonl, line 1", "rows.jsonl")
 
 
-def test_instruction_and_input_are_asked_together(tmp_path: Path) -> None:
-    (example,) = read(tmp_path, ALPACA | {"input": "About boats.", "chapter": "II"}).examples
-    assert example.messages[0]["content"] == "Ask.\n\nAbout boats."
-    assert example.chapter == "II"
+def test_instruction_and_input_are_one_question(tmp_path: Path) -> None:
+    (ready_row,) = read(tmp_path, ALPACA | {"input": "About boats.", "chapter": "II"}).rows
+    assert ready_row.messages[0]["content"] == "Ask.\n\nAbout boats."
+    assert ready_row.chapter == "II"
 
 
-def test_forms_may_be_mixed_and_unused_keys_are_told(tmp_path: Path) -> None:
+def test_forms_may_be_mixed_and_unused_keys_are_reported(tmp_path: Path) -> None:
     manuscript = read(tmp_path, CHAT, "", COMPLETION | {"id": 7})
-    assert [example.place for example in manuscript.examples] == ["rows.jsonl, line 1", "rows.jsonl, line 3"]
+    assert [ready_row.place for ready_row in manuscript.rows] == ["rows.jsonl, line 1", "rows.jsonl, line 3"]
     assert {finding.code for finding in manuscript.findings} == {"mixed_forms", "keys_unused"}
 
 
-BROKEN = [
-    ("{", "broken JSON"),
+INVALID_ROWS = [
+    ("{", "invalid JSON"),
     ("[" * 100_000, "nested too deeply"),
-    ('{"prompt": ' + "9" * 5000 + "}", "broken JSON"),
+    ('{"prompt": ' + "9" * 5000 + "}", "invalid JSON"),
     ([1], "not an object"),
-    ({}, "no form that we know"),
+    ({}, "no known form"),
     ({"text": "A."}, "send it as .txt"),
     ({"conversations": []}, "rename it to messages"),
     ({"prompt": "A."}, "lacks 'completion'"),
     (COMPLETION | {"completion": " \n"}, "is empty"),
-    (COMPLETION | {"completion": None}, "is no text"),
+    (COMPLETION | {"completion": None}, "is not text"),
     (COMPLETION | {"prompt": ""}, "'prompt' is empty"),
-    (ALPACA | {"instruction": ""}, "asks nothing"),
-    ({"messages": "x"}, "no list of messages"),
-    ({"messages": [{"role": "user"}]}, "message 1 is no object"),
+    (ALPACA | {"instruction": ""}, "has no question"),
+    ({"messages": "x"}, "not a list of messages"),
+    ({"messages": [{"role": "user"}]}, "message 1 is not an object"),
     (turns("user:Ask.", "tool:x"), "unknown role 'tool'"),
     (turns("user:Ask."), "does not end with an answer"),
-    (turns("assistant:Answer."), "does not begin with what the user says"),
+    (turns("assistant:Answer."), "does not begin with a message of the user"),
     (turns("user:Ask.", "user:Ask.", "assistant:Answer."), "two messages of the user in a row"),
     (turns("user:Ask.", "system:Be.", "assistant:Answer."), "system message that is not the first"),
     (turns("user:Ask.", "assistant: "), "the answer is empty"),
@@ -77,17 +77,18 @@ BROKEN = [
 ]
 
 
-def test_every_broken_row_is_told_at_once_with_its_line(tmp_path: Path) -> None:
-    rows = [CHAT, *(row for row, _ in BROKEN)]
+def test_every_invalid_row_is_reported_at_once_with_its_line(tmp_path: Path) -> None:
+    rows = [CHAT, *(row for row, _ in INVALID_ROWS)]
     with pytest.raises(InvalidTrainingFile) as caught:
         read(tmp_path, *rows)
-    told = caught.value.problems
-    assert [problem.place for problem in told] == [f"rows.jsonl, line {number}" for number in range(2, len(rows) + 1)]
-    for problem, (_, expected) in zip(told, BROKEN, strict=True):
+    problems = caught.value.problems
+    lines = range(2, len(rows) + 1)
+    assert [problem.place for problem in problems] == [f"rows.jsonl, line {number}" for number in lines]
+    for problem, (_, expected) in zip(problems, INVALID_ROWS, strict=True):
         assert expected in problem.message
 
 
-def test_a_list_is_told_once_and_a_flood_is_cut_short(tmp_path: Path) -> None:
+def test_a_list_is_reported_once_and_a_flood_is_cut_short(tmp_path: Path) -> None:
     with pytest.raises(InvalidTrainingFile) as caught:
         read(tmp_path, "[", '{"prompt": "A.", "completion": "B."},', "]")
     assert [problem.place for problem in caught.value.problems] == ["rows.jsonl, line 1"]
@@ -109,19 +110,19 @@ def test_any_json_is_rows_or_problems(tmp_path_factory: pytest.TempPathFactory, 
     except InvalidTrainingFile as error:
         assert error.problems
     else:
-        assert all(example.messages[-1]["role"] == "assistant" for example in manuscript.examples)
+        assert all(ready_row.messages[-1]["role"] == "assistant" for ready_row in manuscript.rows)
 
 
 def test_only_the_last_answer_of_a_conversation_trains(tmp_path: Path, base: Path) -> None:
     row = turns("system:Be.", "user:One?", "assistant:Uno.", "user:Two?", "assistant:Dos tres.")
-    (passage,) = take_rows(read(tmp_path, row).examples, chat_tokenizer(base))
+    (passage,) = take_rows(read(tmp_path, row).rows, chat_tokenizer(base))
     assert (passage.prompt, passage.text, passage.words) == ("Two?", "Dos tres.", 2)
     assert [turn.get("training") for turn in passage.turns] == [None, None, False]
 
 
-def test_rows_of_a_chapter_lie_side_by_side(tmp_path: Path, base: Path) -> None:
+def test_rows_of_a_chapter_are_side_by_side(tmp_path: Path, base: Path) -> None:
     rows = [COMPLETION | {"completion": f"{number}.", "chapter": "AB"[number % 2]} for number in range(4)]
-    passages = take_rows(read(tmp_path, *rows).examples, chat_tokenizer(base))
+    passages = take_rows(read(tmp_path, *rows).rows, chat_tokenizer(base))
     assert [(passage.chapter, passage.text) for passage in passages] == [
         ("A", "0."), ("A", "2."), ("B", "1."), ("B", "3.")
     ]  # fmt: skip

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from scriptorium.recipe import Split
 from services.data.passage import Passage
-from services.data.splits.decontaminate import Comparison
+from services.data.splits.decontaminate import LeakCheck
 from services.data.splits.split import divide_passages, split_passages
 
 WORDS = [f"word{number}" for number in range(5000)]
 
 
 def make(lengths: list[int], words: int = 100) -> list[Passage]:
-    """Chapters of so many passages."""
+    """Make chapters of so many passages."""
     return [
         Passage(f"{chapter}.{number}", f"Chapter {chapter}", f"{chapter}.{number}", words, words)
         for chapter, count in enumerate(lengths)
@@ -28,23 +28,24 @@ def make(lengths: list[int], words: int = 100) -> list[Passage]:
 def test_no_chapter_is_on_two_sides_and_nothing_is_lost(lengths: list[int], seed: int) -> None:
     passages = make(lengths)
     splits, _ = split_passages(passages, Split(), seed)
-    assert sorted(passage.place for held in splits.values() for passage in held) == sorted(p.place for p in passages)
-    chapters = [{passage.chapter for passage in held} for held in splits.values()]
+    in_splits = [passage.place for members in splits.values() for passage in members]
+    assert sorted(in_splits) == sorted(passage.place for passage in passages)
+    chapters = [{passage.chapter for passage in members} for members in splits.values()]
     assert all(chapters)
     assert sum(map(len, chapters)) == len(set.union(*chapters))
-    assert all(passages.index(a) < passages.index(b) for held in splits.values() for a, b in pairwise(held))
+    assert all(passages.index(a) < passages.index(b) for members in splits.values() for a, b in pairwise(members))
 
 
 def test_shares_are_near_and_the_seed_decides() -> None:
     passages = make([4] * 20)
     splits, findings = split_passages(passages, Split(dev=0.1, test=0.2), 1)
-    assert {name: len(held) for name, held in splits.items()} == {"train": 56, "dev": 8, "test": 16}
+    assert {name: len(members) for name, members in splits.items()} == {"train": 56, "dev": 8, "test": 16}
     assert not findings
     assert split_passages(passages, Split(), 1)[0] == splits
     assert split_passages(passages, Split(), 2)[0] != splits
 
 
-def test_long_chapters_make_an_uneven_split_that_is_said() -> None:
+def test_an_uneven_split_of_long_chapters_is_a_finding() -> None:
     _, findings = split_passages(make([5, 5, 5]), Split(dev=0.1, test=0.2), 0)
     assert [(finding.code, finding.place) for finding in findings] == [("uneven_split", "dev")]
 
@@ -58,7 +59,7 @@ def test_without_chapters_the_ends_are_held_out(lengths: list[int]) -> None:
 
 
 def novel(seed: int, chapters: int = 12, passages: int = 5, words: int = 200) -> list[Passage]:
-    """Chapters of words without any order."""
+    """Make chapters of words in random order."""
     generator = random.Random(seed)  # noqa: S311  # no secret
     return [
         Passage(" ".join(generator.choices(WORDS, k=words)), f"Chapter {chapter}", f"{chapter}.{number}", words, words)
@@ -68,7 +69,7 @@ def novel(seed: int, chapters: int = 12, passages: int = 5, words: int = 200) ->
 
 
 def again(passage: Passage, text: str, number: int) -> Passage:
-    return replace(passage, whole=text, chapter=f"Again {number}", place=f"again {number}")
+    return replace(passage, stored_text=text, chapter=f"Again {number}", place=f"again {number}")
 
 
 def changed(text: str, every: int) -> str:
@@ -76,7 +77,7 @@ def changed(text: str, every: int) -> str:
 
 
 def sides(splits: dict[str, list[Passage]]) -> dict[str, str]:
-    return {passage.place: name for name, held in splits.items() for passage in held}
+    return {passage.place: name for name, members in splits.items() for passage in members}
 
 
 @given(st.integers(0, 30), st.lists(st.integers(0, 59), min_size=1, max_size=8, unique=True))
@@ -91,7 +92,7 @@ def test_near_duplicates_are_never_on_two_sides(seed: int, copied: list[int]) ->
         assert len({side[place] for place in (book[index].place, f"again {index}") if place in side}) == 1
     left_out = {finding.place for finding in divided.findings if finding.code == "twin_left_out"}
     assert left_out == {passage.place for passage in (*book, *copies)} - set(side)
-    assert divided.comparison.shared == 0
+    assert divided.leak_check.shared == 0
     assert not [finding for finding in divided.findings if finding.code == "text_leaked"]
 
 
@@ -104,56 +105,57 @@ def test_the_copy_that_trains_is_left_out() -> None:
     assert side.get("again 0", "test") == "test"
 
 
-def test_the_leak_check_says_what_it_compared() -> None:
+def test_the_leak_check_reports_what_it_compared() -> None:
     book = novel(2)
-    comparison = divide_passages(book, Split(), 2).comparison
-    assert comparison.training + comparison.held_out == len(book)
-    assert comparison.runs == comparison.held_out * (200 - 7)
-    assert str(comparison) == (
-        f"{comparison.training} train against {comparison.held_out} held-out passages, 8-word runs: "
-        f"0 of {comparison.runs:,} shared"
+    check = divide_passages(book, Split(), 2).leak_check
+    assert check.training + check.held_out == len(book)
+    assert check.ngrams == check.held_out * (200 - 7)
+    assert str(check) == (
+        f"{check.training} train against {check.held_out} held-out passages, 8-word runs: 0 of {check.ngrams:,} shared"
     )
 
 
 def sew(book: list[Passage], count: int) -> tuple[list[Passage], list[str]]:
-    """A book in which so many held-out passages are made of pieces of others: near-duplicates of none of them."""
+    """Return a book with `count` held-out passages made of pieces of others, but near-duplicates of none, and where."""
     splits, _ = split_passages(book, Split(), 3)
     pieces = [" ".join(passage.text.split()[:15]) for passage in splits["train"]]
-    places = [passage.place for passage in splits["test"][:count]]
+    sewn = [passage.place for passage in splits["test"][:count]]
     return [
-        replace(passage, whole=" ".join([*passage.text.split()[:100], *pieces])) if passage.place in places else passage
+        replace(passage, stored_text=" ".join([*passage.text.split()[:100], *pieces]))
+        if passage.place in sewn
+        else passage
         for passage in book
-    ], places
+    ], sewn
 
 
-def test_a_passage_that_is_held_out_in_name_only_is_left_out() -> None:
+def test_a_held_out_passage_whose_text_trains_is_left_out() -> None:
     book, (place,) = sew(novel(3), 1)
     divided = divide_passages(book, Split(), 3)
     assert [(finding.code, finding.place) for finding in divided.findings] == [("twin_left_out", place)]
     assert place not in sides(divided.splits)
-    assert divided.comparison.shared == 0
+    assert divided.leak_check.shared == 0
 
 
-def test_many_passages_that_are_held_out_in_name_only_are_a_fault_of_the_text() -> None:
-    book, places = sew(novel(3), 3)
+def test_many_held_out_passages_whose_text_trains_are_a_fault_of_the_text() -> None:
+    book, sewn = sew(novel(3), 3)
     divided = divide_passages(book, Split(), 3)
-    assert [finding.place for finding in divided.findings if finding.code == "text_leaked"] == places
-    assert set(places) <= set(sides(divided.splits))
-    assert divided.comparison.shared > 100
+    assert [finding.place for finding in divided.findings if finding.code == "text_leaked"] == sewn
+    assert set(sewn) <= set(sides(divided.splits))
+    assert divided.leak_check.shared > 100
 
 
-def test_a_few_words_in_common_are_counted_and_no_finding() -> None:
+def test_a_few_words_in_common_are_counted_but_no_finding() -> None:
     book = novel(4)
     splits, _ = split_passages(book, Split(), 4)
     tested = splits["test"][0]
     saying = " ".join(splits["train"][0].text.split()[:10])
-    patched = replace(tested, whole=f"{tested.text} {saying}")
+    patched = replace(tested, stored_text=f"{tested.text} {saying}")
     divided = divide_passages([patched if passage is tested else passage for passage in book], Split(), 4)
-    assert divided.comparison.shared == 3
+    assert divided.leak_check.shared == 3
     assert not divided.findings
 
 
 @pytest.mark.parametrize("texts", [[], ["too short"], ["one two three four five six seven eight"] * 5])
 def test_hardly_any_text_divides_without_a_fault(texts: list[str]) -> None:
     passages = [Passage(text, f"{number}", f"{number}", 9, 9) for number, text in enumerate(texts)]
-    assert isinstance(divide_passages(passages, Split(), 0).comparison, Comparison)
+    assert isinstance(divide_passages(passages, Split(), 0).leak_check, LeakCheck)

@@ -2,9 +2,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scriptorium.artifacts.dataset import IMPOSTORS, write_lines
-from services.evaluator.generation.plan import plan_orders
-from services.evaluator.generation.prompted_baseline import begin, choose_excerpts, imitate
-from services.evaluator.generation.samples import SAMPLES, read_samples
+from scriptorium.artifacts.report import read_samples
+from scriptorium.contracts.report import SAMPLES
+from services.evaluator.generation.plan import plan_passages
+from services.evaluator.generation.prompted_baseline import build_messages, choose_excerpts, cut_excerpt
 from services.evaluator.generation.token_budget import choose_budget
 from services.evaluator.impostors import count_unseen, read_impostors
 
@@ -27,34 +28,34 @@ def test_excerpts_fit_or_there_are_none(row, tokenizer):
 
 
 def test_an_excerpt_ends_with_a_sentence():
-    assert begin("One two. Three four five. Six seven", 6) == "One two. Three four five."
-    assert begin("One two three", 2) == "One two"
+    assert cut_excerpt("One two. Three four five. Six seven", 6) == "One two. Three four five."
+    assert cut_excerpt("One two three", 2) == "One two"
 
 
 def test_only_the_prompted_baseline_sees_the_author(row):
-    orders = plan_orders([row() for _ in range(9)], [row(brief="Write")], ["It rained all night."], 4, 42)
-    by_role = {role: [order for order in orders if order.role == role] for role in ("base", "tuned", "prompted")}
-    tests = [order for order in by_role["base"] if order.split == "test"]
-    assert [order.messages for order in tests] == [order.messages for order in by_role["tuned"]]
-    assert [order.seed for order in tests] == [order.seed for order in by_role["prompted"]]
-    assert [len(orders) for orders in by_role.values()] == [8, 4, 4]
-    seen = {order.role for order in orders if "rained" in order.messages[-1]["content"]}
-    assert seen == {"prompted"}
+    plan = plan_passages([row() for _ in range(9)], [row(brief="Write")], ["It rained all night."], 4, 42)
+    by_role = {role: [passage for passage in plan if passage.role == role] for role in ("base", "tuned", "prompted")}
+    tests = [passage for passage in by_role["base"] if passage.split == "test"]
+    assert [passage.messages for passage in tests] == [passage.messages for passage in by_role["tuned"]]
+    assert [passage.seed for passage in tests] == [passage.seed for passage in by_role["prompted"]]
+    assert [len(plan) for plan in by_role.values()] == [8, 4, 4]
+    shown = {passage.role for passage in plan if "rained" in passage.messages[-1]["content"]}
+    assert shown == {"prompted"}
 
 
 def test_the_same_order_of_test_briefs_whatever_else_is_there(row):
     rows = [row(brief=f"Write {number}") for number in range(20)]
-    few, many = plan_orders(rows, [], [], 5, None), plan_orders(rows, rows, ["It"], 5, None)
-    wanted = [order.messages for order in few if order.role == "base"]
-    assert [order.messages for order in many if (order.role, order.split) == ("base", "test")] == wanted
-    assert [order.messages[0]["content"] for order in few[:5]] == [f"Write {number}" for number in range(0, 20, 4)]
+    few, many = plan_passages(rows, [], [], 5, None), plan_passages(rows, rows, ["It"], 5, None)
+    expected = [passage.messages for passage in few if passage.role == "base"]
+    assert [passage.messages for passage in many if (passage.role, passage.split) == ("base", "test")] == expected
+    assert [passage.messages[0]["content"] for passage in few[:5]] == [f"Write {number}" for number in range(0, 20, 4)]
 
 
 def test_imitation_keeps_earlier_turns(row):
-    asked = row().model_copy(update={"messages": [{"role": "system", "content": "Be brief."}, *row().messages]})
-    system, user = imitate(asked, ["It rained."])
+    example = row().model_copy(update={"messages": [{"role": "system", "content": "Be brief."}, *row().messages]})
+    system, user = build_messages(example, ["It rained."])
     assert system["content"] == "Be brief."
-    assert user["content"].endswith(asked.brief)
+    assert user["content"].endswith(example.brief)
 
 
 @settings(deadline=None, max_examples=30)  # it writes files

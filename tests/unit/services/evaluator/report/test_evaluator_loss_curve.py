@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scriptorium.contracts import LossDrop
+from scriptorium.contracts.report import LossPoint, TrainingLosses
 from scriptorium.html.axis import axis_around
 from scriptorium.sampling import spread
-from services.evaluator.report.loss_curve import MOST, draw_curve
-from services.evaluator.report.loss_drop_plot import draw_drops
-from services.evaluator.report.training_losses import Losses, Point
+from services.evaluator.report.dot_plots import draw_loss_drops
+from services.evaluator.report.loss_curve import MAX_POINTS, draw_curve
 
 finite = st.floats(min_value=-1e6, max_value=1e6)
 
@@ -28,11 +28,15 @@ def test_ticks_are_round():
 
 
 def test_nothing_logged():
-    assert draw_curve(Losses()) is None
+    assert draw_curve(TrainingLosses()) is None
 
 
 def test_curve_falls_where_the_loss_falls():
-    curve = draw_curve(Losses(train=[Point(step=1, loss=3.9), Point(step=9, loss=3.0)], dev=[Point(step=9, loss=3.5)]))
+    curve = draw_curve(
+        TrainingLosses(
+            train=[LossPoint(step=1, loss=3.9), LossPoint(step=9, loss=3.0)], dev=[LossPoint(step=9, loss=3.5)]
+        )
+    )
     assert curve is not None
     training, dev = curve.lines
     assert (training.name, dev.name) == ("training", "dev")
@@ -44,11 +48,11 @@ def test_curve_falls_where_the_loss_falls():
 
 
 def test_a_long_training_is_thinned_but_keeps_its_ends():
-    points = [Point(step=step, loss=3.0) for step in range(1, 100_001)]
-    curve = draw_curve(Losses(train=points))
+    points = [LossPoint(step=step, loss=3.0) for step in range(1, 100_001)]
+    curve = draw_curve(TrainingLosses(train=points))
     assert curve is not None
     marks = curve.lines[0].marks
-    assert len(marks) == MOST + 1
+    assert len(marks) == MAX_POINTS + 1
     assert marks[-1][0] == curve.right
 
 
@@ -57,17 +61,15 @@ def drop(value: float, low: float, high: float) -> LossDrop:
 
 
 def test_drops_share_one_axis_with_zero_on_it():
-    drops = draw_drops(drop(12, 10, 14), drop(-2, -3, 1))
-    author, others = drops.bars
-    assert (
-        drops.left <= others.low < others.dot < drops.lines[0].at < others.high < author.low < author.dot < author.high
-    )
-    assert author.high <= drops.right
+    plot = draw_loss_drops(drop(12, 10, 14), drop(-2, -3, 1))
+    author, others = plot.rows
+    assert plot.left <= others.low < others.dot < plot.lines[0].at < others.high < author.low < author.dot < author.high
+    assert author.high <= plot.right
     assert others.label == "−2.0 %"
 
 
 def test_drops_without_others():
-    assert len(draw_drops(drop(0, 0, 0), None).bars) == 1
+    assert len(draw_loss_drops(drop(0, 0, 0), None).rows) == 1
 
 
 @given(st.lists(st.integers()), st.integers(1, 40))
@@ -75,7 +77,7 @@ def test_spread_is_even_and_in_order(items, count):
     numbered = list(enumerate(items))
     chosen = spread(numbered, count)
     assert len(chosen) == min(count, len(items))
-    places = [place for place, _ in chosen]
-    gaps = [later - earlier for earlier, later in pairwise(places)]
+    positions = [position for position, _ in chosen]
+    gaps = [later - earlier for earlier, later in pairwise(positions)]
     assert not gaps or max(gaps) - min(gaps) <= 1
-    assert not places or places[0] == 0
+    assert not positions or positions[0] == 0

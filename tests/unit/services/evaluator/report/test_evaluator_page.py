@@ -3,15 +3,15 @@ from itertools import pairwise, product
 
 import pytest
 
+from scriptorium.contracts.report import TrainingLosses
 from services.evaluator.report.page import render_page, split_paragraphs
-from services.evaluator.report.training_losses import Losses
-from tests.report_findings import CURVE, DROP, HOSTILE, findings, pair
+from tests.report_example import CURVE, DROP, HOSTILE, make_pair, make_report
 
 VOID = {"meta", "line", "circle", "polyline", "link", "br", "img"}
 
 
 class Outline(HTMLParser):
-    """Checks that every element is closed and keeps tags, attributes and text."""
+    """The tags, attributes and text of a page; checks that every element is closed."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -35,9 +35,9 @@ class Outline(HTMLParser):
         self.text.append(data)
 
 
-@pytest.mark.parametrize(("others", "training"), list(product([None, DROP], [CURVE, Losses()])))
+@pytest.mark.parametrize(("others", "training"), list(product([None, DROP], [CURVE, TrainingLosses()])))
 def test_every_variant_is_well_formed(others, training):
-    outline = Outline(render_page(findings(others, training), [pair()]))
+    outline = Outline(render_page(make_report(others, training), [make_pair()]))
     assert outline.open == []
     pictures = [attributes for tag, attributes in outline.tags if tag == "svg"]
     assert len(pictures) == (2 if training.train else 1)
@@ -50,7 +50,7 @@ def test_every_variant_is_well_formed(others, training):
 
 
 def test_text_is_escaped_everywhere():
-    page = render_page(findings(title=HOSTILE), [pair(HOSTILE, genuine=HOSTILE)])
+    page = render_page(make_report(title=HOSTILE), [make_pair(HOSTILE, genuine=HOSTILE)])
     outline = Outline(page)
     assert "script" not in {tag for tag, _ in outline.tags}
     assert "<script" not in page
@@ -59,7 +59,7 @@ def test_text_is_escaped_everywhere():
 
 
 def test_page_needs_nothing_from_outside():
-    outline = Outline(render_page(findings(DROP), [pair() for _ in range(12)]))
+    outline = Outline(render_page(make_report(DROP), [make_pair() for _ in range(12)]))
     assert not {"img", "link", "script", "iframe"} & {tag for tag, _ in outline.tags}
     assert not [a for _, a in outline.tags if {"src", "href"} & set(a)]
     policy = [a["content"] for _, a in outline.tags if a.get("http-equiv") == "Content-Security-Policy"]
@@ -68,11 +68,11 @@ def test_page_needs_nothing_from_outside():
 
 def test_page_is_small():
     long = "word " * 2000
-    assert len(render_page(findings(DROP), [pair(long, genuine=long) for _ in range(12)]).encode()) < 1_000_000
+    assert len(render_page(make_report(DROP), [make_pair(long, genuine=long) for _ in range(12)]).encode()) < 1_000_000
 
 
 def test_headings_go_down_step_by_step():
-    outline = Outline(render_page(findings(), [pair()]))
+    outline = Outline(render_page(make_report(), [make_pair()]))
     levels = [int(tag[1]) for tag, _ in outline.tags if tag in {"h1", "h2", "h3", "h4"}]
     assert levels[0] == 1
     assert levels.count(1) == 1
@@ -82,15 +82,15 @@ def test_headings_go_down_step_by_step():
 
 def test_a_long_passage_of_the_author_is_folded():
     genuine = " ".join(f"word{n}" for n in range(500))
-    outline = Outline(render_page(findings(), [pair(genuine=genuine)]))
+    outline = Outline(render_page(make_report(), [make_pair(genuine=genuine)]))
     assert "457 more words" in outline.text
-    shown = " ".join(outline.text)
-    assert "word0 " in shown
-    assert "word499" in shown
+    text = " ".join(outline.text)
+    assert "word0 " in text
+    assert "word499" in text
 
 
 def test_a_model_that_wrote_nothing():
-    assert render_page(findings(), [pair("")]).count("(nothing was written)") == 2
+    assert render_page(make_report(), [make_pair("")]).count("(nothing was written)") == 2
 
 
 def test_paragraphs():

@@ -1,7 +1,7 @@
 import pytest
 
 from scriptorium.contracts import EvaluateResult, LossDrop, VoiceScore
-from services.evaluator.report.summary import judge, summarise
+from services.evaluator.report.summary import summarise_loss_drop, write_verdict
 
 
 def drop(value: float, low: float, high: float, passages: int = 24) -> LossDrop:
@@ -13,7 +13,7 @@ def result(author: LossDrop, others: LossDrop | None = None) -> EvaluateResult:
 
 
 def test_a_clear_gain_of_this_author():
-    verdict = judge(result(drop(12, 10, 14), drop(3, 2, 4)), None)
+    verdict = write_verdict(result(drop(12, 10, 14), drop(3, 2, 4)), None)
     assert verdict.sentence == (
         "The tuned model finds the held-out chapters 12 % more predictable than the base model does "
         "(95 % interval 10–14 %); other authors’ pages: 3.0 %."
@@ -30,43 +30,45 @@ def test_a_clear_gain_of_this_author():
     [
         (drop(12, 10, 14), drop(9, 7, 11), "not clearly smaller"),
         (drop(12, 10, 14), drop(-1, -3, 1), "there was no gain"),
-        (drop(12, 10, 14), None, "No other authors’ pages"),
+        (drop(12, 10, 14), None, "no other authors’ pages"),
         (drop(-4, -6, -2), None, "led away from the author"),
         (drop(12, 10, 14, passages=3), None, "Few passages were read (3 of the author)"),
     ],
 )
 def test_caveats(author, others, words):
-    assert any(words in caveat for caveat in judge(result(author, others), None).caveats)
+    assert any(words in caveat for caveat in write_verdict(result(author, others), None).caveats)
 
 
 def test_an_interval_that_touches_zero_is_no_gain():
-    verdict = judge(result(drop(1, -0.5, 2.5), drop(-2, -3, 1)), None)
-    assert verdict.sentence.startswith("It cannot be told")
+    verdict = write_verdict(result(drop(1, -0.5, 2.5), drop(-2, -3, 1)), None)
+    assert verdict.sentence.startswith("It is not clear")
     assert "−0.5 to 2.5 %, touches zero" in verdict.sentence
     assert verdict.caveats == []
 
 
 def test_a_loss_of_voice_is_called_one():
-    sentence = judge(result(drop(-4, -6, -2)), None).sentence
+    sentence = write_verdict(result(drop(-4, -6, -2)), None).sentence
     assert "4.0 % less predictable" in sentence
     assert "2.0–6.0 %" in sentence
 
 
 @pytest.mark.parametrize(("parameters", "tiny"), [(134_515_008, True), (8_000_000_000, False), (None, False)])
 def test_a_tiny_model_is_called_tiny(parameters, tiny):
-    caveats = judge(result(drop(12, 10, 14)), parameters).caveats
+    caveats = write_verdict(result(drop(12, 10, 14)), parameters).caveats
     assert any("tiny model" in caveat for caveat in caveats) is tiny
 
 
 def test_summary_line():
-    line = summarise(result(drop(8.6, 7.9, 9.2), drop(1.2, 0.5, 2)))
+    line = summarise_loss_drop(result(drop(8.6, 7.9, 9.2), drop(1.2, 0.5, 2)))
     assert line == "Held-out loss 3.62 -> 3.31 (-8.6 %, 95 % interval 7.9-9.2); other authors -1.2 %"
-    assert summarise(result(drop(-1, -2, 0.5))).endswith("(+1.0 %, 95 % interval -2.0 to 0.5)")
+    assert summarise_loss_drop(result(drop(-1, -2, 0.5))).endswith("(+1.0 %, 95 % interval -2.0 to 0.5)")
 
 
-def test_few_impostors_are_said():
+def test_few_impostors_are_a_caveat():
     few = result(drop(12, 10, 14)).model_copy(update={"unseen_impostors": 3})
-    caveat = next(text for text in judge(few, None).caveats if "promising at most" in text)
-    assert "Of other authors 3 could be held back" in caveat
+    caveat = next(text for text in write_verdict(few, None).caveats if "promising at most" in text)
+    assert "Of the other authors, 3 could be held back" in caveat
     voice = VoiceScore(verdict="promising", folded=70, low=60, high=80)
-    assert caveat not in judge(few.model_copy(update={"voice": voice}), None).caveats  # the voice's verdict says it
+    assert (
+        caveat not in write_verdict(few.model_copy(update={"voice": voice}), None).caveats
+    )  # it is part of the verdict on the voice

@@ -1,4 +1,5 @@
-from services.evaluator.report.training_losses import Point, read_losses
+from scriptorium.contracts.report import LossPoint
+from services.evaluator.report.training_losses import read_losses
 
 
 def test_reads_train_and_dev(tmp_path):
@@ -9,8 +10,8 @@ def test_reads_train_and_dev(tmp_path):
         '{"step": 6, "loss": 3.2}\n'
     )
     losses = read_losses(path)
-    assert losses.train == [Point(step=3, loss=3.4), Point(step=6, loss=3.2)]
-    assert losses.dev == [Point(step=6, loss=3.48)]
+    assert losses.train == [LossPoint(step=3, loss=3.4), LossPoint(step=6, loss=3.2)]
+    assert losses.dev == [LossPoint(step=6, loss=3.48)]
 
 
 def test_a_torn_last_line_and_other_lines_are_passed_over(tmp_path):
@@ -19,14 +20,14 @@ def test_a_torn_last_line_and_other_lines_are_passed_over(tmp_path):
         b'{"step": 1, "loss": 3.4}\n[1]\n{"step": 2, "loss": NaN}\n{"train_runtime": 9}\n{"step": 3, "lo\xc3'
     )
     losses = read_losses(path)
-    assert losses.train == [Point(step=1, loss=3.4)]
+    assert losses.train == [LossPoint(step=1, loss=3.4)]
     assert losses.dev == []
 
 
 def test_a_resumed_training_logs_a_step_twice(tmp_path):
     path = tmp_path / "metrics.jsonl"
     path.write_text('{"step": 1, "loss": 3.4}\n{"step": 2, "loss": 3.3}\n{"step": 2, "loss": 3.1}\n')
-    assert read_losses(path).train[-1] == Point(step=2, loss=3.1)
+    assert read_losses(path).train[-1] == LossPoint(step=2, loss=3.1)
 
 
 def test_no_file(tmp_path):

@@ -7,8 +7,21 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from services.evaluator.retention.paired_interval import NORMAL, change, likeliest, lower_bound, score
-from services.evaluator.retention.power import DISCORDANT, FEWEST, POWER, margin, needed_to_see, notices
+from services.evaluator.retention.paired_interval import (
+    NORMAL,
+    estimate_change,
+    likeliest_only_base,
+    lower_bound,
+    score_statistic,
+)
+from services.evaluator.retention.power import (
+    DISCORDANT_SHARE,
+    MIN_INSTRUCTIONS,
+    POWER,
+    count_needed,
+    detection_power,
+    margin,
+)
 
 Z = NORMAL.inv_cdf(0.95)
 
@@ -22,8 +35,8 @@ def tables(draw):
 
 def test_another_program_finds_the_same():
     """R's PropCIs 0.3-0, scoreci.mp(25, 28, 618, 0.90): -0.0148 to 0.0247."""
-    found = change(28, 25, 618)
-    assert (found.low_points, found.high_points) == pytest.approx((-1.48, 2.47), abs=0.005)
+    change = estimate_change(28, 25, 618)
+    assert (change.low_points, change.high_points) == pytest.approx((-1.48, 2.47), abs=0.005)
 
 
 @settings(deadline=None)
@@ -45,16 +58,16 @@ def test_without_gains_it_is_wilsons_interval(number, lost):
 @settings(deadline=None)
 @given(tables())
 def test_the_estimate_lies_between_the_bounds_and_the_bounds_in_range(table):
-    found = change(*table)
-    assert -100 - 1e-9 <= found.low_points <= found.points + 1e-9
-    assert found.points - 1e-9 <= found.high_points <= 100 + 1e-9
+    change = estimate_change(*table)
+    assert -100 - 1e-9 <= change.low_points <= change.points + 1e-9
+    assert change.points - 1e-9 <= change.high_points <= 100 + 1e-9
 
 
 @settings(deadline=None)
 @given(tables())
 def test_swapping_the_models_mirrors_the_change(table):
     gained, lost, number = table
-    one, other = change(gained, lost, number), change(lost, gained, number)
+    one, other = estimate_change(gained, lost, number), estimate_change(lost, gained, number)
     assert (one.low_points, one.points) == pytest.approx((-other.high_points, -other.points))
 
 
@@ -72,7 +85,7 @@ def test_another_loss_lowers_the_bound_and_another_gain_raises_it(table):
 def test_the_score_at_the_bound_is_the_limit(table):
     gained, lost, number = table
     assume(gained < number and lost < number)
-    assert score(gained, lost, number, lower_bound(gained, lost, number)) == pytest.approx(Z, abs=1e-6)
+    assert score_statistic(gained, lost, number, lower_bound(gained, lost, number)) == pytest.approx(Z, abs=1e-6)
 
 
 @pytest.mark.parametrize(("gained", "lost", "number"), [(8, 15, 192), (3, 30, 150), (40, 20, 160), (1, 0, 20)])
@@ -83,7 +96,7 @@ def test_the_likeliest_value_is_the_one_that_a_search_finds(gained, lost, number
     with np.errstate(divide="ignore", invalid="ignore"):
         likelihood = gained * np.log(gain) + lost * np.log(x) + (number - gained - lost) * np.log(rest)
     best = x[np.nanargmax(np.where(gain > 0, likelihood, np.nan))]
-    assert likeliest(gained, lost, number, difference) == pytest.approx(best, abs=1e-4)
+    assert likeliest_only_base(gained, lost, number, difference) == pytest.approx(best, abs=1e-4)
 
 
 @pytest.mark.parametrize(("only_tuned", "only_base"), [(0.07, 0.07), (0.03, 0.11), (0.01, 0.05), (0.0, 0.02)])
@@ -104,15 +117,15 @@ def test_the_loss_to_be_ruled_out_is_that_of_the_plan():
 @pytest.mark.parametrize("number", [145, 192, 384])
 def test_a_model_that_lost_nothing_passes_as_often_as_planned(number):
     world = np.random.default_rng(7)
-    drawn = world.multinomial(number, [DISCORDANT / 2, DISCORDANT / 2, 1 - DISCORDANT], size=2000)
+    drawn = world.multinomial(number, [DISCORDANT_SHARE / 2, DISCORDANT_SHARE / 2, 1 - DISCORDANT_SHARE], size=2000)
     passed = [100 * lower_bound(int(gained), int(lost), number) > -margin(number) for gained, lost, _ in drawn]
     assert np.mean(passed) == pytest.approx(POWER, abs=0.05)
 
 
 def test_what_can_be_seen():
-    assert needed_to_see(FEWEST - 1) is None
-    for number in (FEWEST, 192, 384):
-        needed = needed_to_see(number)
-        assert notices(needed, number) >= POWER > notices(needed - 1, number)
+    assert count_needed(MIN_INSTRUCTIONS - 1) is None
+    for number in (MIN_INSTRUCTIONS, 192, 384):
+        needed = count_needed(number)
+        assert detection_power(needed, number) >= POWER > detection_power(needed - 1, number)
         assert 0.05 < needed / number < 0.15
-    assert notices(384, 384) == pytest.approx(1)
+    assert detection_power(384, 384) == pytest.approx(1)

@@ -9,81 +9,82 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scriptorium.contracts import Endpoint
+from scriptorium.contracts.retention import Retention, RetentionVerdict
 from scriptorium.errors import Cancelled, EvaluationFailed
 from scriptorium.jobs.reporter import SilentReporter
-from services.evaluator.generation.vllm_client import engines
-from services.evaluator.retention.ask import MAX_TOKENS
-from services.evaluator.retention.compare import EXAMPLES, compare_answers
+from services.evaluator.generation.vllm_client import open_clients
+from services.evaluator.retention.compare import MAX_EXAMPLES, compare_answers
 from services.evaluator.retention.instructions.catalogue import write_instructions
 from services.evaluator.retention.instructions.instruction import Instruction
-from services.evaluator.retention.measure import ASKED, measure_retention
-from services.evaluator.retention.perplexity import compare_losses, neutral_text
-from services.evaluator.retention.result import Retention, Verdict
-from services.evaluator.retention.verdict import judge_following, judge_reading, worst
+from services.evaluator.retention.measure import INSTRUCTIONS, MAX_TOKENS, measure_retention
+from services.evaluator.retention.perplexity import compare_losses, read_neutral_paragraphs
+from services.evaluator.retention.verdict import judge_instructions, judge_perplexity, worst
 
 
-def measure(engines_, tokenizer, report=None, asked=ASKED):
+def measure(engines, tokenizer, reporter=None, number=INSTRUCTIONS):
     async def work():
         base, tuned = (Endpoint(url=f"http://{name}.test", model=name) for name in ("base", "tuned"))
-        async with engines(base, tuned, engines_.transport, ()) as pair:
-            return await measure_retention(pair, tokenizer, 1, report or SilentReporter(), asked)
+        async with open_clients(base, tuned, engines.transport, ()) as pair:
+            return await measure_retention(pair, tokenizer, 1, reporter or SilentReporter(), number)
 
     return asyncio.run(work())
 
 
-def test_both_models_are_asked_the_same_greedily_and_base_first(engines_, tokenizer):
+def test_both_models_are_asked_the_same_greedily_and_base_first(engines, tokenizer):
     reporter = SilentReporter()
-    found = measure(engines_, tokenizer, reporter)
-    asked = [(call, body) for call, body in engines_.calls if call.endswith("chat/completions")]
-    assert [call.partition("/")[0] for call, _ in asked] == ["base"] * ASKED + ["tuned"] * ASKED
-    assert {(body["temperature"], body["max_tokens"]) for _, body in asked} == {(0.0, MAX_TOKENS)}
-    requests = [body["messages"][0]["content"] for _, body in asked]
-    assert requests[:ASKED] == requests[ASKED:] == [one.request for one in write_instructions(ASKED)]
+    retention = measure(engines, tokenizer, reporter)
+    questions = [(call, body) for call, body in engines.calls if call.endswith("chat/completions")]
+    assert [call.partition("/")[0] for call, _ in questions] == ["base"] * INSTRUCTIONS + ["tuned"] * INSTRUCTIONS
+    assert {(body["temperature"], body["max_tokens"]) for _, body in questions} == {(0.0, MAX_TOKENS)}
+    requests = [body["messages"][0]["content"] for _, body in questions]
+    assert (
+        requests[:INSTRUCTIONS] == requests[INSTRUCTIONS:] == [one.request for one in write_instructions(INSTRUCTIONS)]
+    )
     assert "[VALIDATE] 384/384 instructions answered" in reporter.messages
     assert "[VALIDATE] 40/40 neutral paragraphs read" in reporter.messages
-    assert found.following.base == found.following.tuned
-    assert Retention.model_validate_json(found.model_dump_json()) == found
+    assert retention.following.base == retention.following.tuned
+    assert Retention.model_validate_json(retention.model_dump_json()) == retention
 
 
-def test_the_perplexities_are_those_of_the_engines(engines_, tokenizer):
+def test_the_perplexities_are_those_of_the_engines(engines, tokenizer):
     """The stand-ins give every token -2.0 and -1.5."""
-    found = measure(engines_, tokenizer, asked=1).perplexity
-    assert (found.base, found.tuned) == pytest.approx((math.exp(2), math.exp(1.5)))
-    assert (found.ratio, found.low, found.high) == pytest.approx((math.exp(-0.5),) * 3)
-    assert found.paragraphs == len(neutral_text())
+    perplexity = measure(engines, tokenizer, number=1).perplexity
+    assert (perplexity.base, perplexity.tuned) == pytest.approx((math.exp(2), math.exp(1.5)))
+    assert (perplexity.ratio, perplexity.low, perplexity.high) == pytest.approx((math.exp(-0.5),) * 3)
+    assert perplexity.paragraphs == len(read_neutral_paragraphs())
 
 
-def test_a_base_that_follows_nothing_is_no_pass(engines_, tokenizer):
-    engines_.text = "What?"
-    found = measure(engines_, tokenizer)
-    assert found.verdict is Verdict.WARN
-    assert found.parts[0].code == "instructions_unseen"
-    assert "cannot be seen" in found.parts[0].message
-    assert found.next_step == found.parts[0].next_step
+def test_a_base_that_follows_nothing_is_no_pass(engines, tokenizer):
+    engines.text = "What?"
+    retention = measure(engines, tokenizer)
+    assert retention.verdict is RetentionVerdict.WARN
+    assert retention.parts[0].code == "instructions_unseen"
+    assert "cannot be seen" in retention.parts[0].message
+    assert retention.next_step == retention.parts[0].next_step
 
 
-def test_an_engine_that_is_gone_is_a_clear_error(engines_, tokenizer):
-    engines_.broken["tuned"] = [httpx.ConnectError("gone")]
+def test_an_engine_that_is_gone_is_a_clear_error(engines, tokenizer):
+    engines.broken["tuned"] = [httpx.ConnectError("gone")]
     with pytest.raises(EvaluationFailed, match="tuned"):
-        measure(engines_, tokenizer)
+        measure(engines, tokenizer)
 
 
-def test_it_can_be_cancelled(engines_, tokenizer):
-    class CancelledReport(SilentReporter):
+def test_it_can_be_cancelled(engines, tokenizer):
+    class CancellingReporter(SilentReporter):
         def check(self):
             raise Cancelled("enough")
 
     with pytest.raises(Cancelled):
-        measure(engines_, tokenizer, CancelledReport())
+        measure(engines, tokenizer, CancellingReporter())
 
 
-def made(base: set[int], tuned: set[int], asked: int = 192, kinds: int = 32):
+def compare(base: set[int], tuned: set[int], number: int = 192, kinds: int = 32):
     """Instructions of which each model follows those at the given places, and none by accident."""
     instructions = [
         Instruction(f"kind {place % kinds}", f"Say {place}.", lambda text, right=f"yes {place}": text == right)
-        for place in range(asked)
+        for place in range(number)
     ]
-    answers = [[f"yes {place}" if place in chosen else "no" for place in range(asked)] for chosen in (base, tuned)]
+    answers = [[f"yes {place}" if place in chosen else "no" for place in range(number)] for chosen in (base, tuned)]
     return compare_answers(instructions, *answers)
 
 
@@ -102,12 +103,12 @@ def made(base: set[int], tuned: set[int], asked: int = 192, kinds: int = 32):
     ],
 )
 def test_the_verdict_on_instructions(base, tuned, code):
-    assert judge_following(made(set(base), set(tuned))).code == code
+    assert judge_instructions(compare(set(base), set(tuned))).code == code
 
 
 def test_few_instructions_show_nothing():
-    part = judge_following(made(set(range(90)), set(range(90)), asked=100))
-    assert (part.code, part.verdict) == ("instructions_unseen", Verdict.WARN)
+    part = judge_instructions(compare(set(range(90)), set(range(90)), number=100))
+    assert (part.code, part.verdict) == ("instructions_unseen", RetentionVerdict.WARN)
     assert "100 instructions are too few" in part.message
     assert "SCRIPTORIUM_EVALUATION_INSTRUCTIONS" in (part.next_step or "")
 
@@ -117,22 +118,22 @@ def test_what_is_followed_by_accident_cannot_be_lost():
     instructions = [
         Instruction(f"kind {place % 3}", f"Say {place}.", lambda _, ok=place % 3: ok > 0) for place in range(192)
     ]
-    found = compare_answers(instructions, ["Hm."] * 192, ["Hm."] * 192)
-    assert (found.base, found.tuned) == (128, 128)
-    assert found.by_chance == pytest.approx(2 / 3, abs=0.01)
-    assert judge_following(found).code == "instructions_unseen"
+    following = compare_answers(instructions, ["Hm."] * 192, ["Hm."] * 192)
+    assert (following.base, following.tuned) == (128, 128)
+    assert following.by_chance == pytest.approx(2 / 3, abs=0.01)
+    assert judge_instructions(following).code == "instructions_unseen"
 
 
 @settings(deadline=None)
 @given(st.sets(st.integers(0, 191)), st.sets(st.integers(0, 191)))
 def test_the_table_and_the_examples_agree_with_the_counts(base, tuned):
-    found = made(base, tuned)
-    assert (found.gained, found.lost) == (len(tuned - base), len(base - tuned))
-    assert sum(kind.base for kind in found.kinds) == found.base == len(base)
-    assert sum(kind.tuned for kind in found.kinds) == found.tuned == len(tuned)
-    assert sum(kind.asked for kind in found.kinds) == found.asked
-    assert len(found.examples) == min(EXAMPLES, len({place % 32 for place in base - tuned}))
-    assert all(lost.base.startswith("yes") and lost.tuned == "no" for lost in found.examples)
+    following = compare(base, tuned)
+    assert (following.gained, following.lost) == (len(tuned - base), len(base - tuned))
+    assert sum(kind.base for kind in following.kinds) == following.base == len(base)
+    assert sum(kind.tuned for kind in following.kinds) == following.tuned == len(tuned)
+    assert sum(kind.asked for kind in following.kinds) == following.asked
+    assert len(following.examples) == min(MAX_EXAMPLES, len({place % 32 for place in base - tuned}))
+    assert all(lost.base.startswith("yes") and lost.tuned == "no" for lost in following.examples)
 
 
 @pytest.mark.parametrize(
@@ -145,8 +146,8 @@ def test_the_table_and_the_examples_agree_with_the_counts(base, tuned):
     ],
 )
 def test_the_verdict_on_neutral_text(nats, code):
-    losses = [300.0] * 20, [300 + 100 * each for each in nats]
-    assert judge_reading(compare_losses(*losses, [100] * 20, seed=1)).code == code
+    losses = [300.0] * 20, [300 + 100 * change for change in nats]
+    assert judge_perplexity(compare_losses(*losses, [100] * 20, seed=1)).code == code
 
 
 losses = st.floats(1, 1e4)
@@ -157,22 +158,22 @@ losses = st.floats(1, 1e4)
 def test_the_ratio_lies_between_its_bounds_extremes(rows, seed):
     rows = [(base, max(base / 2, min(tuned, base * 2)), tokens) for base, tuned, tokens in rows]
     base, tuned, tokens = zip(*rows, strict=True)
-    found = compare_losses(base, tuned, tokens, seed)
-    each = [(after - before) / count for before, after, count in rows]
-    for value in (found.low, found.ratio, found.high):
-        assert min(each) - 1e-6 <= math.log(value) <= max(each) + 1e-6
-    assert found.low <= found.high
-    assert found.ratio == pytest.approx(found.tuned / found.base)
+    perplexity = compare_losses(base, tuned, tokens, seed)
+    changes = [(after - before) / count for before, after, count in rows]
+    for value in (perplexity.low, perplexity.ratio, perplexity.high):
+        assert min(changes) - 1e-6 <= math.log(value) <= max(changes) + 1e-6
+    assert perplexity.low <= perplexity.high
+    assert perplexity.ratio == pytest.approx(perplexity.tuned / perplexity.base)
 
 
 def test_the_worse_part_decides():
-    good = judge_reading(compare_losses([300.0], [300.0], [100], 1))
-    bad = judge_reading(compare_losses([300.0], [330.0], [100], 1))
+    good = judge_perplexity(compare_losses([300.0], [300.0], [100], 1))
+    bad = judge_perplexity(compare_losses([300.0], [330.0], [100], 1))
     assert worst((good, bad)) == worst((bad, good)) == bad
 
 
 def test_neutral_text_is_what_it_says():
-    text = neutral_text()
+    text = read_neutral_paragraphs()
     assert len(text) == 20
     assert all(110 <= len(paragraph.split()) <= 140 for paragraph in text)
     assert not any(mark in "".join(text) for mark in '“”"!?')

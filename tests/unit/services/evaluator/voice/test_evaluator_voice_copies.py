@@ -1,50 +1,51 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.evaluator.voice.copies import RUN, Copies, mask
+from scriptorium.text.ngrams import NGRAM
+from services.evaluator.voice.copies import CopyFinder, mask
 
-GIVEN = "It was a bright cold day in April and the clocks were striking thirteen when he came home."
+SOURCE = "It was a bright cold day in April and the clocks were striking thirteen when he came home."
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "it's", "Über"]), max_size=40)
 
 
-def slowly(words: list[str], given: list[str]) -> set[int]:
-    """Places of words inside any shared run, looked for one by one."""
-    known = {tuple(given[at : at + RUN]) for at in range(len(given) - RUN + 1)}
-    starts = [at for at in range(len(words) - RUN + 1) if tuple(words[at : at + RUN]) in known]
-    return {at + offset for at in starts for offset in range(RUN)}
+def indices_of_copies(words: list[str], source: list[str]) -> set[int]:
+    """Find the indices of words inside any shared run, one by one."""
+    source_runs = {tuple(source[at : at + NGRAM]) for at in range(len(source) - NGRAM + 1)}
+    starts = [at for at in range(len(words) - NGRAM + 1) if tuple(words[at : at + NGRAM]) in source_runs]
+    return {at + offset for at in starts for offset in range(NGRAM)}
 
 
 @given(WORDS, WORDS)
-def test_what_is_masked_is_what_a_slow_search_finds(words, given):
+def test_the_mask_is_what_a_slow_search_finds(words, source):
     text = " ".join(words)
-    left = mask(text, Copies([" ".join(given)]).find(text)).split()
-    inside = slowly([word.lower() for word in words], [word.lower() for word in given])
-    assert left == [word for at, word in enumerate(words) if at not in inside]
+    left = mask(text, CopyFinder([" ".join(source)]).find(text)).split()
+    copied = indices_of_copies([word.lower() for word in words], [word.lower() for word in source])
+    assert left == [word for at, word in enumerate(words) if at not in copied]
 
 
 @given(WORDS)
 def test_a_text_is_a_copy_of_itself(words):
-    spans = Copies([" ".join(words)]).find(" ".join(words))
-    assert [span.words for span in spans] == ([len(words)] if len(words) >= RUN else [])
+    runs = CopyFinder([" ".join(words)]).find(" ".join(words))
+    assert [run.words for run in runs] == ([len(words)] if len(words) >= NGRAM else [])
 
 
 def test_signs_capitals_and_curly_apostrophes_do_not_hide_a_copy():
     text = "He said: a bright, cold day in April - and THE clocks were striking! And then"
-    (span,) = Copies([GIVEN]).find(text)
-    assert span.words == 11
-    assert text[span.start : span.end] == span.text == "a bright, cold day in April - and THE clocks were striking"
-    assert Copies(["don't you see that it's all over now"]).find("don’t you see that it’s all over now")
+    (run,) = CopyFinder([SOURCE]).find(text)
+    assert run.words == 11
+    assert text[run.start : run.end] == run.text == "a bright, cold day in April - and THE clocks were striking"
+    assert CopyFinder(["don't you see that it's all over now"]).find("don’t you see that it’s all over now")
 
 
-def test_no_run_goes_over_the_end_of_a_text():
-    assert not Copies(["a b c d e", "f g h i j"]).find("a b c d e f g h i j")
+def test_no_run_crosses_the_end_of_a_text():
+    assert not CopyFinder(["a b c d e", "f g h i j"]).find("a b c d e f g h i j")
 
 
 def test_two_copies_side_by_side_are_two():
-    copies = Copies(["a b c d e f g h", "s t u v w x y z"])
-    assert [span.words for span in copies.find("a b c d e f g h s t u v w x y z")] == [8, 8]
+    copies = CopyFinder(["a b c d e f g h", "s t u v w x y z"])
+    assert [run.words for run in copies.find("a b c d e f g h s t u v w x y z")] == [8, 8]
 
 
-def test_nothing_given_nothing_found():
-    assert Copies([]).find(GIVEN) == []
-    assert mask(GIVEN) == GIVEN
+def test_without_sources_there_are_no_copies():
+    assert CopyFinder([]).find(SOURCE) == []
+    assert mask(SOURCE) == SOURCE

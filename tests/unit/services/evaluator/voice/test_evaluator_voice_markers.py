@@ -1,43 +1,8 @@
 import numpy as np
 import pytest
 
-from services.evaluator.voice.features.habits import HABITS
 from services.evaluator.voice.log_odds import mine_words
-from services.evaluator.voice.markers import compare, compare_markers
-
-TEXT = (
-    "“I don't know,” said she; “it’s strangely quiet.” And he ran — quickly!\n\n"
-    "But nobody came: the house, the yard, all was still. Was it over?"
-)
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("words per sentence", 25 / 4),
-        ("words per paragraph", 25 / 2),
-        ("commas", 3000 / 25),
-        ("semicolons", 1000 / 25),
-        ("dashes", 1000 / 25),
-        ("contractions", 2000 / 25),
-        ("adverbs in -ly", 2000 / 25),
-        ("sentences that open with a conjunction", 50),
-        ("sentences that open with a personal pronoun", 25),
-    ],
-)
-def test_habits_are_counted(name, value):
-    assert HABITS[name][0](TEXT) == pytest.approx(value)
-
-
-def test_dialogue_is_what_stands_between_quotation_marks():
-    assert 20 < HABITS["share of dialogue"][0](TEXT) < 50
-    assert HABITS["share of dialogue"][0]("“Open speech\n\nand a paragraph after it") == pytest.approx(33, abs=2)
-
-
-@pytest.mark.parametrize("name", HABITS)
-def test_no_habit_fails_on_nothing(name):
-    assert HABITS[name][0]("") == 0
-    assert HABITS[name][0]("...") >= 0
+from services.evaluator.voice.markers import compare_marker, compare_markers
 
 
 def test_words_of_the_author_are_mined_and_names_are_not():
@@ -49,7 +14,7 @@ def test_words_of_the_author_are_mined_and_names_are_not():
     assert not {"john", "paul", "went"} & set(mined)
 
 
-def test_what_one_chunk_only_has_is_no_habit():
+def test_a_word_of_a_single_chunk_is_no_habit():
     author = ["the sea " * 200, *["the hill was over there"] * 20]
     assert "sea" not in mine_words(author, ["the hill was over there"] * 20)
 
@@ -57,16 +22,16 @@ def test_what_one_chunk_only_has_is_no_habit():
 def test_a_gap_is_recovered_in_part_in_full_or_too_far():
     chance = np.random.default_rng(0)
     author, base = chance.normal(10, 1, 48), chance.normal(4, 1, 48)
-    for where, present, overshoot in ((4, False, False), (7.5, True, False), (10, True, False), (14, False, True)):
-        marker = compare("x", "%", None, (author, base, chance.normal(where, 1, 48)), 0)
+    for mean, present, overshoot in ((4, False, False), (7.5, True, False), (10, True, False), (14, False, True)):
+        marker = compare_marker("x", "%", None, (author, base, chance.normal(mean, 1, 48)), 0)
         assert (marker.present, marker.overshoot) == (present, overshoot)
-        assert marker.recovered == pytest.approx((where - 4) / 6, abs=0.1)
+        assert marker.recovered == pytest.approx((mean - 4) / 6, abs=0.1)
         assert not marker.base_present
 
 
 def test_without_a_gap_nothing_is_recovered():
     same = np.random.default_rng(0).normal(10, 1, (3, 48))
-    marker = compare("x", "%", None, (same[0], same[1], same[2] + 9), 0)
+    marker = compare_marker("x", "%", None, (same[0], same[1], same[2] + 9), 0)
     assert (marker.recovered, marker.overshoot, marker.present) == (None, False, False)
 
 

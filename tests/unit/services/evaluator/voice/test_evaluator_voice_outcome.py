@@ -2,117 +2,123 @@ from dataclasses import replace
 
 import pytest
 
+from scriptorium.contracts.retention import Adherence, Retention, RetentionPart, RetentionVerdict
+from scriptorium.contracts.voice import CopiedRun, VoiceOutcome
 from scriptorium.jobs.reporter import SilentReporter
-from services.evaluator import impostors
-from services.evaluator.report.headline import headline, tell
-from services.evaluator.report.highlight_copies import mark_copies
-from services.evaluator.report.page import render_page
-from services.evaluator.report.transfer_plot import draw_places
-from services.evaluator.retention.result import Adherence, Part, Retention
-from services.evaluator.retention.result import Verdict as Lost
-from services.evaluator.retention_outcome import judge_kept
-from services.evaluator.voice.inputs import Material
-from services.evaluator.voice.result import Copied
-from services.evaluator.voice_inputs import Genuine, Texts
-from services.evaluator.voice_outcome import VoiceOutcome, find_outcome, score, weigh
-from tests.report_findings import findings, pair
+from services.evaluator.impostors import Impostor
+from services.evaluator.report.dot_plots import draw_transfer_plot
+from services.evaluator.report.headline import describe_voice, write_headline
+from services.evaluator.report.page import highlight_copies, render_page
+from services.evaluator.retention_outcome import judge_retention
+from services.evaluator.voice.inputs import VoiceInputs
+from services.evaluator.voice_inputs import EvaluationTexts, GenuinePassage
+from services.evaluator.voice_outcome import add_retention_gates, measure_voice_outcome, summarise_voice
+from tests.report_example import make_pair, make_report
 
-BOTH = (pair().base, pair().tuned.model_copy(update={"finish_reason": pair().base.finish_reason}))
+BOTH = (make_pair().base, make_pair().tuned.model_copy(update={"finish_reason": make_pair().base.finish_reason}))
 
 
 @pytest.fixture(scope="module")
-def texts(material: Material) -> Texts:
-    seen = [impostors.Impostor(other.name, tuple(other.texts), True) for other in material.seen]
-    unseen = [impostors.Impostor(other.name, tuple(other.texts), False) for other in material.unseen]
-    return Texts(
-        author_train=list(material.author_train),
+def texts(inputs: VoiceInputs) -> EvaluationTexts:
+    seen_authors = [Impostor(other.name, tuple(other.texts), True) for other in inputs.seen_impostors]
+    unseen_authors = [Impostor(other.name, tuple(other.texts), False) for other in inputs.unseen_impostors]
+    return EvaluationTexts(
+        author_train=list(inputs.author_train),
         author_dev=[],
-        held_out=[Genuine(passage.text, passage.chapter) for passage in material.held_out],
-        briefs=[passage.brief for passage in material.held_out],
-        base=list(material.base),
-        tuned=list(material.tuned),
-        prompted=list(material.base),
-        base_calibration=list(material.base_calibration),
-        impostors=[*seen, *unseen],
+        held_out=[GenuinePassage(passage.text, passage.chapter) for passage in inputs.held_out],
+        briefs=[passage.brief for passage in inputs.held_out],
+        base=list(inputs.base),
+        tuned=list(inputs.tuned),
+        prompted=list(inputs.base),
+        base_calibration=list(inputs.base_calibration),
+        impostors=[*seen_authors, *unseen_authors],
     )
 
 
 @pytest.fixture(scope="module")
-def outcome(texts: Texts, material: Material) -> VoiceOutcome:
-    return hear(texts, material)
+def outcome(texts: EvaluationTexts, inputs: VoiceInputs) -> VoiceOutcome:
+    return measure_outcome(texts, inputs)
 
 
-def hear(texts: Texts, material: Material, alike: tuple[str, ...] = ("Unseen 1",)) -> VoiceOutcome:
+def measure_outcome(
+    texts: EvaluationTexts, inputs: VoiceInputs, alike: tuple[str, ...] = ("Unseen 1",)
+) -> VoiceOutcome:
     samples = [sample.model_copy(update={"index": n}) for n in range(len(texts.base)) for sample in BOTH]
-    return find_outcome(texts, samples, material.losses, alike=alike, seed=7, reporter=SilentReporter())
+    return measure_voice_outcome(texts, samples, inputs.losses, alike=alike, seed=7, reporter=SilentReporter())
 
 
 def test_a_voice_that_came_through(outcome: VoiceOutcome) -> None:
-    found = score(outcome)
-    assert found.verdict == "production"
-    assert found.folded is not None
-    assert found.folded > 80
-    assert found.prompted == pytest.approx(0, abs=1e-6)  # it wrote what the base wrote
-    assert found.closest in {f"unseen {number}" for number in range(4)}
-    assert headline(outcome).startswith("The voice came through. On the way from the base model (0) to you (100)")
-    assert tell(found).startswith(f"Voice: T {found.folded:.0f} (95 % interval")
+    score = summarise_voice(outcome)
+    assert score.verdict == "production"
+    assert score.folded is not None
+    assert score.folded > 80
+    assert score.prompted == pytest.approx(0, abs=1e-6)  # it wrote what the base wrote
+    assert score.closest in {f"unseen {number}" for number in range(4)}
+    assert write_headline(outcome).startswith("The voice came through. On the way from the base model (0) to you (100)")
+    assert describe_voice(score).startswith(f"Voice: T {score.folded:.0f} (95 % interval")
 
 
-def test_without_a_word_on_who_is_alike_nothing_is_certain(texts: Texts, material: Material) -> None:
-    assert hear(texts, material, alike=()).verdict.name == "promising"
+def test_without_authors_of_the_same_period_nothing_is_certain(texts: EvaluationTexts, inputs: VoiceInputs) -> None:
+    assert measure_outcome(texts, inputs, alike=()).verdict.name == "promising"
 
 
-def test_too_little_text_is_a_verdict_and_no_failure(texts: Texts, material: Material) -> None:
-    found = hear(replace(texts, base_calibration=[], impostors=[]), material)
-    assert (found.verdict.name, found.measured, draw_places(found)) == ("not_measurable", None, None)
-    assert any("what the base wrote from dev briefs" in reason.lower() for reason in found.verdict.reasons)
-    assert "scriptorium impostors install" in found.verdict.next_steps[0]
-    assert headline(found) == "Whether the voice came through cannot be measured here."
-    assert tell(score(found)) == "Voice: not measurable"
+def test_too_little_text_is_a_verdict_and_not_a_failure(texts: EvaluationTexts, inputs: VoiceInputs) -> None:
+    unmeasured = measure_outcome(replace(texts, base_calibration=[], impostors=[]), inputs)
+    assert (unmeasured.verdict.name, unmeasured.measured, draw_transfer_plot(unmeasured)) == (
+        "not_measurable",
+        None,
+        None,
+    )
+    assert any("what the base wrote from dev briefs" in reason.lower() for reason in unmeasured.verdict.reasons)
+    assert "scriptorium impostors install" in unmeasured.verdict.next_steps[0]
+    assert write_headline(unmeasured) == "Whether the voice came through cannot be measured here."
+    assert describe_voice(summarise_voice(unmeasured)) == "Voice: not measurable"
 
 
-def test_what_was_lost_weighs(outcome: VoiceOutcome) -> None:
-    kept = judge_kept(None, [pair()], 42)
-    unasked = weigh(outcome, kept)
+def test_a_loss_counts_in_the_verdict(outcome: VoiceOutcome) -> None:
+    retention = judge_retention(None, [make_pair()], 42)
+    unasked = add_retention_gates(outcome, retention)
     assert unasked.verdict.name == "promising"
     assert "The gate retention could not be measured." in unasked.verdict.reasons
     assert unasked.measured is not None
     assert [gate.code for gate in unasked.measured.gates[-2:]] == ["adherence", "retention"]
     assert unasked.measured.gates[-1].next_step
-    gone = Part(code="instructions_lost", verdict=Lost.FAIL, message="Gone.", next_step="Train less.")
-    lost = kept.model_copy(update={"retention": Retention.model_construct(parts=(gone, gone))})
-    rejected = weigh(outcome, lost)
+    gone = RetentionPart(
+        code="instructions_lost", verdict=RetentionVerdict.FAIL, message="Gone.", next_step="Train less."
+    )
+    lost = retention.model_copy(update={"retention": Retention.model_construct(parts=(gone, gone))})
+    rejected = add_retention_gates(outcome, lost)
     assert (rejected.verdict.name, rejected.verdict.reasons) == ("rejected", ["Gone."])
-    assert headline(rejected).startswith("Do not use this model as it is.")
+    assert write_headline(rejected).startswith("Do not use this model as it is.")
 
 
 def test_a_model_that_forgets_its_briefs_is_rejected(outcome: VoiceOutcome) -> None:
     strayed = Adherence(briefs=24, base=0.5, tuned=0.3, points=-20.0, low_points=-30.0, high_points=-10.0)
-    kept = judge_kept(None, [pair()], 42).model_copy(update={"adherence": strayed})
-    assert weigh(outcome, kept).verdict.gates == ["adherence"]
+    retention = judge_retention(None, [make_pair()], 42).model_copy(update={"adherence": strayed})
+    assert add_retention_gates(outcome, retention).verdict.gates == ["adherence"]
 
 
 def test_the_picture_has_everybody_on_one_axis(outcome: VoiceOutcome) -> None:
-    picture = draw_places(outcome)
+    picture = draw_transfer_plot(outcome)
     assert picture is not None
-    assert [bar.kind for bar in picture.bars] == ["tuned", "base", "other", "other", "other", "other", "author"]
+    assert [bar.kind for bar in picture.rows] == ["tuned", "base", "other", "other", "other", "other", "author"]
     base, _, author = picture.lines
-    assert base.at < picture.bars[0].low < picture.bars[0].dot < picture.bars[0].high
-    assert picture.bars[2].dot < author.at
+    assert base.at < picture.rows[0].low < picture.rows[0].dot < picture.rows[0].high
+    assert picture.rows[2].dot < author.at
 
 
-def test_copied_runs_are_marked_across_paragraphs() -> None:
+def test_copied_runs_are_highlighted_across_paragraphs() -> None:
     text = "One two\n\nthree four \ue000 five"
-    copies = [Copied(start=4, end=14, words=2, text=text[4:14]), Copied(start=15, end=19, words=1, text="four")]
-    assert mark_copies(text, copies) == [
+    copies = [CopiedRun(start=4, end=14, words=2, text=text[4:14]), CopiedRun(start=15, end=19, words=1, text="four")]
+    assert highlight_copies(text, copies) == [
         [("One ", False), ("two", True)],
         [("three", True), (" ", False), ("four", True), (" \ufffd five", False)],
     ]
-    assert mark_copies("", []) == []
+    assert highlight_copies("", []) == []
 
 
 def test_the_page_shows_it_all(outcome: VoiceOutcome) -> None:
-    page = render_page(findings(voice=outcome), [pair()])
+    page = render_page(make_report(voice=outcome), [make_pair()])
     assert page.count("<svg") == 3
     assert "Unseen 1" in page
     assert "Habits anybody can count" in page

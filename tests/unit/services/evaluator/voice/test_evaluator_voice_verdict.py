@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from services.evaluator.voice.gates.gate import Gate
-from services.evaluator.voice.transfer import Estimate, Scores, measure_transfer
-from services.evaluator.voice.verdict import ImpostorTransfer, judge_voice
+from scriptorium.contracts.voice import Estimate, Gate, ImpostorTransfer, Transfer
+from services.evaluator.voice.transfer import Scores, measure_transfer
+from services.evaluator.voice.verdict import judge_voice
 
 
 def impostors(count: int = 4, best: float = 20.0, alike: bool = True) -> list[ImpostorTransfer]:
@@ -11,19 +11,19 @@ def impostors(count: int = 4, best: float = 20.0, alike: bool = True) -> list[Im
     return [ImpostorTransfer(name=f"other {n}", alike=alike, chunks=20, transfer=estimate) for n in range(count)]
 
 
-def transfer(*where: float, noise: float = 0.1, prompts: int = 48):
+def transfer(*centers: float, noise: float = 0.1, prompts: int = 48) -> Transfer:
     chance = np.random.default_rng(0)
-    center = np.array(where * 3 if len(where) == 1 else where)
-    return measure_transfer(Scores(*(c + noise * chance.normal(size=(prompts, 3)) for c in (1, 0, center))), 0)
+    tuned = np.array(centers * 3 if len(centers) == 1 else centers)
+    return measure_transfer(Scores(*(mean + noise * chance.normal(size=(prompts, 3)) for mean in (1, 0, tuned))), 0)
 
 
 def gate(code: str, outcome: str = "pass", measured: bool = True) -> Gate:
     step = "" if outcome == "pass" else f"mend {code}"
-    return Gate(code=code, outcome=outcome, measured=measured, finding=f"{code} was looked at.", next_step=step)
+    return Gate(code=code, outcome=outcome, measured=measured, finding=f"{code} was checked.", next_step=step)
 
 
 @pytest.mark.parametrize(
-    ("found", "others", "gates", "name", "because"),
+    ("tuned", "others", "gates", "name", "reason"),
     [
         (transfer(0.9), impostors(), [gate("length")], "production", ""),
         (transfer(0.5), impostors(), [], "not_there", "more than 60"),
@@ -41,16 +41,16 @@ def gate(code: str, outcome: str = "pass", measured: bool = True) -> Gate:
             "coherence could not be measured",
         ),
         (transfer(0.9, prompts=20), impostors(), [], "promising", "20 prompts"),
-        (transfer(0.9), impostors(), [gate("measurable", "fail")], "not_measurable", "measurable was looked at"),
-        (transfer(0.9), impostors(), [gate("memorisation", "fail")], "rejected", "memorisation was looked at"),
+        (transfer(0.9), impostors(), [gate("measurable", "fail")], "not_measurable", "measurable was checked"),
+        (transfer(0.9), impostors(), [gate("memorisation", "fail")], "rejected", "memorisation was checked"),
         (transfer(0.9), impostors(), [gate("measurable", "fail"), gate("length", "fail")], "rejected", "length"),
     ],
 )
-def test_verdicts(found, others, gates, name, because):
-    verdict = judge_voice(found, others, gates)
+def test_verdicts(tuned, others, gates, name, reason):
+    verdict = judge_voice(tuned, others, gates)
     assert verdict.name == name
     assert (not verdict.reasons) == (name == "production")
-    assert because in " ".join(verdict.reasons)
+    assert reason in " ".join(verdict.reasons)
     assert bool(verdict.next_steps) == (name != "production")
 
 

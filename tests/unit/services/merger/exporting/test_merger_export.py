@@ -1,4 +1,4 @@
-"""GGUF files against the package's own reader: names, order, precision, vocabulary; refusals; nothing half written."""
+"""GGUF files against the package's own reader: names, order, precision, vocabulary, refusals, no half-written file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from services.merger.exporting.export import export_all, export_model, interleav
 from services.merger.exporting.llama import read_llama
 from tests.unit.services.merger.merger_models import write_json
 
-HIDDEN, HEADS, KEYS, INNER, ROWS = 64, 4, 2, 96, 12
+HIDDEN_SIZE, HEADS, KEYS, INNER_SIZE, ROWS = 64, 4, 2, 96, 12
 LLAMA_3_ROPE = {
     "rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
     "original_max_position_embeddings": 8192,
@@ -32,20 +32,21 @@ LLAMA_3_ROPE = {
 
 def config(**changes: Any) -> dict[str, Any]:
     return {
-        "architectures": ["LlamaForCausalLM"], "hidden_size": HIDDEN, "intermediate_size": INNER, "vocab_size": ROWS,
-        "num_hidden_layers": 1, "num_attention_heads": HEADS, "num_key_value_heads": KEYS, "rms_norm_eps": 1e-5,
-        "max_position_embeddings": 512, "rope_theta": 1e4, "hidden_act": "silu", "tie_word_embeddings": True, **changes,
+        "architectures": ["LlamaForCausalLM"], "hidden_size": HIDDEN_SIZE, "intermediate_size": INNER_SIZE,
+        "vocab_size": ROWS, "num_hidden_layers": 1, "num_attention_heads": HEADS, "num_key_value_heads": KEYS,
+        "rms_norm_eps": 1e-5, "max_position_embeddings": 512, "rope_theta": 1e4, "hidden_act": "silu",
+        "tie_word_embeddings": True, **changes,
     }  # fmt: skip
 
 
-def arrays(hidden: int = HIDDEN) -> dict[str, np.ndarray]:
+def arrays(hidden: int = HIDDEN_SIZE) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(1)
-    size = HIDDEN // HEADS
+    size = HIDDEN_SIZE // HEADS
     shapes: dict[str, tuple[int, ...]] = {
         "model.embed_tokens.weight": (ROWS, hidden),
         "model.layers.0.self_attn.q_proj.weight": (HEADS * size, hidden),
         "model.layers.0.self_attn.k_proj.weight": (KEYS * size, hidden),
-        "model.layers.0.mlp.up_proj.weight": (INNER, hidden),
+        "model.layers.0.mlp.up_proj.weight": (INNER_SIZE, hidden),
         "model.layers.0.input_layernorm.weight": (hidden,),
     }
     return {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
@@ -57,25 +58,25 @@ def write_model(folder: Path, tensors: dict[str, np.ndarray] | None = None, **ch
     write_json(folder / "config.json", config(**changes))
     added = [{"id": 3, "content": "<|im_end|>", "special": True}, {"id": 4, "content": "<tool>", "special": False}]
     model = {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]]}
-    before = {"type": "ByteLevel", "use_regex": True}
-    write_json(folder / "tokenizer.json", {"model": model, "added_tokens": added, "pre_tokenizer": before})
+    pre_tokenizer = {"type": "ByteLevel", "use_regex": True}
+    write_json(folder / "tokenizer.json", {"model": model, "added_tokens": added, "pre_tokenizer": pre_tokenizer})
     write_json(folder / "tokenizer_config.json", {"eos_token": "<|im_end|>"})
     (folder / "chat_template.jinja").write_text("{{ messages }}")
     return folder
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The fields and the values of a file."""
+    """Read the fields and the values of a file."""
     reader = gguf.GGUFReader(path)
     values = {t.name: quants.dequantize(t.data, t.tensor_type).reshape(t.shape[::-1]) for t in reader.tensors}
     return {name: field.contents() for name, field in reader.fields.items()}, values
 
 
 def neighbours(values: np.ndarray) -> np.ndarray:
-    """Rows i and i + half of each head side by side, written down one by one."""
-    size = HIDDEN // HEADS
+    """Put rows i and i + half of each head side by side, one by one."""
+    size = HIDDEN_SIZE // HEADS
     order = [
-        head + half + at for head in range(0, len(values), size) for at in range(size // 2) for half in (0, size // 2)
+        head + half + row for head in range(0, len(values), size) for row in range(size // 2) for half in (0, size // 2)
     ]
     return values[order]
 
@@ -108,14 +109,14 @@ def test_rows_that_do_not_divide_into_blocks_stay_fp16(tmp_path: Path) -> None:
 def test_numbers_and_vocabulary(tmp_path: Path) -> None:
     export_model(write_model(tmp_path / "tiny"), "gguf-q8_0", tmp_path / "out.gguf", SilentReporter())
     fields, _ = read(tmp_path / "out.gguf")
-    wanted = {
+    expected = {
         "general.architecture": "llama", "general.name": "tiny", "general.file_type": 7, "llama.block_count": 1,
-        "llama.embedding_length": HIDDEN, "llama.attention.head_count_kv": KEYS, "llama.rope.dimension_count": 16,
+        "llama.embedding_length": HIDDEN_SIZE, "llama.attention.head_count_kv": KEYS, "llama.rope.dimension_count": 16,
         "tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": "gpt-2", "tokenizer.ggml.merges": ["a b"],
         "tokenizer.ggml.eos_token_id": 3, "tokenizer.chat_template": "{{ messages }}",
         "tokenizer.ggml.add_bos_token": False,
     }  # fmt: skip
-    assert {name: fields[name] for name in wanted} == wanted
+    assert {name: fields[name] for name in expected} == expected
     assert fields["tokenizer.ggml.tokens"] == [
         "a", "b", "ab", "<|im_end|>", "<tool>", *(f"[PAD{n}]" for n in range(5, ROWS)),
     ]  # fmt: skip
@@ -142,7 +143,7 @@ def test_llama_3s_frequencies_are_written_with_factors(tmp_path: Path) -> None:
         ({"sliding_window": 4096}, "config.json.sliding_window: 4096"),
     ],
 )
-def test_what_cannot_be_said_in_the_file_is_refused_by_name(tmp_path: Path, changes: Any, place: str) -> None:
+def test_what_the_file_cannot_hold_is_refused_by_name(tmp_path: Path, changes: Any, place: str) -> None:
     model = write_model(tmp_path / "model", **changes)
     with pytest.raises(MergeFailed, match="Llama-like") as caught:
         export_model(model, "gguf-f16", tmp_path / "out.gguf", SilentReporter())
@@ -151,7 +152,7 @@ def test_what_cannot_be_said_in_the_file_is_refused_by_name(tmp_path: Path, chan
     assert list(tmp_path.iterdir()) == [model]
 
 
-def test_a_tensor_without_a_name_there_is_refused(tmp_path: Path) -> None:
+def test_a_tensor_without_a_name_in_gguf_is_refused(tmp_path: Path) -> None:
     model = write_model(tmp_path / "model", arrays() | {"model.strange.weight": np.ones((2, 2), np.float32)})
     with pytest.raises(MergeFailed) as caught:
         export_model(model, "gguf-f16", tmp_path / "out.gguf", SilentReporter())
@@ -159,32 +160,32 @@ def test_a_tensor_without_a_name_there_is_refused(tmp_path: Path) -> None:
 
 
 def test_values_that_fp16_cannot_hold_leave_no_file(tmp_path: Path) -> None:
-    tensors = arrays() | {"model.layers.0.mlp.up_proj.weight": np.full((INNER, HIDDEN), 1e5, np.float32)}
+    tensors = arrays() | {"model.layers.0.mlp.up_proj.weight": np.full((INNER_SIZE, HIDDEN_SIZE), 1e5, np.float32)}
     with pytest.raises(MergeFailed, match=r"up_proj\.weight has values that fp16 cannot hold"):
         export_model(write_model(tmp_path / "model", tensors), "gguf-f16", tmp_path / "out.gguf", SilentReporter())
     assert not list(tmp_path.glob("*.gguf*"))
 
 
 def test_a_stopped_export_leaves_no_file_and_a_full_disk_is_noticed_first(tmp_path: Path) -> None:
-    class Impatient(SilentReporter):
+    class CancelledExport(SilentReporter):
         def check(self) -> None:
             raise Cancelled("by the user")
 
     model = write_model(tmp_path / "model")
     with pytest.raises(Cancelled):
-        export_model(model, "gguf-f16", tmp_path / "out.gguf", Impatient())
+        export_model(model, "gguf-f16", tmp_path / "out.gguf", CancelledExport())
     with pytest.raises(DiskFull, match=r"gguf-f16 needs [\d,]+ bytes .* 1,000 are free"):
         export_model(model, "gguf-f16", tmp_path / "out.gguf", SilentReporter(), 1000)
     assert not list(tmp_path.glob("*.gguf*"))
 
 
-def test_a_job_is_told_of_an_export_that_cannot_be_and_goes_on(tmp_path: Path) -> None:
+def test_an_export_that_cannot_be_written_is_reported_and_the_job_goes_on(tmp_path: Path) -> None:
     reporter = SilentReporter()
     names = export_all(["gguf-f16", "gguf-q8_0"], write_model(tmp_path / "model"), reporter, 1 << 40)
     assert names == ["exports/model-f16.gguf", "exports/model-q8_0.gguf"]
     assert all((tmp_path / "model" / name).stat().st_size > 1000 for name in names)
     assert export_all(["gguf-f16"], write_model(tmp_path / "other", architectures=["Mamba"]), reporter, 1 << 40) == []
-    assert re.search(r"No gguf-f16: .*Mamba.*Convert the merged folder", reporter.messages[-1], re.DOTALL)
+    assert re.search(r"gguf-f16 not written: .*Mamba.*Convert the merged folder", reporter.messages[-1], re.DOTALL)
 
 
 def test_memory_does_not_grow_with_a_tensor(tmp_path: Path) -> None:
@@ -200,12 +201,12 @@ def test_memory_does_not_grow_with_a_tensor(tmp_path: Path) -> None:
 @given(st.integers(1, 4), st.sampled_from([2, 4, 8]), st.integers(1, 3))
 def test_interleaving_is_a_permutation_within_heads(heads: int, head: int, columns: int) -> None:
     values = np.arange(heads * head * columns, dtype=np.float32).reshape(-1, columns)
-    turned = interleave(values, head)
-    assert sorted(turned.ravel()) == sorted(values.ravel())
-    for at in range(heads):
-        rows = slice(at * head, (at + 1) * head)
-        assert sorted(turned[rows].ravel()) == sorted(values[rows].ravel())
-        assert np.array_equal(turned[rows][0::2], values[rows][: head // 2])
+    interleaved = interleave(values, head)
+    assert sorted(interleaved.ravel()) == sorted(values.ravel())
+    for number in range(heads):
+        rows = slice(number * head, (number + 1) * head)
+        assert sorted(interleaved[rows].ravel()) == sorted(values[rows].ravel())
+        assert np.array_equal(interleaved[rows][0::2], values[rows][: head // 2])
 
 
 BYTES = {"type": "ByteLevel", "use_regex": True}
@@ -217,9 +218,9 @@ def split(pattern: str) -> list[dict[str, Any]]:
     return [{"type": "Split", "pattern": {"Regex": pattern}}, {"type": "ByteLevel", "use_regex": False}]
 
 
-def cut(steps: list[dict[str, Any]], kind: str = "BPE") -> str:
-    before = steps[0] if len(steps) == 1 else {"type": "Sequence", "pretokenizers": steps}
-    return vocabulary.find_cut({"model": {"type": kind}, "pre_tokenizer": before})
+def name_of(steps: list[dict[str, Any]], model: str = "BPE") -> str:
+    pre_tokenizer = steps[0] if len(steps) == 1 else {"type": "Sequence", "pretokenizers": steps}
+    return vocabulary.find_pre_tokenizer({"model": {"type": model}, "pre_tokenizer": pre_tokenizer})
 
 
 @pytest.mark.parametrize(
@@ -227,16 +228,16 @@ def cut(steps: list[dict[str, Any]], kind: str = "BPE") -> str:
     [
         ([BYTES], "gpt-2"),
         ([DIGITS, BYTES], "smollm"),
-        (split(vocabulary.LLAMA_3 + REST), "llama-bpe"),
-        (split(vocabulary.GPT_2), "gpt-2"),
+        (split(vocabulary.LLAMA_3_PATTERN + REST), "llama-bpe"),
+        (split(vocabulary.GPT_2_PATTERN), "gpt-2"),
     ],
 )
-def test_how_text_is_cut_has_a_name(steps: list[dict[str, Any]], name: str) -> None:
-    assert cut(steps) == name
+def test_a_known_pre_tokenizer_has_a_name(steps: list[dict[str, Any]], name: str) -> None:
+    assert name_of(steps) == name
 
 
 @pytest.mark.parametrize(
-    ("steps", "kind"),
+    ("steps", "model"),
     [
         ([{"type": "Metaspace"}], "Unigram"),
         ([{}], "BPE"),
@@ -244,6 +245,6 @@ def test_how_text_is_cut_has_a_name(steps: list[dict[str, Any]], name: str) -> N
         ([{**BYTES, "use_regex": False}], "BPE"),
     ],
 )
-def test_a_tokenizer_without_a_sure_name_is_refused(steps: list[dict[str, Any]], kind: str) -> None:
+def test_a_tokenizer_without_a_certain_name_is_refused(steps: list[dict[str, Any]], model: str) -> None:
     with pytest.raises(MergeFailed, match="no name that fits this tokenizer"):
-        cut(steps, kind)
+        name_of(steps, model)

@@ -1,4 +1,4 @@
-"""What an adapter may be, what is refused by name, and how scale and rank are found."""
+"""Adapters that can be read, those that are refused by name, and their scale and rank."""
 
 import math
 from pathlib import Path
@@ -20,7 +20,7 @@ def config(**keys: Any) -> LoraConfig:
     return LoraConfig.model_validate({"peft_type": "LORA", "r": 4, "lora_alpha": 8} | keys)
 
 
-def places(error: MergeFailed) -> set[str]:
+def problem_places(error: MergeFailed) -> set[str]:
     return {problem.place for problem in error.problems}
 
 
@@ -87,7 +87,7 @@ def test_a_rank_pattern_changes_shape_and_scale(tmp_path: Path) -> None:
 def test_other_kinds_are_refused_by_name(tmp_path: Path, key: str, value: Any) -> None:
     with pytest.raises(MergeFailed) as caught:
         read_adapter(write_adapter(tmp_path, **{key: value}))
-    assert places(caught.value) == {f"adapter_config.json.{key}"}
+    assert problem_places(caught.value) == {f"adapter_config.json.{key}"}
 
 
 @pytest.mark.parametrize(
@@ -110,13 +110,13 @@ def test_what_does_not_change_the_result_is_accepted(tmp_path: Path, key: str, v
 def test_every_unsupported_key_is_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(MergeFailed) as caught:
         read_adapter(write_adapter(tmp_path, use_qalora=True, lora_bias=True, bias="all"))
-    assert {place.rpartition(".")[2] for place in places(caught.value)} == {"use_qalora", "lora_bias", "bias"}
+    assert {place.rpartition(".")[2] for place in problem_places(caught.value)} == {"use_qalora", "lora_bias", "bias"}
 
 
 def test_values_of_a_wrong_type(tmp_path: Path) -> None:
     with pytest.raises(MergeFailed) as caught:
         read_adapter(write_adapter(tmp_path, r="many", rank_pattern={"(": 3}))
-    assert places(caught.value) == {"adapter_config.json.r", "adapter_config.json.rank_pattern"}
+    assert problem_places(caught.value) == {"adapter_config.json.r", "adapter_config.json.rank_pattern"}
 
 
 def test_unreadable_configurations(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_unreadable_weights(tmp_path: Path) -> None:
     folder = write_adapter(tmp_path)
     weights = folder / "adapter_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
-    with pytest.raises(MergeFailed, match="not a whole safetensors file"):
+    with pytest.raises(MergeFailed, match="not a complete safetensors file"):
         read_adapter(folder)
     weights.unlink()
     with pytest.raises(MergeFailed, match=r"adapter_model\.safetensors is missing"):
@@ -152,7 +152,7 @@ def test_all_faulty_matrices_are_named_at_once(tmp_path: Path) -> None:
     arrays |= {embedding: np.zeros((2, 12), np.float32), norm: np.zeros(8, np.float32)}
     with pytest.raises(MergeFailed) as caught:
         read_adapter(write_adapter(tmp_path, arrays))
-    assert places(caught.value) == {Q, up_a, down_a, "model.embed_tokens", norm}
+    assert problem_places(caught.value) == {Q, up_a, down_a, "model.embed_tokens", norm}
 
 
 def test_an_empty_adapter(tmp_path: Path) -> None:
@@ -166,4 +166,4 @@ def test_a_diverged_adapter(tmp_path: Path, value: float) -> None:
     arrays[Q_B][3, 1] = value
     with pytest.raises(MergeFailed, match="not finite") as caught:
         read_adapter(write_adapter(tmp_path, arrays))
-    assert places(caught.value) == {Q_B}
+    assert problem_places(caught.value) == {Q_B}

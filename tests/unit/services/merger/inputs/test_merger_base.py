@@ -1,4 +1,4 @@
-"""Bases of one and of several shards, and those that are not whole."""
+"""Bases of one and of several shards, and incomplete ones."""
 
 import json
 from pathlib import Path
@@ -23,8 +23,8 @@ def test_every_tensor_is_found(tmp_path: Path, shards: int) -> None:
 def test_an_index_with_one_shard_is_not_a_single_file(tmp_path: Path) -> None:
     folder = write_base(tmp_path / "base")
     (folder / "model.safetensors").rename(folder / "model-00001-of-00001.safetensors")
-    places = dict.fromkeys(base_arrays(), "model-00001-of-00001.safetensors")
-    write_json(folder / "model.safetensors.index.json", {"weight_map": places})
+    weight_map = dict.fromkeys(base_arrays(), "model-00001-of-00001.safetensors")
+    write_json(folder / "model.safetensors.index.json", {"weight_map": weight_map})
     assert not open_base(folder).single
 
 
@@ -70,7 +70,7 @@ def test_a_tensor_in_two_shards(tmp_path: Path) -> None:
 def test_an_index_never_leads_out_of_the_folder(tmp_path: Path) -> None:
     folder = write_base(tmp_path / "base", shards=2)
     write_json(folder / "model.safetensors.index.json", {"weight_map": {"a": "../secret.safetensors"}})
-    with pytest.raises(BaseModelUnusable, match="is no file name"):
+    with pytest.raises(BaseModelUnusable, match="is not a file name"):
         open_base(folder)
 
 
@@ -80,7 +80,7 @@ def test_bases_without_weights_or_config(tmp_path: Path) -> None:
     with pytest.raises(BaseModelUnusable, match=r"model\.safetensors is missing"):
         open_base(folder)
     (folder / "config.json").write_text("[]")
-    with pytest.raises(BaseModelUnusable, match="no JSON object"):
+    with pytest.raises(BaseModelUnusable, match="not a JSON object"):
         open_base(folder)
     (folder / "config.json").unlink()
     with pytest.raises(BaseModelUnusable, match=r"no readable config\.json"):

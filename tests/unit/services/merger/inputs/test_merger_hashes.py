@@ -1,4 +1,4 @@
-"""Bases and checkpoints with another hash than they should have are refused, and every such file is named."""
+"""Bases and checkpoints with an unexpected hash are refused, and every such file is named."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The way through NF4, and the choice of the base; bitsandbytes' own bits are in tests/integration."""
+"""The NF4 round trip, and the choice of the base; bitsandbytes' own bits are in tests/integration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from scriptorium.artifacts.checkpoint_losses import Measured, OnBase, Passage, measured_path
+from scriptorium.artifacts.checkpoint_losses import BaseLosses, CheckpointLosses, SummedLoss, checkpoint_losses_path
 from scriptorium.contracts import MergeRequest, MergeResult
 from scriptorium.jobs.reporter import SilentReporter
 from services.merger.inputs import nf4
@@ -32,7 +32,7 @@ def weights() -> dict[str, np.ndarray]:
 
 
 def write_quantised(training: Path, modules: dict[str, tuple[int, int]] = MODULES, kind: str = nf4.KIND) -> None:
-    """Scales as training might have left them: any 8-bit codes do."""
+    """Write scales as training might have left them: any 8-bit codes do."""
     rng = np.random.default_rng(4)
     tensors: dict[str, np.ndarray] = {"levels": LEVELS}
     for module, (rows, columns) in modules.items():
@@ -46,21 +46,23 @@ def write_quantised(training: Path, modules: dict[str, tuple[int, int]] = MODULE
 
 
 def write_losses(training: Path, **losses: float) -> None:
-    bases = {name: OnBase(passages=[Passage(loss=loss, tokens=1)], references=[]) for name, loss in losses.items()}
-    path = measured_path(training, 6)
+    bases = {
+        name: BaseLosses(passages=[SummedLoss(loss=loss, tokens=1)], references=[]) for name, loss in losses.items()
+    }
+    path = checkpoint_losses_path(training, 6)
     path.parent.mkdir()
-    path.write_text(Measured.model_validate({"step": 6, "bases": bases}).model_dump_json())
+    path.write_text(CheckpointLosses.model_validate({"step": 6, "bases": bases}).model_dump_json())
 
 
 def one_by_one(name: str, values: np.ndarray, training: Path) -> np.ndarray:
-    """The same, a value at a time."""
+    """Round-trip a weight one value at a time."""
     scales = nf4.RoundTrip(training / nf4.FILE, name.removesuffix(".weight")).scales
     flat = values.reshape(-1)
-    found = np.empty_like(flat)
-    for at, value in enumerate(flat):
-        largest = np.abs(flat[at // 64 * 64 : at // 64 * 64 + 64]).max()
-        found[at] = nf4.NORMAL[np.abs(nf4.NORMAL - value / largest).argmin()] * scales[at // 64]
-    return found.reshape(values.shape)
+    result = np.empty_like(flat)
+    for index, value in enumerate(flat):
+        largest = np.abs(flat[index // 64 * 64 : index // 64 * 64 + 64]).max()
+        result[index] = nf4.NF4_LEVELS[np.abs(nf4.NF4_LEVELS - value / largest).argmin()] * scales[index // 64]
+    return result.reshape(values.shape)
 
 
 @pytest.fixture
@@ -78,49 +80,49 @@ def merge(training: Path, reporter: SilentReporter | None = None) -> tuple[Merge
     return merge_adapter(request, folder, reporter or SilentReporter()), load_model(folder)
 
 
-def test_what_was_4_bit_goes_there_and_back_before_the_update(training: Path) -> None:
+def test_what_was_4_bit_takes_the_round_trip_before_the_update(training: Path) -> None:
     write_quantised(training)
     write_losses(training, stored=3.2, nf4=3.1)
-    result, found = merge(training)
+    result, merged = merge(training)
     base = {name: one_by_one(name, array, training) if "_proj" in name else array for name, array in weights().items()}
     expected = reference(base, adapter_arrays({UP: MODULES[UP]}), 1.5)
     for name, array in expected.items():
-        assert np.allclose(found[name], array, rtol=0, atol=1e-6), name
-    assert np.array_equal(found["model.embed_tokens.weight"], weights()["model.embed_tokens.weight"])
+        assert np.allclose(merged[name], array, rtol=0, atol=1e-6), name
+    assert np.array_equal(merged["model.embed_tokens.weight"], weights()["model.embed_tokens.weight"])
     assert (result.base, result.base_losses) == ("nf4", {"stored": 3.2, "nf4": 3.1})
     assert result.proof
     assert result.proof.merged_values == sum(rows * columns for rows, columns in MODULES.values())
 
 
-def test_the_stored_base_where_it_is_better(training: Path) -> None:
+def test_the_stored_base_if_it_is_better(training: Path) -> None:
     write_quantised(training)
     write_losses(training, stored=3.1, nf4=3.2)
     reporter = SilentReporter()
-    result, found = merge(training, reporter)
+    result, merged = merge(training, reporter)
     assert result.base == "stored"
-    assert np.array_equal(found[f"{DOWN}.weight"], weights()[f"{DOWN}.weight"])
-    told = "[MERGE] Dev loss 3.1000 on the stored base, 3.2000 on the nf4 base: merged onto the stored one"
-    assert told in reporter.messages
+    assert np.array_equal(merged[f"{DOWN}.weight"], weights()[f"{DOWN}.weight"])
+    message = "[MERGE] Dev loss 3.1000 on the stored base, 3.2000 on the nf4 base: merged onto the stored one"
+    assert message in reporter.messages
 
 
 @pytest.mark.parametrize(
-    ("losses", "kind", "modules", "told"),
+    ("losses", "kind", "modules", "message"),
     [
-        ({"stored": 3.1}, nf4.KIND, MODULES, "Not measured on which base"),
+        ({"stored": 3.1}, nf4.KIND, MODULES, "not measured on both bases"),
         ({"stored": 3.2, "nf4": 3.1}, "fp4, blocks of 64", MODULES, "quantised as fp4, blocks of 64"),
         ({"stored": 3.2, "nf4": 3.1}, nf4.KIND, {UP: (16, 64)}, f"quantisation of {UP}.weight cannot be repeated"),
         ({"stored": 3.2, "nf4": 3.1}, nf4.KIND, {"model.other": (64, 64)}, "quantisation of model.other.weight"),
     ],
 )
-def test_what_cannot_be_repeated_or_was_not_measured_is_told(
-    training: Path, losses: dict[str, float], kind: str, modules: dict[str, tuple[int, int]], told: str
+def test_what_cannot_be_repeated_or_was_not_measured_is_reported(
+    training: Path, losses: dict[str, float], kind: str, modules: dict[str, tuple[int, int]], message: str
 ) -> None:
     write_quantised(training, modules, kind)
     write_losses(training, **losses)
     reporter = SilentReporter()
     base = open_base(training.with_name("base"))
     assert choose_base(base, training, 6, reporter) == ({}, losses)
-    assert told in reporter.messages[0]
+    assert message in reporter.messages[0]
 
 
 def test_a_training_in_bf16_needs_no_choice(training: Path) -> None:
@@ -135,12 +137,12 @@ def test_blocks_do_not_depend_on_how_a_weight_is_cut(tmp_path_factory: pytest.Te
     folder = tmp_path_factory.mktemp("cut")
     write_quantised(folder, {UP: (8, 128)})
     values = np.random.default_rng(seed).normal(size=(8, 128)).astype(np.float32)
-    trip = nf4.RoundTrip(folder / nf4.FILE, UP)
-    whole = trip.of(values, 0, "F32")
-    parts = [trip.of(values[row : row + 2], row * 128, "F32") for row in range(0, 8, 2)]
-    assert np.array_equal(whole, np.concatenate(parts))
+    round_trip = nf4.RoundTrip(folder / nf4.FILE, UP)
+    at_once = round_trip.apply(values, 0, "F32")
+    blocks = [round_trip.apply(values[row : row + 2], row * 128, "F32") for row in range(0, 8, 2)]
+    assert np.array_equal(at_once, np.concatenate(blocks))
 
 
 def test_an_empty_block_stays_empty(tmp_path: Path) -> None:
     write_quantised(tmp_path, {UP: (1, 64)})
-    assert not nf4.RoundTrip(tmp_path / nf4.FILE, UP).of(np.zeros((1, 64), np.float32), 0, "F32").any()
+    assert not nf4.RoundTrip(tmp_path / nf4.FILE, UP).apply(np.zeros((1, 64), np.float32), 0, "F32").any()

@@ -15,7 +15,7 @@ from services.merger.inputs.safetensors_file import (
     Tensor,
     all_finite,
     make_header,
-    opened,
+    open_descriptor,
     read_columns,
     read_into,
     read_layout,
@@ -29,7 +29,7 @@ ANY_BITS = st.integers(min_value=0, max_value=2**32 - 1)
 
 
 def bf16_of(bits: int) -> int:
-    """The bits of the bf16 next to a finite fp32, ties to the even one, by integer arithmetic alone."""
+    """Return the bits of the bf16 next to a finite fp32, ties to the even one, by integer arithmetic alone."""
     half, rest = divmod(bits, 1 << 16)
     return half + (rest > 0x8000 or (rest == 0x8000 and half % 2 == 1))
 
@@ -90,7 +90,7 @@ def test_the_layout_is_in_the_order_of_the_bytes(tmp_path: Path) -> None:
     assert all(first.stop == second.start for first, second in itertools.pairwise(tensors))
     assert str(layout.tensors["z.matrix"]) == "BF16 [2, 3]"
     matrix = layout.tensors["z.matrix"]
-    with opened(layout.path) as file:
+    with open_descriptor(layout.path) as file:
         np.testing.assert_array_equal(read_tensor(file, matrix), [[0, 1, 2], [3, 4, 5]])
         np.testing.assert_array_equal(read_rows(file, matrix, slice(1, 2)).astype(np.float32), [[3, 4, 5]])
         np.testing.assert_array_equal(read_columns(file, matrix, slice(1, 3)), [[1, 2], [4, 5]])
@@ -103,13 +103,13 @@ def test_a_header_of_our_own_is_read_like_any_other(tmp_path: Path) -> None:
     again = make_header(layout.header, list(layout.tensors.values()))
     assert len(again) % 8 == 0
     (tmp_path / "y.safetensors").write_bytes(again + (tmp_path / "x.safetensors").read_bytes()[len(layout.header) :])
-    found = read_layout(tmp_path / "y.safetensors").tensors
-    assert {name: (t.dtype, t.shape) for name, t in found.items()} == {"a": ("F32", (2, 3)), "b": ("U8", (5,))}
+    tensors = read_layout(tmp_path / "y.safetensors").tensors
+    assert {name: (t.dtype, t.shape) for name, t in tensors.items()} == {"a": ("F32", (2, 3)), "b": ("U8", (5,))}
 
 
 @pytest.mark.parametrize("dtype", ["BF16", "F16", "F32"])
 @pytest.mark.parametrize("value", [np.nan, -np.nan, np.inf, -np.inf])
-def test_values_that_are_not_finite_are_seen_in_their_bits(dtype: str, value: float) -> None:
+def test_values_that_are_not_finite_are_detected_by_their_bits(dtype: str, value: float) -> None:
     values = round_to(np.array([0.0, -1.0, 60000.0], np.float32), dtype)
     assert all_finite(values, dtype)
     values[1] = value
@@ -121,7 +121,7 @@ def broken_files() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("body", broken_files().values(), ids=broken_files().keys())
-def test_files_that_are_no_safetensors(tmp_path: Path, body: bytes) -> None:
+def test_files_that_are_not_safetensors(tmp_path: Path, body: bytes) -> None:
     path = tmp_path / "x.safetensors"
     path.write_bytes(body)
     with pytest.raises(BrokenTensorFile, match=r"x\.safetensors"):
@@ -142,7 +142,7 @@ def test_truncated_and_lengthened_files(tmp_path: Path, cut: int) -> None:
 def test_an_early_end_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"abcdef")
-    with opened(path) as file:
+    with open_descriptor(path) as file:
         buffer = bytearray(4)
         read_into(file, memoryview(buffer), 2)
         assert buffer == b"cdef"

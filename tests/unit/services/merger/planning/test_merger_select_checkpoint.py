@@ -1,4 +1,4 @@
-"""The best checkpoint, a given one, and those that do not count."""
+"""The best checkpoint, a requested one, and those that do not count."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scriptorium.artifacts import manifest
-from scriptorium.artifacts.checkpoint_losses import Measured, OnBase, Passage, measured_path
+from scriptorium.artifacts.checkpoint_losses import BaseLosses, CheckpointLosses, SummedLoss, checkpoint_losses_path
 from scriptorium.contracts import Decision
 from scriptorium.errors import MergeFailed
 from scriptorium.jobs.reporter import SilentReporter
@@ -40,7 +40,7 @@ def test_lowest_dev_loss_then_earliest_then_last(tmp_path: Path, losses: dict[in
     assert select_checkpoint(tmp_path, None, SilentReporter()).step == chosen
 
 
-def test_a_given_step_is_taken(tmp_path: Path) -> None:
+def test_a_requested_step_is_taken(tmp_path: Path) -> None:
     write(tmp_path, 5, 3.0)
     write(tmp_path, 10, 4.0)
     chosen = select_checkpoint(tmp_path, 10, SilentReporter())
@@ -66,12 +66,12 @@ def test_half_written_checkpoints_are_not_seen(tmp_path: Path) -> None:
         select_checkpoint(tmp_path, 20, SilentReporter())
 
 
-def test_no_whole_checkpoint(tmp_path: Path) -> None:
-    with pytest.raises(MergeFailed, match="no whole checkpoint"):
+def test_no_complete_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(MergeFailed, match="no complete checkpoint"):
         select_checkpoint(tmp_path, None, SilentReporter())
 
 
-class Asked(SilentReporter):
+class LastOptionReporter(SilentReporter):
     """Answers with the last option."""
 
     decision: Decision | None = None
@@ -81,16 +81,16 @@ class Asked(SilentReporter):
         return decision.options[-1].name
 
 
-def read(losses: list[float]) -> list[Passage]:
-    return [Passage(loss=100 * loss, tokens=100) for loss in losses]
+def read(losses: list[float]) -> list[SummedLoss]:
+    return [SummedLoss(loss=100 * loss, tokens=100) for loss in losses]
 
 
 def measure(training: Path, step: int, losses: list[float], others: list[float] | None = None) -> None:
-    path = measured_path(training, step)
+    path = checkpoint_losses_path(training, step)
     path.parent.mkdir(exist_ok=True)
     before = {"without": read([4.0]), "others": read(others), "others_without": read([4.0])} if others else {}
-    on = OnBase(passages=read(losses), references=[], **before)
-    path.write_text(Measured(step=step, bases={"stored": on}).model_dump_json())
+    losses_on_base = BaseLosses(passages=read(losses), references=[], **before)
+    path.write_text(CheckpointLosses(step=step, bases={"stored": losses_on_base}).model_dump_json())
 
 
 def test_checkpoints_that_passages_cannot_tell_apart_are_a_decision(tmp_path: Path) -> None:
@@ -98,12 +98,12 @@ def test_checkpoints_that_passages_cannot_tell_apart_are_a_decision(tmp_path: Pa
     for step, loss, losses in ((5, 3.50, 3.5 + noise), (10, 3.48, 3.48 - noise), (15, 3.60, 3.60 - noise)):
         write(tmp_path, step, loss)
         measure(tmp_path, step, list(losses))
-    report = Asked()
-    assert select_checkpoint(tmp_path, None, report).step == 5
-    assert report.decision
-    assert [option.name for option in report.decision.options] == ["checkpoint-10", "checkpoint-5"]
-    assert report.decision.recommended == "checkpoint-10"
-    assert report.decision.options[0].meaning == "merge step 10 (dev loss 3.4800)"
+    reporter = LastOptionReporter()
+    assert select_checkpoint(tmp_path, None, reporter).step == 5
+    assert reporter.decision
+    assert [option.name for option in reporter.decision.options] == ["checkpoint-10", "checkpoint-5"]
+    assert reporter.decision.recommended == "checkpoint-10"
+    assert reporter.decision.options[0].meaning == "merge step 10 (dev loss 3.4800)"
 
 
 def test_a_lead_on_every_passage_is_no_chance_however_small(tmp_path: Path) -> None:
@@ -111,33 +111,33 @@ def test_a_lead_on_every_passage_is_no_chance_however_small(tmp_path: Path) -> N
     for step, loss in ((5, 3.503), (10, 3.5)):
         write(tmp_path, step, loss)
         measure(tmp_path, step, list(loss + noise))
-    report = Asked()
-    assert select_checkpoint(tmp_path, None, report).step == 10
-    assert report.decision is None
+    reporter = LastOptionReporter()
+    assert select_checkpoint(tmp_path, None, reporter).step == 10
+    assert reporter.decision is None
 
 
-@pytest.mark.parametrize(("second", "asked"), [(3.509, True), (3.52, False), (None, False)])
-def test_without_measured_passages_a_tolerance_decides(tmp_path: Path, second: float | None, asked: bool) -> None:
+@pytest.mark.parametrize(("second", "is_decision"), [(3.509, True), (3.52, False), (None, False)])
+def test_without_measured_passages_a_tolerance_decides(tmp_path: Path, second: float | None, is_decision: bool) -> None:
     write(tmp_path, 5, 3.5)
     write(tmp_path, 10, second)
-    report = Asked()
-    assert select_checkpoint(tmp_path, None, report).step == (10 if asked else 5)
-    assert (report.decision is not None) == asked
+    reporter = LastOptionReporter()
+    assert select_checkpoint(tmp_path, None, reporter).step == (10 if is_decision else 5)
+    assert (reporter.decision is not None) == is_decision
 
 
-def test_a_given_step_is_never_asked_about(tmp_path: Path) -> None:
+def test_a_requested_step_is_never_a_decision(tmp_path: Path) -> None:
     write(tmp_path, 5, 3.5)
     write(tmp_path, 10, 3.5)
-    report = Asked()
-    assert select_checkpoint(tmp_path, 5, report).step == 5
-    assert report.decision is None
+    reporter = LastOptionReporter()
+    assert select_checkpoint(tmp_path, 5, reporter).step == 5
+    assert reporter.decision is None
 
 
 def test_the_voice_may_choose_another_checkpoint_than_the_loss(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).normal(0, 0.01, 20)
-    for step, own, others in ((5, 3.5, 3.9), (10, 3.4, 3.6)):
-        write(tmp_path, step, own)
-        measure(tmp_path, step, list(own + noise), list(others + noise))
+    for step, author, others in ((5, 3.5, 3.9), (10, 3.4, 3.6)):
+        write(tmp_path, step, author)
+        measure(tmp_path, step, list(author + noise), list(others + noise))
     assert select_checkpoint(tmp_path, None, SilentReporter()).step == 10
     reporter = SilentReporter()
     chosen = select_checkpoint(tmp_path, None, reporter, "voice")
@@ -146,9 +146,9 @@ def test_the_voice_may_choose_another_checkpoint_than_the_loss(tmp_path: Path) -
 
 
 def test_without_other_authors_the_voice_cannot_choose(tmp_path: Path) -> None:
-    for step, own in ((5, 3.5), (10, 3.4)):
-        write(tmp_path, step, own)
-        measure(tmp_path, step, [own] * 4)
+    for step, loss in ((5, 3.5), (10, 3.4)):
+        write(tmp_path, step, loss)
+        measure(tmp_path, step, [loss] * 4)
     reporter = SilentReporter()
     assert select_checkpoint(tmp_path, None, reporter, "voice").step == 10
     assert reporter.messages == [
@@ -157,13 +157,13 @@ def test_without_other_authors_the_voice_cannot_choose(tmp_path: Path) -> None:
 
 
 def test_a_decision_offers_every_checkpoint_with_its_numbers(tmp_path: Path) -> None:
-    for step, own, others in ((5, 3.5, 3.9), (10, 3.0, 3.2)):
-        write(tmp_path, step, own)
-        measure(tmp_path, step, [own] * 4, [others] * 4)
-    report = Asked()
-    assert select_checkpoint(tmp_path, None, report, "decision").step == 5
-    assert report.decision
-    assert [option.meaning for option in report.decision.options] == [
+    for step, author, others in ((5, 3.5, 3.9), (10, 3.0, 3.2)):
+        write(tmp_path, step, author)
+        measure(tmp_path, step, [author] * 4, [others] * 4)
+    reporter = LastOptionReporter()
+    assert select_checkpoint(tmp_path, None, reporter, "decision").step == 5
+    assert reporter.decision
+    assert [option.meaning for option in reporter.decision.options] == [
         "merge step 10 (dev loss 3.0000, selectivity +0.2000)",
         "merge step 5 (dev loss 3.5000, selectivity +0.4000)",
     ]

@@ -13,7 +13,7 @@ from services.merger.planning.plan import Plan
 from services.merger.writing.companion_files import read_companions, token_ids
 from tests.unit.services.merger.merger_models import END, TOKENS, write_base, write_json, write_tokenizer
 
-NOTHING = Adapter(Path(), {}, {})
+EMPTY_ADAPTER = Adapter(Path(), {}, {})
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ def checkpoint(tmp_path: Path) -> Path:
 
 
 def companions(base: Path, checkpoint: Path) -> dict[str, bytes]:
-    opened = open_base(base)
-    return read_companions(Plan(opened, NOTHING, [], opened.embeddings.shape[0], None), checkpoint)
+    model = open_base(base)
+    return read_companions(Plan(model, EMPTY_ADAPTER, [], model.embeddings.shape[0], None), checkpoint)
 
 
 def stops(base: Path, checkpoint: Path) -> Any:
@@ -69,15 +69,15 @@ def test_old_files_of_the_base_do_not_override_the_trained_ones(base: Path, chec
 
 
 @pytest.mark.parametrize(
-    ("known", "expected"), [(2, [2, 3]), ([2], [2, 3]), ([3, 2], [3, 2]), (3, 3), (None, 3), ([], 3)]
+    ("eos_token_id", "expected"), [(2, [2, 3]), ([2], [2, 3]), ([3, 2], [3, 2]), (3, 3), (None, 3), ([], 3)]
 )
-def test_the_trained_end_token_stops_the_model(base: Path, checkpoint: Path, known: Any, expected: Any) -> None:
-    write_json(base / "generation_config.json", {"eos_token_id": known, "temperature": 0.6})
+def test_the_trained_end_token_stops_the_model(base: Path, checkpoint: Path, eos_token_id: Any, expected: Any) -> None:
+    write_json(base / "generation_config.json", {"eos_token_id": eos_token_id, "temperature": 0.6})
     assert stops(base, checkpoint) == expected
     assert json.loads(companions(base, checkpoint)["generation_config.json"])["temperature"] == 0.6
 
 
-def test_nothing_is_rewritten_where_the_end_token_is_known(base: Path, checkpoint: Path) -> None:
+def test_nothing_is_rewritten_if_the_end_token_is_known(base: Path, checkpoint: Path) -> None:
     (base / "generation_config.json").write_text('{"eos_token_id":   3}')
     assert companions(base, checkpoint)["generation_config.json"] == b'{"eos_token_id":   3}'
 

@@ -1,4 +1,4 @@
-"""Ranges are copied by the kernel, or by hand where it refuses, and a source that ends early is noticed."""
+"""Ranges are copied by the kernel, or through memory if it refuses, and a source that ends early is noticed."""
 
 import errno
 import os
@@ -15,11 +15,11 @@ def refuse(*arguments: Any) -> int:
     raise OSError(errno.EXDEV, "Invalid cross-device link")
 
 
-def a_little(source: int, sink: int, count: int, start: int, to: int) -> int:
-    return os.pwrite(sink, os.pread(source, min(count, 1000), start), to)
+def copy_little(source: int, sink: int, count: int, start: int, position: int) -> int:
+    return os.pwrite(sink, os.pread(source, min(count, 1000), start), position)
 
 
-@pytest.mark.parametrize("kernel", [None, refuse, a_little, lambda *_: 0])
+@pytest.mark.parametrize("kernel", [None, refuse, copy_little, lambda *_: 0])
 def test_a_range(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kernel: Any) -> None:
     if kernel:
         monkeypatch.setattr(os, "copy_file_range", kernel)
@@ -30,11 +30,11 @@ def test_a_range(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kernel: Any) -
         copy_range(source.fileno(), 7, sink.fileno(), 3, PIECE_BYTES + 50)
         with pytest.raises(BrokenTensorFile, match="ended early"):
             copy_range(source.fileno(), len(body) - 10, sink.fileno(), 0, 11)
-    found = (tmp_path / "sink").read_bytes()
-    assert found[10:] == body[14 : 7 + PIECE_BYTES + 50] + b"." * 47
+    copy = (tmp_path / "sink").read_bytes()
+    assert copy[10:] == body[14 : 7 + PIECE_BYTES + 50] + b"." * 47
 
 
-def test_other_errors_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_errors_are_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*arguments: Any) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 

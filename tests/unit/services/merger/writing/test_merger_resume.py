@@ -1,4 +1,4 @@
-"""Finished shards outlive their attempt; half-written, foreign and changed ones do not."""
+"""Finished shards survive their attempt; half-written, foreign and changed ones do not."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from scriptorium.errors import Cancelled
 from scriptorium.jobs.reporter import SilentReporter
 from services.merger import shards
 from services.merger.merge import merge_adapter
-from services.merger.writing.resume import hand_on
+from services.merger.writing.resume import resume_merge
 from tests.unit.services.merger.merger_models import (
     adapter_arrays,
     load_model,
@@ -29,16 +29,16 @@ class Attempts:
         write_base(root / "base", shards=3)
         write_checkpoint(root / "training")
         self.reporter = SilentReporter()
-        finish, done = shards.Writing.finish, []
+        finish, done = shards.ShardWriter.finish, []
 
-        def stop_at_the_third(writing: shards.Writing) -> None:
+        def stop_at_the_third(writer: shards.ShardWriter) -> None:
             if len(done) == 2:
                 raise Cancelled("in time")
-            finish(writing)
-            done.append(writing)
+            finish(writer)
+            done.append(writer)
 
         with monkeypatch.context() as patch:
-            patch.setattr(shards.Writing, "finish", stop_at_the_third)
+            patch.setattr(shards.ShardWriter, "finish", stop_at_the_third)
             with pytest.raises(Cancelled):
                 self.run(1)
         self.first = root / "1"
@@ -46,7 +46,7 @@ class Attempts:
     def run(self, number: int) -> MergeResult:
         folder = self.root / str(number)
         folder.mkdir()
-        hand_on([self.root / str(earlier) for earlier in range(1, number)], folder)
+        resume_merge([self.root / str(earlier) for earlier in range(1, number)], folder)
         request = MergeRequest(base=self.root / "base", training=self.root / "training")
         return merge_adapter(request, folder, self.reporter)
 
@@ -57,29 +57,29 @@ def attempts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Attempts:
 
 
 def test_the_next_attempt_goes_on_at_the_shard_it_was_at(attempts: Attempts) -> None:
-    left = {path.name: path.stat().st_ino for path in attempts.first.glob("*.safetensors")}
-    assert len(left) == 2
+    inodes = {path.name: path.stat().st_ino for path in attempts.first.glob("*.safetensors")}
+    assert len(inodes) == 2
     assert len(list(attempts.first.glob("*.part"))) == 1
     assert attempts.run(2).resumed_shards == 2
     assert not list(attempts.first.glob("*.part"))
-    for name, inode in left.items():
+    for name, inode in inodes.items():
         assert (attempts.root / "2" / name).stat().st_ino == inode
     assert not (attempts.root / "2" / "finished").exists()
 
 
 def test_a_third_attempt_takes_over_what_the_second_took_over(attempts: Attempts) -> None:
     (attempts.root / "2").mkdir()
-    hand_on([attempts.first], attempts.root / "2")
+    resume_merge([attempts.first], attempts.root / "2")
     assert attempts.run(3).resumed_shards == 2
 
 
-def test_a_shard_without_its_record_is_written_anew(attempts: Attempts) -> None:
+def test_a_shard_without_its_record_is_written_again(attempts: Attempts) -> None:
     next((attempts.first / "finished").iterdir()).unlink()
     assert attempts.run(2).resumed_shards == 1
 
 
 @pytest.mark.parametrize("change", ["adapter", "base"])
-def test_a_shard_that_was_made_from_something_else_is_written_anew(attempts: Attempts, change: str) -> None:
+def test_a_shard_that_was_made_from_something_else_is_written_again(attempts: Attempts, change: str) -> None:
     if change == "adapter":
         arrays = {name: 2 * array for name, array in adapter_arrays().items()}
         folder = write_adapter(attempts.root / "training/checkpoints/checkpoint-6", arrays)
@@ -90,15 +90,15 @@ def test_a_shard_that_was_made_from_something_else_is_written_anew(attempts: Att
     assert attempts.run(2).resumed_shards == 0
 
 
-def test_a_finished_shard_that_was_changed_is_noticed_and_written_anew(attempts: Attempts) -> None:
+def test_a_finished_shard_that_was_changed_is_noticed_and_written_again(attempts: Attempts) -> None:
     path = next(attempts.first.glob("*.safetensors"))
     body = path.read_bytes()
     path.write_bytes(body[:-1] + bytes([body[-1] ^ 1]))
     assert attempts.run(2).resumed_shards == 1
-    assert any("not right: written anew" in message for message in attempts.report.messages)
-    whole = load_model(attempts.root / "2")
+    assert any("faulty: writing it again" in message for message in attempts.reporter.messages)
+    resumed = load_model(attempts.root / "2")
     (attempts.root / "other").mkdir()
     request = MergeRequest(base=attempts.root / "base", training=attempts.root / "training")
     merge_adapter(request, attempts.root / "other", SilentReporter())
-    again = load_model(attempts.root / "other")
-    assert {name: array.tobytes() for name, array in whole.items()} == {n: a.tobytes() for n, a in again.items()}
+    other = load_model(attempts.root / "other")
+    assert {name: array.tobytes() for name, array in resumed.items()} == {n: a.tobytes() for n, a in other.items()}

@@ -1,4 +1,4 @@
-"""Steps are worked off on a few threads, a few at a time; progress is told; whatever a step raises comes out."""
+"""Steps run on a few threads, a few at a time; progress is reported; whatever a step raises comes out."""
 
 import threading
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ import pytest
 
 from scriptorium.errors import Cancelled
 from scriptorium.jobs.reporter import SilentReporter
-from services.merger.writing.worker_pool import WAITING, Progress, Step, work_off
+from services.merger.writing.worker_pool import QUEUED_PER_THREAD, MergeProgress, Step, run_steps
 
 
 def test_every_step_is_done_once_and_few_are_made_ahead() -> None:
@@ -19,16 +19,16 @@ def test_every_step_is_done_once_and_few_are_made_ahead() -> None:
             ahead.append(number - len(done))
             yield lambda number=number: done.append(number) or 1
 
-    progress = Progress(SilentReporter(), 200)
-    work_off(make(), progress, threads=3)
+    progress = MergeProgress(SilentReporter(), 200)
+    run_steps(make(), progress, threads=3)
     assert sorted(done) == list(range(200))
     assert progress.done == 200
-    assert max(ahead) <= 3 * (1 + WAITING)
+    assert max(ahead) <= 3 * (1 + QUEUED_PER_THREAD)
 
 
 def test_steps_run_side_by_side() -> None:
     meeting = threading.Barrier(2, timeout=10)
-    work_off([lambda: meeting.wait() * 0, lambda: meeting.wait() * 0], Progress(SilentReporter(), 1), threads=2)
+    run_steps([lambda: meeting.wait() * 0, lambda: meeting.wait() * 0], MergeProgress(SilentReporter(), 1), threads=2)
 
 
 def test_what_a_step_raises_ends_the_work() -> None:
@@ -37,27 +37,27 @@ def test_what_a_step_raises_ends_the_work() -> None:
 
     done = []
     with pytest.raises(OSError, match="disk"):
-        work_off([fail, *[lambda: done.append(1) or 1] * 100], Progress(SilentReporter(), 1), threads=2)
+        run_steps([fail, *[lambda: done.append(1) or 1] * 100], MergeProgress(SilentReporter(), 1), threads=2)
     assert len(done) < 100
 
 
 def test_a_stop_is_noticed_while_a_step_hangs() -> None:
-    class Stopping(SilentReporter):
+    class CancelledSteps(SilentReporter):
         def check(self) -> None:
             release.set()
             raise Cancelled("by the user")
 
     release = threading.Event()
     with pytest.raises(Cancelled):
-        work_off([lambda: release.wait(10) * 0], Progress(Stopping(), 1), threads=2)
+        run_steps([lambda: release.wait(10) * 0], MergeProgress(CancelledSteps(), 1), threads=2)
 
 
-def test_progress_is_told_every_few_seconds() -> None:
+def test_progress_is_reported_every_few_seconds() -> None:
     reporter = SilentReporter()
-    often, seldom = Progress(reporter, 200, every=0), Progress(reporter, 200, every=60)
+    frequent, rare = MergeProgress(reporter, 200, interval=0), MergeProgress(reporter, 200, interval=60)
     for _ in range(2):
-        often.advance(100)
-        seldom.advance(100)
+        frequent.advance(100)
+        rare.advance(100)
     assert [message.split(",")[0] for message in reporter.messages] == [
         "[MERGE] 50 % merged and checked",
         "[MERGE] 100 % merged and checked",

@@ -1,4 +1,4 @@
-"""What the measuring child is told, what is told of it, and what its failure does; the real one runs in tests/e2e."""
+"""The measuring child's order, the report of its losses, and its failure; the real one runs in tests/e2e."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from scriptorium.artifacts.checkpoint_losses import Measured, OnBase, Passage, measured_path, read_measured
+from scriptorium.artifacts.checkpoint_losses import (
+    BaseLosses,
+    CheckpointLosses,
+    SummedLoss,
+    checkpoint_losses_path,
+    read_checkpoint_losses,
+)
 from scriptorium.artifacts.dataset import Row
 from scriptorium.contracts import TrainRequest
 from scriptorium.errors import Cancelled
@@ -19,29 +25,31 @@ from scriptorium.recipe import Training
 from services.trainer.run import measure_checkpoints
 
 
-def write(folder: Path, step: int, loss: float) -> Measured:
-    on = OnBase(passages=[Passage(loss=loss * 8, tokens=8), Passage(loss=loss * 2, tokens=2)], references=[])
-    path = measured_path(folder, step)
+def write(folder: Path, step: int, loss: float) -> CheckpointLosses:
+    losses_on_base = BaseLosses(
+        passages=[SummedLoss(loss=loss * 8, tokens=8), SummedLoss(loss=loss * 2, tokens=2)], references=[]
+    )
+    path = checkpoint_losses_path(folder, step)
     path.parent.mkdir(exist_ok=True)
-    measured = Measured(step=step, bases={"stored": on, "nf4": on})
+    measured = CheckpointLosses(step=step, bases={"stored": losses_on_base, "nf4": losses_on_base})
     path.write_text(measured.model_dump_json())
     return measured
 
 
 def test_what_was_measured_is_read_again_or_is_none(tmp_path: Path) -> None:
-    assert read_measured(measured_path(tmp_path, 5)) is None
+    assert read_checkpoint_losses(checkpoint_losses_path(tmp_path, 5)) is None
     measured = write(tmp_path, 5, 3.5)
-    assert read_measured(measured_path(tmp_path, 5)) == measured
+    assert read_checkpoint_losses(checkpoint_losses_path(tmp_path, 5)) == measured
     assert measured.bases["nf4"].loss == pytest.approx(3.5)
-    measured_path(tmp_path, 5).write_text('{"step": 5')
-    assert read_measured(measured_path(tmp_path, 5)) is None
+    checkpoint_losses_path(tmp_path, 5).write_text('{"step": 5')
+    assert read_checkpoint_losses(checkpoint_losses_path(tmp_path, 5)) is None
 
 
 def test_the_order_names_paths_and_passages_and_leaves_out_what_has_no_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spans = {"1": ([1, 2, 3], 2), "2": ([1, 2, 3], 3), "3": ([7, 8], 0)}
-    tokenizer = SimpleNamespace(span=lambda messages: spans[messages[0]["content"]])
+    tokenizer = SimpleNamespace(encode_last_turn=lambda messages: spans[messages[0]["content"]])
     monkeypatch.setattr(measure_checkpoints, "chat_tokenizer", lambda folder: tokenizer)
     dev = [Row(messages=[{"role": "user", "content": name}], chapter="1") for name in spans]
     request = TrainRequest(dataset=tmp_path, base=tmp_path / "base", training=Training())
@@ -56,9 +64,11 @@ def test_the_order_names_paths_and_passages_and_leaves_out_what_has_no_answer(
     json.dumps(order)
 
 
-def test_where_no_answer_fits_nothing_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_if_no_answer_fits_nothing_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        measure_checkpoints, "chat_tokenizer", lambda folder: SimpleNamespace(span=lambda _: ([1] * 200, 150))
+        measure_checkpoints,
+        "chat_tokenizer",
+        lambda folder: SimpleNamespace(encode_last_turn=lambda _: ([1] * 200, 150)),
     )
     request = TrainRequest(dataset=tmp_path, base=tmp_path, training=Training(sequence_len=128))
     reporter = SilentReporter()
@@ -67,7 +77,7 @@ def test_where_no_answer_fits_nothing_is_measured(tmp_path: Path, monkeypatch: p
     assert not (tmp_path / "measured").exists()
 
 
-def test_losses_are_told_and_a_failure_is_only_told(tmp_path: Path) -> None:
+def test_losses_are_reported_and_a_failure_is_only_reported(tmp_path: Path) -> None:
     write(tmp_path, 3, 3.25)
     reporter = SilentReporter()
     child = Child([sys.executable, "-c", "raise MemoryError('too large')"], tmp_path / measure_checkpoints.LOG, {})
@@ -79,13 +89,17 @@ def test_losses_are_told_and_a_failure_is_only_told(tmp_path: Path) -> None:
     ]
 
 
-def test_the_selectivity_is_told_as_a_point_of_a_curve(tmp_path: Path) -> None:
+def test_the_selectivity_is_reported_as_a_point_of_a_curve(tmp_path: Path) -> None:
     measured = write(tmp_path, 3, 3.0)
-    before, after = [Passage(loss=40, tokens=10)], [Passage(loss=35, tokens=10)]
-    on = measured.bases["stored"].model_copy(update={"without": before, "others": after, "others_without": before})
-    measured_path(tmp_path, 3).write_text(Measured(step=3, bases={"stored": on}).model_dump_json())
+    before, after = [SummedLoss(loss=40, tokens=10)], [SummedLoss(loss=35, tokens=10)]
+    losses_on_base = measured.bases["stored"].model_copy(
+        update={"without": before, "others": after, "others_without": before}
+    )
+    checkpoint_losses_path(tmp_path, 3).write_text(
+        CheckpointLosses(step=3, bases={"stored": losses_on_base}).model_dump_json()
+    )
     reporter = SilentReporter()
-    measure_checkpoints.tell(tmp_path, [3], set(), reporter)
+    measure_checkpoints.report_new(tmp_path, [3], set(), reporter)
     assert reporter.messages == [
         "[TRAIN] checkpoint-3 on the stored base: loss 3.0000 on held-out passages, selectivity +0.5000"
     ]
@@ -93,13 +107,13 @@ def test_the_selectivity_is_told_as_a_point_of_a_curve(tmp_path: Path) -> None:
 
 
 def test_a_cancelled_job_ends_the_child(tmp_path: Path) -> None:
-    class Stopping(SilentReporter):
+    class CancelledMeasurement(SilentReporter):
         def check(self) -> None:
             raise Cancelled("enough")
 
     child = Child([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path / measure_checkpoints.LOG, {})
     with pytest.raises(Cancelled):
-        measure_checkpoints.watch(child, tmp_path, [3], Stopping())
+        measure_checkpoints.watch(child, tmp_path, [3], CancelledMeasurement())
     assert child.returncode is not None
 
 

@@ -1,4 +1,4 @@
-"""Each kind of instruction with an answer that follows it and answers that do not, and what holds for all of them."""
+"""Each kind of instruction with an answer that follows it and answers that do not, and properties of all of them."""
 
 import json
 
@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.evaluator.retention.instructions import casing, forming, framing, language, lengths, wording
-from services.evaluator.retention.instructions.catalogue import KINDS, MOST, write_instructions
+from services.evaluator.retention.instructions.catalogue import KINDS, MAX_INSTRUCTIONS, write_instructions
 from services.evaluator.retention.instructions.instruction import Instruction
 from services.evaluator.retention.instructions.topics import TOPICS
-from services.evaluator.retention.perplexity import neutral_text
-from services.evaluator.retention.power import by_chance
+from services.evaluator.retention.perplexity import read_neutral_paragraphs
+from services.evaluator.retention.power import share_followed_by_chance
 
 LIGHTHOUSE = TOPICS[0]
-LONG = "The lighthouse stands on a rock and its lamp is seen by ships at night"
+PROSE = "The lighthouse stands on a rock and its lamp is seen by ships at night"
 EXAMPLES = {
     "words at most": ("A tower with a lamp.", ["Tower.", "word " * 16]),
     "words between": ("word " * 25, ["word " * 19, "word " * 31]),
@@ -26,13 +26,13 @@ EXAMPLES = {
     "include words": ("A Lamp on the coast in a storm.", ["A lamp on the coast.", "lamps, coasts and storms"]),
     "avoid a word": (
         "A tower on the coast that has stood there for more than a hundred years.",
-        ["The coast.", f"{LONG} on the coast", "Something else, of twelve words or more, is said in here and now."],
+        ["The coast.", f"{PROSE} on the coast", "Something else, of twelve words or more, is said in here and now."],
     ),
     "repeat a word": ("The lamp is a lamp.", ["The lamp.", "lamp lamp lamp", "lamps and lamps"]),
-    "no comma": (LONG, [f"{LONG}, far away", "The lighthouse", LONG.replace("lighthouse", "tower")]),
-    "no such letter": (LONG, [f"{LONG} for a Zealous crew", "The lighthouse", LONG.replace("lighthouse", "tower")]),
+    "no comma": (PROSE, [f"{PROSE}, far away", "The lighthouse", PROSE.replace("lighthouse", "tower")]),
+    "no such letter": (PROSE, [f"{PROSE} for a Zealous crew", "The lighthouse", PROSE.replace("lighthouse", "tower")]),
     "questions": ("Who lit it? “Is it tall?”", ["Who lit it?", "Who lit it? It is tall.", "Who? What? When?"]),
-    "numbers": (f"{LONG} from 12 or 1,500 miles", [LONG, f"{LONG} from 12 miles", "12 and 14", f"{LONG} 1 2 3"]),
+    "numbers": (f"{PROSE} from 12 or 1,500 miles", [PROSE, f"{PROSE} from 12 miles", "12 and 14", f"{PROSE} 1 2 3"]),
     "lower case": ("a tower with a lamp.", ["A tower with a lamp.", "a tower"]),
     "capitals": ("A TOWER WITH A LAMP.", ["A TOWER WITH A LAMp.", "A TOWER", "1 2 3 4 5 6"]),
     "a word in capitals": ("I see a LAMP in a tower.", ["I see a lamp.", "I SEE A LAMP.", "A TOWER."]),
@@ -73,7 +73,7 @@ EXAMPLES = {
         ["The lighthouse is a tower that guides the ships.", "El faro es una torre que guía a los barcos", "Le phare"],
     ),
 }  # fmt: skip
-ALL = write_instructions(MOST)
+ALL_INSTRUCTIONS = write_instructions(MAX_INSTRUCTIONS)
 
 
 def of_kind(kind: str) -> Instruction:
@@ -90,25 +90,25 @@ def test_a_checker_knows_an_answer_that_follows_from_those_that_do_not(kind):
 
 
 def test_there_are_enough_and_all_differ():
-    assert len(ALL) >= 370
-    assert len({instruction.request for instruction in ALL}) == len(ALL)
-    assert {instruction.kind for instruction in ALL} == set(KINDS)
+    assert len(ALL_INSTRUCTIONS) >= 370
+    assert len({instruction.request for instruction in ALL_INSTRUCTIONS}) == len(ALL_INSTRUCTIONS)
+    assert {instruction.kind for instruction in ALL_INSTRUCTIONS} == set(KINDS)
 
 
 def test_the_first_ones_hold_all_kinds_alike():
     few = [instruction.kind for instruction in write_instructions(192)]
     assert {few.count(kind) for kind in KINDS} == {6}
-    assert [one.request for one in write_instructions(192)] == [one.request for one in ALL[:192]]
+    assert [one.request for one in write_instructions(192)] == [one.request for one in ALL_INSTRUCTIONS[:192]]
 
 
-def test_no_one_asks_for_what_cannot_be_done():
-    """A word that must stand there holds none that must not, nor a letter; the words given are not in order already."""
+def test_no_instruction_asks_for_the_impossible():
+    """A required word contains no forbidden word or letter; the words to sort are not in order already."""
     for topic in TOPICS:
         assert topic.noun in topic.thing
         assert not any(one in other for one in topic.related for other in topic.related if one != other)
         assert topic.noun not in topic.related
     for turn in range(12):
-        request, check = forming.sort(LIGHTHOUSE, turn)
+        request, check = forming.alphabetical_order(LIGHTHOUSE, turn)
         assert not check(request.rpartition(": ")[2].rstrip("."))
     for topic in TOPICS:
         for turn in range(12):
@@ -118,27 +118,27 @@ def test_no_one_asks_for_what_cannot_be_done():
 @settings(deadline=None)
 @given(st.text())
 def test_no_answer_breaks_a_checker(text):
-    for instruction in ALL[: len(KINDS)]:
+    for instruction in ALL_INSTRUCTIONS[: len(KINDS)]:
         instruction.followed(text)
 
 
 @pytest.mark.parametrize("silence", ["", " \n\t", "."])
 def test_saying_nothing_follows_nothing(silence):
-    assert [one.kind for one in ALL if one.followed(silence)] == []
+    assert [one.kind for one in ALL_INSTRUCTIONS if one.followed(silence)] == []
 
 
 @settings(deadline=None)
 @given(st.text())
 def test_a_model_that_echoes_follows_nothing(text):
     """Every fifth request follows itself: it names the words and shows the brackets that it asks for."""
-    assert sum(one.check(one.request) for one in ALL) > len(ALL) / 6
-    assert [one.kind for one in ALL if one.followed(f"{one.request} {text}")] == []
+    assert sum(one.check(one.request) for one in ALL_INSTRUCTIONS) > len(ALL_INSTRUCTIONS) / 6
+    assert [one.kind for one in ALL_INSTRUCTIONS if one.followed(f"{one.request} {text}")] == []
 
 
 def test_plain_prose_follows_next_to_nothing_by_accident():
-    prose = neutral_text()
-    answers = [" ".join(prose[place % len(prose)].split()[:60]) for place in range(len(ALL))]
-    assert by_chance(ALL, answers) < 0.03
+    prose = read_neutral_paragraphs()
+    answers = [" ".join(prose[place % len(prose)].split()[:60]) for place in range(len(ALL_INSTRUCTIONS))]
+    assert share_followed_by_chance(ALL_INSTRUCTIONS, answers) < 0.03
 
 
 words = st.lists(st.from_regex(r"[a-z]{1,9}", fullmatch=True), min_size=1, max_size=60)
@@ -146,18 +146,18 @@ words = st.lists(st.from_regex(r"[a-z]{1,9}", fullmatch=True), min_size=1, max_s
 
 @settings(deadline=None)
 @given(words)
-def test_lengths_are_counted(said):
-    text = " ".join(said)
-    assert of_kind("words at most").followed(text) == (5 <= len(said) <= 15)
-    assert of_kind("words between").followed(text) == (20 <= len(said) <= 30)
-    assert of_kind("lower case").followed(text) == (len(said) >= 5)
-    assert of_kind("capitals").followed(text.upper()) == (len(said) >= 5)
+def test_lengths_are_counted(answer):
+    text = " ".join(answer)
+    assert of_kind("words at most").followed(text) == (5 <= len(answer) <= 15)
+    assert of_kind("words between").followed(text) == (20 <= len(answer) <= 30)
+    assert of_kind("lower case").followed(text) == (len(answer) >= 5)
+    assert of_kind("capitals").followed(text.upper()) == (len(answer) >= 5)
 
 
 @settings(deadline=None)
 @given(st.integers(1, 6), words)
-def test_parts_are_counted(number, said):
-    text = " ".join(said)
+def test_parts_are_counted(number, answer):
+    text = " ".join(answer)
     assert of_kind("sentences").followed(" ".join([f"{text}."] * number)) == (number == 2)
     assert of_kind("paragraphs").followed("\n\n".join([text] * number)) == (number == 2)
     assert of_kind("lines").followed("\n".join([text] * number)) == (number == 4)
@@ -176,16 +176,16 @@ def test_json_has_just_the_keys(value):
 
 @settings(deadline=None)
 @given(words, st.integers(0, 11), st.sampled_from(TOPICS))
-def test_a_mutated_answer_no_longer_follows(said, turn, topic):
-    text = " ".join(said)
+def test_a_mutated_answer_no_longer_follows(answer, turn, topic):
+    text = " ".join(answer)
     for writer, right, wrong in (
-        (framing.begin, framing.BEGINNINGS[turn % 4] + " " + text, text),
-        (framing.end, text + " " + framing.ENDINGS[turn % 4], text),
+        (framing.begin_with, framing.BEGINNINGS[turn % 4] + " " + text, text),
+        (framing.end_with, text + " " + framing.ENDINGS[turn % 4], text),
         (framing.title, f"<<{text}>>\n{text}", f"<{text}>\n{text}"),
         (framing.postscript, f"{text}\nP.S. {text}", f"{text}\nPS {text}"),
         (casing.lower_case, f"{text} and so on and on", f"{text} and so on and On"),
-        (wording.repeated, f"{topic.related[turn % 3]} " * (2, 3)[turn % 2], topic.related[turn % 3]),
-        (wording.include, f"{text} {' '.join(topic.related)}", " ".join(topic.related[1:])),
+        (wording.repeat_word, f"{topic.related[turn % 3]} " * (2, 3)[turn % 2], topic.related[turn % 3]),
+        (wording.include_words, f"{text} {' '.join(topic.related)}", " ".join(topic.related[1:])),
         (forming.two_answers, f"a{forming.SIGNS[turn % 4]}b {text}", f"a b {text}"),
         (forming.placeholders, "[a] [b] [c]" + text, "[a] (b) (c)" + text),
         (lengths.words_at_most, "a b c d e", "a b c d"),
@@ -196,7 +196,7 @@ def test_a_mutated_answer_no_longer_follows(said, turn, topic):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "detected"),
     [
         ("Der Leuchtturm ist ein Turm, der den Schiffen in der Nacht den Weg zeigt.", "German"),
         ("El faro es una torre que guía a los barcos por la noche.", "Spanish"),
@@ -206,5 +206,5 @@ def test_a_mutated_answer_no_longer_follows(said, turn, topic):
         ("Oui", None),
     ],
 )
-def test_languages_are_told_apart(text, told):
-    assert language.tell_language(text) == told
+def test_languages_are_told_apart(text, detected):
+    assert language.detect_language(text) == detected

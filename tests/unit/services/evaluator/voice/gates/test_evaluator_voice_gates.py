@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from services.evaluator.voice.align_lengths import prepare_texts
+from services.evaluator.voice.align_lengths import align_lengths
 from services.evaluator.voice.gates.caricature import check_caricature
 from services.evaluator.voice.gates.coherence import check_coherence
 from services.evaluator.voice.gates.degeneration import Windows, check_degeneration
@@ -11,94 +11,93 @@ from services.evaluator.voice.gates.length import check_length
 from services.evaluator.voice.gates.measurable import check_measurable
 from services.evaluator.voice.gates.memorisation import check_memorisation
 from services.evaluator.voice.inputs import Endings, Losses
-from services.evaluator.voice.transfer import Scores, measure_transfer
+from services.evaluator.voice.transfer import measure_transfer
 
 
-def tuned(material, change):
-    """The material with every tuned passage changed, ready to be looked at."""
-    return prepare_texts(replace(material, tuned=[change(place, text) for place, text in enumerate(material.tuned)]))
+def align_changed(inputs, change):
+    """Align the texts, with every tuned passage changed."""
+    return align_lengths(replace(inputs, tuned=[change(index, text) for index, text in enumerate(inputs.tuned)]))
 
 
-def words(text, count, start=0):
+def take_words(text, count, start=0):
     return " ".join(text.replace(" -", "").split()[start : start + count])
 
 
-def test_new_text_is_not_copied(material):
-    gate = check_memorisation(prepare_texts(material))
+def test_new_text_is_not_copied(inputs):
+    gate = check_memorisation(align_lengths(inputs))
     assert (gate.outcome, gate.samples, gate.next_step) == ("pass", [], "")
 
 
 @pytest.mark.parametrize(("run", "outcome"), [(7, "pass"), (14, "warn"), (25, "fail")])
-def test_one_copied_run_is_enough(material, run, outcome):
-    copied = words(material.author_train[3], run, 20)
-    prepared = tuned(material, lambda place, text: f"{text} " if place else f"Well. {copied} {text}")
-    gate = check_memorisation(prepared)
+def test_one_copied_run_is_enough(inputs, run, outcome):
+    copied = take_words(inputs.author_train[3], run, 20)
+    aligned = align_changed(inputs, lambda index, text: f"{text} " if index else f"Well. {copied} {text}")
+    gate = check_memorisation(aligned)
     assert gate.outcome == outcome
     if run > 7:
-        (span,) = prepared.tuned[0].copied
-        assert prepared.tuned[0].whole[span.start : span.end] == span.text
-        assert gate.numbers["longest_run"] == span.words >= run
-        assert span.text not in prepared.tuned[0].own
+        (shared,) = aligned.tuned[0].copied
+        assert aligned.tuned[0].full[shared.start : shared.end] == shared.text
+        assert gate.numbers["longest_run"] == shared.words >= run
+        assert shared.text not in aligned.tuned[0].unmasked
 
 
-def test_what_the_brief_said_is_no_copy_of_the_author(material):
-    copied = words(material.author_train[3], 25, 20)
-    first = replace(material.held_out[0], brief=copied)
-    asked = replace(material, held_out=[first, *material.held_out[1:]])
-    prepared = tuned(asked, lambda place, text: text if place else f"{copied} {text}")
-    assert check_memorisation(prepared).outcome == "pass"
-    assert copied not in prepared.tuned[0].own
+def test_words_of_the_brief_are_no_copy_of_the_author(inputs):
+    copied = take_words(inputs.author_train[3], 25, 20)
+    first = replace(inputs.held_out[0], brief=copied)
+    with_brief = replace(inputs, held_out=[first, *inputs.held_out[1:]])
+    aligned = align_changed(with_brief, lambda index, text: text if index else f"{copied} {text}")
+    assert check_memorisation(aligned).outcome == "pass"
+    assert copied not in aligned.tuned[0].unmasked
 
 
-def test_many_short_runs_are_copying(material):
-    source = material.author_train[5]
-    gate = check_memorisation(tuned(material, lambda _, text: f"{words(source, 9)}; so {text}"))
+def test_many_short_runs_are_copying(inputs):
+    source = inputs.author_train[5]
+    gate = check_memorisation(align_changed(inputs, lambda _, text: f"{take_words(source, 9)}; so {text}"))
     assert gate.outcome == "fail"
     assert gate.numbers["longest_run"] < 20
 
 
-def test_a_regurgitator_has_nothing_of_its_own(material):
-    prepared = tuned(material, lambda place, _: material.author_train[place])
-    assert not any(text.long_enough for text in prepared.tuned)
+def test_regurgitated_passages_are_too_short_without_the_copies(inputs):
+    aligned = align_changed(inputs, lambda index, _: inputs.author_train[index])
+    assert not any(text.long_enough for text in aligned.tuned)
 
 
-@pytest.mark.parametrize("change", [lambda n, t: (words(t, 40) + " ") * 5, lambda n, t: "the " * 200])
-def test_loops_are_found(material, learned, change):
-    gate = check_degeneration(tuned(material, change), learned.classes.author, None)
+@pytest.mark.parametrize("change", [lambda n, t: (take_words(t, 40) + " ") * 5, lambda n, t: "the " * 200])
+def test_loops_fail(inputs, learned, change):
+    gate = check_degeneration(align_changed(inputs, change), learned.classes.author, None)
     assert gate.outcome == "fail"
-    assert len(gate.samples) == len(material.tuned)
+    assert len(gate.samples) == len(inputs.tuned)
     assert gate.next_step
 
 
-def test_what_comes_after_the_length_compared_is_looked_at_too(material, learned):
-    source = words(material.author_train[5], 60)
-    copied = tuned(material, lambda _, text: f"{text} {source}")
-    assert len(copied.tuned[0].told) < len(copied.tuned[0].whole)
+def test_text_beyond_the_common_length_is_checked_too(inputs, learned):
+    source = take_words(inputs.author_train[5], 60)
+    copied = align_changed(inputs, lambda _, text: f"{text} {source}")
+    assert len(copied.tuned[0].trimmed) < len(copied.tuned[0].full)
     assert check_memorisation(copied).outcome == "fail"
-    circles = tuned(material, lambda _, text: text + " and then the" * 100)
+    circles = align_changed(inputs, lambda _, text: text + " and then the" * 100)
     assert check_degeneration(circles, learned.classes.author, None).outcome == "fail"
 
 
-def test_noise_is_found_and_prose_is_not(material, learned):
+def test_noise_fails_and_prose_passes(inputs, learned):
     letters = np.array(list("abcdefghijklmnopqrstuvwxyz"))
     chance = np.random.default_rng(0)
-    noise = tuned(material, lambda *_: " ".join("".join(chance.choice(letters, 6)) for _ in range(200)))
+    noise = align_changed(inputs, lambda *_: " ".join("".join(chance.choice(letters, 6)) for _ in range(200)))
     assert check_degeneration(noise, learned.classes.author, None).outcome == "fail"
-    assert check_degeneration(prepare_texts(material), learned.classes.author, None).outcome == "pass"
+    assert check_degeneration(align_lengths(inputs), learned.classes.author, None).outcome == "pass"
 
 
-def test_one_odd_passage_of_many_is_forgiven(material, learned):
-    many = [*material.tuned] * 2
-    held, base = [*material.held_out] * 2, [*material.base] * 2
-    double = replace(material, tuned=many, held_out=held, base=base)
-    gate = check_degeneration(tuned(double, lambda n, t: t if n else "so " * 200), learned.classes.author, None)
+def test_one_odd_passage_of_many_is_forgiven(inputs, learned):
+    many = [*inputs.tuned] * 2
+    double = replace(inputs, tuned=many, held_out=[*inputs.held_out] * 2, base=[*inputs.base] * 2)
+    gate = check_degeneration(align_changed(double, lambda n, t: t if n else "so " * 200), learned.classes.author, None)
     assert gate.outcome == "warn"
 
 
-def test_endings_that_differ_are_warned_of(material, learned):
-    count = len(material.tuned)
+def test_different_endings_are_a_warning(inputs, learned):
+    count = len(inputs.tuned)
     endings = Endings(base=[True] * count, tuned=[False] * count)
-    gate = check_degeneration(prepare_texts(material), learned.classes.author, endings)
+    gate = check_degeneration(align_lengths(inputs), learned.classes.author, endings)
     assert (gate.outcome, gate.numbers["ended_difference"]) == ("warn", -1.0)
     assert gate.finding.endswith("0% ended by themselves (the base's: 100%).")
 
@@ -119,30 +118,24 @@ def test_coherence_is_a_range_to_both_sides(mean, outcome):
     assert gate.outcome == outcome
 
 
-def test_coherence_that_was_not_measured_is_said_to_be():
+def test_too_few_losses_leave_coherence_unmeasured():
     assert not check_coherence(None).measured
     assert not check_coherence(Losses([3.8] * 7, [], [3.8])).measured
 
 
 @pytest.mark.parametrize(("short", "outcome"), [(0, "pass"), (2, "warn"), (3, "fail")])
-def test_short_passages_are_counted(material, short, outcome):
-    gate = check_length(tuned(material, lambda place, text: words(text, 40) if place < short else text))
+def test_short_passages_are_counted(inputs, short, outcome):
+    gate = check_length(align_changed(inputs, lambda index, text: take_words(text, 40) if index < short else text))
     assert (gate.outcome, gate.samples) == (outcome, list(range(short)))
 
 
-def flat(where, noise=0.1, prompts=48):
-    chance = np.random.default_rng(0)
-    return Scores(*(place + noise * chance.normal(size=(prompts, 3)) for place in (1, 0, where)))
-
-
-@pytest.mark.parametrize(("where", "outcome"), [(1.0, "pass"), (1.16, "warn"), (1.5, "fail")])
-def test_exaggeration(where, outcome):
-    assert check_caricature(measure_transfer(flat(where), 0)).outcome == outcome
+@pytest.mark.parametrize(("center", "outcome"), [(1.0, "pass"), (1.16, "warn"), (1.5, "fail")])
+def test_exaggeration_warns_then_fails(make_scores, center, outcome):
+    assert check_caricature(measure_transfer(make_scores(center, noise=0.1), 0)).outcome == outcome
 
 
 @pytest.mark.parametrize(
-    ("scores", "outcome"),
-    [(flat(1), "pass"), (flat(1, prompts=30), "warn"), (flat(1, prompts=8), "fail"), (flat(1, noise=3), "fail")],
+    ("noise", "prompts", "outcome"), [(0.1, 48, "pass"), (0.1, 30, "warn"), (0.1, 8, "fail"), (3, 48, "fail")]
 )
-def test_what_can_be_measured(scores, outcome):
-    assert check_measurable(scores).outcome == outcome
+def test_few_prompts_or_much_noise_cannot_be_measured(make_scores, noise, prompts, outcome):
+    assert check_measurable(make_scores(1, noise=noise, prompts=prompts)).outcome == outcome

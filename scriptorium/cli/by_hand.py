@@ -1,0 +1,153 @@
+"""The phases run by hand, without a queue: the same functions that the workers call."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from scriptorium.artifacts import manifest
+from scriptorium.artifacts.dataset import SPLITS
+from scriptorium.artifacts.training_log import TRAINING_LOG
+from scriptorium.contracts import Endpoint, EvaluateRequest, MergeRequest, PrepareRequest, TrainRequest
+from scriptorium.errors import Conflict
+from scriptorium.jobs.reporter import ConsoleReporter, SilentReporter
+from scriptorium.jobs.requests import brief_writer
+from scriptorium.models.base_models import check_model, locate_model
+from scriptorium.recipe import Export, Recipe, Select, find_recipe, load_recipe
+from scriptorium.settings import Settings
+
+if TYPE_CHECKING:
+    from services.data.preview import Preview
+
+
+def resolve_recipe(name: str, settings: Settings) -> Recipe:
+    """Return a recipe by its name, or from the user's own YAML file."""
+    path = Path(name)
+    return load_recipe(path) if path.suffix in (".yaml", ".yml") else find_recipe(name, settings.recipes_dir)
+
+
+def resolve_base(model: str, settings: Settings) -> Path:
+    """Return a base model's folder, given by path or by name."""
+    if Path(model).is_dir():
+        return Path(model).resolve()
+    check_model(model, settings.models)
+    return locate_model(model, settings.models, fetch=True)
+
+
+def served_name(model: str) -> str:
+    """Return the name under which a base model is served: its own, or that of its folder."""
+    return Path(model).resolve().name if Path(model).is_dir() else model
+
+
+def run_into(output: Path, work: Callable[[Path], BaseModel]) -> BaseModel:
+    """Run a phase into a folder that appears complete or not at all. Raises Conflict if it already exists."""
+    check_free(output, "Name another folder.")
+    temporary = output.with_name(f".{output.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)  # of a run that failed
+    temporary.mkdir(parents=True)
+    result = work(temporary)
+    manifest.write(temporary, {"result": result.model_dump(mode="json")})
+    temporary.rename(output)
+    return result
+
+
+def check_free(output: Path, next_step: str) -> None:
+    """Raise Conflict if the output already exists."""
+    if output.exists():
+        raise Conflict(f"{output} already exists.", param="--output", next_step=next_step)
+
+
+def make_folder(folder: Path) -> Path:
+    """Create a folder if need be, and return it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def prepare(book: Path, output: Path, model: str, recipe: Recipe, settings: Settings) -> BaseModel:
+    """Turn a manuscript into a dataset folder; or, if the output ends in .jsonl, into one file of Alpaca rows."""
+    from services.data.prepare import prepare_manuscript
+
+    data, impostors = recipe.data, settings.impostors
+    request = PrepareRequest(
+        manuscript=book.resolve(), filename=book.name, base=resolve_base(model, settings), prompt=data.prompt,
+        mix=data.mix, brief_writer=brief_writer(data, served_name(model), settings),
+        sequence_len=recipe.training.sequence_len, chunking=data.chunking, split=data.split,
+        references=settings.data_dir / "references" if (settings.data_dir / "references").is_dir() else None,
+        impostors=impostors, impostors_name=impostors.name if impostors else "",
+    )  # fmt: skip
+    run = run_to_rows if output.suffix == ".jsonl" else run_into
+    return run(output, lambda folder: prepare_manuscript(request, folder, ConsoleReporter()))
+
+
+def run_to_rows(output: Path, work: Callable[[Path], BaseModel]) -> BaseModel:
+    """Prepare a dataset and keep only its Alpaca rows, including the held-out ones. Raises Conflict."""
+    check_free(output, "Name another file.")
+    with TemporaryDirectory(prefix=f".{output.name}.", dir=make_folder(output.parent)) as temporary:
+        result = work(Path(temporary))
+        rows = Path(temporary) / output.name
+        with rows.open("wb") as lines:
+            for name in SPLITS:
+                part = Path(temporary) / "alpaca" / f"{name}.jsonl"
+                lines.write(part.read_bytes() if part.exists() else b"")
+        rows.rename(output)
+    return result
+
+
+def preview(book: Path, examples: int) -> Preview:
+    """Return what cleaning would change in a manuscript, without writing anything."""
+    from services.data.preview import preview_manuscript
+
+    return preview_manuscript(book.resolve(), book.name, SilentReporter(), examples)
+
+
+def train(dataset: Path, output: Path, model: str, recipe: Recipe, settings: Settings) -> BaseModel:
+    """Train on a dataset folder; writes a training folder."""
+    from services.trainer.train import train_adapter
+
+    request = TrainRequest(dataset=dataset.resolve(), base=resolve_base(model, settings), training=recipe.training)
+    return run_into(output.resolve(), lambda folder: train_adapter(request, folder, ConsoleReporter()))
+
+
+def merge(
+    training: Path, output: Path, model: str, settings: Settings, *, checkpoint: int | None, select: Select
+) -> BaseModel:
+    """Merge the given or the best checkpoint of a training folder; writes a model folder."""
+    from services.merger.merge import merge_adapter
+
+    result = (manifest.read(training) or {}).get("result", {})
+    request = MergeRequest(
+        base=resolve_base(model, settings), training=training.resolve(), checkpoint=checkpoint, select=select,
+        base_hashes=result.get("base_hashes", {}),
+    )  # fmt: skip
+    return run_into(output, lambda folder: merge_adapter(request, folder, ConsoleReporter()))
+
+
+def export(model: Path, output: Path, export_format: Export) -> None:
+    """Write a merged model as one file in another format. Raises Conflict if the file already exists."""
+    from services.merger.exporting.export import export_model
+
+    check_free(output, "Name another file.")
+    free = shutil.disk_usage(make_folder(output.resolve().parent)).free
+    export_model(model.resolve(), export_format, output.resolve(), ConsoleReporter(), free)
+
+
+def evaluate(
+    dataset: Path, output: Path, model: str, training: Path, settings: Settings, *,
+    base: Endpoint, tuned: Endpoint, alike: list[str],
+) -> BaseModel:  # fmt: skip
+    """Evaluate two endpoints on a dataset; writes a report folder. `model` is the base, for its tokenizer."""
+    from services.evaluator.evaluate import evaluate_voice
+
+    request = EvaluateRequest(
+        dataset=dataset.resolve(), metrics=training.resolve() / TRAINING_LOG,
+        tokenizer=resolve_base(model, settings), base=base, tuned=tuned, alike=alike,
+        title=output.name, prompts=settings.evaluation_prompts, passages=settings.evaluation_passages,
+        max_tokens=settings.evaluation_max_tokens, instructions=settings.evaluation_instructions,
+        streams=settings.streams, seeded=settings.gpu,
+    )  # fmt: skip
+    return run_into(output, lambda folder: evaluate_voice(request, folder, ConsoleReporter()))

@@ -1,0 +1,1 @@
+"""Text as every service counts it: words, runs of words, sentences."""

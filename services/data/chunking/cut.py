@@ -1,0 +1,98 @@
+"""Passages out of what a manuscript has: chapters are cut, curated texts and ready rows are a passage each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import tee
+
+from scriptorium.contracts.base import Message
+from scriptorium.models.tokenizer import ChatTokenizer
+from scriptorium.recipe import Chunking
+from services.data.chunking.chunk import chunk_text
+from services.data.chunking.token_offsets import UnitOffsets, token_offsets, word_offsets
+from services.data.cleaning.chapters import Chapter
+from services.data.passage import PARAGRAPH_BREAK, Passage
+from services.data.readers import ReadyRow
+from services.data.text_file import StoreText, keep_in_memory
+
+
+def cut_chapters(
+    chapters: Iterable[Chapter], chunking: Chunking, tokenizer: ChatTokenizer, store: StoreText = keep_in_memory
+) -> Iterator[list[Passage]]:
+    """Yield the passages of each chapter, in order; only a few chapters are in memory at a time."""
+    chapters, same_chapters = tee(chapters)
+    texts = (PARAGRAPH_BREAK.join(chapter.paragraphs) for chapter in same_chapters)
+    for (text, offsets), chapter in zip(tokenizer.locate_tokens(texts), chapters, strict=True):
+        yield cut_chapter(chapter, text, token_offsets(offsets), chunking, store)
+
+
+def cut_chapter(
+    chapter: Chapter, text: str, tokens: UnitOffsets, chunking: Chunking, store: StoreText
+) -> list[Passage]:
+    """Cut a chapter into passages and measure them; a token that includes white space counts with its word."""
+    words = word_offsets(text)
+    spans = chunk_text(text, words if chunking.unit == "words" else tokens, chunking)
+    passages: list[Passage] = []
+    for number, (start, end) in enumerate(spans, start=1):
+        passages.append(
+            Passage(
+                stored_text=store(text[start:end]),
+                chapter=chapter.title,
+                place=f"{chapter.locate(text.count(PARAGRAPH_BREAK, 0, start))}, passage {number}",
+                words=words.length(start, end),
+                tokens=tokens.length(start, end),
+                stored_before=passages[-1].stored_text if passages else "",
+            )
+        )
+    return passages
+
+
+def take_curated(
+    chapters: Iterable[Chapter], tokenizer: ChatTokenizer, store: StoreText = keep_in_memory
+) -> list[Passage]:
+    """Return a passage for each curated chapter, uncut."""
+    passages = [
+        Passage(store(PARAGRAPH_BREAK.join(chapter.paragraphs)), chapter.title, chapter.title, chapter.words, 0)
+        for chapter in chapters
+    ]
+    return count_passage_tokens(passages, tokenizer)
+
+
+def take_rows(rows: Sequence[ReadyRow], tokenizer: ChatTokenizer, store: StoreText = keep_in_memory) -> list[Passage]:
+    """Return a passage for each ready row, those of a chapter side by side."""
+    rows = sorted(rows, key=chapter_order([row.chapter for row in rows]))
+    return count_passage_tokens([take_row(row, store) for row in rows], tokenizer)
+
+
+def take_row(row: ReadyRow, store: StoreText) -> Passage:
+    """Return the passage of a ready row, its tokens not yet counted."""
+    *turns, question, answer = row.messages
+    return Passage(
+        stored_text=store(answer["content"]),
+        chapter=row.chapter,
+        place=row.place,
+        words=len(answer["content"].split()),
+        tokens=0,
+        stored_prompt=store(question["content"]),
+        ready=True,
+        stored_turns=store(json.dumps([exclude_from_training(message) for message in turns])),
+    )
+
+
+def count_passage_tokens(passages: Sequence[Passage], tokenizer: ChatTokenizer) -> list[Passage]:
+    """Return the passages with their lengths in tokens."""
+    sizes = tokenizer.count(passage.text for passage in passages)
+    return [replace(passage, tokens=size) for passage, size in zip(passages, sizes, strict=True)]
+
+
+def chapter_order(chapters: Sequence[str]) -> Callable[[ReadyRow], int]:
+    """Return a sort key that puts chapters in the order in which they begin."""
+    positions = {chapter: -position for position, chapter in enumerate(reversed(chapters))}
+    return lambda row: positions[row.chapter]
+
+
+def exclude_from_training(message: Message) -> Message:
+    """Return an earlier message of a conversation; an answer of the assistant is marked as not trained."""
+    return {**message, "training": False} if message["role"] == "assistant" else message

@@ -1,0 +1,110 @@
+"""The unmodified `openai` client and models: chat, streams, and engines that do not answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import openai
+import pytest
+from standins import BASE, TUNED, WORDS, AnsweringEngine, Sent, serving
+from work import SOON
+
+from scriptorium.jobs.runner import Context
+from scriptorium.process.child import wait_until
+from scriptorium.store.serving import Engine as Served
+from scriptorium.store.serving import WantedModel
+from services.api.application import create_app
+
+
+def ask(client: openai.OpenAI, text: str, model: str = BASE, **options: Any) -> Any:
+    """Ask one question."""
+    return client.chat.completions.create(model=model, messages=[{"role": "user", "content": text}], **options)
+
+
+def test_models_are_listed(client: openai.OpenAI, engine: AnsweringEngine) -> None:
+    assert {model.id for model in client.models.list()} == {BASE, TUNED}
+    assert client.models.retrieve(TUNED).id == TUNED
+    with pytest.raises(openai.NotFoundError) as caught:
+        client.models.retrieve("organisation/none-such")
+    assert (caught.value.code, caught.value.param) == ("model_not_found", "model")
+
+
+@pytest.mark.parametrize("model", [BASE, TUNED])
+def test_a_model_chats(client: openai.OpenAI, engine: AnsweringEngine, model: str) -> None:
+    answer = ask(client, "Begin.", model, seed=3, temperature=0.5)
+    assert answer.choices[0].message.content == "".join(WORDS)
+    assert engine.requests[0]["model"] == model
+    assert engine.requests[0]["temperature"] == 0.5
+    assert "seed" not in engine.requests[0]  # it would crash vLLM's engine on a CPU
+
+
+def test_a_seed_reaches_an_engine_on_a_gpu(context: Context, sent: Sent, engine: AnsweringEngine) -> None:
+    fast = Context(
+        context.settings.model_copy(update={"device": "cuda"}), context.store, context.volume, context.pipeline
+    )
+    with serving(create_app(fast, reaping=False, count_waiting=sent.waiting)) as address:
+        body = {"model": BASE, "messages": [{"role": "user", "content": "x"}], "seed": 3}
+        assert httpx.post(f"{address}/v1/chat/completions", json=body).status_code == 200
+    assert engine.requests[0]["seed"] == 3
+
+
+def test_a_chat_is_streamed(client: openai.OpenAI, engine: AnsweringEngine) -> None:
+    with ask(client, "Begin.", stream=True) as stream:
+        assert [chunk.choices[0].delta.content for chunk in stream] == list(WORDS)
+
+
+def test_a_text_is_continued(client: openai.OpenAI, engine: AnsweringEngine) -> None:
+    assert client.completions.create(model=BASE, prompt="Call").choices[0].text == "".join(WORDS)
+
+
+def test_what_the_engine_refuses_is_passed_on_in_our_shape(client: openai.OpenAI, engine: AnsweringEngine) -> None:
+    with pytest.raises(openai.BadRequestError, match="too long") as caught:
+        ask(client, "refuse")
+    assert (caught.value.code, caught.value.param) == ("invalid_request", "messages")
+    with pytest.raises(openai.InternalServerError, match="out of memory") as failed:
+        ask(client, "crash")
+    assert failed.value.code == "engine_failed"
+
+
+def test_a_stream_that_breaks_off_ends_with_an_error(client: openai.OpenAI, engine: AnsweringEngine) -> None:
+    with (
+        ask(client, "break", stream=True) as stream,
+        pytest.raises(openai.APIError, match="connection to the engine was lost"),
+    ):
+        list(stream)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_client_that_leaves_takes_its_question_along(url: str, engine: AnsweringEngine, stream: bool) -> None:
+    body = {"model": BASE, "messages": [{"role": "user", "content": "wait"}], "stream": stream}
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{url}/v1/chat/completions", json=body, timeout=0.5)
+    assert wait_until(engine.abandoned.is_set, SOON)
+
+
+def test_a_model_that_does_not_answer_yet_asks_for_patience(client: openai.OpenAI, context: Context) -> None:
+    context.store.serving.publish(
+        [
+            Served(name="loading", folder="x", state="starting"),
+            Served(name="broken", folder="x", state="failed", reason="no such file"),
+            Served(name="gone", folder="x", state="ready", url="http://127.0.0.1:9"),
+        ]
+    )
+    context.store.serving.set_wanted([WantedModel(name="displaced", folder="x")])
+    for model in ("loading", "broken", "gone", "displaced"):
+        with pytest.raises(openai.InternalServerError) as caught:
+            ask(client, "x", model)
+        assert (caught.value.status_code, caught.value.code) == (503, "model_not_ready")
+        assert int(caught.value.response.headers["retry-after"]) > 0
+
+
+def test_a_model_that_nobody_serves_is_not_found(client: openai.OpenAI, http: httpx.Client) -> None:
+    for model in (BASE, "none-such"):
+        with pytest.raises(openai.NotFoundError) as caught:
+            ask(client, "x", model)
+        assert caught.value.code == "model_not_found"
+    wrong: list[Any] = [{"messages": []}, {"model": 5}, []]
+    for body in wrong:
+        assert http.post("/v1/chat/completions", json=body).status_code == 400
+    assert http.post("/v1/chat/completions", content=b"{").json()["error"]["code"] == "invalid_request"

@@ -1,0 +1,99 @@
+"""The unmodified `openai` client and files: upload, list, download, delete."""
+
+from __future__ import annotations
+
+import hashlib
+
+import httpx
+import openai
+import pytest
+from standins import BASE, Sent, serving
+
+from scriptorium.jobs.runner import Context
+from services.api.application import create_app
+
+
+def test_a_file_is_uploaded_looked_at_fetched_and_deleted(client: openai.OpenAI) -> None:
+    uploaded = client.files.create(file=("böok\n.txt", b"Once upon a time."), purpose="fine-tune")
+    assert (uploaded.bytes, uploaded.purpose, uploaded.status, uploaded.object) == (
+        17,
+        "fine-tune",
+        "processed",
+        "file",
+    )
+    assert client.files.wait_for_processing(uploaded.id).status == "processed"
+    assert client.files.content(uploaded.id).read() == b"Once upon a time."
+    assert client.files.retrieve(uploaded.id) == uploaded
+    assert client.files.delete(uploaded.id).deleted
+    with pytest.raises(openai.NotFoundError) as caught:
+        client.files.retrieve(uploaded.id)
+    assert (caught.value.code, caught.value.type) == ("file_not_found", "invalid_request_error")
+
+
+def test_files_are_listed_page_by_page(client: openai.OpenAI) -> None:
+    names = [f"{number}.txt" for number in range(5)]
+    file_ids = [client.files.create(file=(name, b"x"), purpose="fine-tune").id for name in names]
+    client.files.create(file=("other.txt", b"x"), purpose="user_data")
+    listed = [file.id for file in client.files.list(purpose="fine-tune", limit=2)]  # the client turns the pages
+    assert sorted(listed) == sorted(file_ids)
+    assert [file.id for file in client.files.list(purpose="fine-tune", order="asc")] == listed[::-1]
+    first = client.files.list(limit=1)
+    assert first.has_more
+    assert len(first.data) == 1
+
+
+def test_a_range_of_a_file_can_be_fetched(http: httpx.Client, book: str) -> None:
+    part = http.get(f"/v1/files/{book}/content", headers={"Range": "bytes=5-8"})
+    assert (part.status_code, part.text) == (206, "upon")
+    assert part.headers["content-disposition"].startswith("attachment")
+
+
+def test_a_download_can_go_on_where_it_stopped(http: httpx.Client, book: str) -> None:
+    path = f"/v1/files/{book}/content"
+    complete = http.get(path)
+    etag = complete.headers["etag"]
+    assert etag == f'"{hashlib.sha256(complete.content).hexdigest()}"'
+    assert (http.head(path).headers["etag"], http.head(path).headers["accept-ranges"]) == (etag, "bytes")
+    rest = http.get(path, headers={"Range": "bytes=5-", "If-Range": etag})
+    assert (rest.status_code, rest.content) == (206, complete.content[5:])
+    assert rest.headers["content-range"] == f"bytes 5-{len(complete.content) - 1}/{len(complete.content)}"
+    other = http.get(path, headers={"Range": "bytes=5-", "If-Range": '"another"'})
+    assert (other.status_code, other.content) == (200, complete.content)
+    beyond = http.get(path, headers={"Range": f"bytes={len(complete.content)}-"})
+    assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{len(complete.content)}")
+
+
+def test_an_upload_over_the_limit_is_refused(context: Context, sent: Sent) -> None:
+    small = Context(
+        context.settings.model_copy(update={"max_upload_bytes": 1000}), context.store, context.volume, context.pipeline
+    )
+    with serving(create_app(small, reaping=False, count_waiting=sent.waiting)) as address:
+        client = openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0)
+        for size in (1001, 200_000):  # detected while it is stored; announced by its length
+            with pytest.raises(openai.APIStatusError) as caught:
+                client.files.create(file=("book.txt", b"x" * size), purpose="fine-tune")
+            assert (caught.value.status_code, caught.value.code) == (413, "file_too_large")
+        client.close()
+    assert list(context.volume.files.glob("*")) == []
+
+
+def test_what_an_upload_lacks_is_named(http: httpx.Client) -> None:
+    answer = http.post("/v1/files", data={"purpose": "world domination"})
+    assert answer.status_code == 400
+    assert {problem.split(":")[0] for problem in answer.json()["error"]["message"].splitlines()[1:]} == {
+        "- file",
+        "- purpose",
+    }
+    refused = http.post(
+        "/v1/files", data={"purpose": "fine-tune", "expires_after[anchor]": "created_at"}, files={"file": b"x"}
+    )
+    assert refused.json()["error"]["param"] == "expires_after"
+
+
+def test_a_file_that_a_job_needs_is_not_deleted(client: openai.OpenAI, book: str) -> None:
+    job = client.fine_tuning.jobs.create(model=BASE, training_file=book)
+    with pytest.raises(openai.ConflictError) as caught:
+        client.files.delete(book)
+    assert caught.value.code == "conflict"
+    client.fine_tuning.jobs.cancel(job.id)
+    assert client.files.delete(book).deleted
