@@ -9,6 +9,7 @@ from scriptorium.local.environments import (
     commands,
     environments,
     installation_advice,
+    lock_folder,
     torch_backend,
 )
 
@@ -87,3 +88,8 @@ def test_too_little_space_is_reported_before_any_download(tmp_path: Path, capsys
 )
 def test_the_advice_fits_the_reason(reason: str, word: str) -> None:
     assert word in installation_advice(reason)
+
+
+def test_the_lock_of_a_hidden_folder_is_hidden_once(tmp_path: Path) -> None:
+    with lock_folder(tmp_path / ".venv"), lock_folder(tmp_path / "demo"):
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".demo.lock", ".venv.lock"]
