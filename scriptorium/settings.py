@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import tempfile
 from datetime import timedelta
 from functools import lru_cache
@@ -45,6 +46,16 @@ class Settings(BaseSettings):
     default_recipe: str = Field(default="qlora", description="Recipe of a job that names none.")
     max_upload_bytes: int = Field(default=512 * 1024 * 1024, gt=0, description="Largest upload, in bytes.")
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="Where training and serving run.")
+
+    machine: str = Field(default="", description="This machine's name in its devices' names; default: the host name.")
+    gpus: str = Field(default="", description="Indices of the GPUs to use, with commas; default: all.")
+    gpu_free_share: float = Field(
+        default=0.8, gt=0, le=1, description="Share of a GPU's memory that must be free before it is used."
+    )
+
+    device_patience: timedelta = Field(
+        default=timedelta(seconds=5), description="How long a worker waits for a device before it hands a job back."
+    )
 
     lease_ttl: timedelta = Field(
         default=timedelta(seconds=15), description="A silent worker loses its phase after this."
@@ -123,6 +134,23 @@ class Settings(BaseSettings):
     def gpu(self) -> bool:
         """True if training and serving use an NVIDIA GPU."""
         return has_nvidia_gpu() if self.device == "auto" else self.device == "cuda"
+
+    @property
+    def machine_name(self) -> str:
+        """The machine's name: containers of one machine are given the same."""
+        return self.machine or platform.node()
+
+    @property
+    def gpu_indices(self) -> list[int]:
+        """The indices of the GPUs that trainings and engines may use."""
+        from scriptorium.process.device_memory import count_gpus
+
+        return [int(index) for index in self.gpus.split(",") if index.strip()] or list(range(count_gpus()))
+
+    @property
+    def free_share(self) -> float:
+        """Share of a device's memory that must be free before a training begins; a machine has other work to do."""
+        return self.gpu_free_share if self.gpu else 0.05
 
     @property
     def streams(self) -> int:

@@ -92,6 +92,9 @@ class Decision(Contract):
         return self
 
 
+PRIORITY_SECONDS = 10**9  # one step of priority outweighs any age
+
+
 class Job(Contract):
     """The record of one fine-tuning job.
 
@@ -116,6 +119,7 @@ class Job(Contract):
     attempts: dict[Phase, int] = {}
     excused: dict[Phase, int] = {}
     sent_at: float = 0.0
+    priority: int = 0
     cancel_requested: bool = False
     finished_at: int | None = None
     estimated_finish: int | None = None
@@ -124,6 +128,11 @@ class Job(Contract):
     result_files: list[str] = []
     error: JobError | None = None
     decisions: dict[DecisionKind, Decision] = {}
+
+    @property
+    def rank(self) -> float:
+        """The job's place among those that wait for a device, lowest first: by priority, then by time."""
+        return self.created_at - self.priority * PRIORITY_SECONDS
 
     @property
     def tuned_name(self) -> str:

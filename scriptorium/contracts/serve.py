@@ -16,7 +16,7 @@ class Endpoint(Contract):
 
 
 class ServeRequest(Contract):
-    """The two models to serve side by side, and their served names.
+    """The two models to serve side by side, their served names, and the job that needs them, with its rank.
 
     `measured` is the path of the losses of base and adapter before merging (see
     `scriptorium.artifacts.checkpoint_losses`); the merged model, which has the base `merged_on`, must reproduce them.
@@ -29,6 +29,8 @@ class ServeRequest(Contract):
     tuned_name: str
     measured: Path | None = None
     merged_on: BaseVariant = "stored"
+    job_id: str = ""
+    rank: float = 0.0
 
 
 class Agreement(Contract):

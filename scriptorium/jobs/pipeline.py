@@ -55,6 +55,10 @@ class Pipeline:
         self._send(TABLE[job.phase].task, job.id)
         return job
 
+    def send_again(self, job_id: str, phase: Phase) -> None:
+        """Hand a message back: the job's place is its rank, so it does not count as a new one."""
+        self._send(TABLE[phase].task, job_id)
+
     def advance(self, job_id: str, phase: Phase, attempt: int, **updates: object) -> Job:
         """Record that a phase was published, and send the next one. Raises LeaseLost for a stale attempt."""
         next_phase = TABLE[phase].next_phase

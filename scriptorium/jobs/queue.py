@@ -83,12 +83,19 @@ def broker_answers() -> bool:
         return False
 
 
-def run_worker(queue: str, celery: Celery, on_shutdown: Callable[[], None]) -> None:
-    """Run a worker for one queue in this process until it is asked to stop; `on_shutdown` is called then."""
+def run_worker(
+    queue: str, celery: Celery, on_shutdown: Callable[[], None], is_able: Callable[[], bool] = lambda: True
+) -> None:
+    """Run a worker for one queue in this process until it is asked to stop; `on_shutdown` is called then.
+
+    The worker counts as alive while the broker answers and it `is_able` to work.
+    """
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every health check of an engine
     worker_shutting_down.connect(lambda **_: on_shutdown(), weak=False)
     if path := get_settings().alive_file:
-        worker_ready.connect(lambda **_: report_liveness(path, is_able=broker_answers), weak=False)
+        worker_ready.connect(
+            lambda **_: report_liveness(path, is_able=lambda: broker_answers() and is_able()), weak=False
+        )
     celery.worker_main(
         [
             "worker",

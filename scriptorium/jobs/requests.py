@@ -109,6 +109,8 @@ def serve(job: c.Job, context: RequestContext) -> c.ServeRequest:
         tuned_name=job.tuned_name,
         measured=checkpoint_losses_path(training, merged.step),
         merged_on=merged.base,
+        job_id=job.id,
+        rank=job.rank,
     )
 
 

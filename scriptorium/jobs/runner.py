@@ -14,15 +14,26 @@ import platform
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from scriptorium import __version__
 from scriptorium.artifacts.volume import Volume
-from scriptorium.contracts import Checkpoint, Decision, Event, EventType, Job, JobError, Level, Phase, Request, Result
+from scriptorium.contracts import (
+    Checkpoint,
+    Decision,
+    Event,
+    EventType,
+    Job,
+    JobError,
+    Level,
+    Phase,
+    Request,
+    Result,
+    Status,
+)
 from scriptorium.errors import (
     Cancelled,
     DecisionNeeded,
@@ -32,7 +43,8 @@ from scriptorium.errors import (
     ScriptoriumError,
     StoreUnavailable,
 )
-from scriptorium.jobs.gpu_lease import hold_gpu
+from scriptorium.jobs.devices import Tenancy, await_free_memory, keep_device, list_devices, try_devices
+from scriptorium.jobs.outbox import Outbox
 from scriptorium.jobs.phase_metrics import RESULTS, collect_manifest_metrics, collect_metrics
 from scriptorium.jobs.pipeline import TABLE, Pipeline, check_current_attempt, waiting_status
 from scriptorium.jobs.reporter import Reporter
@@ -40,6 +52,7 @@ from scriptorium.jobs.requests import REQUEST_MAKERS, RequestContext
 from scriptorium.settings import Settings, get_settings
 from scriptorium.store import Lease, Store, open_store
 from scriptorium.store.connection import store_errors
+from scriptorium.store.leases import phase_lease
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +62,19 @@ Work = Callable[[RequestT, Path, Reporter], ResultT]
 Resume = Callable[[list[Path], Path], None]
 RecordUpdates = Callable[[Job, ResultT, Volume], dict[str, object]]
 
+STORE_RETRY_INTERVAL = 1.0  # seconds
+
+announced_waits: set[str] = set()  # jobs whose wait for a device this worker has logged
 shutdown = threading.Event()  # set by the worker's entrypoint when the process has to stop
+
+
+@dataclass(frozen=True)
+class PhaseSteps:
+    """The plain functions of a phase: its work, what resumes it, and what its result changes in the job's record."""
+
+    work: Work[Any, Any]
+    resume: Resume | None = None
+    record_updates: RecordUpdates[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -82,17 +107,56 @@ def run_phase(
 ) -> None:
     """Run one attempt at a phase of a job, unless it cannot be claimed.
 
-    A phase that `needs_gpu` waits for its lease first. `resume` moves what earlier attempts left (checkpoints, finished
-    shards) into the new folder; `record_updates` returns the fields of the job's record that the result changes.
+    A phase that `needs_gpu` is claimed only once a device is free; until then its message is handed back, so that
+    another machine may take it. `resume` moves what earlier attempts left (checkpoints, finished shards) into the new
+    folder; `record_updates` returns the fields of the job's record that the result changes.
     """
     context = context or open_context()
+    steps = PhaseSteps(work, resume, record_updates)
     with store_errors():
-        lease = claim(context, job_id, phase)
-        if lease is None:
-            log.info("%s of %s cannot be claimed: it is done, running or superseded", phase, job_id)
+        if not needs_gpu:
+            run_attempt(context, job_id, phase, steps)
             return
-        with Attempt(context, job_id, phase, lease) as attempt:
-            attempt.run(work, resume, record_updates, needs_gpu)
+        tried: set[str] = set()
+        while job := next_waiting_job(context, phase, tried):
+            tried.add(job.id)
+            devices, ttl = list_devices(context.settings), context.settings.lease_ttl
+            tenancy = try_devices(context.store, devices, job, ttl, context.settings.device_patience)
+            if tenancy is None:
+                report_wait(context, job)
+                context.pipeline.send_again(job_id, phase)
+                return
+            with keep_device(context.store, tenancy, ttl):
+                if run_attempt(context, job.id, phase, steps, tenancy):
+                    return  # else another worker was quicker: the next job in line
+
+
+def run_attempt(context: Context, job_id: str, phase: Phase, steps: PhaseSteps, tenancy: Tenancy | None = None) -> bool:
+    """Claim a phase and run one attempt at it, on a device if it needs one; returns whether it could be claimed."""
+    lease = claim(context, job_id, phase)
+    if lease is None:
+        log.info("%s of %s cannot be claimed: it is done, running or superseded", phase, job_id)
+        return False
+    with Attempt(context, job_id, phase, lease, tenancy) as attempt:
+        attempt.run(steps)
+    return True
+
+
+def next_waiting_job(context: Context, phase: Phase, tried: Collection[str] = ()) -> Job | None:
+    """Return the job of the lowest rank that waits for a phase: a message says that there is work, not whose."""
+    waiting = [job for job in context.store.jobs.active() if job.phase is phase and job.status is not Status.PAUSED]
+    states = context.store.leases.states([phase_lease(job.id, phase) for job in waiting])
+    unclaimed = [job for job in waiting if job.id not in tried and states[phase_lease(job.id, phase)].holder is None]
+    return min(unclaimed, key=lambda job: (job.rank, job.id), default=None)
+
+
+def report_wait(context: Context, job: Job) -> None:
+    """Log once per worker who holds the devices that a job waits for."""
+    if job.id in announced_waits:
+        return
+    announced_waits.add(job.id)
+    holders = [context.store.leases.holder(device) or "somebody" for device in list_devices(context.settings)]
+    context.pipeline.log_event(job, f"Waiting for a device, held by {', '.join(dict.fromkeys(holders))}.")
 
 
 def claim(context: Context, job_id: str, phase: Phase) -> Lease | None:
@@ -109,11 +173,17 @@ def claim(context: Context, job_id: str, phase: Phase) -> Lease | None:
 class Attempt:
     """One attempt at a phase, with a lease that a thread renews."""
 
-    def __init__(self, context: Context, job_id: str, phase: Phase, lease: Lease) -> None:
+    def __init__(
+        self, context: Context, job_id: str, phase: Phase, lease: Lease, tenancy: Tenancy | None = None
+    ) -> None:
         self.context = context
         self.job_id = job_id
         self.phase = phase
         self.lease = lease
+        self.outbox = Outbox()
+        self._tenancy = tenancy
+        if tenancy:
+            tenancy.on_lost = self._lose_device
         self._stop: ScriptoriumError | None = None
         self._ended = threading.Event()
         self._heartbeat = threading.Thread(target=self._renew_until_ended, name=f"lease-{phase}", daemon=True)
@@ -127,14 +197,13 @@ class Attempt:
         self._heartbeat.join()
         self.context.store.leases.release(self.lease)
 
-    def run(
-        self, work: Work[Any, Any], resume: Resume | None, record_updates: RecordUpdates[Any] | None, needs_gpu: bool
-    ) -> None:
+    def run(self, steps: PhaseSteps) -> None:
         """Work, publish and advance; record every failure in the job, except the store's own."""
         try:
             with store_errors():
-                result = self._produce(work, resume, needs_gpu)
-                updates = record_updates(self._job(), result, self.context.volume) if record_updates else {}
+                result = self._produce(steps)
+                update = steps.record_updates
+                updates = update(self._job(), result, self.context.volume) if update else {}
                 self.context.pipeline.advance(self.job_id, self.phase, self.lease.token, **updates)
             self.context.volume.discard_attempts(self.job_id, self.phase)
         except Cancelled:
@@ -154,7 +223,7 @@ class Attempt:
             log.exception("%s of %s failed", self.phase, self.job_id)
             self._fail(InternalError(f"{self.phase} failed unexpectedly ({type(error).__name__})."))
 
-    def _produce(self, work: Work[Any, Any], resume: Resume | None, needs_gpu: bool) -> Any:
+    def _produce(self, steps: PhaseSteps) -> Any:
         job, volume = self._job(), self.context.volume
         published = volume.published(self.job_id, self.phase)
         if published is not None:
@@ -162,18 +231,20 @@ class Attempt:
             self._remember(collect_manifest_metrics(self.phase, published))
             return RESULTS[self.phase].model_validate(published["result"])
         folder = volume.attempt(self.job_id, self.phase, self.lease.token)
-        if resume:
-            resume(volume.earlier_attempts(self.job_id, self.phase, self.lease.token), folder)
+        if steps.resume:
+            steps.resume(volume.earlier_attempts(self.job_id, self.phase, self.lease.token), folder)
         request = REQUEST_MAKERS[self.phase](job, RequestContext(self.context.settings, volume))
         reporter = JobReporter(self)
         reporter.check()
         volume.save_job(job)
-        with self._gpu(reporter) if needs_gpu else nullcontext():
-            self._record_beginning()
-            started = time.monotonic()
-            result = work(request, folder, reporter)
+        if self._tenancy:
+            await_free_memory(self._tenancy.device, self.context.settings.free_share, reporter)
+        self._record_beginning()
+        started = time.monotonic()
+        result = steps.work(request, folder, reporter)
         reporter.check()
         seconds = round(time.monotonic() - started, 3)
+        self.await_store()
         self._publish(folder, request, result, seconds)
         self._remember(collect_metrics(self.phase, result, seconds))
         return result
@@ -181,8 +252,14 @@ class Attempt:
     def _remember(self, numbers: Mapping[str, float]) -> None:
         self.context.store.jobs.set_progress(self.job_id, numbers)
 
-    def _gpu(self, reporter: Reporter) -> AbstractContextManager[Lease]:
-        return hold_gpu(self.context.store, self.job_id, self.context.settings.lease_ttl, reporter)
+    def await_store(self) -> None:
+        """Wait until the store has taken everything that was reported; a shutdown ends the wait."""
+        while not self.outbox.flush():
+            if shutdown.wait(STORE_RETRY_INTERVAL):
+                raise Interrupted("the worker is shutting down")
+
+    def _lose_device(self) -> None:
+        self._stop = self._stop or Interrupted("the device was granted to somebody else")
 
     def _record_beginning(self) -> None:
         """Record that the work itself begins; a phase that waits for the GPU is only queued. Raises LeaseLost."""
@@ -244,37 +321,40 @@ class JobReporter:
     def __init__(self, attempt: Attempt) -> None:
         self._attempt = attempt
         self._store = attempt.context.store
+        self._outbox = attempt.outbox
         self._job_id = attempt.job_id
 
     def message(self, text: str, level: Level = Level.INFO, **data: Any) -> None:
         """Append an event to the job's log."""
         log.info("%s %s", self._job_id, text)
-        self._store.events.append(
-            self._job_id, Event(created_at=int(time.time()), level=level, message=text, data=data)
-        )
+        event = Event(created_at=int(time.time()), level=level, message=text, data=data)
+        self._outbox.put(lambda: self._store.events.append(self._job_id, event))
 
     def metrics(self, text: str, **data: float | int | None) -> None:
         """Append an event with numbers to the job's log, and set them as its progress."""
         known = {name: value for name, value in data.items() if value is not None}
-        self._store.jobs.set_progress(self._job_id, known)
+        self._outbox.put(lambda: self._store.jobs.set_progress(self._job_id, known))
         finite = {name: value for name, value in known.items() if math.isfinite(value)}  # JSON has no NaN
         event = Event(created_at=int(time.time()), type=EventType.METRICS, message=text, data=dict(finite))
-        self._store.events.append(self._job_id, event)
+        self._outbox.put(lambda: self._store.events.append(self._job_id, event))
         if "eta_seconds" in known:
-            self._set_estimated_finish(int(time.time() + known["eta_seconds"]))
+            finish = int(time.time() + known["eta_seconds"])
+            self._outbox.put(lambda: self._set_estimated_finish(finish))
 
     def remember(self, numbers: Mapping[str, float]) -> None:
         """Set numbers as the job's progress, without an event."""
         if numbers:
-            self._store.jobs.set_progress(self._job_id, numbers)
+            self._outbox.put(lambda: self._store.jobs.set_progress(self._job_id, numbers))
 
     def checkpoint(self, checkpoint: Checkpoint) -> None:
         """List a checkpoint."""
-        self._store.jobs.add_checkpoint(self._job_id, checkpoint)
+        self._outbox.put(lambda: self._store.jobs.add_checkpoint(self._job_id, checkpoint))
 
     def ask(self, decision: Decision) -> str:
         """Return the user's answer, or the recommended one if the recipe says so; otherwise pause the job."""
-        job, attempt = self._store.jobs.get(self._job_id), self._attempt
+        attempt = self._attempt
+        attempt.await_store()
+        job = self._store.jobs.get(self._job_id)
         known = job.decisions.get(decision.kind)
         if known and known.answer:
             return known.answer

@@ -2,7 +2,7 @@
 
 A lease is a key that expires. Its token comes from a counter that only grows, so a write with an old token can be
 refused. A record beside it does not expire; it tells monitoring when the lease was granted and last renewed, and how
-long its holder had waited.
+long its holder had waited. Whoever asks in vain stands in the lease's queue, by rank, for as long as they keep asking.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import redis
 from scriptorium.contracts import Job, Phase
 from scriptorium.store.transaction import compare_and_set
 
-GPU = "gpu"
+DEVICES = "scriptorium:devices"  # the names of every device that was ever asked for
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,11 @@ class LeaseState:
     renewed_at: float | None = None
     waited: float = 0.0
 
+    @property
+    def holder_is_job(self) -> bool:
+        """True if a job holds it, and not the server."""
+        return bool(self.holder and self.holder.startswith("ftjob-"))
+
 
 def phase_lease(job_id: str, phase: Phase) -> str:
     """Return the name of the lease on a job's phase."""
@@ -58,8 +63,8 @@ def _fence(name: str) -> str:
     return f"scriptorium:fence:{name}"
 
 
-def _request(name: str) -> str:
-    return f"scriptorium:lease-request:{name}"
+def _queue(name: str) -> str:
+    return f"scriptorium:lease-queue:{name}"
 
 
 def _record(name: str) -> str:
@@ -76,13 +81,19 @@ class Leases:
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
 
-    def acquire(self, name: str, holder: str, ttl: timedelta) -> Lease | None:
-        """Take a lease if nobody holds it; whoever fails counts as waiting, until `ttl` after the last try."""
+    def acquire(self, name: str, holder: str, ttl: timedelta, rank: float = 0.0) -> Lease | None:
+        """Take a lease if nobody holds it and nobody of a lower rank waits for it.
+
+        Whoever fails waits in the queue by `rank`, then by name, until `ttl` after the last try.
+        """
         wait = _wait(name, holder)
 
         def apply(pipe: Any) -> Lease | None:
-            if pipe.exists(_lease(name)):
+            taken = bool(pipe.exists(_lease(name)))
+            first = next((waiter for waiter in self._live_waiters(pipe, name) if waiter[0] != holder), None)
+            if taken or (first is not None and (first[1], first[0]) < (rank, holder)):
                 pipe.multi()
+                pipe.zadd(_queue(name), {holder: rank})
                 pipe.set(wait, time.time(), nx=True)
                 pipe.pexpire(wait, ttl)
                 return None
@@ -90,9 +101,10 @@ class Leases:
             waiting_since = pipe.get(wait)
             pipe.multi()
             pipe.delete(wait)
+            pipe.zrem(_queue(name), holder)
             return _grant(pipe, Lease(name, token, holder), ttl, waiting_since and float(waiting_since))
 
-        return compare_and_set(self._client, apply, _lease(name), _fence(name))
+        return compare_and_set(self._client, apply, _lease(name), _fence(name), _queue(name))
 
     def claim(
         self, job_id: str, phase: Phase, holder: str, ttl: timedelta, change: Callable[[Job, int], Job]
@@ -160,18 +172,29 @@ class Leases:
             name: _state(*reply) for name, reply in zip(names, zip(replies, replies, replies, strict=True), strict=True)
         }
 
-    def request(self, name: str, holder: str, ttl: timedelta) -> None:
-        """Ask the holder of a lease to release it; the request expires unless it is repeated."""
-        self._client.set(_request(name), holder, px=ttl)
+    def waiters(self, name: str) -> list[tuple[str, float]]:
+        """Return who waits for a lease with their ranks, the next one first."""
+        return self._live_waiters(self._client, name)
 
-    def requester(self, name: str) -> str | None:
-        """Return who asks for a lease, or None."""
-        requester = self._client.get(_request(name))
-        return str(requester) if requester else None
+    def leave_queue(self, name: str, holder: str) -> None:
+        """Stop waiting for a lease; the others keep their places."""
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.zrem(_queue(name), holder)
+            pipe.delete(_wait(name, holder))
+            pipe.execute()
 
-    def withdraw_request(self, name: str) -> None:
-        """Withdraw the request for a lease."""
-        self._client.delete(_request(name))
+    def add_devices(self, names: Sequence[str]) -> None:
+        """Record devices by name, so that monitoring knows them."""
+        self._client.sadd(DEVICES, *names)
+
+    def devices(self) -> list[str]:
+        """Return the names of all recorded devices."""
+        return sorted(str(name) for name in self._client.smembers(DEVICES))
+
+    def _live_waiters(self, client: Any, name: str) -> list[tuple[str, float]]:
+        """Return the waiters that still ask; those that stopped asking are skipped and leave with the next grant."""
+        entries = client.zrange(_queue(name), 0, -1, withscores=True)
+        return [(str(holder), float(rank)) for holder, rank in entries if client.exists(_wait(name, str(holder)))]
 
 
 def _body(lease: Lease) -> str:

@@ -1,12 +1,26 @@
-"""Wanted models and running engines: the server reconciles the engines with the wanted models."""
+"""Engine sessions, the standing wish for chat, and the engines that run: servers match the last to the first two.
+
+An engine session belongs to a job that needs models to answer, from serve to the end of evaluate. It names them, waits
+for a device like a training does, and survives a restart of the server that serves it. Chat is a wish of the lowest
+rank: what it names is served while no job needs the device. Nobody keeps an engine's address: it is looked up, by the
+model's name and folder, whenever it is needed.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
 import redis
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from scriptorium.store.transaction import compare_and_set
 
 WANTED_KEY = "scriptorium:serving:wanted"
-ENGINES_KEY = "scriptorium:serving:engines"
+SESSIONS_KEY = "scriptorium:serving:sessions"
+TOKEN_KEY = "scriptorium:serving:token"  # noqa: S105
+SERVERS_KEY = "scriptorium:serving:servers"
 
 
 class WantedModel(BaseModel):
@@ -20,19 +34,27 @@ class WantedModel(BaseModel):
 
 
 class Engine(BaseModel):
-    """An engine's state (starting, ready or failed, with the reason) and its URL."""
+    """The engine of one model: its state (starting, ready or failed, with the reason) and its URL."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     folder: str
+    adapter: str | None = None
     state: str
     url: str = ""
     reason: str = ""
 
+    def serves(self, model: WantedModel) -> bool:
+        """Return whether this is the engine of exactly this model: two may share a name and differ in their weights."""
+        return (self.name, self.folder, self.adapter) == (model.name, model.folder, model.adapter)
+
+
+ENGINES: TypeAdapter[list[Engine]] = TypeAdapter(list[Engine])
+
 
 class WantedModels(BaseModel):
-    """The wanted models as one value; `token` grows with every change."""
+    """The models wanted for chat as one value; `token` grows with every change."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,31 +62,96 @@ class WantedModels(BaseModel):
     models: list[WantedModel] = []
 
 
+class EngineSession(BaseModel):
+    """The models that a job needs to answer; `token` grows with every change, `device` is where they are served."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job_id: str
+    token: int
+    rank: float
+    models: list[WantedModel]
+    device: str | None = None
+
+
 class Serving:
-    """The wanted models (written by the serve phase) and the engines (written by the reconciler)."""
+    """Sessions (opened by jobs), the wish for chat, and the engines (published by the servers)."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
 
+    def open_session(self, job_id: str, models: list[WantedModel], rank: float) -> EngineSession:
+        """Open a job's session, or change the models of the one that it has; the same models change nothing."""
+
+        def apply(pipe: Any) -> EngineSession:
+            body = pipe.hget(SESSIONS_KEY, job_id)
+            session = EngineSession.model_validate_json(body) if body else None
+            if session and session.models == models:
+                pipe.multi()
+                return session
+            token = int(pipe.get(TOKEN_KEY) or 0) + 1
+            session = EngineSession(
+                job_id=job_id, token=token, rank=rank, models=models, device=session.device if session else None
+            )
+            pipe.multi()
+            pipe.set(TOKEN_KEY, token)
+            pipe.hset(SESSIONS_KEY, job_id, session.model_dump_json())
+            return session
+
+        return compare_and_set(self._client, apply, SESSIONS_KEY, TOKEN_KEY)
+
+    def sessions(self) -> list[EngineSession]:
+        """Return the open sessions in the order of their ranks."""
+        bodies: list[str] = self._client.hvals(SESSIONS_KEY)  # type: ignore[assignment]
+        sessions = [EngineSession.model_validate_json(body) for body in bodies]
+        return sorted(sessions, key=lambda session: (session.rank, session.job_id))
+
+    def assign(self, session: EngineSession, device: str | None) -> bool:
+        """Record which device serves a session; returns False if the session has changed or another server has it."""
+
+        def apply(pipe: Any) -> bool:
+            body = pipe.hget(SESSIONS_KEY, session.job_id)
+            pipe.multi()
+            if not body or EngineSession.model_validate_json(body) != session:
+                return False
+            assigned = session.model_copy(update={"device": device})
+            pipe.hset(SESSIONS_KEY, session.job_id, assigned.model_dump_json())
+            return True
+
+        return compare_and_set(self._client, apply, SESSIONS_KEY)
+
+    def close_session(self, job_id: str) -> None:
+        """Close the session of a job, if it has one."""
+        self._client.hdel(SESSIONS_KEY, job_id)
+
     def set_wanted(self, models: list[WantedModel]) -> None:
-        """Replace the wanted models."""
+        """Replace the models wanted for chat."""
         wanted = WantedModels(token=self.wanted_models().token + 1, models=models)
         self._client.set(WANTED_KEY, wanted.model_dump_json())
 
     def wanted_models(self) -> WantedModels:
-        """Return the wanted models."""
+        """Return the models wanted for chat."""
         body = self._client.get(WANTED_KEY)
         return WantedModels.model_validate_json(str(body)) if body else WantedModels()
 
-    def publish(self, engines: list[Engine]) -> None:
-        """Replace the list of engines."""
+    def publish(self, engines: Iterable[Engine], device: str, ttl: timedelta) -> None:
+        """Publish the engines of a device; they vanish `ttl` after the last call, so a dead server has none."""
         with self._client.pipeline(transaction=True) as pipe:
-            pipe.delete(ENGINES_KEY)
-            if engines:
-                pipe.hset(ENGINES_KEY, mapping={engine.name: engine.model_dump_json() for engine in engines})
+            pipe.sadd(SERVERS_KEY, device)
+            pipe.set(_engines(device), ENGINES.dump_json(list(engines)), px=ttl)
             pipe.execute()
 
     def engines(self) -> list[Engine]:
-        """Return the engines."""
-        stored: dict[str, str] = self._client.hgetall(ENGINES_KEY)  # type: ignore[assignment]
-        return [Engine.model_validate_json(body) for body in stored.values()]
+        """Return the engines of every device."""
+        devices = sorted(str(device) for device in self._client.smembers(SERVERS_KEY))
+        bodies: list[str | None] = self._client.mget([_engines(device) for device in devices]) if devices else []  # type: ignore[assignment]
+        return [engine for body in bodies if body for engine in ENGINES.validate_json(body)]
+
+    def find_engine(self, model: WantedModel) -> Engine | None:
+        """Return the engine of exactly this model, a ready one if there is any."""
+        engines = [engine for engine in self.engines() if engine.serves(model)]
+        return min(engines, key=lambda engine: engine.state != "ready", default=None)
+
+
+def _engines(device: str) -> str:
+    return f"scriptorium:serving:engines:{device}"

@@ -40,7 +40,7 @@ from scriptorium.sampling import spread
 from scriptorium.stats.bootstrap import DRAWS
 from services.evaluator.generation.concurrency import run_watched
 from services.evaluator.generation.protocol import SEEDED, UNSEEDED, Protocol, plan_protocol, run_protocol
-from services.evaluator.generation.vllm_client import RETRY_DELAYS, VllmClient, fetch_model_info, open_clients
+from services.evaluator.generation.vllm_client import RETRY_DELAYS, Locate, VllmClient, fetch_model_info, open_clients
 from services.evaluator.impostors import MIN_UNSEEN_IMPOSTORS, Impostor, count_unseen, read_impostors
 from services.evaluator.loss.coherence import measure_losses
 from services.evaluator.loss.loss_drop import MAX_TOKENS, measure_loss_drop, measure_passage_losses, render_passages
@@ -87,16 +87,18 @@ def evaluate_voice(
     *,
     transport: httpx.AsyncBaseTransport | None = None,
     retry_delays: Sequence[float] = RETRY_DELAYS,
+    locate: Locate | None = None,
 ) -> EvaluateResult:
     """Measure, judge and write the report into `folder`.
 
-    `transport` and `retry_delays` (seconds before each retry) are for tests. Raises EvaluationFailed if nothing was
+    `locate` finds an endpoint's engine for each request. `transport` and `retry_delays` (seconds before each retry) are
+    for tests. Raises EvaluationFailed if nothing was
     held out or a model does not answer, BaseModelUnusable, and Stopped.
     """
     rows = read_held_out(request.dataset)
     impostors = read_impostors(request.dataset, request.seed)
     _log_impostors(impostors, request.alike, reporter)
-    clients = open_clients(request.base, request.tuned, transport, retry_delays, request.streams)
+    clients = open_clients(request.base, request.tuned, transport, retry_delays, request.streams, locate=locate)
     measured = run_watched(_measure(request, rows, clients, folder, reporter), reporter)
     texts = read_texts(request.dataset, measured.samples, request.seed)
     outcome = measure_voice_outcome(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from scriptorium.artifacts.file_store import FileStore
 from scriptorium.artifacts.training_log import TRAINING_CSV
 from scriptorium.artifacts.volume import Volume
-from scriptorium.contracts import EvaluateResult, Job, Phase
+from scriptorium.contracts import EvaluateRequest, EvaluateResult, Job, Phase
 from scriptorium.contracts.report import REPORT, REPORT_PAGE
 from scriptorium.jobs import queue
-from scriptorium.jobs.runner import run_phase
+from scriptorium.jobs.engine_sessions import open_evaluation_session
+from scriptorium.jobs.reporter import Reporter
+from scriptorium.jobs.requests import RequestContext
+from scriptorium.jobs.runner import open_context, run_phase
 from services.evaluator.evaluate import evaluate_voice
 from services.evaluator.generation.resume import resume_evaluation
 
@@ -27,4 +32,11 @@ def record_updates(job: Job, result: EvaluateResult, volume: Volume) -> dict[str
 @app.task(name=queue.EVALUATE)
 def evaluate(job_id: str) -> None:
     """Compare one job's tuned model with its base."""
-    run_phase(job_id, Phase.EVALUATE, evaluate_voice, resume=resume_evaluation, record_updates=record_updates)
+    context = open_context()
+
+    def work(request: EvaluateRequest, folder: Path, reporter: Reporter) -> EvaluateResult:
+        job = context.store.jobs.get(job_id)
+        locate = open_evaluation_session(context.store, job, RequestContext(context.settings, context.volume))
+        return evaluate_voice(request, folder, reporter, locate=locate)
+
+    run_phase(job_id, Phase.EVALUATE, work, resume=resume_evaluation, record_updates=record_updates, context=context)

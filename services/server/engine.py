@@ -32,14 +32,17 @@ def plan_engines(wanted: Sequence[WantedModel]) -> list[EnginePlan]:
 class VllmEngine:
     """A running vLLM for one plan."""
 
-    def __init__(self, plan: EnginePlan, settings: Settings, log: Path, port: int | None = None) -> None:
+    def __init__(
+        self, plan: EnginePlan, settings: Settings, log: Path, port: int | None = None, gpu: int | None = None
+    ) -> None:
         """Start vLLM on a free port; raises EnvironmentMissing."""
         self.plan = plan
         self.port = port or free_port(settings.engine_host)
         self.url = f"http://{settings.engine_host}:{self.port}"
-        self.started = time.monotonic()
         self.ready = False
-        self._child = Child(make_command(plan, settings, self.port), log, make_environment(settings))
+        self.was_ready = False
+        self._answered_at = time.monotonic()  # or when it was started
+        self._child = Child(make_command(plan, settings, self.port), log, make_environment(settings, gpu))
 
     @property
     def dead(self) -> bool:
@@ -49,9 +52,16 @@ class VllmEngine:
     def check_health(self) -> None:
         """Ask vLLM for its health and update `ready`."""
         try:
-            self.ready = httpx.get(f"{self.url}/health", timeout=5, trust_env=False).status_code == httpx.codes.OK
+            healthy = httpx.get(f"{self.url}/health", timeout=5, trust_env=False).status_code == httpx.codes.OK
         except httpx.HTTPError:
-            self.ready = False
+            healthy = False
+        self.ready = healthy or self.was_ready  # one slow answer does not make a busy engine unready
+        if healthy:
+            self.was_ready, self._answered_at = True, time.monotonic()
+
+    def silence(self) -> float:
+        """Return the seconds since the last healthy answer, or since the start if there was none."""
+        return time.monotonic() - self._answered_at
 
     def stop(self) -> None:
         """End the process and everything that it started; it has nothing to save, so it gets little time."""
@@ -69,7 +79,10 @@ class VllmEngine:
 
 def describe_plan(plan: EnginePlan, state: str, reason: str = "", url: str = "") -> list[Engine]:
     """Describe a plan for the store, with one entry per model name."""
-    return [Engine(name=model.name, folder=model.folder, state=state, url=url, reason=reason) for model in plan]
+    return [
+        Engine(name=model.name, folder=model.folder, adapter=model.adapter, state=state, url=url, reason=reason)
+        for model in plan
+    ]
 
 
 def make_command(plan: EnginePlan, settings: Settings, port: int) -> list[str | Path]:
@@ -96,8 +109,8 @@ def lora_rank(adapter: Path) -> int:
     return next((allowed for allowed in LORA_RANKS if allowed >= rank), LORA_RANKS[-1])
 
 
-def make_environment(settings: Settings) -> dict[str, str]:
-    """Make the environment variables of vLLM's process."""
+def make_environment(settings: Settings, gpu: int | None = None) -> dict[str, str]:
+    """Make the environment variables of vLLM's process, which sees one `gpu` only if that is given."""
     inherited = ("HOME", "LANG", "TMPDIR", "HF_HOME", "CUDA_HOME", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
     environment = {name: os.environ[name] for name in inherited if name in os.environ}
     environment |= {
@@ -107,6 +120,8 @@ def make_environment(settings: Settings) -> dict[str, str]:
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
     }
+    if gpu is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = str(gpu)
     if not settings.gpu:
         cores = os.cpu_count() or 1
         environment |= {

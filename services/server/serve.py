@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import timedelta
 from pathlib import Path
 
 import httpx
 
 from scriptorium.contracts import Endpoint, ServeRequest, ServeResult
 from scriptorium.errors import EngineFailed
+from scriptorium.jobs.engine_sessions import merged_model, session_models
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.settings import get_settings
-from scriptorium.store import open_store
-from scriptorium.store.serving import Engine, Serving, WantedModel
+from scriptorium.store import Store, open_store
+from scriptorium.store.serving import Engine, WantedModel
 from services.server.compare import compare
 
 CANARY = "Write a scene where a character discovers an alien artifact."
@@ -30,20 +30,17 @@ def serve_model(request: ServeRequest, folder: Path, reporter: Reporter) -> Serv
     engine. On a CPU an adapter answers about 20 times slower, so base and merged model stay side by side.
     """
     settings, started = get_settings(), time.monotonic()
-    serving = open_store(settings.store_url, patient=True).serving
-    merged = WantedModel(name=request.tuned_name, folder=str(request.merged))
-    base = WantedModel(name=request.base_name, folder=str(request.base))
+    store = open_store(settings.store_url, patient=True)
     reporter.message(f"[SERVE] Loading {request.tuned_name}")
+    base, tuned = session_models(request, gpu=settings.gpu)
     if settings.gpu:
-        merged_url = bring_up(serving, [merged], reporter, settings.engine_ready_timeout)[merged.name]
-        merged_endpoint = Endpoint(url=merged_url, model=merged.name)
+        merged = merged_model(request)
+        merged_engine = bring_up(store, request, [merged], reporter)[0]
+        merged_endpoint = Endpoint(url=merged_engine.url, model=merged.name)
         try_canary(merged_endpoint)
         agreement = compare(merged_endpoint, request, settings.engine_context, reporter)
-        tuned = merged.model_copy(update={"folder": base.folder, "adapter": str(request.adapter)})
-    else:
-        tuned = merged
-    urls = bring_up(serving, [base, tuned], reporter, settings.engine_ready_timeout)
-    endpoint = Endpoint(url=urls[tuned.name], model=tuned.name)
+    base_engine, tuned_engine = bring_up(store, request, [base, tuned], reporter)
+    endpoint = Endpoint(url=tuned_engine.url, model=tuned.name)
     canary = try_canary(endpoint)
     if not settings.gpu:
         agreement = compare(endpoint, request, settings.engine_context, reporter)
@@ -51,7 +48,7 @@ def serve_model(request: ServeRequest, folder: Path, reporter: Reporter) -> Serv
     reporter.message(f"[SERVE] Both models answer after {seconds:.0f} s")
     (folder / "canary.json").write_text(json.dumps({"prompt": CANARY, "answer": canary}, indent=2), encoding="utf-8")
     return ServeResult(
-        base=Endpoint(url=urls[base.name], model=base.name),
+        base=Endpoint(url=base_engine.url, model=base.name),
         tuned=endpoint,
         canary=canary,
         seconds=seconds,
@@ -59,26 +56,42 @@ def serve_model(request: ServeRequest, folder: Path, reporter: Reporter) -> Serv
     )
 
 
-def bring_up(serving: Serving, models: list[WantedModel], reporter: Reporter, timeout: timedelta) -> dict[str, str]:
-    """Request these models and wait until each is ready; returns the engine's URL by model name."""
-    serving.set_wanted(models)
-    deadline = time.monotonic() + timeout.total_seconds()
+def bring_up(store: Store, request: ServeRequest, models: list[WantedModel], reporter: Reporter) -> list[Engine]:
+    """Need these models in the job's session, and wait until each is ready; returns their engines.
+
+    Waiting for a device has no deadline: it is somebody else's turn. An engine that does not start fails by itself.
+    """
+    store.serving.open_session(request.job_id, models, request.rank)
+    announced = ""
     while True:
         reporter.check()
-        engines = {engine.name: engine for engine in serving.engines()}
-        states = [engines.get(model.name) for model in models]
-        if all(engine and engine.state == "ready" for engine in states):
-            return {model.name: engines[model.name].url for model in models}
-        raise_failures([engine for engine in states if engine and engine.state == "failed"], deadline)
+        engines = [engine for model in models if (engine := store.serving.find_engine(model))]
+        if len(engines) == len(models) and all(engine.state == "ready" for engine in engines):
+            return engines
+        raise_failure(engines)
+        if (waiting := describe_wait(store, request.job_id, engines)) != announced:
+            announced = waiting
+            if waiting:
+                reporter.message(f"[SERVE] {waiting}")
         time.sleep(POLL_INTERVAL)
 
 
-def raise_failures(failed: list[Engine], deadline: float) -> None:
-    """Raise EngineFailed for engines that failed, or after the deadline."""
-    if failed:
-        raise EngineFailed(f"vLLM does not start for {failed[0].name}: {failed[0].reason}")
-    if time.monotonic() > deadline:
-        raise EngineFailed("vLLM was not ready in time.", next_step="Raise SCRIPTORIUM_ENGINE_READY_TIMEOUT.")
+def describe_wait(store: Store, job_id: str, engines: list[Engine]) -> str:
+    """Return what a session waits for, if it is not only for its engines to load."""
+    if reason := next((engine.reason for engine in engines if engine.reason), ""):
+        return reason[0].upper() + reason[1:] + "."
+    session = next((session for session in store.serving.sessions() if session.job_id == job_id), None)
+    if session is None or session.device:
+        return ""
+    holders = [holder for device in store.leases.devices() if (holder := store.leases.holder(device))]
+    return f"Waiting for a device, held by {', '.join(holders)}." if holders else ""
+
+
+def raise_failure(engines: list[Engine]) -> None:
+    """Raise EngineFailed for an engine that has failed for good."""
+    for engine in engines:
+        if engine.state == "failed":
+            raise EngineFailed(f"vLLM does not start for {engine.name}: {engine.reason}")
 
 
 def try_canary(endpoint: Endpoint) -> str:

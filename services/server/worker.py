@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from scriptorium.jobs import queue, runner
+from scriptorium.jobs.devices import gpu_index, list_devices
 from services.server import tasks
+from services.server.engine import VllmEngine
 from services.server.reconcile import Reconciler
 
 if __name__ == "__main__":
     context = runner.open_context()
-    reconciler = Reconciler(context.store, context.settings)
-    reconciler.begin()
+    reconcilers = [
+        Reconciler(context.store, context.settings, device, partial(VllmEngine, gpu=gpu_index(device)))
+        for device in list_devices(context.settings)
+    ]
+    for reconciler in reconcilers:
+        reconciler.begin()
     try:
-        queue.run_worker("server", tasks.app, on_shutdown=runner.shutdown.set)
+        queue.run_worker(
+            "server",
+            tasks.app,
+            on_shutdown=runner.shutdown.set,
+            is_able=lambda: all(reconciler.is_alive() for reconciler in reconcilers),
+        )
     finally:
-        reconciler.close()
+        for reconciler in reconcilers:
+            reconciler.close()

@@ -111,6 +111,8 @@ def engine(context: Context) -> Iterator[AnsweringEngine]:
     engine = AnsweringEngine()
     with serving(engine.app()) as address:
         context.store.serving.publish(
-            [Served(name=name, folder="nowhere", state="ready", url=address) for name in (BASE, TUNED)]
+            [Served(name=name, folder="nowhere", state="ready", url=address) for name in (BASE, TUNED)],
+            "cpu:here",
+            timedelta(minutes=1),
         )
         yield engine

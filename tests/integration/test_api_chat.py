@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -89,7 +90,9 @@ def test_a_model_that_does_not_answer_yet_asks_for_patience(client: openai.OpenA
             Served(name="loading", folder="x", state="starting"),
             Served(name="broken", folder="x", state="failed", reason="no such file"),
             Served(name="gone", folder="x", state="ready", url="http://127.0.0.1:9"),
-        ]
+        ],
+        "cpu:here",
+        timedelta(minutes=1),
     )
     context.store.serving.set_wanted([WantedModel(name="displaced", folder="x")])
     for model in ("loading", "broken", "gone", "displaced"):

@@ -77,7 +77,8 @@ def test_health_and_metrics(client: openai.OpenAI, http: httpx.Client, context: 
     assert http.get("/healthz").json()["status"] == "ok"
     job = client.fine_tuning.jobs.create(model=BASE, training_file=book)
     context.store.jobs.set_progress(job.id, {"step": 3, "train_loss": 2.5, "gradient_norm": float("nan")})
-    context.store.leases.acquire("gpu", job.id, timedelta(seconds=5))
+    context.store.leases.add_devices(["cpu:here"])
+    context.store.leases.acquire("cpu:here", job.id, timedelta(seconds=5))
     http.get(f"/v1/files/{book}")
     lines = http.get("/metrics").text.splitlines()
     assert 'scriptorium_jobs{status="validating_files"} 1.0' in lines

@@ -16,7 +16,9 @@ from scriptorium.contracts import (
 from scriptorium.errors import LeaseLost
 from scriptorium.jobs.runner import Context, claim
 from scriptorium.process.child import wait_until
-from scriptorium.store.leases import GPU, LeaseState
+from scriptorium.store.leases import LeaseState
+
+DEVICE = "cpu:here"
 
 
 def test_of_many_claimers_one_wins(context: Context, job: Job) -> None:
@@ -78,7 +80,7 @@ def test_a_stale_attempt_does_not_advance_or_fail_a_job(context: Context, job: J
 
 
 def test_a_lease_that_was_never_granted_has_no_past(context: Context) -> None:
-    assert lease_state(context, GPU) == LeaseState()
+    assert lease_state(context, DEVICE) == LeaseState()
 
 
 def test_a_grant_and_its_renewals_are_remembered(context: Context, job: Job) -> None:
@@ -114,32 +116,32 @@ def test_the_last_heartbeat_outlives_an_expired_lease_but_not_a_returned_one(con
 
 def test_whoever_asks_in_vain_waits_until_the_grant(context: Context) -> None:
     leases = context.store.leases
-    first = leases.acquire(GPU, "the server", SOON)
+    first = leases.acquire(DEVICE, "the server", SOON)
     assert first is not None
-    assert lease_state(context, GPU).waited == 0
+    assert lease_state(context, DEVICE).waited == 0
     began = time.time()
-    assert leases.acquire(GPU, "ftjob-1", SOON) is None
+    assert leases.acquire(DEVICE, "ftjob-1", SOON) is None
     time.sleep(0.1)
-    assert leases.acquire(GPU, "ftjob-1", SOON) is None  # asking again does not begin anew
+    assert leases.acquire(DEVICE, "ftjob-1", SOON) is None  # asking again does not begin anew
     time.sleep(0.1)
     leases.release(first)
-    second = leases.acquire(GPU, "ftjob-1", SOON)
+    second = leases.acquire(DEVICE, "ftjob-1", SOON)
     assert second is not None
-    state = lease_state(context, GPU)
+    state = lease_state(context, DEVICE)
     assert (state.holder, state.grants) == ("ftjob-1", 2)
     assert 0.2 <= state.waited <= time.time() - began
     leases.release(second)
-    assert lease_state(context, GPU).waited == state.waited
-    assert leases.acquire(GPU, "ftjob-1", SOON) is not None
-    assert lease_state(context, GPU).waited == 0  # that wait was over
+    assert lease_state(context, DEVICE).waited == state.waited
+    assert leases.acquire(DEVICE, "ftjob-1", SOON) is not None
+    assert lease_state(context, DEVICE).waited == 0  # that wait was over
 
 
 def test_a_wait_that_was_given_up_is_forgotten(context: Context) -> None:
     short = timedelta(milliseconds=50)
-    first = context.store.leases.acquire(GPU, "the server", SOON)
+    first = context.store.leases.acquire(DEVICE, "the server", SOON)
     assert first is not None
-    assert context.store.leases.acquire(GPU, "ftjob-1", short) is None
+    assert context.store.leases.acquire(DEVICE, "ftjob-1", short) is None
     time.sleep(0.15)
     context.store.leases.release(first)
-    assert context.store.leases.acquire(GPU, "ftjob-1", SOON) is not None
-    assert lease_state(context, GPU).waited == 0
+    assert context.store.leases.acquire(DEVICE, "ftjob-1", SOON) is not None
+    assert lease_state(context, DEVICE).waited == 0

@@ -17,7 +17,7 @@ from scriptorium import metrics
 from scriptorium.contracts import Job, JobError, Phase, PrepareRequest, PrepareResult, Status
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.jobs.runner import Context, claim, run_phase
-from scriptorium.store.leases import GPU, phase_lease
+from scriptorium.store.leases import phase_lease
 from scriptorium.store.serving import Engine
 
 
@@ -93,12 +93,13 @@ def test_the_gpu_lease_is_handed_over(context: Context, http: httpx.Client) -> N
     free = Scrape(http)
     assert (free.one("gpu_handovers_total"), free.one("gpu_lease_age_seconds")) == (0, 0)
     ttl = timedelta(seconds=5)
-    lease = context.store.leases.acquire(GPU, "the server", ttl)
+    context.store.leases.add_devices(["cpu:here"])
+    lease = context.store.leases.acquire("cpu:here", "the server", ttl)
     assert lease is not None
-    assert context.store.leases.acquire(GPU, "ftjob-1", ttl) is None
+    assert context.store.leases.acquire("cpu:here", "ftjob-1", ttl) is None
     time.sleep(0.1)
     context.store.leases.release(lease)
-    assert context.store.leases.acquire(GPU, "ftjob-1", ttl) is not None
+    assert context.store.leases.acquire("cpu:here", "ftjob-1", ttl) is not None
     taken = Scrape(http)
     assert taken.one("gpu_lease_held", holder="training") == 1
     assert taken.one("gpu_handovers_total") == 2
@@ -116,7 +117,9 @@ def test_engines_are_targets_for_prometheus(context: Context, http: httpx.Client
             Engine(name="ft:tiny:scriptorium::2", folder="b", state="starting", url=alone),
             Engine(name="broken", folder="c", state="failed", url="http://server:9003"),
             Engine(name="to come", folder="d", state="starting"),
-        ]
+        ],
+        "cpu:here",
+        timedelta(minutes=1),
     )
     answer = http.get("/metrics/engines")
     assert answer.headers["content-type"] == "application/json"

@@ -22,13 +22,14 @@ from scriptorium.contracts import (
 )
 from scriptorium.errors import EnvironmentMissing, InvalidTrainingFile, Problem, StoreUnavailable
 from scriptorium.jobs import runner as phases
+from scriptorium.jobs.devices import list_devices
 from scriptorium.jobs.queue import PREPARE, TRAIN
 from scriptorium.jobs.reaper import reap
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.jobs.restore import restore_jobs
 from scriptorium.jobs.runner import Context, claim, run_phase
 from scriptorium.process.child import wait_until
-from scriptorium.store.leases import GPU, phase_lease
+from scriptorium.store.leases import phase_lease
 
 
 def test_a_phase_publishes_and_advances(context: Context, job: Job, sent: Sent) -> None:
@@ -98,16 +99,17 @@ def test_metrics_can_be_set_without_an_event(context: Context, job: Job) -> None
 
 
 def test_the_time_of_a_phase_does_not_include_the_wait_for_the_gpu(context: Context, job: Job) -> None:
-    lease = context.store.leases.acquire(GPU, "somebody", SOON)
+    (device,) = list_devices(context.settings)
+    lease = context.store.leases.acquire(device, "somebody", SOON)
     assert lease is not None
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(run_phase, job.id, Phase.PREPARE, prepare, context=context, needs_gpu=True)
-        assert wait_until(lambda: context.store.leases.requester(GPU), SOON)
+        assert wait_until(lambda: context.store.leases.waiters(device), SOON)
         time.sleep(0.3)
         context.store.leases.release(lease)
         running.result(10)
     assert context.store.jobs.progress(job.id)["phase_seconds/prepare"] < 0.25
-    assert 0.3 <= lease_state(context, GPU).waited < 5
+    assert 0.3 <= lease_state(context, device).waited < 5
 
 
 def test_a_failure_ends_the_job_with_code_place_and_next_step(context: Context, job: Job) -> None:

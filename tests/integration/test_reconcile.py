@@ -9,20 +9,19 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from work import submit
 
-from scriptorium.errors import Cancelled, EngineFailed, EnvironmentMissing
-from scriptorium.jobs.gpu_lease import hold_gpu
-from scriptorium.jobs.reporter import SilentReporter
+from scriptorium.errors import EnvironmentMissing
+from scriptorium.jobs.devices import keep_device, try_devices
 from scriptorium.jobs.runner import Context
 from scriptorium.process.child import wait_until
 from scriptorium.settings import Settings
-from scriptorium.store.leases import GPU
 from scriptorium.store.serving import Engine, WantedModel
 from services.server.engine import EnginePlan, describe_plan
 from services.server.reconcile import MAX_FAILURES, Reconciler
-from services.server.serve import bring_up
 
 SOON = timedelta(seconds=10)
+DEVICE = "cpu:here"
 BASE = WantedModel(name="base", folder="/models/base")
 TUNED = WantedModel(name="tuned", folder="/runs/1/merged")
 
@@ -37,11 +36,15 @@ class StandInEngine:
     dead: bool = False
     ready: bool = False
     stopped: bool = False
-    started: float = 0.0
+    was_ready: bool = False
+    silent: float = 0.0
     url: str = "http://127.0.0.1:1"
 
     def check_health(self) -> None:
-        self.ready = True
+        self.ready = self.was_ready = True
+
+    def silence(self) -> float:
+        return self.silent
 
     def stop(self) -> None:
         self.stopped = True
@@ -60,7 +63,7 @@ class StandInStarter:
         self.engines: list[StandInEngine] = []
 
     def __call__(self, plan: EnginePlan, settings: Settings, log: Path) -> StandInEngine:
-        self.engines.append(StandInEngine(plan, settings, log, started=1e12))
+        self.engines.append(StandInEngine(plan, settings, log))
         return self.engines[-1]
 
 
@@ -71,7 +74,7 @@ def starter() -> StandInStarter:
 
 @pytest.fixture
 def reconciler(context: Context, starter: StandInStarter) -> Reconciler:
-    return Reconciler(context.store, context.settings, start=starter)  # type: ignore[arg-type]
+    return Reconciler(context.store, context.settings, DEVICE, start=starter)  # type: ignore[arg-type]
 
 
 def states(context: Context) -> dict[str, str]:
@@ -82,7 +85,7 @@ def test_what_is_wanted_is_started_and_what_is_not_is_stopped(
     context: Context, starter: StandInStarter, reconciler: Reconciler
 ) -> None:
     reconciler.reconcile()
-    assert (starter.engines, context.store.leases.holder(GPU)) == ([], None)
+    assert (starter.engines, context.store.leases.holder(DEVICE)) == ([], None)
     context.store.serving.set_wanted([BASE, TUNED])
     reconciler.reconcile()
     assert states(context) == {"base": "starting", "tuned": "starting"}
@@ -99,41 +102,29 @@ def test_training_gets_the_gpu_only_after_every_engine_has_ended_and_serving_get
 ) -> None:
     context.store.serving.set_wanted([BASE])
     reconciler.reconcile()
-    assert context.store.leases.holder(GPU) == "the server"
-    reporter, training, done = SilentReporter(), threading.Event(), threading.Event()
+    assert context.store.leases.holder(DEVICE) == "the server"
+    job = submit(context, "ftjob-1")
+    training, done = threading.Event(), threading.Event()
 
     def train() -> None:
-        with hold_gpu(context.store, "ftjob-1", context.settings.lease_ttl, reporter):
+        tenancy = try_devices(context.store, [DEVICE], job, context.settings.lease_ttl, SOON)
+        assert tenancy is not None
+        with keep_device(context.store, tenancy, context.settings.lease_ttl):
             assert all(engine.stopped for engine in starter.engines)
             training.set()
             done.wait(10)
 
     thread = threading.Thread(target=train)
     thread.start()
-    assert wait_until(lambda: context.store.leases.requester(GPU), SOON)
+    assert wait_until(lambda: context.store.leases.waiters(DEVICE), SOON)
     assert not training.is_set()
     assert wait_until(lambda: (reconciler.reconcile(), training.is_set())[1], SOON)
     assert states(context) == {}
     reconciler.reconcile()
-    assert len(starter.engines) == 1  # nothing is started while training holds the GPU
+    assert len(starter.engines) == 1  # nothing is started while training holds the device
     done.set()
     thread.join()
-    assert reporter.messages == ["Waiting for the GPU, held by the server."]
-    reconciler.reconcile()
-    assert len(starter.engines) == 2
-
-
-def test_waiting_for_the_gpu_can_be_cancelled_and_leaves_no_request(context: Context, reconciler: Reconciler) -> None:
-    context.store.serving.set_wanted([BASE])
-    reconciler.reconcile()
-
-    class CancelledGpuWait(SilentReporter):
-        def check(self) -> None:
-            raise Cancelled("the user had enough")
-
-    with pytest.raises(Cancelled), hold_gpu(context.store, "job", timedelta(seconds=5), CancelledGpuWait()):
-        pass
-    assert context.store.leases.requester(GPU) is None
+    assert wait_until(lambda: (reconciler.reconcile(), len(starter.engines) == 2)[1], SOON)
 
 
 def test_an_engine_that_dies_is_started_again(
@@ -162,9 +153,6 @@ def test_an_engine_that_keeps_dying_fails_with_its_reason_until_it_is_wanted_aga
     assert len(starter.engines) == MAX_FAILURES
     failed = context.store.serving.engines()[0]
     assert (failed.state, failed.reason) == ("failed", "ValueError: no such architecture")
-    with pytest.raises(EngineFailed, match="no such architecture"):
-        monkeypatch.setattr(context.store.serving, "set_wanted", lambda models: None)
-        bring_up(context.store.serving, [BASE], SilentReporter(), SOON)
     monkeypatch.undo()
     context.store.serving.set_wanted([BASE])
     reconciler.reconcile()
@@ -175,7 +163,7 @@ def test_a_missing_environment_is_a_reason_at_once(context: Context) -> None:
     def start(plan: EnginePlan, settings: Settings, log: Path) -> StandInEngine:
         raise EnvironmentMissing("vLLM is not installed.")
 
-    reconciler = Reconciler(context.store, context.settings, start=start)  # type: ignore[arg-type]
+    reconciler = Reconciler(context.store, context.settings, DEVICE, start=start)  # type: ignore[arg-type]
     context.store.serving.set_wanted([BASE])
     reconciler.reconcile()
     engine = context.store.serving.engines()[0]
@@ -191,5 +179,5 @@ def test_closing_stops_the_engines_and_releases_the_gpu(
     assert wait_until(lambda: states(context) == {"base": "ready"}, SOON)
     reconciler.close()
     assert all(engine.stopped for engine in starter.engines)
-    assert context.store.leases.holder(GPU) is None
+    assert context.store.leases.holder(DEVICE) is None
     assert states(context) == {}

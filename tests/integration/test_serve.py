@@ -11,11 +11,11 @@ import pytest
 from standins import BASE, AnsweringEngine, serving
 
 from scriptorium.contracts import ServeRequest
-from scriptorium.errors import Cancelled, EngineFailed
+from scriptorium.errors import EngineFailed
 from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.jobs.runner import Context
 from scriptorium.store.serving import Engine, WantedModel
-from services.server.serve import CANARY, bring_up, serve_model
+from services.server.serve import CANARY, serve_model
 
 TUNED = "ft:tiny-base:scriptorium:poe:1"
 Models = list[WantedModel]
@@ -26,7 +26,7 @@ def request_(context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """Both models of a job; the phase reads its settings from the environment, as it does in a worker."""
     monkeypatch.setenv("SCRIPTORIUM_REDIS_URL", context.settings.redis_url)
     paths = {name: tmp_path / name for name in ("base", "merged", "adapter")}
-    return ServeRequest(base_name=BASE, tuned_name=TUNED, **paths)
+    return ServeRequest(base_name=BASE, tuned_name=TUNED, job_id="ftjob-1", **paths)
 
 
 @pytest.fixture
@@ -38,12 +38,12 @@ def wanted_models(context: Context) -> Iterator[list[Models]]:
     def reconcile(url: str) -> None:
         token = 0
         while not ended.wait(0.02):
-            wanted = context.store.serving.wanted_models()
-            if wanted.token > token:
-                token = wanted.token
-                history.append(wanted.models)
-                ready = [Engine(name=m.name, folder=m.folder, state="ready", url=url) for m in wanted.models]
-                context.store.serving.publish(ready)
+            for session in context.store.serving.sessions():
+                if session.token > token:
+                    token = session.token
+                    history.append(session.models)
+                    ready = [Engine(**model.model_dump(), state="ready", url=url) for model in session.models]
+                    context.store.serving.publish(ready, "cpu:here", timedelta(minutes=1))
 
     with serving(AnsweringEngine().app()) as url:
         thread = threading.Thread(target=reconcile, args=(url,))
@@ -88,21 +88,3 @@ def test_a_model_that_answers_with_nothing_fails_the_phase(
     monkeypatch.setattr("standins.WORDS", (" ", "\n"))
     with pytest.raises(EngineFailed, match="answered the canary prompt with nothing"):
         serve_model(request_, tmp_path, SilentReporter())
-
-
-def test_an_engine_that_does_not_come_up_in_time_is_a_clear_error(context: Context) -> None:
-    wanted = [WantedModel(name=BASE, folder="nowhere")]
-    with pytest.raises(EngineFailed, match="not ready in time") as caught:
-        bring_up(context.store.serving, wanted, SilentReporter(), timedelta(0))
-    assert "SCRIPTORIUM_ENGINE_READY_TIMEOUT" in (caught.value.next_step or "")
-
-
-def test_waiting_for_an_engine_can_be_cancelled(context: Context) -> None:
-    class CancelledEngineWait(SilentReporter):
-        def check(self) -> None:
-            raise Cancelled("enough")
-
-    with pytest.raises(Cancelled):
-        bring_up(
-            context.store.serving, [WantedModel(name=BASE, folder="x")], CancelledEngineWait(), timedelta(seconds=9)
-        )

@@ -114,7 +114,9 @@ def engine_url(context: PhaseContext, model: str) -> str:
     """Return the URL of a model's engine; raise ModelNotReady if it is to be served, ModelMissing if it is not."""
     with store_errors():
         engines = {engine.name: engine for engine in context.store.serving.engines()}
-        wanted_names = {entry.name for entry in context.store.serving.wanted_models().models}
+        serving = context.store.serving
+        wanted_names = {entry.name for entry in serving.wanted_models().models}
+        wanted_names |= {entry.name for session in serving.sessions() for entry in session.models}
     if model in engines and engines[model].state == "ready":
         return engines[model].url
     if model in engines and engines[model].state == "failed":

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from scriptorium.contracts import Job
 from scriptorium.jobs import queue
 from scriptorium.store import Store
-from scriptorium.store.leases import GPU, LeaseState, phase_lease
+from scriptorium.store.leases import LeaseState, phase_lease
 from scriptorium.store.serving import Engine
 
 MAX_SHOWN_JOBS = 200  # jobs, the newest, that have series of their own even after they have ended
@@ -49,14 +49,16 @@ def take_snapshot(store: Store, count_waiting: Callable[[str], int]) -> Snapshot
     jobs = store.jobs.all()
     shown_jobs = choose_shown_jobs(jobs)
     active = [job for job in jobs if not job.status.final]
-    leases = store.leases.states([GPU, *(phase_lease(job.id, job.phase) for job in active)])
+    leases = store.leases.states(
+        [*(devices := store.leases.devices()), *(phase_lease(job.id, job.phase) for job in active)]
+    )
     return Snapshot(
         now=time.time(),
         jobs=jobs,
         shown_jobs=shown_jobs,
         numbers=store.jobs.progress_of([job.id for job in shown_jobs]),
         leases=leases,
-        gpu=leases[GPU],
+        gpu=combine_devices([leases[device] for device in devices]),
         last_event_times=store.events.last_times([job.id for job in active]),
         engines=store.serving.engines(),
         queue_lengths={name: count_waiting(task) for task, name in queue.QUEUES.items()},
@@ -66,3 +68,12 @@ def take_snapshot(store: Store, count_waiting: Callable[[str], int]) -> Snapshot
 def choose_shown_jobs(jobs: Sequence[Job]) -> list[Job]:
     """Return the newest jobs, and every active job however old it is."""
     return [job for position, job in enumerate(jobs) if position < MAX_SHOWN_JOBS or not job.status.final]
+
+
+def combine_devices(states: Sequence[LeaseState]) -> LeaseState:
+    """Combine the devices' leases: a training among the holders is named first, grants are counted together."""
+    holders = sorted((state for state in states if state.holder), key=lambda state: not state.holder_is_job)
+    latest = max(states, key=lambda state: state.granted_at or 0.0, default=LeaseState())
+    return replace(
+        holders[0] if holders else latest, grants=sum(state.grants for state in states), waited=latest.waited
+    )

@@ -7,7 +7,7 @@ has just been started answers 503 for a while.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -23,6 +23,7 @@ from scriptorium.errors import EvaluationFailed, Problem
 STREAMS = 128  # concurrent requests per engine: as many as vLLM batches on a CPU
 RETRY_DELAYS = (1.0, 2.0, 4.0, 8.0, 16.0)  # seconds before each retry
 TIMEOUT = httpx.Timeout(3600.0, connect=10.0)  # a full batch takes long on a busy CPU
+LOCATE_INTERVAL = 1.0  # seconds
 NEXT_STEP = "Read the engine's log (`scriptorium logs server`), then create the job again."
 
 
@@ -70,6 +71,7 @@ class _Version(BaseModel):
 
 
 Answer = TypeVar("Answer", bound=BaseModel)
+Locate = Callable[[Endpoint], str | None]
 
 
 class Completion(BaseModel):
@@ -82,13 +84,18 @@ class Completion(BaseModel):
 
 @dataclass(frozen=True)
 class VllmClient:
-    """The client of one endpoint; `role` ("base" or "tuned") names it in errors."""
+    """The client of one endpoint; `role` ("base" or "tuned") names it in errors.
+
+    With `locate` the engine's address is looked up for each request, and one that is not there is waited for: its
+    device may be somebody else's for a while. The endpoint's own address is used without it.
+    """
 
     role: str
     endpoint: Endpoint
     http: httpx.AsyncClient
     retry_delays: Sequence[float]
     slots: asyncio.Semaphore
+    locate: Locate | None = None
 
     async def write(
         self, messages: Sequence[Message], max_tokens: int, *, temperature: float = 1.0, seed: int | None = None
@@ -129,7 +136,7 @@ class VllmClient:
     async def _version(self) -> str | None:
         """Return the engine's version if it has this endpoint, which is not part of the OpenAI API."""
         try:
-            response = await self.http.get(self._url("/version"))
+            response = await self.http.get(await self._address() + "/version")
             return _Version.model_validate_json(response.content).version
         except (httpx.TransportError, ValidationError):
             return None
@@ -145,34 +152,42 @@ class VllmClient:
             raise self._failure(f"answered {path} with something unexpected: {error.errors()[0]['msg']}") from None
 
     async def _send(self, path: str, body: dict[str, Any] | None) -> httpx.Response:
-        """Send until there is an answer below 500; raises EvaluationFailed after the last try."""
+        """Send until there is an answer below 500; raises EvaluationFailed after the last try at one address."""
         async with self.slots:
-            outcome = await self._try(path, body)
-            for delay in self.retry_delays:
+            address, failures = "", 0
+            while True:
+                current = await self._address()
+                failures = failures if current == address else 0  # another engine has all its tries
+                address = current
+                outcome = await self._try(address, path, body)
                 if isinstance(outcome, httpx.Response):
                     return outcome
-                await asyncio.sleep(delay)
-                outcome = await self._try(path, body)
-        if isinstance(outcome, httpx.Response):
-            return outcome
-        raise self._failure(f"{outcome} ({len(self.retry_delays) + 1} tries)")
+                if failures == len(self.retry_delays):
+                    raise self._failure(f"{outcome} ({failures + 1} tries)")
+                await asyncio.sleep(self.retry_delays[failures])
+                failures += 1
 
-    async def _try(self, path: str, body: dict[str, Any] | None) -> httpx.Response | str:
+    async def _address(self) -> str:
+        """Return the engine's address, as soon as there is one."""
+        if self.locate is None:
+            return self.endpoint.url.rstrip("/")
+        while (address := await asyncio.to_thread(self.locate, self.endpoint)) is None:  # noqa: ASYNC110  # a poll
+            await asyncio.sleep(LOCATE_INTERVAL)
+        return address.rstrip("/")
+
+    async def _try(self, address: str, path: str, body: dict[str, Any] | None) -> httpx.Response | str:
         """Send one request; returns the response, or the reason for a failure that may be temporary."""
         try:
             if body is None:
-                response = await self.http.get(self._url(path))
+                response = await self.http.get(address + path)
             else:
-                response = await self.http.post(self._url(path), json={"model": self.endpoint.model, **body})
+                response = await self.http.post(address + path, json={"model": self.endpoint.model, **body})
         except httpx.ReadTimeout:
             raise self._failure(f"did not answer {path} within {TIMEOUT.read} s") from None
         except httpx.TransportError as error:
             return f"cannot be reached: {error or type(error).__name__}"
         temporary = response.is_server_error or response.status_code == httpx.codes.TOO_MANY_REQUESTS
         return f"answered {path} with {_reason(response)}" if temporary else response
-
-    def _url(self, path: str) -> str:
-        return self.endpoint.url.rstrip("/") + path
 
     def _failure(self, message: str) -> EvaluationFailed:
         """Return the error that names this model and what went wrong."""
@@ -188,6 +203,8 @@ async def open_clients(
     transport: httpx.AsyncBaseTransport | None,
     retry_delays: Sequence[float],
     streams: int = STREAMS,
+    *,
+    locate: Locate | None = None,
 ) -> AsyncIterator[tuple[VllmClient, VllmClient]]:
     """Open the clients of both engines over one connection pool; `transport` replaces the network in tests.
 
@@ -198,8 +215,8 @@ async def open_clients(
     # trust_env: a proxy of the host is for the internet, not for our own engines
     async with httpx.AsyncClient(transport=transport, timeout=TIMEOUT, limits=limits, trust_env=False) as http:
         yield (
-            VllmClient("base", base, http, retry_delays, slots[base.url]),
-            VllmClient("tuned", tuned, http, retry_delays, slots[tuned.url]),
+            VllmClient("base", base, http, retry_delays, slots[base.url], locate),
+            VllmClient("tuned", tuned, http, retry_delays, slots[tuned.url], locate),
         )
 
 

@@ -231,7 +231,7 @@ def gpu_use(device: Any) -> float | None:
 def _driver_errors() -> tuple[type[Exception], ...]:
     """Return what torch raises if the driver's library is missing, and what that library itself raises."""
     try:
-        from pynvml import NVMLError  # type: ignore[import-not-found]
+        from pynvml import NVMLError
     except ImportError:
         return (ImportError, RuntimeError)
     return (ImportError, RuntimeError, NVMLError)
