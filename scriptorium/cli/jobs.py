@@ -30,6 +30,9 @@ def run(
     recipe: RecipeName = None,
     suffix: Annotated[str | None, typer.Option("--suffix", "-s", help="Part of the tuned model's name.")] = None,
     impostors: Impostors = None,
+    priority: Annotated[
+        int, typer.Option(min=-10, max=10, help="Who gets a free GPU first: higher before lower, then by time.")
+    ] = 0,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the report.")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Print the job's id and do not wait for the job.")] = False,
     as_json: Json = False,
@@ -50,6 +53,7 @@ def run(
     }
     if Path(recipe_name).suffix in (".yaml", ".yml"):
         body["recipe"] = by_hand.resolve_recipe(recipe_name, settings).model_dump()
+    body |= {"priority": priority} if priority else {}
     job = client.create(body | ({"suffix": suffix} if suffix else {}))
     if detach:
         show(job, as_json, job["id"])

@@ -79,6 +79,7 @@ class CreateJob(RequestPart):
     suffix: Suffix | None = None
     seed: int | None = Field(default=None, ge=0, le=2**31 - 1)
     metadata: dict[MetadataKey, MetadataValue] | None = Field(default=None, max_length=16)
+    priority: int = Field(default=0, ge=-10, le=10)
     integrations: list[Any] | None = Field(default=None)
     recipe: Recipe = Field(default=None, validate_default=True)  # resolve_recipe replaces None
     checkpoint: int | None = Field(default=None, ge=1)
@@ -166,6 +167,7 @@ def read_job(body: dict[str, Any], context: Context) -> Job:
         impostors=request.impostors,
         suffix=request.suffix,
         metadata=request.metadata or {},
+        priority=request.priority,
         recipe=request.recipe,
         hyperparameters=request.requested_hyperparameters,
         checkpoint=request.checkpoint,
@@ -206,6 +208,7 @@ def same_request(one: Job, other: Job) -> bool:
         "suffix",
         "seed",
         "metadata",
+        "priority",
         "recipe",
         "hyperparameters",
         "checkpoint",
