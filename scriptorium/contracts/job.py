@@ -37,6 +37,11 @@ class Status(StrEnum):
         """True if a job in this status never runs again."""
         return self in (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
 
+    @property
+    def claimable(self) -> bool:
+        """True if a worker may take up a job in this status; a paused one waits for an answer."""
+        return not self.final and self is not Status.PAUSED
+
 
 class JobError(Contract):
     """Why a job failed: an error code, a message for a person, and the next step."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Decision, DecisionKind, Event, Job, JobError, Level, Phase, Status
-from scriptorium.errors import Conflict, InvalidRequest, LeaseLost
+from scriptorium.errors import Cancelled, Conflict, InvalidRequest, LeaseLost
 from scriptorium.jobs import queue
 from scriptorium.store import Store
 
@@ -56,7 +56,7 @@ class Pipeline:
         return job
 
     def advance(self, job_id: str, phase: Phase, attempt: int, **updates: object) -> Job:
-        """Record that a phase was published, and send the next one. Raises LeaseLost for a stale attempt."""
+        """Record that a phase was published, and send the next one. Raises LeaseLost or Cancelled."""
         next_phase = TABLE[phase].next_phase
 
         def change(job: Job) -> Job:
@@ -73,7 +73,7 @@ class Pipeline:
         return job
 
     def fail(self, job_id: str, phase: Phase, attempt: int, error: JobError) -> Job:
-        """End a job with an error. Raises LeaseLost for a stale attempt."""
+        """End a job with an error. Raises LeaseLost or Cancelled."""
 
         def change(job: Job) -> Job:
             check_current_attempt(job, phase, attempt)
@@ -101,7 +101,7 @@ class Pipeline:
         return job
 
     def ask(self, job_id: str, phase: Phase, attempt: int, decision: Decision) -> Job:
-        """Pause a job until its question is answered. Raises LeaseLost for a stale attempt."""
+        """Pause a job until its question is answered. Raises LeaseLost or Cancelled."""
 
         def change(job: Job) -> Job:
             check_current_attempt(job, phase, attempt)
@@ -117,7 +117,7 @@ class Pipeline:
         return job
 
     def decide(self, job_id: str, phase: Phase, attempt: int, decision: Decision) -> Job:
-        """Take the recommended answer, as the recipe asks for. Raises LeaseLost for a stale attempt."""
+        """Take the recommended answer, as the recipe asks for. Raises LeaseLost or Cancelled."""
         answered = decision.model_copy(update={"answer": decision.recommended, "answered_by": "policy"})
 
         def change(job: Job) -> Job:
@@ -155,9 +155,14 @@ class Pipeline:
 
 
 def check_current_attempt(job: Job, phase: Phase, attempt: int) -> None:
-    """Check the fencing token: only the newest attempt at the job's current phase may change it. Raises LeaseLost."""
+    """Check that an attempt may change the job: with the newest token, at its current phase, and not cancelled.
+
+    Raises LeaseLost or Cancelled. The heartbeat alone would notice a cancel too late.
+    """
     if job.status.final or job.phase != phase or job.attempts.get(phase) != attempt:
         raise LeaseLost(f"attempt {attempt} at {phase} of {job.id} was overtaken")
+    if job.cancel_requested:
+        raise Cancelled(f"{job.id} was cancelled")
 
 
 def waiting_status(phase: Phase) -> Status:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from scriptorium.contracts import Job, JobError, Level, Status
-from scriptorium.errors import AttemptsExhausted, LeaseLost
+from scriptorium.errors import AttemptsExhausted, Cancelled, LeaseLost
 from scriptorium.jobs import queue
 from scriptorium.jobs.pipeline import TABLE
 from scriptorium.jobs.runner import Context
@@ -25,10 +25,12 @@ def reap(context: Context, waiting: Waiting = queue.count_waiting) -> list[str]:
 
 def _is_lost(context: Context, job: Job, waiting: Waiting) -> bool:
     """Return whether no worker holds the job's phase and no message for it can still be in transit."""
-    if job.status is Status.PAUSED or context.store.leases.holder(phase_lease(job.id, job.phase)):
+    if context.store.leases.holder(phase_lease(job.id, job.phase)):
         return False
     if job.cancel_requested:
         return True
+    if job.status is Status.PAUSED:
+        return False
     if time.time() - job.sent_at < context.settings.reaper_grace.total_seconds():
         return False
     return waiting(TABLE[job.phase].task) == 0
@@ -55,5 +57,5 @@ def _fail_job(context: Context, job: Job, attempt: int) -> None:
     body = JobError(code=error.code, message=error.message, next_step=error.next_step)
     try:
         context.pipeline.fail(job.id, job.phase, attempt, body)
-    except LeaseLost:
+    except (LeaseLost, Cancelled):
         log.info("%s of %s moved on in the meantime", job.phase, job.id)

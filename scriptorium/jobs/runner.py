@@ -156,6 +156,7 @@ class Attempt:
 
     def _produce(self, work: Work[Any, Any], resume: Resume | None, needs_gpu: bool) -> Any:
         job, volume = self._job(), self.context.volume
+        check_current_attempt(job, self.phase, self.lease.token)
         published = volume.published(self.job_id, self.phase)
         if published is not None:
             log.info("%s of %s was published before; nothing to do", self.phase, self.job_id)
@@ -185,10 +186,13 @@ class Attempt:
         return hold_gpu(self.context.store, self.job_id, self.context.settings.lease_ttl, reporter)
 
     def _record_beginning(self) -> None:
-        """Record that the work itself begins; a phase that waits for the GPU is only queued. Raises LeaseLost."""
+        """Record that the work itself begins; a phase that waits for the GPU is only queued.
+
+        Raises LeaseLost or Cancelled.
+        """
 
         def change(job: Job) -> Job:
-            check_current_attempt(job, self.phase, self.lease.token)  # a job cancelled meanwhile stays cancelled
+            check_current_attempt(job, self.phase, self.lease.token)  # a cancelled job stays cancelled
             return job.model_copy(update={"status": TABLE[self.phase].status})
 
         self.context.store.jobs.update(self.job_id, change)
@@ -213,6 +217,8 @@ class Attempt:
             self.context.pipeline.fail(self.job_id, self.phase, self.lease.token, body)
         except LeaseLost as lost:
             log.warning("a failure of a stale attempt is not recorded: %s", lost)
+        except Cancelled:
+            self.context.pipeline.cancel(self.job_id)
 
     def _job(self) -> Job:
         return self.context.store.jobs.get(self.job_id)
