@@ -101,7 +101,8 @@ class Job(Contract):
     """The record of one fine-tuning job.
 
     `attempts` holds the fencing token of each phase; `excused` counts the attempts that a shutdown ended. `impostors`
-    is the id of an uploaded .zip of other authors' works, used instead of those on the volume.
+    is the id of an uploaded .zip of other authors' works, used instead of those on the volume. `sent_at` is when the
+    phase was sent, 0 once a worker has claimed it; `hinted_at` is when it was last sent, sent again or claimed.
     """
 
     id: str
@@ -121,6 +122,7 @@ class Job(Contract):
     attempts: dict[Phase, int] = {}
     excused: dict[Phase, int] = {}
     sent_at: float = 0.0
+    hinted_at: float = 0.0
     cancel_requested: bool = False
     finished_at: int | None = None
     estimated_finish: int | None = None

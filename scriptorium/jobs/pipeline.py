@@ -51,9 +51,13 @@ class Pipeline:
 
     def dispatch(self, job: Job) -> Job:
         """Send the job's current phase."""
-        job = self.store.jobs.update(job.id, lambda record: record.model_copy(update={"sent_at": time.time()}))
-        self._send(TABLE[job.phase].task, job.id)
-        return job
+        job = self.store.jobs.update(job.id, lambda record: record.model_copy(update=_sent_now()))
+        return self._send_phase(job)
+
+    def repeat(self, job: Job) -> Job:
+        """Send a phase again that no worker has claimed; the job keeps its place in the queue."""
+        repeated = {"hinted_at": time.time()}
+        return self._send_phase(self.store.jobs.update(job.id, lambda record: record.model_copy(update=repeated)))
 
     def advance(self, job_id: str, phase: Phase, attempt: int, **updates: object) -> Job:
         """Record that a phase was published, and send the next one. Raises LeaseLost or Cancelled."""
@@ -64,11 +68,12 @@ class Pipeline:
             if next_phase is None:
                 ended = {"status": Status.SUCCEEDED, "finished_at": int(time.time()), "estimated_finish": None}
                 return job.model_copy(update={**updates, **ended})
-            return job.model_copy(update={**updates, "phase": next_phase, "status": waiting_status(next_phase)})
+            advanced = {"phase": next_phase, "status": waiting_status(next_phase), **_sent_now()}
+            return job.model_copy(update={**updates, **advanced})
 
         job = self._record(job_id, change)
         if next_phase is not None:
-            return self.dispatch(job)
+            return self._send_phase(job)
         self.log_event(job, "The job has successfully completed.")
         return job
 
@@ -134,11 +139,11 @@ class Pipeline:
 
         def change(job: Job) -> Job:
             decided = _with_decision(job, _answer_decision(job, kind, answer))
-            return decided.model_copy(update={"status": waiting_status(job.phase)})
+            return decided.model_copy(update={"status": waiting_status(job.phase), **_sent_now()})
 
         job = self._record(job_id, change)
         self.log_event(job, f"[DECISION] {kind}: {answer}")
-        return self.dispatch(job)
+        return self._send_phase(job)
 
     def excuse(self, job_id: str, phase: Phase) -> None:
         """Record that a shutdown ended an attempt, which then does not count against the limit."""
@@ -147,6 +152,10 @@ class Pipeline:
     def log_event(self, job: Job, text: str, level: Level = Level.INFO, **data: object) -> None:
         """Append an event to the job's log."""
         self.store.events.append(job.id, Event(created_at=int(time.time()), level=level, message=text, data=data))
+
+    def _send_phase(self, job: Job) -> Job:
+        self._send(TABLE[job.phase].task, job.id)
+        return job
 
     def _record(self, job_id: str, change: Callable[[Job], Job]) -> Job:
         job = self.store.jobs.update(job_id, change)
@@ -168,6 +177,12 @@ def check_current_attempt(job: Job, phase: Phase, attempt: int) -> None:
 def waiting_status(phase: Phase) -> Status:
     """Return the API's status of a job whose next phase was sent but has not begun: "queued" only before training."""
     return Status.QUEUED if phase is Phase.TRAIN else TABLE[phase].status
+
+
+def _sent_now() -> dict[str, object]:
+    """Return the fields of a job whose phase is sent now, before it is: a message that then gets lost is missed."""
+    now = time.time()
+    return {"sent_at": now, "hinted_at": now}
 
 
 def _end_job(job: Job, status: Status, error: JobError | None) -> Job:

@@ -100,7 +100,8 @@ def claim(context: Context, job_id: str, phase: Phase) -> Lease | None:
 
     def begin(job: Job, token: int) -> Job:
         attempts = {**job.attempts, phase: token}
-        return job.model_copy(update={"attempts": attempts, "status": waiting_status(phase)})
+        claimed = {"attempts": attempts, "status": waiting_status(phase), "sent_at": 0.0, "hinted_at": time.time()}
+        return job.model_copy(update=claimed)
 
     holder = f"{socket.gethostname()}:{os.getpid()}"
     return context.store.leases.claim(job_id, phase, holder, context.settings.lease_ttl, begin)
