@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Decision, DecisionKind, Event, Job, JobError, Level, Phase, Status
-from scriptorium.errors import Cancelled, Conflict, InvalidRequest, LeaseLost
+from scriptorium.errors import Cancelled, Conflict, DiskFull, InvalidRequest, LeaseLost
 from scriptorium.jobs import queue
 from scriptorium.store import Store
 
@@ -44,8 +44,21 @@ class Pipeline:
 
     def submit(self, job: Job) -> Job:
         """Record a new job and send its first phase."""
-        self.volume.save_job(job)
         self.store.jobs.add(job)
+        return self.start(job)
+
+    def start(self, job: Job) -> Job:
+        """Save a job that was just added to the store, and send its first phase; without space the job fails.
+
+        The store comes first: a record on the volume alone would make a second job when the volume is restored. If this
+        process dies here, the reaper sends the job.
+        """
+        try:
+            self.volume.save_job(job)
+        except DiskFull as error:
+            body = JobError(code=error.code, message=str(error), next_step=error.next_step)
+            self.store.jobs.update(job.id, lambda record: _end_job(record, Status.FAILED, body))
+            raise
         self.log_event(job, f"Created fine-tuning job: {job.id}")
         return self.dispatch(job)
 
