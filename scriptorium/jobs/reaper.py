@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from functools import cache
 
 from scriptorium.contracts import Job, JobError, Level, Status
 from scriptorium.errors import AttemptsExhausted, Cancelled, LeaseLost
@@ -27,6 +28,7 @@ MAX_CHANGES_PER_ROUND = 50  # jobs; the rest follow in the next round, a few sec
 
 def reap(context: Context, waiting: Waiting = queue.count_waiting) -> list[str]:
     """Check every active job once; return the ids of the jobs that were sent again, those of lost workers first."""
+    waiting = cache(waiting)  # a queue's length is read once a round
     lost = [job for job in context.store.jobs.active() if _is_lost(context, job, waiting)]
     lost.sort(key=lambda job: job.sent_at > 0)
     return [job.id for job in lost[:MAX_CHANGES_PER_ROUND] if _resend(context, job)]
@@ -40,7 +42,7 @@ def _is_lost(context: Context, job: Job, waiting: Waiting) -> bool:
         return True
     if job.status is Status.PAUSED:
         return False
-    silence = time.time() - job.hinted_at
+    silence = abs(time.time() - job.hinted_at)  # a time in the future is from a clock that was wrong, here or there
     if silence < context.settings.reaper_grace.total_seconds():
         return False
     is_claimed = job.sent_at == 0
@@ -51,8 +53,8 @@ def _resend(context: Context, job: Job) -> bool:
     if job.cancel_requested:
         context.pipeline.cancel(job.id)
         return False
-    log.warning("sending %s of %s again", job.phase, job.id)
     if job.sent_at:
+        log.info("sending %s of %s again, which nobody has claimed", job.phase, job.id)
         context.pipeline.repeat(job)
         return True
     attempt = job.attempts.get(job.phase, 0)
@@ -62,6 +64,7 @@ def _resend(context: Context, job: Job) -> bool:
     if attempt:
         text = f"{TABLE[job.phase].tag} The worker of attempt {attempt} is gone; the phase is sent again."
         context.pipeline.log_event(job, text, Level.WARN)
+    log.warning("sending %s of %s again", job.phase, job.id)
     context.pipeline.dispatch(job)
     return True
 

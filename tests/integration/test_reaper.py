@@ -67,6 +67,13 @@ def test_a_dead_workers_phase_is_sent_again_although_its_queue_is_never_empty(
     assert "attempt 1 is gone" in event_messages(patient, job.id)[-1]
 
 
+def test_a_dead_workers_clock_may_have_been_wrong(patient: Context, job: Job) -> None:
+    assert claim(patient, job.id, Phase.PREPARE) is not None
+    lose_lease(patient, job, Phase.PREPARE)
+    let_time_pass(patient, job, -3600)
+    assert reap(patient, full) == [job.id]
+
+
 def test_a_phase_that_nobody_claims_is_sent_again_ever_more_seldom(patient: Context, job: Job, sent: Sent) -> None:
     first_sent_at = patient.store.jobs.get(job.id).sent_at
     sent_after = []
