@@ -29,6 +29,18 @@ def _checkpoints(job_id: str) -> str:
     return f"scriptorium:checkpoints:{job_id}"
 
 
+def _request(fingerprint: str) -> str:
+    return f"scriptorium:request:{fingerprint}"
+
+
+def _queue_record(pipe: Any, job: Job) -> None:
+    """Queue the writes of a new record."""
+    pipe.set(_job(job.id), job.model_dump_json())
+    pipe.zadd(INDEX, {job.id: job.created_at})
+    if not job.status.final:
+        pipe.sadd(ACTIVE, job.id)
+
+
 class Jobs:
     """Job records by id, an index by time, and the progress and checkpoints of each job."""
 
@@ -38,11 +50,28 @@ class Jobs:
     def add(self, job: Job) -> None:
         """Write a new record."""
         with self._client.pipeline(transaction=True) as pipe:
-            pipe.set(_job(job.id), job.model_dump_json())
-            pipe.zadd(INDEX, {job.id: job.created_at})
-            if not job.status.final:
-                pipe.sadd(ACTIVE, job.id)
+            _queue_record(pipe, job)
             pipe.execute()
+
+    def add_once(self, job: Job, fingerprint: str, window: timedelta, answers: Callable[[Job], bool]) -> Job:
+        """Add `job`, unless an equal request came within `window` and its job `answers` this one: then return that one.
+
+        The record and the fingerprint are written together, so that neither is ever without the other.
+        """
+        key = _request(fingerprint)
+
+        def apply(pipe: Any) -> Job:
+            earlier_id = pipe.get(key)
+            body = pipe.get(_job(earlier_id)) if earlier_id else None
+            earlier = Job.model_validate_json(body) if body else None
+            pipe.multi()
+            if earlier and answers(earlier):
+                return earlier
+            pipe.set(key, job.id, px=window)
+            _queue_record(pipe, job)
+            return job
+
+        return compare_and_set(self._client, apply, key)
 
     def get(self, job_id: str) -> Job:
         """Read a record; raises JobMissing."""
@@ -112,23 +141,3 @@ class Jobs:
         stored: dict[str, str] = self._client.hgetall(_checkpoints(job_id))  # type: ignore[assignment]
         checkpoints = [Checkpoint.model_validate_json(body) for body in stored.values()]
         return sorted(checkpoints, key=lambda checkpoint: -checkpoint.step)
-
-    def remember_request(self, fingerprint: str, job_id: str, window: timedelta) -> str | None:
-        """Bind a request to its job for `window`; returns the job of an equal earlier request, if there is one."""
-        key = f"scriptorium:request:{fingerprint}"
-        if self._client.set(key, job_id, nx=True, px=window):
-            return None
-        earlier = self._client.get(key)
-        return str(earlier) if earlier else None
-
-    def forget_request(self, fingerprint: str, job_id: str) -> None:
-        """Release a request from a job that was never created; does nothing if it is bound to another job by now."""
-        key = f"scriptorium:request:{fingerprint}"
-
-        def apply(pipe: Any) -> None:
-            bound = pipe.get(key) == job_id
-            pipe.multi()
-            if bound:
-                pipe.delete(key)
-
-        compare_and_set(self._client, apply, key)
