@@ -10,6 +10,7 @@ from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Decision, DecisionKind, Event, Job, JobError, Level, Phase, Status
 from scriptorium.errors import Conflict, InvalidRequest, LeaseLost
 from scriptorium.jobs import queue
+from scriptorium.jobs.records import update_record
 from scriptorium.store import Store
 
 Send = Callable[[str, str], None]
@@ -51,7 +52,7 @@ class Pipeline:
 
     def dispatch(self, job: Job) -> Job:
         """Send the job's current phase."""
-        job = self.store.jobs.update(job.id, lambda record: record.model_copy(update={"sent_at": time.time()}))
+        job = self._record(job.id, lambda record: record.model_copy(update={"sent_at": time.time()}))
         self._send(TABLE[job.phase].task, job.id)
         return job
 
@@ -142,16 +143,14 @@ class Pipeline:
 
     def excuse(self, job_id: str, phase: Phase) -> None:
         """Record that a shutdown ended an attempt, which then does not count against the limit."""
-        self.store.jobs.update(job_id, lambda job: _excuse_attempt(job, phase))
+        self._record(job_id, lambda job: _excuse_attempt(job, phase))
 
     def log_event(self, job: Job, text: str, level: Level = Level.INFO, **data: object) -> None:
         """Append an event to the job's log."""
         self.store.events.append(job.id, Event(created_at=int(time.time()), level=level, message=text, data=data))
 
     def _record(self, job_id: str, change: Callable[[Job], Job]) -> Job:
-        job = self.store.jobs.update(job_id, change)
-        self.volume.save_job(job)
-        return job
+        return update_record(self.store, self.volume, job_id, change)
 
 
 def check_current_attempt(job: Job, phase: Phase, attempt: int) -> None:

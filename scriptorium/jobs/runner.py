@@ -35,6 +35,7 @@ from scriptorium.errors import (
 from scriptorium.jobs.gpu_lease import hold_gpu
 from scriptorium.jobs.phase_metrics import RESULTS, collect_manifest_metrics, collect_metrics
 from scriptorium.jobs.pipeline import TABLE, Pipeline, check_current_attempt, waiting_status
+from scriptorium.jobs.records import save_record, update_record
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.jobs.requests import REQUEST_MAKERS, RequestContext
 from scriptorium.settings import Settings, get_settings
@@ -161,13 +162,13 @@ class Attempt:
             log.info("%s of %s was published before; nothing to do", self.phase, self.job_id)
             self._remember(collect_manifest_metrics(self.phase, published))
             return RESULTS[self.phase].model_validate(published["result"])
+        save_record(self.context.store, volume, job)  # before there is a folder: no other attempt gets this number
         folder = volume.attempt(self.job_id, self.phase, self.lease.token)
         if resume:
             resume(volume.earlier_attempts(self.job_id, self.phase, self.lease.token), folder)
         request = REQUEST_MAKERS[self.phase](job, RequestContext(self.context.settings, volume))
         reporter = JobReporter(self)
         reporter.check()
-        volume.save_job(job)
         with self._gpu(reporter) if needs_gpu else nullcontext():
             self._record_beginning()
             started = time.monotonic()
@@ -191,7 +192,7 @@ class Attempt:
             check_current_attempt(job, self.phase, self.lease.token)  # a job cancelled meanwhile stays cancelled
             return job.model_copy(update={"status": TABLE[self.phase].status})
 
-        self.context.store.jobs.update(self.job_id, change)
+        update_record(self.context.store, self.context.volume, self.job_id, change)
 
     def _publish(self, folder: Path, request: Request, result: Result, seconds: float) -> None:
         if not self.context.store.leases.renew(self.lease, self.context.settings.lease_ttl):
@@ -291,5 +292,7 @@ class JobReporter:
             raise self._attempt.stop
 
     def _set_estimated_finish(self, finish: int) -> None:
-        change = {"estimated_finish": finish}
-        self._store.jobs.update(self._job_id, lambda job: job if job.status.final else job.model_copy(update=change))
+        def change(job: Job) -> Job:
+            return job if job.status.final else job.model_copy(update={"estimated_finish": finish})
+
+        update_record(self._store, self._attempt.context.volume, self._job_id, change)
