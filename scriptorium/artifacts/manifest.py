@@ -41,7 +41,7 @@ def read(folder: Path) -> dict[str, Any] | None:
     """Read the manifest of a folder; None if it is missing or torn."""
     try:
         body = json.loads((folder / NAME).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # torn text is neither JSON nor, perhaps, UTF-8
         return None
     return body if isinstance(body, dict) else None
 

@@ -105,6 +105,10 @@ class Volume:
         jobs = filter(None, map(job_record.read_record, self.runs.glob(f"*/{job_record.NAME}")))
         yield from sorted(jobs, key=lambda job: (job.created_at, job.id))
 
+    def job_ids(self) -> set[str]:
+        """Return the ids of the jobs that have a record on the volume, readable or not."""
+        return {path.parent.name for path in self.runs.glob(f"*/{job_record.NAME}")}
+
 
 @contextmanager
 def disk_errors() -> Iterator[None]:
