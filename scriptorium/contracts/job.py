@@ -37,6 +37,11 @@ class Status(StrEnum):
         """True if a job in this status never runs again."""
         return self in (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
 
+    @property
+    def claimable(self) -> bool:
+        """True if a worker may take up a job in this status; a paused one waits for an answer."""
+        return not self.final and self is not Status.PAUSED
+
 
 class JobError(Contract):
     """Why a job failed: an error code, a message for a person, and the next step."""
@@ -96,7 +101,8 @@ class Job(Contract):
     """The record of one fine-tuning job; `version` grows with every update of the store's.
 
     `attempts` holds the fencing token of each phase; `excused` counts the attempts that a shutdown ended. `impostors`
-    is the id of an uploaded .zip of other authors' works, used instead of those on the volume.
+    is the id of an uploaded .zip of other authors' works, used instead of those on the volume. `sent_at` is when the
+    phase was sent, 0 once a worker has claimed it; `hinted_at` is when it was last sent, sent again or claimed.
     """
 
     id: str
@@ -116,6 +122,7 @@ class Job(Contract):
     attempts: dict[Phase, int] = {}
     excused: dict[Phase, int] = {}
     sent_at: float = 0.0
+    hinted_at: float = 0.0
     cancel_requested: bool = False
     finished_at: int | None = None
     estimated_finish: int | None = None

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Decision, DecisionKind, Event, Job, JobError, Level, Phase, Status
-from scriptorium.errors import Conflict, InvalidRequest, LeaseLost
+from scriptorium.errors import Cancelled, Conflict, DiskFull, InvalidRequest, LeaseLost
 from scriptorium.jobs import queue
-from scriptorium.jobs.records import update_record
+from scriptorium.jobs.records import save_record, update_record
 from scriptorium.store import Store
 
 Send = Callable[[str, str], None]
@@ -45,19 +45,36 @@ class Pipeline:
 
     def submit(self, job: Job) -> Job:
         """Record a new job and send its first phase."""
-        self.volume.save_job(job)
         self.store.jobs.add(job)
+        return self.start(job)
+
+    def start(self, job: Job) -> Job:
+        """Save a job that was just added to the store, and send its first phase; without space the job fails.
+
+        The store comes first: a record on the volume alone would make a second job when the volume is restored. If this
+        process dies here, the reaper sends the job.
+        """
+        try:
+            save_record(self.store, self.volume, job)
+        except DiskFull as error:
+            body = JobError(code=error.code, message=str(error), next_step=error.next_step)
+            self._record(job.id, lambda record: _end_job(record, Status.FAILED, body))
+            raise
         self.log_event(job, f"Created fine-tuning job: {job.id}")
         return self.dispatch(job)
 
     def dispatch(self, job: Job) -> Job:
         """Send the job's current phase."""
-        job = self._record(job.id, lambda record: record.model_copy(update={"sent_at": time.time()}))
-        self._send(TABLE[job.phase].task, job.id)
-        return job
+        job = self._record(job.id, lambda record: record.model_copy(update=_sent_now()))
+        return self._send_phase(job)
+
+    def repeat(self, job: Job) -> Job:
+        """Send a phase again that no worker has claimed; the job keeps its place in the queue."""
+        repeated = {"hinted_at": time.time()}
+        return self._send_phase(self._record(job.id, lambda record: record.model_copy(update=repeated)))
 
     def advance(self, job_id: str, phase: Phase, attempt: int, **updates: object) -> Job:
-        """Record that a phase was published, and send the next one. Raises LeaseLost for a stale attempt."""
+        """Record that a phase was published, and send the next one. Raises LeaseLost or Cancelled."""
         next_phase = TABLE[phase].next_phase
 
         def change(job: Job) -> Job:
@@ -65,16 +82,17 @@ class Pipeline:
             if next_phase is None:
                 ended = {"status": Status.SUCCEEDED, "finished_at": int(time.time()), "estimated_finish": None}
                 return job.model_copy(update={**updates, **ended})
-            return job.model_copy(update={**updates, "phase": next_phase, "status": waiting_status(next_phase)})
+            advanced = {"phase": next_phase, "status": waiting_status(next_phase), **_sent_now()}
+            return job.model_copy(update={**updates, **advanced})
 
         job = self._record(job_id, change)
         if next_phase is not None:
-            return self.dispatch(job)
+            return self._send_phase(job)
         self.log_event(job, "The job has successfully completed.")
         return job
 
     def fail(self, job_id: str, phase: Phase, attempt: int, error: JobError) -> Job:
-        """End a job with an error. Raises LeaseLost for a stale attempt."""
+        """End a job with an error. Raises LeaseLost or Cancelled."""
 
         def change(job: Job) -> Job:
             check_current_attempt(job, phase, attempt)
@@ -102,7 +120,7 @@ class Pipeline:
         return job
 
     def ask(self, job_id: str, phase: Phase, attempt: int, decision: Decision) -> Job:
-        """Pause a job until its question is answered. Raises LeaseLost for a stale attempt."""
+        """Pause a job until its question is answered. Raises LeaseLost or Cancelled."""
 
         def change(job: Job) -> Job:
             check_current_attempt(job, phase, attempt)
@@ -118,7 +136,7 @@ class Pipeline:
         return job
 
     def decide(self, job_id: str, phase: Phase, attempt: int, decision: Decision) -> Job:
-        """Take the recommended answer, as the recipe asks for. Raises LeaseLost for a stale attempt."""
+        """Take the recommended answer, as the recipe asks for. Raises LeaseLost or Cancelled."""
         answered = decision.model_copy(update={"answer": decision.recommended, "answered_by": "policy"})
 
         def change(job: Job) -> Job:
@@ -135,11 +153,11 @@ class Pipeline:
 
         def change(job: Job) -> Job:
             decided = _with_decision(job, _answer_decision(job, kind, answer))
-            return decided.model_copy(update={"status": waiting_status(job.phase)})
+            return decided.model_copy(update={"status": waiting_status(job.phase), **_sent_now()})
 
         job = self._record(job_id, change)
         self.log_event(job, f"[DECISION] {kind}: {answer}")
-        return self.dispatch(job)
+        return self._send_phase(job)
 
     def excuse(self, job_id: str, phase: Phase) -> None:
         """Record that a shutdown ended an attempt, which then does not count against the limit."""
@@ -149,19 +167,34 @@ class Pipeline:
         """Append an event to the job's log."""
         self.store.events.append(job.id, Event(created_at=int(time.time()), level=level, message=text, data=data))
 
+    def _send_phase(self, job: Job) -> Job:
+        self._send(TABLE[job.phase].task, job.id)
+        return job
+
     def _record(self, job_id: str, change: Callable[[Job], Job]) -> Job:
         return update_record(self.store, self.volume, job_id, change)
 
 
 def check_current_attempt(job: Job, phase: Phase, attempt: int) -> None:
-    """Check the fencing token: only the newest attempt at the job's current phase may change it. Raises LeaseLost."""
+    """Check that an attempt may change the job: with the newest token, at its current phase, and not cancelled.
+
+    Raises LeaseLost or Cancelled. The heartbeat alone would notice a cancel too late.
+    """
     if job.status.final or job.phase != phase or job.attempts.get(phase) != attempt:
         raise LeaseLost(f"attempt {attempt} at {phase} of {job.id} was overtaken")
+    if job.cancel_requested:
+        raise Cancelled(f"{job.id} was cancelled")
 
 
 def waiting_status(phase: Phase) -> Status:
     """Return the API's status of a job whose next phase was sent but has not begun: "queued" only before training."""
     return Status.QUEUED if phase is Phase.TRAIN else TABLE[phase].status
+
+
+def _sent_now() -> dict[str, object]:
+    """Return the fields of a job whose phase is sent now, before it is: a message that then gets lost is missed."""
+    now = time.time()
+    return {"sent_at": now, "hinted_at": now}
 
 
 def _end_job(job: Job, status: Status, error: JobError | None) -> Job:

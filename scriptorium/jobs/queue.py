@@ -1,6 +1,7 @@
 """The Celery app and `send()`: the only import of celery. A message is a hint that carries a job's id and nothing else.
 
-Messages are acknowledged early and never prefetched: recovery is up to leases and the reaper, not the broker.
+Messages are acknowledged before their task runs and never prefetched: recovery is up to leases and the reaper, not to
+the broker.
 """
 
 from __future__ import annotations
@@ -83,9 +84,25 @@ def broker_answers() -> bool:
         return False
 
 
+def early_consumer() -> type[Any]:
+    """Return Celery's consumer, but it acknowledges a message before its task runs.
+
+    Celery leaves that to its event loop, which the solo pool blocks until the task has ended: `task_acks_late=False`
+    alone acknowledges late.
+    """
+    from celery.worker.consumer import Consumer  # only a worker's process pays for this import
+
+    class EarlyConsumer(Consumer):
+        def call_soon_ack(self, acknowledge: Callable[..., object], *args: object, **kwargs: object) -> None:
+            acknowledge(*args, **kwargs)
+
+    return EarlyConsumer
+
+
 def run_worker(queue: str, celery: Celery, on_shutdown: Callable[[], None]) -> None:
     """Run a worker for one queue in this process until it is asked to stop; `on_shutdown` is called then."""
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every health check of an engine
+    celery.conf.worker_consumer = early_consumer()
     worker_shutting_down.connect(lambda **_: on_shutdown(), weak=False)
     if path := get_settings().alive_file:
         worker_ready.connect(lambda **_: report_liveness(path, is_able=broker_answers), weak=False)

@@ -101,7 +101,8 @@ def claim(context: Context, job_id: str, phase: Phase) -> Lease | None:
 
     def begin(job: Job, token: int) -> Job:
         attempts = {**job.attempts, phase: token}
-        return job.model_copy(update={"attempts": attempts, "status": waiting_status(phase)})
+        claimed = {"attempts": attempts, "status": waiting_status(phase), "sent_at": 0.0, "hinted_at": time.time()}
+        return job.model_copy(update=claimed)
 
     holder = f"{socket.gethostname()}:{os.getpid()}"
     return context.store.leases.claim(job_id, phase, holder, context.settings.lease_ttl, begin)
@@ -157,6 +158,7 @@ class Attempt:
 
     def _produce(self, work: Work[Any, Any], resume: Resume | None, needs_gpu: bool) -> Any:
         job, volume = self._job(), self.context.volume
+        check_current_attempt(job, self.phase, self.lease.token)
         published = volume.published(self.job_id, self.phase)
         if published is not None:
             log.info("%s of %s was published before; nothing to do", self.phase, self.job_id)
@@ -186,10 +188,13 @@ class Attempt:
         return hold_gpu(self.context.store, self.job_id, self.context.settings.lease_ttl, reporter)
 
     def _record_beginning(self) -> None:
-        """Record that the work itself begins; a phase that waits for the GPU is only queued. Raises LeaseLost."""
+        """Record that the work itself begins; a phase that waits for the GPU is only queued.
+
+        Raises LeaseLost or Cancelled.
+        """
 
         def change(job: Job) -> Job:
-            check_current_attempt(job, self.phase, self.lease.token)  # a job cancelled meanwhile stays cancelled
+            check_current_attempt(job, self.phase, self.lease.token)  # a cancelled job stays cancelled
             return job.model_copy(update={"status": TABLE[self.phase].status})
 
         update_record(self.context.store, self.context.volume, self.job_id, change)
@@ -214,6 +219,8 @@ class Attempt:
             self.context.pipeline.fail(self.job_id, self.phase, self.lease.token, body)
         except LeaseLost as lost:
             log.warning("a failure of a stale attempt is not recorded: %s", lost)
+        except Cancelled:
+            self.context.pipeline.cancel(self.job_id)
 
     def _job(self) -> Job:
         return self.context.store.jobs.get(self.job_id)

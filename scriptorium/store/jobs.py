@@ -37,6 +37,19 @@ def _checkpoints(job_id: str) -> str:
     return f"scriptorium:checkpoints:{job_id}"
 
 
+def _request(fingerprint: str) -> str:
+    return f"scriptorium:request:{fingerprint}"
+
+
+def _queue_record(pipe: Any, job: Job) -> None:
+    """Queue the writes of a new record."""
+    pipe.set(_job(job.id), job.model_dump_json())
+    pipe.zadd(INDEX, {job.id: job.created_at})
+    pipe.sadd(UNSAVED, job.id)
+    if not job.status.final:
+        pipe.sadd(ACTIVE, job.id)
+
+
 class Jobs:
     """Job records by id, an index by time, and the progress and checkpoints of each job."""
 
@@ -46,8 +59,7 @@ class Jobs:
     def add(self, job: Job) -> None:
         """Write a new record."""
         with self._client.pipeline(transaction=True) as pipe:
-            _queue_new(pipe, job)
-            pipe.sadd(UNSAVED, job.id)
+            _queue_record(pipe, job)
             pipe.execute()
 
     def restore(self, job: Job, *, missing: bool = True) -> bool:
@@ -59,8 +71,30 @@ class Jobs:
             lost = missing if stored is None else job.supersedes(stored)
             pipe.multi()
             if lost:
-                _queue_new(pipe, job)
+                _queue_record(pipe, job)
+                pipe.srem(UNSAVED, job.id)
+            if lost and job.status.final:
+                pipe.srem(ACTIVE, job.id)
             return lost
+
+        return compare_and_set(self._client, apply, key)
+
+    def add_once(self, job: Job, fingerprint: str, window: timedelta, answers: Callable[[Job], bool]) -> Job:
+        """Add `job`, unless an equal request came within `window` and its job `answers` this one: then return that one.
+
+        The record and the fingerprint are written together, so that neither is ever without the other.
+        """
+        key = _request(fingerprint)
+
+        def apply(pipe: Any) -> Job:
+            earlier_id = pipe.get(key)
+            earlier = _read_record(earlier_id, pipe.get(_job(earlier_id))) if earlier_id else None
+            pipe.multi()
+            if earlier and answers(earlier):
+                return earlier
+            pipe.set(key, job.id, px=window)
+            _queue_record(pipe, job)
+            return job
 
         return compare_and_set(self._client, apply, key)
 
@@ -172,26 +206,6 @@ class Jobs:
         checkpoints = [Checkpoint.model_validate_json(body) for body in stored.values()]
         return sorted(checkpoints, key=lambda checkpoint: -checkpoint.step)
 
-    def remember_request(self, fingerprint: str, job_id: str, window: timedelta) -> str | None:
-        """Bind a request to its job for `window`; returns the job of an equal earlier request, if there is one."""
-        key = f"scriptorium:request:{fingerprint}"
-        if self._client.set(key, job_id, nx=True, px=window):
-            return None
-        earlier = self._client.get(key)
-        return str(earlier) if earlier else None
-
-    def forget_request(self, fingerprint: str, job_id: str) -> None:
-        """Release a request from a job that was never created; does nothing if it is bound to another job by now."""
-        key = f"scriptorium:request:{fingerprint}"
-
-        def apply(pipe: Any) -> None:
-            bound = pipe.get(key) == job_id
-            pipe.multi()
-            if bound:
-                pipe.delete(key)
-
-        compare_and_set(self._client, apply, key)
-
 
 def queue_update(pipe: Any, job: Job, changed: Job) -> Job:
     """Queue the write of a changed record as the next version and return it; what is unchanged is not written."""
@@ -203,16 +217,6 @@ def queue_update(pipe: Any, job: Job, changed: Job) -> Job:
     if changed.status.final:
         pipe.srem(ACTIVE, job.id)
     return changed
-
-
-def _queue_new(pipe: Any, job: Job) -> None:
-    """Queue the write of a whole record and its places in the indexes."""
-    pipe.set(_job(job.id), job.model_dump_json())
-    pipe.zadd(INDEX, {job.id: job.created_at})
-    if job.status.final:
-        pipe.srem(ACTIVE, job.id)
-    else:
-        pipe.sadd(ACTIVE, job.id)
 
 
 def _read_record(job_id: str, body: str | None) -> Job | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from standins import BASE, Sent
+from work import never
 
 from scriptorium.artifacts.file_store import FileStore
 from scriptorium.contracts import (
@@ -27,7 +28,7 @@ from scriptorium.jobs.queue import PREPARE, TRAIN
 from scriptorium.jobs.reaper import reap
 from scriptorium.jobs.reporter import ConsoleReporter, Reporter, SilentReporter
 from scriptorium.jobs.restore import restore_jobs
-from scriptorium.jobs.runner import Context, run_phase
+from scriptorium.jobs.runner import Context, claim, run_phase
 from scriptorium.recipe import Decisions, Recipe
 from scriptorium.store.leases import phase_lease
 from services.api.application import create_app
@@ -90,6 +91,17 @@ def test_an_answer_sends_the_phase_again_and_costs_no_attempt(context: Context, 
     assert (job.phase, job.attempts[Phase.PREPARE], job.excused[Phase.PREPARE]) == (Phase.TRAIN, 2, 1)
     assert job.decisions[DecisionKind.DATA_QUALITY].answered_by == "person"
     assert sent.messages == [(PREPARE, job.id), (PREPARE, job.id), (TRAIN, job.id)]
+
+
+def test_a_second_delivery_neither_works_nor_asks_again_and_the_answer_is_taken(context: Context) -> None:
+    submit(context)
+    ask(context)
+    before = context.store.jobs.get("ftjob-1")
+    assert claim(context, "ftjob-1", Phase.PREPARE) is None
+    run_phase("ftjob-1", Phase.PREPARE, never, context=context)
+    assert context.store.jobs.get("ftjob-1") == before
+    context.pipeline.answer("ftjob-1", DecisionKind.DATA_QUALITY, "go_on")
+    assert claim(context, "ftjob-1", Phase.PREPARE) is not None
 
 
 def test_a_recipe_may_take_the_recommended_answer_automatically(context: Context) -> None:

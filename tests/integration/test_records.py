@@ -218,3 +218,11 @@ def test_a_store_that_lost_its_last_writes_takes_them_from_the_volume(
     assert (changed.status, "c" in changed.metadata) == (Status.CANCELLED, True)
     assert context.store.jobs.active() == []
     assert "lost" in caplog.text
+
+
+def test_a_new_job_whose_process_died_before_the_volume_had_it_is_saved(context: Context, job: Job, sent: Sent) -> None:
+    added = job.model_copy(update={"id": "ftjob-2", "version": 0})
+    context.store.jobs.add(added)
+    assert context.volume.saved_job(added.id) is None
+    reap_once(context, sent.waiting)
+    assert_records_agree(context, added)

@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from work import SECOND, submit
+from work import SOON, submit
 
 from scriptorium.contracts import (
     Checkpoint,
@@ -65,14 +65,17 @@ def test_a_checkpoint_of_the_same_step_is_replaced(context: Context, job: Job) -
     assert [(checkpoint.step, checkpoint.dev_loss) for checkpoint in checkpoints] == [(10, None), (5, 2.0)]
 
 
-def test_a_forgotten_request_can_be_made_again(context: Context) -> None:
-    jobs = context.store.jobs
-    assert jobs.remember_request("f", "ftjob-a", SECOND) is None
-    assert jobs.remember_request("f", "ftjob-b", SECOND) == "ftjob-a"
-    jobs.forget_request("f", "ftjob-b")  # it is bound to a
-    assert jobs.remember_request("f", "ftjob-b", SECOND) == "ftjob-a"
-    jobs.forget_request("f", "ftjob-a")
-    assert jobs.remember_request("f", "ftjob-b", SECOND) is None
+def test_a_request_has_one_job_until_its_window_ends_or_its_job_is_no_answer(context: Context, job: Job) -> None:
+    jobs, second = context.store.jobs, job.model_copy(update={"id": "ftjob-2"})
+    assert jobs.add_once(job, "f", SOON, lambda _: True) == job
+    assert jobs.add_once(second, "f", SOON, lambda _: True).id == job.id
+    assert jobs.add_once(second, "other", SOON, lambda _: True).id == second.id
+    third = job.model_copy(update={"id": "ftjob-3"})
+    assert jobs.add_once(third, "f", SOON, lambda earlier: earlier.id != job.id) == third
+    assert 0 < context.store.client.pttl("scriptorium:request:f") <= SOON.total_seconds() * 1000
+    context.store.client.delete("scriptorium:request:f")  # as at the end of its window
+    assert jobs.add_once(second, "f", SOON, lambda _: True) == second
+    assert {record.id for record in jobs.active()} == {job.id, second.id, third.id}
 
 
 def test_events_are_paged_backwards_and_followed_forwards(context: Context) -> None:

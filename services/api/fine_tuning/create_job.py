@@ -7,7 +7,6 @@ import json
 import secrets
 import time
 from datetime import timedelta
-from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -22,16 +21,14 @@ from pydantic import (
 )
 
 from scriptorium.artifacts.file_store import FileStore
-from scriptorium.contracts import Hyperparameters, Job
-from scriptorium.errors import Conflict, JobMissing
+from scriptorium.contracts import Hyperparameters, Job, Status
+from scriptorium.errors import Conflict
 from scriptorium.jobs.runner import Context
 from scriptorium.models.base_models import check_model
-from scriptorium.process.child import wait_until
 from scriptorium.recipe import Recipe, find_recipe
 from services.api.errors import as_value_error, combine_errors
 
 KEY_LIFETIME = timedelta(hours=24)
-RECORDING_TIME = timedelta(seconds=2)  # one write to the volume, between a request's fingerprint and its job's record
 
 Suffix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 MetadataKey = Annotated[str, StringConstraints(max_length=64)]
@@ -145,8 +142,7 @@ def create_job(body: dict[str, Any], context: Context, key: str | None) -> Job:
     Conflict if the key was used with another body before.
     """
     job = read_job(body, context)
-    window = KEY_LIFETIME if key else context.settings.repeat_window
-    submitted = submit_once(context, job, fingerprint(body, key), window)
+    submitted = submit_once(context, job, body, key)
     if submitted.id != job.id and key and not same_request(submitted, job):
         raise Conflict("This Idempotency-Key was used with another request before.", next_step="Use a new key.")
     return submitted
@@ -179,22 +175,26 @@ def fingerprint(body: dict[str, Any], key: str | None) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def submit_once(context: Context, job: Job, request_hash: str, window: timedelta) -> Job:
-    """Submit `job` unless a request with the same fingerprint came first; then return that one's job."""
-    jobs = context.store.jobs
-    while earlier_id := jobs.remember_request(request_hash, job.id, window):
-        if wait_until(partial(is_recorded, context, earlier_id), RECORDING_TIME):
-            return jobs.get(earlier_id)
-        jobs.forget_request(request_hash, earlier_id)  # the process that made it ended before its job was recorded
-    return context.pipeline.submit(job)
+def submit_once(context: Context, job: Job, body: dict[str, Any], key: str | None) -> Job:
+    """Submit `job` unless an equal request came shortly before whose job answers this one; then return that job.
+
+    A key names one job, whatever became of it once it was accepted. Without one, a job that failed or was cancelled
+    answers nothing new.
+    """
+    window = KEY_LIFETIME if key else context.settings.repeat_window
+    answers = was_accepted if key else is_alive
+    standing = context.store.jobs.add_once(job, fingerprint(body, key), window, answers)
+    return context.pipeline.start(job) if standing.id == job.id else standing
 
 
-def is_recorded(context: Context, job_id: str) -> bool:
-    """Return whether a job is recorded."""
-    try:
-        return bool(context.store.jobs.get(job_id))
-    except JobMissing:
-        return False
+def was_accepted(job: Job) -> bool:
+    """Return whether a job was ever sent; one that found no space on the volume was not."""
+    return job.status is not Status.FAILED or bool(job.attempts)
+
+
+def is_alive(job: Job) -> bool:
+    """Return whether a job has succeeded or still may."""
+    return job.status not in (Status.FAILED, Status.CANCELLED) and not job.cancel_requested
 
 
 def same_request(one: Job, other: Job) -> bool:

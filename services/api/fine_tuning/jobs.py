@@ -86,7 +86,10 @@ def metadata_filter(query: dict[str, str]) -> dict[str, str]:
 
 
 def cancel_job(job_id: str, context: PhaseContext) -> Job:
-    """Ask a job to stop; one that no worker holds ends at once. Raises Conflict if the job has already ended."""
+    """Ask a job to stop; one that is paused or that no worker holds ends at once.
+
+    From then on an attempt's every change of the record raises Cancelled. Raises Conflict if the job has already ended.
+    """
 
     def request_cancel(job: Job) -> Job:
         if job.status.final:
@@ -94,6 +97,7 @@ def cancel_job(job_id: str, context: PhaseContext) -> Job:
         return job.model_copy(update={"cancel_requested": True})
 
     job = update_record(context.store, context.volume, job_id, request_cancel)
-    if context.store.leases.holder(phase_lease(job_id, job.phase)) is None:
+    paused = job.status is Status.PAUSED  # whoever holds it now has asked its question and only lets go
+    if paused or context.store.leases.holder(phase_lease(job_id, job.phase)) is None:
         return context.pipeline.cancel(job_id)
     return job
