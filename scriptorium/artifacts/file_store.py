@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import secrets
@@ -11,10 +12,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from pydantic import ValidationError
+
 from scriptorium.artifacts import manifest
 from scriptorium.artifacts.volume import disk_errors
 from scriptorium.contracts import StoredFile
 from scriptorium.errors import FileMissing, FileTooLarge
+
+log = logging.getLogger(__name__)
 
 FILE_ID = re.compile(r"file-[0-9a-f]{24}")
 BLOCK_BYTES = 1 << 20
@@ -66,10 +71,8 @@ class FileStore:
         return self._root / self.get(file_id).id / "content"
 
     def newest(self) -> list[StoredFile]:
-        """Return every file, newest first."""
-        records = [
-            StoredFile.model_validate_json(path.read_text("utf-8")) for path in self._root.glob("file-*/file.json")
-        ]
+        """Return every file whose record can be read, newest first."""
+        records = filter(None, map(read_file_record, self._root.glob("file-*/file.json")))
         return sorted(records, key=lambda file: (file.created_at, file.id), reverse=True)
 
     def delete(self, file_id: str) -> None:
@@ -91,12 +94,20 @@ class FileStore:
             id=folder.name, bytes=size, created_at=int(time.time()), filename=name, purpose=purpose, sha256=digest
         )
         with disk_errors():
-            temporary = folder / "file.json.tmp"
-            temporary.write_text(file.model_dump_json(), encoding="utf-8")
-            manifest.sync(temporary)
-            temporary.replace(folder / "file.json")
-            manifest.sync(folder)
+            manifest.replace_file(folder / "file.json", file.model_dump_json())
+            manifest.sync(self._root)
         return file
+
+
+def read_file_record(path: Path) -> StoredFile | None:
+    """Read the record of a file; None, with a warning unless it was just deleted, if it cannot be read."""
+    try:
+        return StoredFile.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        log.warning("%s cannot be read as a file's record: %s", path, error)
+        return None
 
 
 def hash_in_manifest(path: Path) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -33,19 +34,14 @@ def write(folder: Path, body: dict[str, Any]) -> None:
     files = describe(folder)
     for name in files:
         sync(folder / name)
-    target = folder / NAME
-    temporary = target.with_suffix(".tmp")
-    temporary.write_text(json.dumps({**body, "files": files}, indent=2, default=str) + "\n", encoding="utf-8")
-    sync(temporary)
-    temporary.replace(target)
-    sync(folder)
+    replace_file(folder / NAME, json.dumps({**body, "files": files}, indent=2, default=str) + "\n")
 
 
 def read(folder: Path) -> dict[str, Any] | None:
     """Read the manifest of a folder; None if it is missing or torn."""
     try:
         body = json.loads((folder / NAME).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # torn text is neither JSON nor, perhaps, UTF-8
         return None
     return body if isinstance(body, dict) else None
 
@@ -57,6 +53,19 @@ def is_complete(folder: Path) -> bool:
         return False
     sizes = {name: entry["bytes"] for name, entry in body["files"].items()}
     return all((folder / name).is_file() and (folder / name).stat().st_size == size for name, size in sizes.items())
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file such that a reader, or a crash at any moment, finds the old one or the new one, whole."""
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        sync(temporary)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
 
 
 def sync(path: Path) -> None:

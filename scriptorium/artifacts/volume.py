@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from scriptorium.artifacts import manifest
+from scriptorium.artifacts import job_record, manifest
 from scriptorium.contracts import Job, Phase
 from scriptorium.errors import DiskFull, LeaseLost
 
@@ -91,19 +91,23 @@ class Volume:
         for folder in self.run(job_id).glob(f"{phase}.*.tmp"):
             shutil.rmtree(folder, ignore_errors=True)
 
-    def save_job(self, job: Job) -> None:
-        """Save the job's record beside its artifacts."""
-        folder = self.run(job.id)
+    def save_job(self, job: Job) -> Job:
+        """Save the job's record beside its artifacts; return the one that lies there now, which may be newer."""
         with disk_errors():
-            folder.mkdir(parents=True, exist_ok=True)
-            temporary = folder / "job.json.tmp"
-            temporary.write_text(job.model_dump_json(indent=2), encoding="utf-8")
-            temporary.replace(folder / "job.json")
+            return job_record.write_record(self.run(job.id), job)
+
+    def saved_job(self, job_id: str) -> Job | None:
+        """Read a job's record; None if there is none that can be read."""
+        return job_record.read_record(self.run(job_id) / job_record.NAME)
 
     def saved_jobs(self) -> Iterator[Job]:
-        """Yield every job record on the volume, oldest first."""
-        jobs = [Job.model_validate_json(path.read_text("utf-8")) for path in self.runs.glob("*/job.json")]
+        """Yield every job record on the volume that can be read, oldest first; warn of the others."""
+        jobs = filter(None, map(job_record.read_record, self.runs.glob(f"*/{job_record.NAME}")))
         yield from sorted(jobs, key=lambda job: (job.created_at, job.id))
+
+    def job_ids(self) -> set[str]:
+        """Return the ids of the jobs that have a record on the volume, readable or not."""
+        return {path.parent.name for path in self.runs.glob(f"*/{job_record.NAME}")}
 
 
 @contextmanager

@@ -101,7 +101,7 @@ PRIORITY_SECONDS = 10**9  # one step of priority outweighs any age
 
 
 class Job(Contract):
-    """The record of one fine-tuning job.
+    """The record of one fine-tuning job; `version` grows with every update of the store's.
 
     `attempts` holds the fencing token of each phase; `excused` counts the attempts that a shutdown ended. `impostors`
     is the id of an uploaded .zip of other authors' works, used instead of those on the volume. `sent_at` is when the
@@ -135,6 +135,7 @@ class Job(Contract):
     result_files: list[str] = []
     error: JobError | None = None
     decisions: dict[DecisionKind, Decision] = {}
+    version: int = 0
 
     @property
     def rank(self) -> float:
@@ -145,3 +146,7 @@ class Job(Contract):
     def tuned_name(self) -> str:
         """The name of the served tuned model: ft:<base>:<organisation>:<suffix>:<id>."""
         return f"ft:{self.model}:scriptorium:{self.suffix or ''}:{self.id.removeprefix('ftjob-')}"
+
+    def supersedes(self, other: Job) -> bool:
+        """Return whether this record of the job is the later one; of equal versions the one that has ended is."""
+        return (self.version, self.status.final) > (other.version, other.status.final)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from filelock import FileLock
 
 from scriptorium.artifacts import manifest
 from scriptorium.store.inspect import StoreFacts, inspect_store
@@ -135,7 +136,7 @@ class Probe:
 
 
 def try_folder(folder: Path) -> str | None:
-    """Write, flush, replace a file, link and rename folders; return the problem, or None."""
+    """Write, flush, lock, replace a file, link and rename folders; return the problem, or None."""
     step = "a file cannot be written"
     try:
         with tempfile.TemporaryDirectory(prefix=".doctor-", dir=folder, ignore_cleanup_errors=True) as name:
@@ -149,6 +150,9 @@ def try_folder(folder: Path) -> str | None:
             (trial / "new").replace(trial / "old")
             if (trial / "old").read_text() != "new":
                 return "a rename does not replace what was there"
+            step = "files cannot be locked"
+            with FileLock(trial / "lock", timeout=1):
+                (trial / "lock").touch()
             step = "hard links do not work"
             os.link(trial / "old", trial / "linked")
             step = "a folder cannot be renamed"

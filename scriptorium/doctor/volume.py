@@ -64,11 +64,11 @@ def ownership_fix(subject: Subject, folder: Path) -> str:
 
 
 def check_writes(subject: Subject, folder: Path) -> CheckFinding:
-    """Check fsync, rename and links, by which every phase publishes."""
+    """Check fsync, rename, locks and links, by which every phase publishes and a record is written."""
     problem = subject.probe.try_folder(folder)
     if problem:
         return fail(WRITES, problem, "Use a local Linux filesystem (ext4, xfs, btrfs) or a named volume of Docker.")
-    return ok(WRITES, "fsync, rename and links work")
+    return ok(WRITES, "fsync, rename, locks and links work")
 
 
 def check_kind(mount: Mount | None) -> CheckFinding:

@@ -10,6 +10,7 @@ from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Decision, DecisionKind, Event, Job, JobError, Level, Phase, Status
 from scriptorium.errors import Cancelled, Conflict, DiskFull, InvalidRequest, LeaseLost
 from scriptorium.jobs import queue
+from scriptorium.jobs.records import save_record, update_record
 from scriptorium.store import Store
 
 Send = Callable[[str, str], None]
@@ -54,23 +55,23 @@ class Pipeline:
         process dies here, the reaper sends the job.
         """
         try:
-            self.volume.save_job(job)
+            save_record(self.store, self.volume, job)
         except DiskFull as error:
             body = JobError(code=error.code, message=str(error), next_step=error.next_step)
-            self.store.jobs.update(job.id, lambda record: _end_job(record, Status.FAILED, body))
+            self._record(job.id, lambda record: _end_job(record, Status.FAILED, body))
             raise
         self.log_event(job, f"Created fine-tuning job: {job.id}")
         return self.dispatch(job)
 
     def dispatch(self, job: Job) -> Job:
         """Send the job's current phase."""
-        job = self.store.jobs.update(job.id, lambda record: record.model_copy(update=_sent_now()))
+        job = self._record(job.id, lambda record: record.model_copy(update=_sent_now()))
         return self._send_phase(job)
 
     def repeat(self, job: Job) -> Job:
         """Send a phase again that no worker has claimed; the job keeps its place in the queue."""
         repeated = {"hinted_at": time.time()}
-        return self._send_phase(self.store.jobs.update(job.id, lambda record: record.model_copy(update=repeated)))
+        return self._send_phase(self._record(job.id, lambda record: record.model_copy(update=repeated)))
 
     def send_again(self, job_id: str, phase: Phase) -> None:
         """Hand a message back: the job's place is its rank, so it does not count as a new one."""
@@ -164,7 +165,7 @@ class Pipeline:
 
     def excuse(self, job_id: str, phase: Phase) -> None:
         """Record that a shutdown ended an attempt, which then does not count against the limit."""
-        self.store.jobs.update(job_id, lambda job: _excuse_attempt(job, phase))
+        self._record(job_id, lambda job: _excuse_attempt(job, phase))
 
     def log_event(self, job: Job, text: str, level: Level = Level.INFO, **data: object) -> None:
         """Append an event to the job's log."""
@@ -175,9 +176,7 @@ class Pipeline:
         return job
 
     def _record(self, job_id: str, change: Callable[[Job], Job]) -> Job:
-        job = self.store.jobs.update(job_id, change)
-        self.volume.save_job(job)
-        return job
+        return update_record(self.store, self.volume, job_id, change)
 
 
 def check_current_attempt(job: Job, phase: Phase, attempt: int) -> None:

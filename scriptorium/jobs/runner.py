@@ -47,6 +47,7 @@ from scriptorium.jobs.devices import Tenancy, await_free_memory, keep_device, li
 from scriptorium.jobs.outbox import Outbox
 from scriptorium.jobs.phase_metrics import RESULTS, collect_manifest_metrics, collect_metrics
 from scriptorium.jobs.pipeline import TABLE, Pipeline, check_current_attempt, waiting_status
+from scriptorium.jobs.records import save_record, update_record
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.jobs.requests import REQUEST_MAKERS, RequestContext
 from scriptorium.settings import Settings, get_settings
@@ -232,13 +233,13 @@ class Attempt:
             log.info("%s of %s was published before; nothing to do", self.phase, self.job_id)
             self._remember(collect_manifest_metrics(self.phase, published))
             return RESULTS[self.phase].model_validate(published["result"])
+        save_record(self.context.store, volume, job)  # before there is a folder: no other attempt gets this number
         folder = volume.attempt(self.job_id, self.phase, self.lease.token)
         if steps.resume:
             steps.resume(volume.earlier_attempts(self.job_id, self.phase, self.lease.token), folder)
         request = REQUEST_MAKERS[self.phase](job, RequestContext(self.context.settings, volume))
         reporter = JobReporter(self)
         reporter.check()
-        volume.save_job(job)
         if self._tenancy:
             await_free_memory(self._tenancy.device, self.context.settings.free_share, reporter)
         self._record_beginning()
@@ -273,7 +274,7 @@ class Attempt:
             check_current_attempt(job, self.phase, self.lease.token)  # a cancelled job stays cancelled
             return job.model_copy(update={"status": TABLE[self.phase].status})
 
-        self.context.store.jobs.update(self.job_id, change)
+        update_record(self.context.store, self.context.volume, self.job_id, change)
 
     def _publish(self, folder: Path, request: Request, result: Result, seconds: float) -> None:
         if not self.context.store.leases.renew(self.lease, self.context.settings.lease_ttl):
@@ -378,5 +379,7 @@ class JobReporter:
             raise self._attempt.stop
 
     def _set_estimated_finish(self, finish: int) -> None:
-        change = {"estimated_finish": finish}
-        self._store.jobs.update(self._job_id, lambda job: job if job.status.final else job.model_copy(update=change))
+        def change(job: Job) -> Job:
+            return job if job.status.final else job.model_copy(update={"estimated_finish": finish})
+
+        update_record(self._store, self._attempt.context.volume, self._job_id, change)

@@ -16,6 +16,7 @@ from typing import Any
 import redis
 
 from scriptorium.contracts import Job, Phase
+from scriptorium.store.jobs import queue_update
 from scriptorium.store.transaction import compare_and_set
 
 DEVICES = "scriptorium:devices"  # the names of every device that was ever asked for
@@ -125,7 +126,7 @@ class Leases:
                 max(int(pipe.get(_fence(name)) or 0), job.attempts.get(phase, 0)) + 1
             )  # the store may have been lost
             pipe.multi()
-            pipe.set(key, change(job, token).model_dump_json())
+            queue_update(pipe, job, change(job, token))
             return _grant(pipe, Lease(name, token, holder), ttl)
 
         return compare_and_set(self._client, apply, key, _lease(name), _fence(name))

@@ -16,6 +16,7 @@ from scriptorium import __version__
 from scriptorium.errors import StoreUnavailable
 from scriptorium.jobs import queue
 from scriptorium.jobs.reaper import Waiting, reap
+from scriptorium.jobs.records import save_unsaved_records
 from scriptorium.jobs.runner import Context
 from scriptorium.store.connection import store_errors
 from services.api import files
@@ -84,4 +85,5 @@ async def reap_forever(context: Context, count_waiting: Waiting) -> None:
 def reap_once(context: Context, count_waiting: Waiting) -> None:
     """Run one round of the reaper."""
     with store_errors():
+        save_unsaved_records(context.store, context.volume)
         reap(context, count_waiting)

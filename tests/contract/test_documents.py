@@ -51,3 +51,16 @@ def test_nothing_is_committed_that_only_one_machine_has(suffix: str, project: Pa
     ours = [path for path in project.rglob(suffix) if not {".venv", ".envs", "build", ".git"} & set(path.parts)]
     hosts = re.compile("files[.]python" + "hosted|py" + "pi[.]org|/ro" + "ot/|--find-" + "links /")
     assert [str(path) for path in ours if hosts.search(path.read_text("utf-8", errors="replace"))] == []
+
+
+def test_every_test_that_the_page_on_reliability_names_exists(project: Path) -> None:
+    page = (project / "docs" / "reliability.md").read_text()
+    names = set(re.findall(r"`(test_\w+)`", page))
+    sources = "\n".join(path.read_text() for path in (project / "tests").rglob("test_*.py"))
+    assert names
+    assert {name for name in names if f"def {name}(" not in sources} == set()
+
+
+def test_the_page_on_reliability_has_every_invariant(project: Path) -> None:
+    page = (project / "docs" / "reliability.md").read_text()
+    assert re.findall(r"^\| (\d) \|", page, re.MULTILINE) == [str(number) for number in range(1, 8)]

@@ -33,14 +33,15 @@ class FragileVolume(Volume):
 
     moment: str = ""
 
-    def save_job(self, job: Job) -> None:
+    def save_job(self, job: Job) -> Job:
         if self.moment == "full":
             raise DiskFull("There is no space left on the volume.")
         if self.moment == "before":
             raise Died
-        super().save_job(job)
+        saved = super().save_job(job)
         if self.moment == "after":
             raise Died
+        return saved
 
 
 def fragile(context: Context, moment: str) -> Context:

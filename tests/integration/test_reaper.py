@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 
+import httpx
 import pytest
 from standins import Sent
 from work import DONE, SOON, event_messages, lose_lease, never, prepare, submit
@@ -146,3 +148,18 @@ def test_a_cancelled_job_that_nobody_works_on_ends(context: Context, job: Job, s
 def test_a_paused_job_is_not_sent_again(context: Context, job: Job, sent: Sent) -> None:
     context.store.jobs.update(job.id, lambda job: job.model_copy(update={"status": Status.PAUSED}))
     assert reap(context, sent.waiting) == []
+
+
+def test_an_id_without_a_record_stops_neither_the_reaper_nor_a_list(
+    context: Context, job: Job, sent: Sent, http: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    context.store.client.sadd("scriptorium:jobs:active", "ftjob-none")
+    context.store.client.zadd("scriptorium:jobs", {"ftjob-none": time.time()})
+    assert [listed["id"] for listed in http.get("/v1/fine_tuning/jobs").json()["data"]] == [job.id]
+    assert http.get(f"/v1/fine_tuning/jobs/{job.id}").status_code == 200
+    assert http.get("/metrics").status_code == 200
+    context.store.client.sadd("scriptorium:jobs:active", "ftjob-none")
+    sent.messages.clear()
+    assert reap(context, sent.waiting) == [job.id]
+    assert context.store.client.smembers("scriptorium:jobs:active") == {job.id}
+    assert "ftjob-none has no record" in caplog.text

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body, Header, Query, Request
 
 from scriptorium.contracts import Job, Status
 from scriptorium.errors import Conflict
+from scriptorium.jobs.records import update_record
 from scriptorium.jobs.runner import Context as PhaseContext
 from scriptorium.store.leases import phase_lease
 from services.api.dependencies import Context
@@ -35,8 +36,7 @@ def list_jobs(
 ) -> dict[str, Any]:
     """List jobs, newest first; metadata[key]=value narrows the list."""
     required = metadata_filter(dict(request.query_params))
-    jobs = [context.store.jobs.get(job_id) for job_id in context.store.jobs.newest_ids()]
-    matches = [job for job in jobs if required.items() <= job.metadata.items()]
+    matches = [job for job in context.store.jobs.all() if required.items() <= job.metadata.items()]
     page, has_more = paginate(matches, limit, after, lambda job: job.id)
     active = context.store.jobs.active()
     return render_page([render_current(job, context, active) for job in page], has_more=has_more)
@@ -96,7 +96,7 @@ def cancel_job(job_id: str, context: PhaseContext) -> Job:
             raise Conflict(f"The job has already ended: {job.status}.", param="fine_tuning_job_id")
         return job.model_copy(update={"cancel_requested": True})
 
-    job = context.store.jobs.update(job_id, request_cancel)
+    job = update_record(context.store, context.volume, job_id, request_cancel)
     paused = job.status is Status.PAUSED  # whoever holds it now has asked its question and only lets go
     if paused or context.store.leases.holder(phase_lease(job_id, job.phase)) is None:
         return context.pipeline.cancel(job_id)

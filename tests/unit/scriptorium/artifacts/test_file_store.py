@@ -1,4 +1,5 @@
 import io
+import os
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,29 @@ def test_a_name_never_becomes_a_path(name: str, tmp_path_factory: pytest.TempPat
 def test_an_unknown_id_is_a_404_and_never_a_path(identifier: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     with pytest.raises(FileMissing):
         FileStore(tmp_path_factory.mktemp("files")).content(identifier)
+
+
+def test_an_upload_is_synced_up_to_the_folder_that_lists_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def record_fsync(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", record_fsync)
+    stored = FileStore(tmp_path / "files").add(io.BytesIO(b"a book"), "book.txt", "fine-tune")
+    assert synced[0] == "content"
+    assert synced[1].startswith("file.json.")
+    assert synced[2:] == [stored.id, "files"]
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff", b"{}"])
+def test_a_broken_record_of_a_file_hides_no_other(
+    tmp_path: Path, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = FileStore(tmp_path)
+    stored, broken = (files.add(io.BytesIO(b"a book"), "book.txt", "fine-tune") for _ in range(2))
+    (tmp_path / broken.id / "file.json").write_bytes(body)
+    assert files.newest() == [stored]
+    assert str(tmp_path / broken.id / "file.json") in caplog.text

@@ -1,5 +1,4 @@
 import errno
-import os
 from pathlib import Path
 
 import pytest
@@ -83,14 +82,17 @@ def test_the_trial_is_done_for_real_and_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("broken", "words"), [("link", "hard links"), ("fsync", "fsync"), ("mkdir", "written")])
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [("os.link", "hard links"), ("os.fsync", "fsync"), ("os.mkdir", "written"), ("fcntl.flock", "locked")],
+)
 def test_the_trial_says_what_did_not_work(
     broken: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EPERM, "Operation not permitted")
 
-    monkeypatch.setattr(os, broken, refuse)
+    monkeypatch.setattr(broken, refuse)
     problem = try_folder(tmp_path)
     assert problem is not None
     assert words in problem
