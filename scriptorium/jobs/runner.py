@@ -164,10 +164,10 @@ class Attempt:
         folder = volume.attempt(self.job_id, self.phase, self.lease.token)
         if resume:
             resume(volume.earlier_attempts(self.job_id, self.phase, self.lease.token), folder)
-        request = REQUEST_MAKERS[self.phase](job, RequestContext(self.context.settings, volume))
         reporter = JobReporter(self)
         reporter.check()
         volume.save_job(job)
+        request = REQUEST_MAKERS[self.phase](job, RequestContext(self.context.settings, volume, reporter))
         with self._gpu(reporter) if needs_gpu else nullcontext():
             self._record_beginning()
             started = time.monotonic()
