@@ -51,6 +51,9 @@ class FakeHub:
     failures: int = 0  # answers of 503 still to come
     knows_ranges: bool = True
     damage: bool = False  # in every weight
+    portal: bytes = b""  # what a proxy's page of its own answers instead of the listing
+    short_by: int = 0  # bytes that every file lacks at its end, though the answer is complete
+    long_by: int = 0  # bytes that follow every file
     requests: list[tuple[str, str]] = field(default_factory=list)  # path and range of each file's request
     hosts: set[str] = field(default_factory=set)
     sent: int = 0
@@ -91,7 +94,9 @@ class Handler(BaseHTTPRequestHandler):
             hub.failures -= 1
             self.refuse(503, "")
         elif path.startswith("/api/models/"):
-            if hub.unknown:
+            if hub.portal:
+                self.answer(200, hub.portal)
+            elif hub.unknown:
                 self.refuse(401, "RepoNotFound")
             else:
                 self.answer(200, json.dumps(hub.listing()).encode())
@@ -111,6 +116,7 @@ class Handler(BaseHTTPRequestHandler):
         raw = hub.files[path.split(f"/resolve/{COMMIT}/")[1]]
         if hub.damage and path.endswith(".safetensors"):
             raw = raw[:-1] + b"!"
+        raw = raw[: len(raw) - hub.short_by] + b"+" * hub.long_by
         start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and hub.knows_ranges else 0
         self.answer(206 if start else 200, raw[start:])
 

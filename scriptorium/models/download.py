@@ -63,7 +63,8 @@ def download(
             target.truncate(0)
         while (size := target.seek(0, os.SEEK_END)) < file.size:
             try:
-                append(interruptible(source(size), reporter.check), target.fileno(), size, count)
+                append(interruptible(source(size), reporter.check), target.fileno(), size, count, file.size)
+                check_end(target.seek(0, os.SEEK_END), file)
             except hub_exceptions() as error:
                 if target.seek(0, os.SEEK_END) > size:
                     retries.failures = 0
@@ -106,9 +107,24 @@ def ask(action: Callable[[], T], reporter: FetchReporter, pause: float = PAUSE) 
             retries.wait(error)
 
 
-def append(pieces: Iterator[tuple[int, bytes]], target: int, size: int, count: Callable[[int], None]) -> None:
-    """Write pieces to the end of a file of `size` bytes; a server that knows no ranges sends it from its beginning."""
+def check_end(size: int, file: HubFile) -> None:
+    """Raise TransportError if an answer ended before the file did."""
+    from httpx2 import RemoteProtocolError
+
+    if size < file.size:
+        raise RemoteProtocolError(f"{file.name} ends after {size:,} of {file.size:,} bytes")
+
+
+def append(
+    pieces: Iterator[tuple[int, bytes]], target: int, size: int, count: Callable[[int], None], limit: int
+) -> None:
+    """Write pieces to the end of a file of `size` bytes, up to the first one past the limit.
+
+    A server that knows no ranges sends the file from its beginning.
+    """
     for offset, piece in pieces:
+        if size > limit:
+            return
         if offset < size:
             os.truncate(target, offset)
             count(offset - size)

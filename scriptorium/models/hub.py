@@ -46,8 +46,14 @@ class Repository:
 def read_repository(name: str, endpoint: str) -> Repository:
     """Ask the hub for a model's files, the small ones first; raises BaseModelUnusable, or as the hub's client does."""
     from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
-    info = HfApi(endpoint=endpoint).model_info(name, files_metadata=True, timeout=TIMEOUT)
+    try:
+        info = HfApi(endpoint=endpoint).model_info(name, files_metadata=True, timeout=TIMEOUT)
+    except (HfHubHTTPError, HFValidationError):
+        raise
+    except (ValueError, TypeError, LookupError) as error:  # a proxy's page, for instance
+        raise unreachable(name, endpoint, f"its answer is not a listing of files ({first_line(error)})") from error
     entries = [
         HubFile(entry.rfilename, entry.size, entry.lfs.sha256 if entry.lfs else entry.blob_id)
         for entry in info.siblings or ()

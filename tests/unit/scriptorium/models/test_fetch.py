@@ -266,6 +266,26 @@ def test_what_did_not_arrive_intact_is_not_kept(fetch: Fetch, cache: Path, repor
     assert list(model.blobs.glob("*.incomplete")) == []
 
 
+@pytest.mark.parametrize("knows_ranges", [True, False])
+def test_a_file_that_is_too_short_is_not_asked_for_for_ever(fetch: Fetch, knows_ranges: bool) -> None:
+    hub = FakeHub(short_by=1, knows_ranges=knows_ranges)
+    with serving_hub(hub) as url, pytest.raises(BaseModelUnusable, match="could not be fetched"):
+        fetch(url)
+    assert len(hub.requests) < 20
+
+
+def test_a_file_without_an_end_is_not_stored(cache: Path, fetch: Fetch) -> None:
+    with serving_hub(FakeHub(long_by=20_000_000)) as url, pytest.raises(BaseModelUnusable, match="not arrive intact"):
+        fetch(url)
+    assert sum(path.stat().st_size for path in cache.rglob("*") if path.is_file()) < 1_000_000
+
+
+def test_an_answer_that_is_not_the_hubs_is_told(fetch: Fetch) -> None:
+    with serving_hub(FakeHub(portal=b"<html>Sign in</html>")) as url, pytest.raises(BaseModelUnusable) as caught:
+        fetch(url)
+    assert "its answer is not a listing of files" in caught.value.message
+
+
 def test_what_another_program_left_half_is_completed(
     fetch: Fetch, cache: Path, reporter: StoppableReporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
