@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 
@@ -16,3 +17,12 @@ def check_address(url: str) -> str:
     if not usable:
         raise ValueError("must be an address such as http://127.0.0.1:8000")
     return url
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether an address is this machine's own, which no proxy of the environment can reach."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

@@ -1,6 +1,7 @@
 """The volume: where artifacts live. The only way to publish one is to work in a temporary folder, then rename it.
 
 <root>/files/<file id>/{file.json,content}     uploads and result files
+<root>/uploads/                                uploads in progress, as files without a name
 <root>/models/<name>/                          base models
 <root>/references/*.txt                        other authors' books, for comparison
 <root>/impostors/<author>[/*]                  comparison authors for evaluation

@@ -17,7 +17,7 @@ from scriptorium.contracts import Endpoint, EvaluateRequest, MergeRequest, Prepa
 from scriptorium.errors import Conflict
 from scriptorium.jobs.reporter import ConsoleReporter, SilentReporter
 from scriptorium.jobs.requests import brief_writer
-from scriptorium.models.base_models import check_model, locate_model
+from scriptorium.models.base_models import check_model, obtain_model
 from scriptorium.recipe import Export, Recipe, Select, find_recipe, load_recipe
 from scriptorium.settings import Settings
 
@@ -36,7 +36,7 @@ def resolve_base(model: str, settings: Settings) -> Path:
     if Path(model).is_dir():
         return Path(model).resolve()
     check_model(model, settings.models)
-    return locate_model(model, settings.models, fetch=True)
+    return obtain_model(model, settings.models, ConsoleReporter())
 
 
 def served_name(model: str) -> str:

@@ -12,6 +12,7 @@ import httpx
 
 from scriptorium.artifacts import manifest
 from scriptorium.errors import Conflict, ScriptoriumError, StoreUnavailable
+from scriptorium.urls import is_loopback
 
 Body = dict[str, Any]
 
@@ -30,7 +31,9 @@ class Client:
 
     def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
         self.url = url
-        self._http = httpx.Client(base_url=f"{url}/v1", timeout=60, transport=transport)
+        # trust_env: a proxy of this machine cannot reach what listens on it; elsewhere it may be the way
+        trust_env = not is_loopback(url)
+        self._http = httpx.Client(base_url=f"{url}/v1", timeout=60, transport=transport, trust_env=trust_env)
 
     def upload(self, file: BinaryIO, name: str) -> Body:
         """Upload a manuscript."""

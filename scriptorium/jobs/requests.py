@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +14,23 @@ from scriptorium.artifacts.file_store import FileStore
 from scriptorium.artifacts.training_log import TRAINING_LOG
 from scriptorium.artifacts.volume import Volume
 from scriptorium.errors import InternalError
-from scriptorium.models.base_models import locate_model
+from scriptorium.jobs.reporter import Reporter, SilentReporter
+from scriptorium.models.base_models import locate_model, obtain_model
 from scriptorium.recipe import Data, Training
 from scriptorium.settings import Settings
 
 
 @dataclass(frozen=True)
 class RequestContext:
-    """The settings and the volume that a request is made from."""
+    """The settings and the volume that a request is made from; the reporter hears of a base that is fetched."""
 
     settings: Settings
     volume: Volume
+    reporter: Reporter = field(default_factory=SilentReporter)
 
-    def base(self, job: c.Job, *, fetch: bool = False) -> Path:
+    def base(self, job: c.Job) -> Path:
         """Return the base model's folder."""
-        return locate_model(job.model, self.volume.models, fetch=fetch)
+        return locate_model(job.model, self.volume.models)
 
     def result(self, job: c.Job, phase: c.Phase) -> dict[str, object]:
         """Return the published result of an earlier phase. Raises InternalError if there is none."""
@@ -40,13 +42,13 @@ class RequestContext:
 
 
 def prepare(job: c.Job, context: RequestContext) -> c.PrepareRequest:
-    """Make the request from the manuscript, the base, and the recipe's data section."""
+    """Make the request from the manuscript, the base, and the recipe's data section; fetch the base if need be."""
     file = FileStore(context.volume.files).get(job.training_file)
     data = job.recipe.data
     return c.PrepareRequest(
         manuscript=FileStore(context.volume.files).content(file.id),
         filename=file.filename,
-        base=context.base(job, fetch=True),
+        base=obtain_model(job.model, context.volume.models, context.reporter),
         prompt=data.prompt,
         mix=data.mix,
         brief_writer=brief_writer(data, job.model, context.settings),

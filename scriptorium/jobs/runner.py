@@ -237,9 +237,9 @@ class Attempt:
         folder = volume.attempt(self.job_id, self.phase, self.lease.token)
         if steps.resume:
             steps.resume(volume.earlier_attempts(self.job_id, self.phase, self.lease.token), folder)
-        request = REQUEST_MAKERS[self.phase](job, RequestContext(self.context.settings, volume))
         reporter = JobReporter(self)
         reporter.check()
+        request = REQUEST_MAKERS[self.phase](job, RequestContext(self.context.settings, volume, reporter))
         if self._tenancy:
             await_free_memory(self._tenancy.device, self.context.settings.free_share, reporter)
         self._record_beginning()

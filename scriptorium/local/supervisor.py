@@ -218,7 +218,7 @@ def check_port(settings: Settings) -> None:
 def is_healthy(url: str) -> bool:
     """Return whether the API answers."""
     try:
-        return httpx.get(f"{url}/healthz", timeout=2).status_code == httpx.codes.OK
+        return httpx.get(f"{url}/healthz", timeout=2, trust_env=False).status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False
 

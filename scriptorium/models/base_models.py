@@ -1,4 +1,4 @@
-"""Base models by name: a folder on the volume, or a repository of the Hugging Face hub, downloaded to its cache."""
+"""Base models by name: a folder on the volume, or a repository of the Hugging Face hub, fetched to its cache."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import re
 from pathlib import Path
 
 from scriptorium.errors import BaseModelUnusable, ModelMissing
+from scriptorium.models.download import FetchReporter
+from scriptorium.models.fetch import fetch_model
+from scriptorium.models.hub_cache import CachedModel
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
-DOWNLOAD_PATTERNS = ["*.safetensors", "*.json", "*.jinja", "tokenizer.model", "merges.txt"]
 
 
 def local_models(models: Path) -> list[str]:
@@ -17,7 +19,7 @@ def local_models(models: Path) -> list[str]:
 
 
 def check_model(name: str, models: Path) -> None:
-    """Refuse at once a name that cannot be a base model; `locate_model` finds out whether the hub has it."""
+    """Refuse at once a name that cannot be a base model; `obtain_model` finds out whether the hub has it."""
     if not MODEL_NAME.fullmatch(name) or ".." in name:
         raise ModelMissing(f"{name!r} is not a model's name.", param="model")
     if "/" not in name and name not in local_models(models):
@@ -29,26 +31,19 @@ def check_model(name: str, models: Path) -> None:
         )
 
 
-def locate_model(name: str, models: Path, *, fetch: bool = False) -> Path:
-    """Return the folder of a base model; with `fetch`, download a missing one.
-
-    Raises BaseModelUnusable if it is neither on this machine nor available.
-    """
-    if name in local_models(models):
-        return models / name
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=DOWNLOAD_PATTERNS, local_files_only=not fetch))
-    except (HfHubHTTPError, LocalEntryNotFoundError, HFValidationError, OSError) as error:
+def locate_model(name: str, models: Path) -> Path:
+    """Return the folder of a base model that is on this machine. Raises BaseModelUnusable."""
+    folder = models / name if name in local_models(models) else CachedModel(name).snapshot()
+    if folder is None:
         raise BaseModelUnusable(
-            f"The base model {name} is not on this machine and could not be downloaded: {first_line(error)}",
+            f"The base model {name} is not on this machine.",
             param="model",
-            next_step="Check the network and the name, and set HF_TOKEN if the licence requires it.",
-        ) from error
+            next_step="Create the job again, so that the model is fetched; for a second machine, see "
+            "docs/operations.md.",
+        )
+    return folder
 
 
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's text."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def obtain_model(name: str, models: Path, reporter: FetchReporter) -> Path:
+    """Return the folder of a base model, fetched from the hub if need be. Raises as `fetch_model` does."""
+    return models / name if name in local_models(models) else fetch_model(name, reporter)

@@ -13,8 +13,9 @@ from scriptorium.jobs.runner import Context as PhaseContext
 from services.api.dependencies import Context, StoredFiles
 from services.api.fine_tuning.openai_job import render_file
 from services.api.pagination import paginate, render_page
+from services.api.uploads import UploadRoute
 
-router = APIRouter(prefix="/v1/files", tags=["files"])
+router = APIRouter(prefix="/v1/files", tags=["files"], route_class=UploadRoute)
 
 Purpose = Literal["fine-tune", "user_data"]
 
