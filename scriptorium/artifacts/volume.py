@@ -30,6 +30,7 @@ FOLDERS = {
     Phase.SERVE: "serving",
     Phase.EVALUATE: "report",
 }
+JOB_RECORD = "job.json"
 
 
 class Volume:

@@ -16,8 +16,11 @@ log = logging.getLogger(__name__)
 
 def restore_jobs(context: Context) -> list[str]:
     """Add every job that the store has lost and return their ids; the reaper resends those that have not ended."""
-    restored = []
+    restored: list[str] = []
+    deleted = set(context.store.deletions.ids())
     for job in context.volume.saved_jobs():
+        if job.id in deleted:
+            continue  # somebody wrote its record late; the sweeper removes it
         try:
             context.store.jobs.get(job.id)
         except JobMissing:

@@ -106,6 +106,7 @@ def make_environment(settings: Settings) -> dict[str, str]:
         "HF_HUB_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
+        "VLLM_CACHE_ROOT": str(settings.cache / "vllm"),  # it compiles for each model; `scriptorium prune` removes that
     }
     if not settings.gpu:
         cores = os.cpu_count() or 1
