@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 STAT_BLOCK_BYTES = 512  # the unit of st_blocks, whatever the filesystem's own block is
 
+REMOVAL_TRIES = 3  # somebody may be writing to it at the moment
+
 
 def removable_bytes(paths: Iterable[Path]) -> int:
     """Return the bytes that removing these files and folders together would free."""
@@ -56,15 +58,16 @@ def newest_change(path: Path) -> float:
 
 def remove(path: Path) -> bool:
     """Remove a file or folder and return whether it is gone; somebody else may be removing it, too."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with suppress(OSError):
-            path.unlink()
-    if os.path.lexists(path):
-        log.warning("%s cannot be removed: it belongs to another user, or is being written to", path)
-        return False
-    return True
+    for _ in range(REMOVAL_TRIES):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
+        if not os.path.lexists(path):
+            return True
+    log.warning("%s cannot be removed: it belongs to another user, or is being written to", path)
+    return False
 
 
 def free_bytes(folder: Path) -> int:

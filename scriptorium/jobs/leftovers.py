@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from scriptorium.artifacts.disk_use import newest_change, removable_bytes, remove
 from scriptorium.artifacts.volume import JOB_RECORD, Volume
@@ -94,6 +96,25 @@ def prune(volume: Volume, records: Records, settings: Settings, *, dry_run: bool
     ]
 
 
+def render_pruned(pruned: Sequence[PrunedKind], root: Path, *, dry_run: bool) -> dict[str, Any]:
+    """Render the leftovers for machines; paths in the data folder are relative to it."""
+    kinds = [
+        {
+            "kind": entry.kind,
+            "count": len(entry.paths),
+            "bytes": entry.bytes,
+            "paths": [str(path.relative_to(root) if path.is_relative_to(root) else path) for path in entry.paths],
+        }
+        for entry in pruned
+    ]
+    return {
+        "object": "prune",
+        "dry_run": dry_run,
+        "freed_bytes": sum(entry.bytes for entry in pruned),
+        "kinds": kinds,
+    }
+
+
 def remove_leftovers(kind: LeftoverKind, paths: Sequence[Path], *, dry_run: bool = False) -> PrunedKind:
     """Remove leftovers of one kind; the logs of an attempt stay, because they say why a job failed."""
     if dry_run:
@@ -162,4 +183,5 @@ def is_older(path: Path, age: timedelta) -> bool:
 def move_logs(folder: Path) -> None:
     """Move the logs of an attempt to its run's folder, under the name of the attempt."""
     for log in folder.glob("*.log"):
-        log.replace(folder.with_name(f"{folder.stem}.{log.name}"))
+        with suppress(FileNotFoundError):  # somebody else moves it, or removes the run
+            log.replace(folder.with_name(f"{folder.stem}.{log.name}"))
