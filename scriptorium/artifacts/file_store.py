@@ -8,6 +8,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -71,9 +72,10 @@ class FileStore:
 
     def newest(self) -> list[StoredFile]:
         """Return every file, newest first."""
-        records = [
-            StoredFile.model_validate_json(path.read_text("utf-8")) for path in self._root.glob("file-*/file.json")
-        ]
+        records = []
+        for path in self._root.glob("file-*/file.json"):
+            with suppress(FileNotFoundError):  # it was deleted meanwhile
+                records.append(StoredFile.model_validate_json(path.read_text("utf-8")))
         return sorted(records, key=lambda file: (file.created_at, file.id), reverse=True)
 
     def delete(self, file_id: str) -> None:

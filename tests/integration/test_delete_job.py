@@ -52,14 +52,21 @@ def traces(context: Context, job_id: str) -> list[str]:
     )
 
 
+def disk_use(context: Context) -> int:
+    """Return the bytes of runs and files, as du counts them: a file with two names counts once."""
+    files = [path.stat() for path in context.volume.root.rglob("*") if path.name not in {"runs", "files"}]
+    return sum({status.st_ino: status.st_blocks * 512 for status in files}.values())
+
+
 def test_the_bytes_of_a_deleted_job_are_free(context: Context, job: Job, tmp_path: Path) -> None:
     finish(context, job)
     merged = context.volume.folder(job.id, Phase.MERGE) / "model.safetensors"
     assert merged.stat().st_nlink == 2  # removing the run's folder alone would free nothing
+    before = disk_use(context)
     with merged.open("rb") as weights:
         deleted = delete_job(context, job.id)
         assert os.fstat(weights.fileno()).st_nlink == 0
-    assert deleted.freed_bytes >= 2 * MEBIBYTE
+    assert 2 * MEBIBYTE <= deleted.freed_bytes == before - disk_use(context)
     assert traces(context, job.id) == []
     assert restore_jobs(context) == []
     assert reap(context, lambda task: 0) == []
@@ -139,6 +146,35 @@ def test_a_deletion_and_a_sweep_at_once_leave_nothing(context: Context) -> None:
         assert traces(context, job.id) == []
 
 
+def test_lists_are_readable_while_jobs_are_deleted(http: httpx.Client, context: Context) -> None:
+    jobs = [finish(context, submit(context, f"ftjob-{number}b")) for number in range(12)]
+    with ThreadPoolExecutor(2) as pool:
+        deletions = pool.map(lambda job: delete_job(context, job.id, manuscript=True), jobs)
+        for _ in range(25):
+            for path in ("/v1/fine_tuning/jobs", "/v1/files", "/metrics"):
+                assert http.get(path).status_code == 200, path
+        assert len(list(deletions)) == len(jobs)
+    assert http.get("/v1/files").json()["data"] == []
+
+
+def test_a_job_that_disappears_while_it_is_listed_is_left_out(
+    http: httpx.Client, context: Context, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = finish(context, submit(context, "ftjob-2"))
+    ids = context.store.jobs.newest_ids()
+    delete_job(context, other.id)
+    monkeypatch.setattr(context.store.jobs, "newest_ids", lambda: ids)  # read just before
+    assert [body["id"] for body in http.get("/v1/fine_tuning/jobs").json()["data"]] == [job.id]
+
+
+def test_a_file_that_disappears_while_it_is_listed_is_left_out(
+    context: Context, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = [*context.volume.files.glob("file-*/file.json"), context.volume.files / "file-gone" / "file.json"]
+    monkeypatch.setattr(Path, "glob", lambda self, pattern: listed)
+    assert [file.id for file in FileStore(context.volume.files).newest()] == [job.training_file]
+
+
 def test_what_is_written_late_is_swept_and_not_restored(context: Context, job: Job) -> None:
     ended = finish(context, job)
     delete_job(context, job.id)
@@ -154,10 +190,13 @@ def test_what_is_written_late_is_swept_and_not_restored(context: Context, job: J
 
 def test_a_deletion_that_was_interrupted_is_finished_by_the_sweeper(context: Context, job: Job) -> None:
     finish(context, job)
+    model = WantedModel(name="merged", folder=str(context.volume.folder(job.id, Phase.MERGE)))
+    context.store.serving.set_wanted([model])
     context.store.deletions.delete(job.id)  # and the process ends here
     assert traces(context, job.id) != []
     sweep(context)
     assert traces(context, job.id) == []
+    assert context.store.serving.wanted_models().models == []
 
 
 def test_a_deletion_is_forgotten_after_a_while(context: Context, job: Job) -> None:

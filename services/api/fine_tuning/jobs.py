@@ -36,7 +36,7 @@ def list_jobs(
 ) -> dict[str, Any]:
     """List jobs, newest first; metadata[key]=value narrows the list."""
     required = metadata_filter(dict(request.query_params))
-    jobs = [context.store.jobs.get(job_id) for job_id in context.store.jobs.newest_ids()]
+    jobs = context.store.jobs.all()
     matches = [job for job in jobs if required.items() <= job.metadata.items()]
     page, has_more = paginate(matches, limit, after, lambda job: job.id)
     active = context.store.jobs.active()
