@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,9 @@ from scriptorium.jobs.reaper import reap
 from scriptorium.jobs.restore import restore_jobs
 from scriptorium.jobs.runner import Context, claim
 from scriptorium.jobs.sweep import sweep
+from scriptorium.store import NO_EVENT
 from scriptorium.store.serving import WantedModel
+from services.api.fine_tuning.events import stream_events
 
 MEBIBYTE = 1 << 20
 
@@ -155,6 +158,13 @@ def test_lists_are_readable_while_jobs_are_deleted(http: httpx.Client, context: 
                 assert http.get(path).status_code == 200, path
         assert len(list(deletions)) == len(jobs)
     assert http.get("/v1/files").json()["data"] == []
+
+
+def test_the_stream_of_a_job_that_was_deleted_ends(context: Context) -> None:
+    async def read() -> list[str]:
+        return [part async for part in stream_events(context, "ftjob-none", NO_EVENT)]
+
+    assert asyncio.run(read()) == []
 
 
 def test_a_job_that_disappears_while_it_is_listed_is_left_out(
