@@ -23,6 +23,7 @@ ScriptoriumError
 │   ├── AttemptsExhausted      500  attempts_exhausted
 │   ├── StackFailed            500  stack_failed
 │   ├── DiskFull               507  disk_full
+│   ├── DiskLow                507  disk_low
 │   ├── ModelNotReady          503  model_not_ready
 │   ├── StoreUnavailable       503  store_unavailable
 │   └── InternalError          500  internal_error
@@ -226,6 +227,14 @@ class DiskFull(SystemFailure):
     code = "disk_full"
     status = 507
     default_next_step = "Free some space on the volume, then create the job again."
+
+
+class DiskLow(SystemFailure):
+    """Too little space is left on the volume for new work; running jobs go on."""
+
+    code = "disk_low"
+    status = 507
+    default_next_step = "Run `scriptorium prune`, or delete jobs that are not needed: `scriptorium delete JOB`."
 
 
 class ModelNotReady(SystemFailure):

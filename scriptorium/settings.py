@@ -45,6 +45,15 @@ class Settings(BaseSettings):
     )
     default_recipe: str = Field(default="qlora", description="Recipe of a job that names none.")
     max_upload_bytes: int = Field(default=512 * 1024 * 1024, gt=0, description="Largest upload, in bytes.")
+    min_free_bytes: int = Field(
+        default=2 * 1024**3, ge=0, description="Uploads and new jobs are refused if less disk space is free, in bytes."
+    )
+    max_log_bytes: int = Field(
+        default=10 * 1024**2, gt=0, description="Logs of local services and of vLLM are rotated at this size, in bytes."
+    )
+    cache_dir: Path | None = Field(
+        default=None, description="What vLLM has compiled for the served models; default: cache/ in the data folder."
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="Where training and serving run.")
 
     machine: str = Field(default="", description="This machine's name in its devices' names; default: the host name.")
@@ -67,6 +76,12 @@ class Settings(BaseSettings):
         default=timedelta(seconds=3), description="How often the reaper looks for lost work."
     )
     reaper_grace: timedelta = Field(default=timedelta(seconds=10), description="How long a sent task may go unclaimed.")
+    sweep_interval: timedelta = Field(
+        default=timedelta(hours=1), description="How often the sweeper looks for what nobody needs any more."
+    )
+    sweep_grace: timedelta = Field(
+        default=timedelta(hours=1), description="How long an ended job keeps its temporary folders."
+    )
     max_attempts: int = Field(default=5, ge=1, description="Attempts of one phase before the job fails.")
     repeat_window: timedelta = Field(
         default=timedelta(minutes=1), description="Equal job requests within this time create one job."
@@ -106,8 +121,9 @@ class Settings(BaseSettings):
     )
 
     @field_validator(
-        "data_dir", "models_dir", "recipes_dir", "axolotl_env", "vllm_env", "alive_file", "impostors_dir", mode="after"
-    )
+        "data_dir", "models_dir", "recipes_dir", "cache_dir", "axolotl_env", "vllm_env", "alive_file", "impostors_dir",
+        mode="after",
+    )  # fmt: skip
     @classmethod
     def make_absolute(cls, path: Path | None) -> Path | None:
         """Make a path absolute, because child processes have their own working directories."""
@@ -123,6 +139,16 @@ class Settings(BaseSettings):
     def models(self) -> Path:
         """The folder of base models."""
         return self.models_dir or self.data_dir / "models"
+
+    @property
+    def cache(self) -> Path:
+        """The folder of what can be compiled again."""
+        return self.cache_dir or self.data_dir / "cache"
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the logs of local services and of vLLM."""
+        return self.data_dir / "logs"
 
     @property
     def impostors(self) -> Path | None:

@@ -57,6 +57,10 @@ class FileStore:
         known = {file.filename: file.id for file in self.newest() if file.purpose == RESULT}
         return [known.get(name) or self.add_path(path, name, RESULT).id for name, path in paths.items()]
 
+    def results_of(self, job_id: str) -> list[str]:
+        """Return the ids of every result file of a job, those included that its record does not name."""
+        return [file.id for file in self.newest() if file.purpose == RESULT and file.filename.startswith(f"{job_id}-")]
+
     def get(self, file_id: str) -> StoredFile:
         """Return the record of a file; raises FileMissing."""
         if FILE_ID.fullmatch(file_id):

@@ -8,6 +8,7 @@
 <root>/runs/<job id>/job.json                  the job's record, enough to restore it
 <root>/runs/<job id>/readings.jsonl            answers of blind readers; append-only
 <root>/runs/<job id>/<phase>.<attempt>.tmp/    work in progress
+<root>/runs/<job id>/<phase>.<attempt>.*.log    logs of attempts whose folders were swept
 <root>/runs/<job id>/{dataset,training,merged,serving,report}/    published, each with a manifest
 """
 
@@ -31,6 +32,7 @@ FOLDERS = {
     Phase.SERVE: "serving",
     Phase.EVALUATE: "report",
 }
+JOB_RECORD = "job.json"
 
 
 class Volume:

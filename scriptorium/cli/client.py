@@ -15,6 +15,7 @@ from scriptorium.errors import Conflict, ScriptoriumError, StoreUnavailable
 from scriptorium.urls import is_loopback
 
 Body = dict[str, Any]
+REMOVAL_TIMEOUT = 600  # seconds; a slow disk takes its time for a hundred gigabytes
 
 
 class ApiError(ScriptoriumError):
@@ -60,6 +61,15 @@ class Client:
     def cancel(self, job_id: str) -> Body:
         """Ask a job to stop."""
         return self._call("POST", f"/fine_tuning/jobs/{job_id}/cancel")
+
+    def delete(self, job_id: str, *, manuscript: bool) -> Body:
+        """Delete a job that has ended."""
+        path = f"/fine_tuning/jobs/{job_id}"
+        return self._call("DELETE", path, params={"manuscript": manuscript}, timeout=REMOVAL_TIMEOUT)
+
+    def prune(self, *, dry_run: bool) -> Body:
+        """Remove what nobody needs any more, or only list it."""
+        return self._call("POST", "/x/prune", json={"dry_run": dry_run}, timeout=REMOVAL_TIMEOUT)
 
     def decisions(self, job_id: str) -> list[Body]:
         """Return a job's questions, open and answered."""

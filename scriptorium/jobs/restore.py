@@ -26,7 +26,10 @@ def restore_jobs(context: Context) -> list[str]:
     """
     restored = []
     jobs = list(context.volume.saved_jobs())
+    deleted = set(context.store.deletions.ids())
     for job in jobs:
+        if job.id in deleted:
+            continue  # somebody wrote its record late; the sweeper removes it
         if context.store.jobs.restore(job):
             restore_metrics(context, job.id)
             restore_checkpoints(context, job.id)

@@ -27,6 +27,7 @@ from scriptorium.errors import DiskFull, ScriptoriumError, StackFailed
 from scriptorium.local import state as stack
 from scriptorium.local.services import REDIS, Command, commands, log_path
 from scriptorium.process.child import Child, tail, wait_until
+from scriptorium.process.log_files import rotate_logs
 from scriptorium.process.ports import free_port
 from scriptorium.settings import Settings, get_settings
 from scriptorium.store import open_store
@@ -138,6 +139,8 @@ class Supervisor:
         for service in self._services:
             service.restart_if_dead()
         end_orphans({service.child.pid for service in self._services})
+        names = ("supervisor", *(service.command.name for service in self._services))
+        rotate_logs([log_path(self._settings, name) for name in names], self._settings.max_log_bytes)
         if before != [service.describe() for service in self._services]:
             self._write_state("ready")
 

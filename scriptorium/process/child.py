@@ -78,7 +78,7 @@ def tail(log: Path, lines: int = 20) -> list[str]:
 
 
 def follow_lines(log: Path, interval: float = 0.5) -> Iterator[str]:
-    """Yield each line that is added to a log from now on, forever."""
+    """Yield each line that is added to a log from now on, forever, across its rotations."""
     with log.open("rb") as file:
         file.seek(0, os.SEEK_END)
         line = b""
@@ -88,6 +88,8 @@ def follow_lines(log: Path, interval: float = 0.5) -> Iterator[str]:
                 yield line.decode("utf-8", errors="replace").rstrip("\n").rpartition("\r")[2]
                 line = b""
             else:
+                if log.stat().st_size < file.tell():  # it was emptied
+                    file.seek(0)
                 time.sleep(interval)
 
 

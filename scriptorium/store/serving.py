@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -129,6 +130,19 @@ class Serving:
         wanted = WantedModels(token=self.wanted_models().token + 1, models=models)
         self._client.set(WANTED_KEY, wanted.model_dump_json())
 
+    def withdraw(self, folder: Path) -> None:
+        """Stop wanting the models whose weights are in a folder, because it is about to be removed."""
+
+        def apply(pipe: Any) -> None:
+            body = pipe.get(WANTED_KEY)
+            wanted = WantedModels.model_validate_json(body) if body else WantedModels()
+            others = [model for model in wanted.models if not _is_in(model, folder)]
+            pipe.multi()
+            if others != wanted.models:
+                pipe.set(WANTED_KEY, WantedModels(token=wanted.token + 1, models=others).model_dump_json())
+
+        compare_and_set(self._client, apply, WANTED_KEY)
+
     def wanted_models(self) -> WantedModels:
         """Return the models wanted for chat."""
         body = self._client.get(WANTED_KEY)
@@ -155,3 +169,7 @@ class Serving:
 
 def _engines(device: str) -> str:
     return f"scriptorium:serving:engines:{device}"
+
+
+def _is_in(model: WantedModel, folder: Path) -> bool:
+    return any(path and Path(path).is_relative_to(folder) for path in (model.folder, model.adapter))

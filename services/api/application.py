@@ -1,4 +1,4 @@
-"""The FastAPI application: routes, error handlers, a request id on every response, and the reaper."""
+"""The FastAPI application: routes, error handlers, a request id on every response, the reaper and the sweeper."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ from scriptorium.jobs import queue
 from scriptorium.jobs.reaper import Waiting, reap
 from scriptorium.jobs.records import save_unsaved_records
 from scriptorium.jobs.runner import Context
+from scriptorium.jobs.sweep import sweep
 from scriptorium.store.connection import store_errors
-from services.api import files
+from services.api import files, prune
 from services.api.blind_reading import page_routes, readings
 from services.api.comparison import compare
+from services.api.disk_space import DiskGuard
 from services.api.errors import handle_errors, internal_error
 from services.api.fine_tuning import decisions, events, jobs
 from services.api.inference import chat, models
@@ -35,23 +37,26 @@ CallNext = Callable[[Request], Awaitable[Response]]
 
 
 def create_app(context: Context, *, reaping: bool = True, count_waiting: Waiting = queue.count_waiting) -> FastAPI:
-    """Create the application for one context; a test may turn the reaper off and fake the lengths of the queues."""
+    """Create the application for one context; a test may turn reaper and sweeper off and fake the queues' lengths."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         reaper = asyncio.create_task(reap_forever(context, count_waiting)) if reaping else None
+        sweeper = asyncio.create_task(sweep_forever(context)) if reaping else None
         async with chat.open_client() as app.state.http:
             yield
-        if reaper:
-            reaper.cancel()
+        for task in (reaper, sweeper):
+            if task:
+                task.cancel()
 
     app = FastAPI(title="Scriptorium", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.context = context
     app.state.telemetry = Telemetry(context, count_waiting)
     handle_errors(app)
-    for module in (files, jobs, compare, decisions, readings, page_routes, events, models, chat, health):
+    for module in (files, jobs, compare, decisions, readings, page_routes, events, models, chat, health, prune):
         app.include_router(module.router)
     app.add_middleware(BodyLimit, max_upload_bytes=context.settings.max_upload_bytes)
+    app.add_middleware(DiskGuard, folder=context.volume.root, min_free=context.settings.min_free_bytes)
     app.middleware("http")(observe)  # added last: outermost
     return app
 
@@ -87,3 +92,23 @@ def reap_once(context: Context, count_waiting: Waiting) -> None:
     with store_errors():
         save_unsaved_records(context.store, context.volume)
         reap(context, count_waiting)
+
+
+async def sweep_forever(context: Context) -> None:
+    """Remove what nobody needs any more, at once and then every hour, while the API runs."""
+    while True:
+        pause = context.settings.sweep_interval
+        try:
+            await run_in_threadpool(sweep_once, context)
+        except StoreUnavailable as error:
+            log.warning("the sweeper is waiting for the store: %s", error)
+            pause = context.settings.reaper_interval
+        except Exception:
+            log.exception("a round of the sweeper failed")
+        await asyncio.sleep(pause.total_seconds())
+
+
+def sweep_once(context: Context) -> None:
+    """Run one round of the sweeper."""
+    with store_errors():
+        sweep(context)

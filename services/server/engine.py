@@ -119,6 +119,7 @@ def make_environment(settings: Settings, gpu: int | None = None) -> dict[str, st
         "HF_HUB_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
+        "VLLM_CACHE_ROOT": str(settings.cache / "vllm"),  # it compiles for each model; `scriptorium prune` removes that
     }
     if gpu is not None:
         environment["CUDA_VISIBLE_DEVICES"] = str(gpu)

@@ -6,6 +6,7 @@ from functools import partial
 
 from scriptorium.jobs import queue, runner
 from scriptorium.jobs.devices import gpu_index, list_devices
+from scriptorium.process.log_files import keep_rotating
 from services.server import tasks
 from services.server.engine import VllmEngine
 from services.server.reconcile import Reconciler
@@ -18,6 +19,7 @@ if __name__ == "__main__":
     ]
     for reconciler in reconcilers:
         reconciler.begin()
+    keep_rotating(context.settings.logs, "vllm-*.log", context.settings.max_log_bytes)
     try:
         queue.run_worker(
             "server",

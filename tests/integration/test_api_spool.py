@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import http.client
 import os
 import subprocess
@@ -83,15 +84,25 @@ def test_what_is_no_form_is_refused_as_before(http: httpx.Client) -> None:
     assert "file" in other.json()["error"]["message"]
 
 
+def multipart_body(content: bytes) -> bytes:
+    """Return a form with a purpose and a file, as a client sends it."""
+    head = b'--cut\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nfine-tune\r\n'
+    head += b'--cut\r\nContent-Disposition: form-data; name="file"; filename="book.txt"\r\n\r\n'
+    return head + content + b"\r\n--cut--\r\n"
+
+
 def test_a_volume_without_space_is_told(context: Context, sent: Sent) -> None:
     context.volume.root.mkdir(parents=True, exist_ok=True)
     line = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(context.volume.root)]
     if os.getuid() != 0 or subprocess.run(line, check=False).returncode:
         pytest.skip("this machine does not allow mounting")
+    settings = context.settings.model_copy(update={"min_free_bytes": 0})  # else it is refused before it is read
+    context = dataclasses.replace(context, settings=settings)
     try:
         with serving(create_app(context, reaping=False, count_waiting=sent.waiting)) as address:
-            form = {"data": {"purpose": "fine-tune"}, "files": {"file": b"x" * 3 * MIB}}
-            answer = httpx.post(f"{address}/v1/files", **form, timeout=20)
+            body = multipart_body(b"x" * 3 * MIB)
+            headers = {"content-type": "multipart/form-data; boundary=cut"}  # in chunks: its length is not known before
+            answer = httpx.post(f"{address}/v1/files", content=iter([body]), headers=headers, timeout=20)
     finally:
         subprocess.run(["umount", "--lazy", context.volume.root], check=True)
     assert (answer.status_code, answer.json()["error"]["code"]) == (507, "disk_full")

@@ -16,7 +16,9 @@ import httpx
 import psutil
 import pytest
 
-from scriptorium.errors import ScriptoriumError, StackFailed
+from scriptorium.cli.client import Client
+from scriptorium.cli.space import prune_data
+from scriptorium.errors import Conflict, ScriptoriumError, StackFailed
 from scriptorium.local import stack, state
 from scriptorium.process.child import wait_until
 from scriptorium.settings import Settings
@@ -52,6 +54,29 @@ def test_the_stack_starts_and_keeps_its_data_over_a_restart(settings: Settings) 
     assert state.find_running(settings) is None
     up(settings)
     assert open_store(settings.store_url).client.get("saved") == "yes"
+
+
+def test_the_logs_of_the_stack_are_rotated(settings: Settings) -> None:
+    up(settings.model_copy(update={"max_log_bytes": 100}))
+    rotated = settings.logs / "redis.log.1"
+    assert wait_until(rotated.exists, SOON)
+    assert wait_until(lambda: (settings.logs / "redis.log").stat().st_size < 100, SOON)
+
+
+def test_a_stack_that_is_down_is_pruned_by_its_folder_alone(settings: Settings) -> None:
+    folder = settings.data_dir / "runs" / "ftjob-none"
+    folder.mkdir(parents=True)
+    os.utime(folder, (1, 1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Client, "is_up", lambda self: False)
+        assert prune_data(settings, dry_run=True)["kinds"][2]["paths"] == ["runs/ftjob-none"]
+        assert folder.exists()
+        lock_file = state.lock(settings)
+        assert lock_file is not None
+        with lock_file, pytest.raises(Conflict, match="starting or stopping"):
+            prune_data(settings, dry_run=False)
+        prune_data(settings, dry_run=False)
+    assert not folder.exists()
 
 
 def test_a_killed_service_is_restarted(settings: Settings) -> None:

@@ -14,7 +14,7 @@ from pydantic_core import to_json
 from starlette.concurrency import run_in_threadpool
 
 from scriptorium.contracts import Event
-from scriptorium.errors import InvalidRequest, StoreUnavailable
+from scriptorium.errors import InvalidRequest, JobMissing, StoreUnavailable
 from scriptorium.jobs.runner import Context as PhaseContext
 from scriptorium.store import NO_EVENT
 from scriptorium.store.connection import store_errors
@@ -65,8 +65,8 @@ async def stream_events(context: PhaseContext, job_id: str, last_id: str) -> Asy
         was_over = over
         try:
             over, new_events = await run_in_threadpool(read_new_events, context, job_id, last_id)
-        except StoreUnavailable:
-            return  # the client reconnects with Last-Event-ID
+        except (StoreUnavailable, JobMissing):
+            return  # the client reconnects with Last-Event-ID; of a job that was deleted it then hears so
         for event in new_events:
             last_id = event.id
             yield f"id: {event.id}\ndata: {to_json(render_event(event)).decode()}\n\n"

@@ -1,4 +1,4 @@
-"""/v1/fine_tuning/jobs: create, list, retrieve, cancel."""
+"""/v1/fine_tuning/jobs: create, list, retrieve, cancel, delete."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body, Header, Query, Request
 
 from scriptorium.contracts import Job, Status
 from scriptorium.errors import Conflict
+from scriptorium.jobs.delete_job import delete_job
 from scriptorium.jobs.records import update_record
 from scriptorium.jobs.runner import Context as PhaseContext
 from scriptorium.store.leases import phase_lease
@@ -52,6 +53,14 @@ def retrieve(job_id: str, context: Context) -> dict[str, Any]:
 def cancel(job_id: str, context: Context) -> dict[str, Any]:
     """Ask a job to stop."""
     return render_current(cancel_job(job_id, context), context)
+
+
+@router.delete("/{job_id}")
+def delete(job_id: str, context: Context, manuscript: bool = False) -> dict[str, Any]:
+    """Delete a job that has ended, with its artifacts."""
+    deleted = delete_job(context, job_id, manuscript=manuscript)
+    extension = {"freed_bytes": deleted.freed_bytes, "remaining_files": deleted.remaining_files}
+    return {"id": job_id, "object": "fine_tuning.job", "deleted": True, "scriptorium": extension}
 
 
 @router.get("/{job_id}/checkpoints")

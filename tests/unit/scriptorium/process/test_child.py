@@ -76,3 +76,19 @@ def test_additions_to_a_log_are_yielded_line_by_line(tmp_path: Path) -> None:
     with ThreadPoolExecutor() as pool:
         pool.submit(write)
         assert next(lines) == "new"
+
+
+def test_a_log_is_followed_across_its_rotation(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("a long line of long ago\n")
+    lines = follow_lines(log, interval=0.01)
+
+    def write() -> None:
+        time.sleep(0.2)  # until somebody reads
+        log.write_text("")
+        time.sleep(0.1)
+        log.write_text("new\n")
+
+    with ThreadPoolExecutor() as pool:
+        pool.submit(write)
+        assert next(lines) == "new"

@@ -25,6 +25,7 @@ def test_on_a_cpu_the_engine_compiles_nothing_and_has_its_cores_and_its_cache(tm
     assert "--enforce-eager" in line
     assert "--trust-remote-code" not in line
     assert make_environment(settings)["VLLM_CPU_KVCACHE_SPACE"] == "1"
+    assert make_environment(settings)["VLLM_CACHE_ROOT"] == str(settings.cache / "vllm")
 
 
 def test_on_a_gpu_base_and_adapter_share_one_engine(tmp_path: Path) -> None:

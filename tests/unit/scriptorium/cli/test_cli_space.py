@@ -1,0 +1,72 @@
+"""`scriptorium delete` and `scriptorium prune` call the API and say what has become free."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from scriptorium.cli import main, space
+from scriptorium.cli.client import Client
+from scriptorium.errors import Conflict
+from scriptorium.settings import Settings
+
+PRUNED = {
+    "object": "prune",
+    "dry_run": True,
+    "freed_bytes": 16_000_001_000,
+    "kinds": [
+        {"kind": "temporary_folders", "count": 1, "bytes": 16_000_000_000, "paths": ["runs/ftjob-1/merge.1.tmp"]},
+        {"kind": "uploads", "count": 0, "bytes": 0, "paths": []},
+        {"kind": "logs", "count": 2, "bytes": 1000, "paths": ["logs/a.log.1", "logs/b.log.1"]},
+    ],
+}
+
+
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> list[httpx.Request]:
+    """Let the command speak to an API that records its requests, and return them."""
+    recorded: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        recorded.append(request)
+        if request.method == "DELETE":
+            extension = {"freed_bytes": 16_100_000_000, "remaining_files": ["file-1"]}
+            return httpx.Response(200, json={"id": "ftjob-1", "deleted": True, "scriptorium": extension})
+        return httpx.Response(200, json=PRUNED)
+
+    def client(*_: Any) -> Client:
+        return Client("http://api", httpx.MockTransport(answer))
+
+    monkeypatch.setattr(space, "connect", client)
+    monkeypatch.setattr(space, "Client", client)
+    monkeypatch.setattr(space, "api_url", lambda settings: "http://api")
+    return recorded
+
+
+def test_a_job_is_deleted_and_its_size_shown(requests: list[httpx.Request]) -> None:
+    assert CliRunner().invoke(main.app, ["delete", "ftjob-1"]).output == "ftjob-1: deleted, 16.1 GB freed\n"
+    output = CliRunner().invoke(main.app, ["delete", "ftjob-1", "--manuscript", "--json"]).output
+    assert json.loads(output)["deleted"]
+    assert [str(request.url) for request in requests] == [
+        "http://api/v1/fine_tuning/jobs/ftjob-1?manuscript=false",
+        "http://api/v1/fine_tuning/jobs/ftjob-1?manuscript=true",
+    ]
+
+
+def test_pruning_shows_sizes_by_kind(requests: list[httpx.Request]) -> None:
+    output = CliRunner().invoke(main.app, ["prune", "--dry-run"]).output
+    assert "temporary folders" in output
+    assert "uploads" not in output
+    assert "16.0 GB would be freed" in output
+    assert json.loads(CliRunner().invoke(main.app, ["prune", "--json"]).output) == PRUNED
+    assert [json.loads(request.content) for request in requests] == [{"dry_run": True}, {"dry_run": False}]
+
+
+def test_a_stack_whose_redis_is_elsewhere_is_not_pruned_without_its_api(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setattr(Client, "is_up", lambda self: False)
+    with pytest.raises(Conflict, match="No stack is running"):
+        space.prune_data(Settings(data_dir=tmp_path, redis_url="redis://elsewhere"), dry_run=False)
