@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 
 from scriptorium.contracts import Job, JobError, Level, Status
 from scriptorium.errors import AttemptsExhausted, LeaseLost
@@ -20,12 +21,15 @@ Waiting = Callable[[str], int]
 
 def reap(context: Context, waiting: Waiting = queue.count_waiting) -> list[str]:
     """Check every active job once; return the ids of the jobs that were sent again."""
-    return [job.id for job in context.store.jobs.active() if _is_lost(context, job, waiting) and _resend(context, job)]
+    jobs = context.store.jobs.active()
+    holders = context.store.leases.holders([phase_lease(job.id, job.phase) for job in jobs])
+    waiting = cache(waiting)  # each queue is read once a round
+    return [job.id for job in jobs if _is_lost(context, job, holders, waiting) and _resend(context, job)]
 
 
-def _is_lost(context: Context, job: Job, waiting: Waiting) -> bool:
+def _is_lost(context: Context, job: Job, holders: Mapping[str, str | None], waiting: Waiting) -> bool:
     """Return whether no worker holds the job's phase and no message for it can still be in transit."""
-    if job.status is Status.PAUSED or context.store.leases.holder(phase_lease(job.id, job.phase)):
+    if job.status is Status.PAUSED or holders[phase_lease(job.id, job.phase)]:
         return False
     if job.cancel_requested:
         return True

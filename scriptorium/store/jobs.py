@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 import redis
 
 from scriptorium.contracts import Checkpoint, Job
 from scriptorium.errors import JobMissing
+from scriptorium.store.job_index import ACTIVE, NEWEST, JobIndex, index_job
+from scriptorium.store.job_index import job_key as _job
 from scriptorium.store.transaction import compare_and_set
 
-INDEX = "scriptorium:jobs"
-ACTIVE = "scriptorium:jobs:active"
+MAX_PARSED_RECORDS = 2_000
 
-
-def _job(job_id: str) -> str:
-    return f"scriptorium:job:{job_id}"
+parse_record = lru_cache(maxsize=MAX_PARSED_RECORDS)(Job.model_validate_json)  # an unchanged record is parsed once
 
 
 def _progress(job_id: str) -> str:
@@ -30,18 +30,18 @@ def _checkpoints(job_id: str) -> str:
 
 
 class Jobs:
-    """Job records by id, an index by time, and the progress and checkpoints of each job."""
+    """Job records by id, their index, and the progress and checkpoints of each job."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
+        self.index = JobIndex(client)
 
     def add(self, job: Job) -> None:
         """Write a new record."""
         with self._client.pipeline(transaction=True) as pipe:
             pipe.set(_job(job.id), job.model_dump_json())
-            pipe.zadd(INDEX, {job.id: job.created_at})
-            if not job.status.final:
-                pipe.sadd(ACTIVE, job.id)
+            pipe.zadd(NEWEST, {job.id: job.created_at})
+            index_job(pipe, None, job)
             pipe.execute()
 
     def get(self, job_id: str) -> Job:
@@ -49,7 +49,17 @@ class Jobs:
         body = self._client.get(_job(job_id))
         if body is None:
             raise JobMissing(f"There is no job {job_id!r}.", param="fine_tuning_job_id")
-        return Job.model_validate_json(str(body))
+        return parse_record(str(body))
+
+    def check_exists(self, job_id: str) -> None:
+        """Raise JobMissing if there is no such job."""
+        if not self._client.exists(_job(job_id)):
+            raise JobMissing(f"There is no job {job_id!r}.", param="fine_tuning_job_id")
+
+    def get_many(self, job_ids: Sequence[str]) -> list[Job]:
+        """Read many records in one round trip, in the order of their ids; one that is missing is left out."""
+        bodies: list[str | None] = self._client.mget([_job(job_id) for job_id in job_ids]) if job_ids else []  # type: ignore[assignment]
+        return [parse_record(body) for body in bodies if body]
 
     def update(self, job_id: str, change: Callable[[Job], Job]) -> Job:
         """Apply `change` to the record as it is at the moment of writing; `change` may raise to refuse."""
@@ -59,30 +69,23 @@ class Jobs:
             body = pipe.get(key)
             if body is None:
                 raise JobMissing(f"There is no job {job_id!r}.", param="fine_tuning_job_id")
-            job = change(Job.model_validate_json(body))
+            job = Job.model_validate_json(body)
+            changed = change(job)
             pipe.multi()
-            pipe.set(key, job.model_dump_json())
-            if job.status.final:
-                pipe.srem(ACTIVE, job_id)
-            return job
+            pipe.set(key, changed.model_dump_json())
+            index_job(pipe, job, changed)
+            return changed
 
         return compare_and_set(self._client, apply, key)
 
-    def newest_ids(self) -> list[str]:
-        """Return every job id, newest first."""
-        ids: list[str] = self._client.zrevrange(INDEX, 0, -1)  # type: ignore[assignment]
-        return ids
-
-    def all(self) -> list[Job]:
-        """Return every record, newest first, in two round trips."""
-        ids = self.newest_ids()
-        bodies: list[str | None] = self._client.mget([_job(job_id) for job_id in ids]) if ids else []  # type: ignore[assignment]
-        return [Job.model_validate_json(body) for body in bodies if body]
+    def newest(self, count: int) -> list[Job]:
+        """Return the newest records, newest first."""
+        return self.get_many(self.index.page(count) or [])
 
     def active(self) -> list[Job]:
         """Return every job that has not ended, oldest first."""
         ids = [str(job_id) for job_id in self._client.smembers(ACTIVE)]
-        return sorted((self.get(job_id) for job_id in ids), key=lambda job: (job.created_at, job.id))
+        return sorted(self.get_many(ids), key=lambda job: (job.created_at, job.id))
 
     def set_progress(self, job_id: str, numbers: Mapping[str, float | int]) -> None:
         """Store the latest numbers of a job (loss, step, ...) by the keys of `scriptorium.metrics.JOB_METRICS`."""
@@ -94,6 +97,8 @@ class Jobs:
 
     def progress_of(self, job_ids: Sequence[str]) -> dict[str, dict[str, float]]:
         """Return the latest numbers of many jobs, in one round trip."""
+        if not job_ids:
+            return {}
         with self._client.pipeline(transaction=False) as pipe:
             for job_id in job_ids:
                 pipe.hgetall(_progress(job_id))

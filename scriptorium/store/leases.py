@@ -16,6 +16,7 @@ from typing import Any
 import redis
 
 from scriptorium.contracts import Job, Phase
+from scriptorium.store.job_index import index_job, job_key
 from scriptorium.store.transaction import compare_and_set
 
 GPU = "gpu"
@@ -102,7 +103,7 @@ class Leases:
         `change` gets the record and the new token. Returns None if the job has ended, is at another phase, or is
         claimed.
         """
-        name, key = phase_lease(job_id, phase), f"scriptorium:job:{job_id}"
+        name, key = phase_lease(job_id, phase), job_key(job_id)
 
         def apply(pipe: Any) -> Lease | None:
             body = pipe.get(key)
@@ -113,7 +114,9 @@ class Leases:
                 max(int(pipe.get(_fence(name)) or 0), job.attempts.get(phase, 0)) + 1
             )  # the store may have been lost
             pipe.multi()
-            pipe.set(key, change(job, token).model_dump_json())
+            changed = change(job, token)
+            pipe.set(key, changed.model_dump_json())
+            index_job(pipe, job, changed)
             return _grant(pipe, Lease(name, token, holder), ttl)
 
         return compare_and_set(self._client, apply, key, _lease(name), _fence(name))
@@ -148,6 +151,11 @@ class Leases:
         """Return the holder of a lease, or None."""
         return _holder(self._client.get(_lease(name)))
 
+    def holders(self, names: Sequence[str]) -> dict[str, str | None]:
+        """Return the holders of many leases, in one round trip."""
+        bodies: list[str | None] = self._client.mget([_lease(name) for name in names]) if names else []  # type: ignore[assignment]
+        return {name: _holder(body) for name, body in zip(names, bodies, strict=True)}
+
     def states(self, names: Sequence[str]) -> dict[str, LeaseState]:
         """Return the state of many leases, in one round trip."""
         with self._client.pipeline(transaction=False) as pipe:
@@ -159,6 +167,10 @@ class Leases:
         return {
             name: _state(*reply) for name, reply in zip(names, zip(replies, replies, replies, strict=True), strict=True)
         }
+
+    def forget(self, names: Sequence[str]) -> None:
+        """Delete the traces of leases that nobody will ever take again."""
+        self._client.delete(*map(_fence, names), *map(_record, names))
 
     def request(self, name: str, holder: str, ttl: timedelta) -> None:
         """Ask the holder of a lease to release it; the request expires unless it is repeated."""
