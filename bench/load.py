@@ -26,6 +26,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import psutil
+
 from bench.load_clients import Follower, HttpClient, percentile, time_reads
 from bench.load_store import EVENTS_PER_ENDED_JOB, fill
 from scriptorium.contracts import Event, Job
@@ -170,18 +172,26 @@ async def measure_reads(settings: Settings, jobs: list[Job], pause: float) -> di
         "job": lambda: f"{base}/{chosen.choice(jobs).id}",
         "events": choose_events,
     }
-    results = {}
+    results, api = {}, find_api(settings)
     for name, choose in paths.items():
+        before = sum(api.cpu_times()[:2])
         times = await time_reads(
             settings.api_host, settings.api_port, choose, clients=CLIENTS, seconds=READ_SECONDS, pause=pause
         )
         results[f"{name}_p95_ms"] = percentile(times, 0.95) * 1000
         median, p95, longest = (percentile(times, share) * 1000 for share in (0.5, 0.95, 1))
-        print(
-            f"{name}: {len(times)} reads, median {median:.1f} ms, p95 {p95:.1f} ms, longest {longest:.0f} ms",
-            flush=True,
-        )
+        cpu = (sum(api.cpu_times()[:2]) - before) / len(times) * 1000
+        print(f"{name}: {len(times)} reads, median {median:.1f} ms, p95 {p95:.1f} ms, longest {longest:.0f} ms; "
+              f"{cpu:.1f} ms of the API's CPU time each", flush=True)  # fmt: skip
     return results
+
+
+def find_api(settings: Settings) -> psutil.Process:
+    """Return the API's process: the child that listens on its port."""
+    return next(
+        child for child in psutil.Process().children(recursive=True)
+        if any(link.laddr.port == settings.api_port for link in child.net_connections("tcp"))
+    )  # fmt: skip
 
 
 async def time_scrapes(settings: Settings) -> float:

@@ -104,7 +104,7 @@ class Jobs:
                 pipe.hgetall(_progress(job_id))
             stored: list[dict[str, str]] = pipe.execute()
         return {
-            job_id: {name: json.loads(value) for name, value in numbers.items()}
+            job_id: dict(zip(numbers, json.loads(f"[{','.join(numbers.values())}]"), strict=True))
             for job_id, numbers in zip(job_ids, stored, strict=True)
         }
 
