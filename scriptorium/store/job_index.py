@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from scriptorium.contracts import Job, Status
 
-NEWEST = "scriptorium:jobs"  # a sorted set: ids by time of creation
+INDEX = "scriptorium:jobs"  # a sorted set: ids by time of creation
 ACTIVE = "scriptorium:jobs:active"  # a set: those that have not ended
 QUEUED = "scriptorium:jobs:queued"  # a sorted set: those that wait for the GPU, by the time they were sent
 COUNTS = "scriptorium:jobs:counts"  # a hash: jobs by status and by error code
@@ -77,6 +77,15 @@ def index_job(pipe: Any, before: Job | None, after: Job) -> None:
         pipe.zadd(UNARCHIVED, {after.id: time.time()})
 
 
+def unindex_job(pipe: Any, job: Job) -> None:
+    """Queue the removal of a job from the index, which goes with the removal of its record."""
+    for name in _count_fields(job):
+        pipe.hincrby(COUNTS, name, -1)
+    for sorted_set in (INDEX, QUEUED, UNARCHIVED):
+        pipe.zrem(sorted_set, job.id)
+    pipe.srem(ACTIVE, job.id)
+
+
 def _count_fields(job: Job | IndexedJob) -> list[str]:
     return [f"status/{job.status}", *([f"error/{job.error.code}"] if job.error else [])]
 
@@ -121,14 +130,14 @@ class JobIndex:
         """Return up to `limit` ids, newest first, behind `after`; None if there is no such job."""
         if after is None:
             return self._ids(0, limit)
-        while (rank := self._client.zrevrank(NEWEST, after)) is not None:
+        while (rank := self._client.zrevrank(INDEX, after)) is not None:
             ids = self._ids(int(rank), limit + 1)  # type: ignore[arg-type]
             if ids[:1] == [after]:  # else a job was added in between
                 return ids[1:]
         return None
 
     def _ids(self, start: int, count: int) -> list[str]:
-        ids: list[str] = self._client.zrevrange(NEWEST, start, start + count - 1)  # type: ignore[assignment]
+        ids: list[str] = self._client.zrevrange(INDEX, start, start + count - 1)  # type: ignore[assignment]
         return ids
 
     def unarchived(self, ended_before: float, limit: int) -> list[str]:
@@ -181,7 +190,7 @@ class JobIndex:
             pipe.zadd(UNARCHIVED, ended, nx=True)
 
     def _read_all(self, pipe: Any) -> dict[str, IndexedJob]:
-        ids: list[str] = pipe.zrange(NEWEST, 0, -1)
+        ids: list[str] = pipe.zrange(INDEX, 0, -1)
         jobs: dict[str, IndexedJob] = {}
         for start in range(0, len(ids), RECORDS_PER_READ):
             part = ids[start : start + RECORDS_PER_READ]

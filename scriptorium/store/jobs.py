@@ -12,7 +12,7 @@ import redis
 
 from scriptorium.contracts import Checkpoint, Job
 from scriptorium.errors import JobMissing
-from scriptorium.store.job_index import ACTIVE, NEWEST, JobIndex, index_job
+from scriptorium.store.job_index import ACTIVE, INDEX, JobIndex, index_job
 from scriptorium.store.job_index import job_key as _job
 from scriptorium.store.transaction import compare_and_set
 
@@ -40,7 +40,7 @@ class Jobs:
         """Write a new record."""
         with self._client.pipeline(transaction=True) as pipe:
             pipe.set(_job(job.id), job.model_dump_json())
-            pipe.zadd(NEWEST, {job.id: job.created_at})
+            pipe.zadd(INDEX, {job.id: job.created_at})
             index_job(pipe, None, job)
             pipe.execute()
 

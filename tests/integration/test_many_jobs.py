@@ -20,7 +20,7 @@ from scriptorium.jobs.event_log import RECENT_EVENTS, EventLog
 from scriptorium.jobs.reaper import reap
 from scriptorium.jobs.runner import Context, claim
 from scriptorium.store import Store, open_store
-from scriptorium.store.job_index import COUNTS, QUEUED, UNARCHIVED, VERSION_KEY
+from scriptorium.store.job_index import COUNTS, QUEUED, UNARCHIVED, VERSION_KEY, unindex_job
 
 NOW = timedelta(0)
 INDEX_KEYS = (COUNTS, QUEUED, UNARCHIVED, VERSION_KEY)
@@ -92,6 +92,18 @@ def test_counts_and_positions_follow_every_change(context: Context) -> None:
     assert [job.id for job in context.store.jobs.active()] == ["ftjob-0", "ftjob-2"]
     assert claim(context, "ftjob-0", Phase.TRAIN) is not None
     assert index.queue_positions(ids[:1]) == [1]  # it waits until the work itself begins
+
+
+def test_a_job_leaves_the_index_with_its_record(context: Context) -> None:
+    jobs = [submit(context, f"ftjob-{number}") for number in range(2)]
+    queued = change(context, jobs[0].id, status=Status.QUEUED, sent_at=1.0)
+    with context.store.client.pipeline() as pipe:
+        unindex_job(pipe, queued)
+        pipe.execute()
+    index = context.store.jobs.index
+    assert index.counts().statuses == {"validating_files": 1}
+    assert (index.page(5), index.queue_positions([queued.id])) == ([jobs[1].id], [None])
+    assert [job.id for job in context.store.jobs.active()] == [jobs[1].id]
 
 
 def test_concurrent_changes_leave_the_counts_right(context: Context) -> None:
