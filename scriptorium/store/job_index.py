@@ -109,17 +109,6 @@ class JobIndex:
                 (counts.statuses if kind == "status" else counts.errors)[label] = int(count)
         return counts
 
-    def queue_positions(self, job_ids: Sequence[str]) -> list[int | None]:
-        """Return each job's position, from 1, among those that wait for the GPU; None if it does not wait."""
-        self.ensure()
-        if not job_ids:
-            return []
-        with self._client.pipeline(transaction=False) as pipe:
-            for job_id in job_ids:
-                pipe.zrank(QUEUED, job_id)
-            ranks: list[int | None] = pipe.execute()
-        return [None if rank is None else rank + 1 for rank in ranks]
-
     def ended(self, job_ids: Sequence[str]) -> list[str]:
         """Return those of some jobs that have ended or are no more."""
         self.ensure()

@@ -12,7 +12,7 @@ import redis
 
 from scriptorium.contracts import Checkpoint, Job
 from scriptorium.errors import JobMissing
-from scriptorium.store.job_index import ACTIVE, INDEX, JobIndex, index_job
+from scriptorium.store.job_index import ACTIVE, INDEX, QUEUED, JobIndex, index_job
 from scriptorium.store.job_index import job_key as _job
 from scriptorium.store.transaction import compare_and_set
 
@@ -103,10 +103,20 @@ class Jobs:
             for job_id in job_ids:
                 pipe.hgetall(_progress(job_id))
             stored: list[dict[str, str]] = pipe.execute()
-        return {
-            job_id: dict(zip(numbers, json.loads(f"[{','.join(numbers.values())}]"), strict=True))
-            for job_id, numbers in zip(job_ids, stored, strict=True)
-        }
+        return {job_id: _parse_numbers(numbers) for job_id, numbers in zip(job_ids, stored, strict=True)}
+
+    def progress_and_positions(self, jobs: Sequence[Job]) -> list[tuple[dict[str, float], int | None]]:
+        """Return each job's latest numbers and its position, from 1, in the queue for the GPU, in one round trip."""
+        self.index.ensure()
+        with self._client.pipeline(transaction=False) as pipe:
+            for job in jobs:
+                pipe.hgetall(_progress(job.id))
+                pipe.zrank(QUEUED, job.id)
+            replies = iter(pipe.execute() if jobs else ())
+        return [
+            (_parse_numbers(numbers), None if rank is None else rank + 1)
+            for numbers, rank in zip(replies, replies, strict=True)
+        ]
 
     def add_checkpoint(self, job_id: str, checkpoint: Checkpoint) -> None:
         """Add a checkpoint to a job's list, replacing one of the same step from an earlier attempt."""
@@ -137,3 +147,8 @@ class Jobs:
                 pipe.delete(key)
 
         compare_and_set(self._client, apply, key)
+
+
+def _parse_numbers(numbers: Mapping[str, str]) -> dict[str, float]:
+    """Parse a job's stored numbers, all at once because that is several times faster."""
+    return dict(zip(numbers, json.loads(f"[{','.join(numbers.values())}]"), strict=True))

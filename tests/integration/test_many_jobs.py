@@ -21,6 +21,7 @@ from scriptorium.jobs.reaper import reap
 from scriptorium.jobs.runner import Context, claim
 from scriptorium.store import Store, open_store
 from scriptorium.store.job_index import COUNTS, QUEUED, UNARCHIVED, VERSION_KEY, unindex_job
+from scriptorium.store.jobs import Jobs
 
 NOW = timedelta(0)
 INDEX_KEYS = (COUNTS, QUEUED, UNARCHIVED, VERSION_KEY)
@@ -37,6 +38,11 @@ def counted_calls(store: Store) -> Iterator[list[int]]:
 
 def change(context: Context, job_id: str, **changes: object) -> Job:
     return context.store.jobs.update(job_id, lambda job: job.model_copy(update=changes))
+
+
+def positions(jobs: Jobs, *job_ids: str) -> list[int | None]:
+    """Return the positions of jobs in the queue for the GPU."""
+    return [position for _, position in jobs.progress_and_positions(jobs.get_many(job_ids))]
 
 
 def test_a_list_costs_the_same_however_many_jobs_there_are(context: Context, http: httpx.Client) -> None:
@@ -79,19 +85,19 @@ def test_counts_and_positions_follow_every_change(context: Context) -> None:
     for number in range(3):
         submit(context, f"ftjob-{number}")
         change(context, f"ftjob-{number}", status=Status.QUEUED, phase=Phase.TRAIN, sent_at=10.5 - number)
-    ids = ["ftjob-0", "ftjob-1", "ftjob-2", "ftjob-none"]
-    assert index.queue_positions(ids) == [3, 2, 1, None]
+    jobs, ids = context.store.jobs, ["ftjob-0", "ftjob-1", "ftjob-2"]
+    assert positions(jobs, *ids) == [3, 2, 1]
     assert index.counts().statuses == {"queued": 3}
     change(context, "ftjob-2", status=Status.RUNNING)
     change(context, "ftjob-1", status=Status.FAILED, error=JobError(code="out_of_memory", message="x"))
-    assert index.queue_positions(ids) == [1, None, None, None]
+    assert positions(jobs, *ids) == [1, None, None]
     assert (index.counts().statuses, index.counts().errors) == (
         {"queued": 1, "running": 1, "failed": 1},
         {"out_of_memory": 1},
     )
     assert [job.id for job in context.store.jobs.active()] == ["ftjob-0", "ftjob-2"]
     assert claim(context, "ftjob-0", Phase.TRAIN) is not None
-    assert index.queue_positions(ids[:1]) == [1]  # it waits until the work itself begins
+    assert positions(jobs, *ids[:1]) == [1]  # it waits until the work itself begins
 
 
 def test_a_job_leaves_the_index_with_its_record(context: Context) -> None:
@@ -102,7 +108,7 @@ def test_a_job_leaves_the_index_with_its_record(context: Context) -> None:
         pipe.execute()
     index = context.store.jobs.index
     assert index.counts().statuses == {"validating_files": 1}
-    assert (index.page(5), index.queue_positions([queued.id])) == ([jobs[1].id], [None])
+    assert (index.page(5), positions(context.store.jobs, queued.id)) == ([jobs[1].id], [None])
     assert [job.id for job in context.store.jobs.active()] == [jobs[1].id]
 
 
@@ -128,13 +134,13 @@ def test_a_store_without_an_index_gets_one_and_a_wrong_one_is_repaired(context: 
     context.store.client.delete(*INDEX_KEYS)
     jobs = open_store(redis_url).jobs
     assert jobs.index.counts().statuses == {"queued": 1, "succeeded": 1, "failed": 1}
-    assert jobs.index.queue_positions(["ftjob-0", "ftjob-1"]) == [1, None]
+    assert positions(jobs, "ftjob-0", "ftjob-1") == [1, None]
     assert sorted(jobs.index.unarchived(time.time(), 10)) == ["ftjob-1", "ftjob-2"]
     context.store.client.hset(COUNTS, "status/queued", 7)
     context.store.client.zadd(QUEUED, {"ftjob-1": 1})
     assert jobs.index.repair()
     assert jobs.index.counts().statuses["queued"] == 1
-    assert jobs.index.queue_positions(["ftjob-0"]) == [1]
+    assert positions(jobs, "ftjob-0") == [1]
 
 
 def test_the_index_is_not_repaired_over_a_change(context: Context, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:

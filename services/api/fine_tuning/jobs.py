@@ -88,11 +88,12 @@ def render_current(job: Job, context: PhaseContext) -> dict[str, Any]:
 
 
 def render_all(jobs: Sequence[Job], context: PhaseContext) -> list[dict[str, Any]]:
-    """Render jobs with their progress and their places in the queue for the GPU, read in at most two round trips."""
-    queued_ids = [job.id for job in jobs if job.status is Status.QUEUED]
-    progress = context.store.jobs.progress_of([job.id for job in jobs])
-    positions = dict(zip(queued_ids, context.store.jobs.index.queue_positions(queued_ids), strict=True))
-    return [render_job(job, progress[job.id], positions.get(job.id)) for job in jobs]
+    """Render jobs with their progress and their places in the queue for the GPU, read in one round trip."""
+    states = context.store.jobs.progress_and_positions(jobs)
+    return [
+        render_job(job, progress, position if job.status is Status.QUEUED else None)
+        for job, (progress, position) in zip(jobs, states, strict=True)
+    ]
 
 
 def json_response(body: dict[str, Any]) -> Response:
