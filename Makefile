@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 
-.PHONY: layout bench-merge bench-voice voice bench-generate help setup light demo test test-compose faults-data bench-data check format lock clean up down
+.PHONY: load layout bench-merge bench-voice voice bench-generate help setup light demo test test-compose faults-data bench-data check format lock clean up down
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ bench-voice: light ## the voice metric on human text where the truth is known: m
 
 voice: setup ## a real novel and two controls through training and evaluation: did the voice come through? (half an hour)
 	@PYTHONPATH=. $(BIN)/python -m bench.voice_run $(if $(FRESH),--fresh)
+
+load: light ## ten thousand ended jobs, a thousand queued, a million events: reads, scrape, reaper, memory, 500 followers
+	@PYTHONPATH=. $(BIN)/python -m bench.load
 
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --no-header --no-annotate --no-emit-find-links --no-emit-index-url --python-version 3.11
 lock: $(BIN)/uv ## compile the pinned requirement files anew

@@ -7,6 +7,7 @@ metric has labels besides `job_id`, the key has their values, in their order: "p
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 PREFIX = "scriptorium_"
@@ -112,6 +113,7 @@ ALL_METRICS = (
 )
 
 
+@lru_cache(maxsize=1_000)
 def find_metric(key: str) -> tuple[Metric, tuple[str, ...]] | None:
     """Return the metric of a key in the store and its labels besides `job_id`; None if this version lacks the key."""
     name, *values = key.split("/")

@@ -142,6 +142,14 @@ ALERTS = (
         "The API does not reach the store.",
     ),
     Alert(
+        "StoreFilling",
+        or_zero("max(redis_memory_used_bytes) / (max(redis_memory_max_bytes) > 0)"),
+        "> 0.6",
+        "5m",
+        "warning",
+        "The store uses {{ $value | humanizePercentage }} of the memory that it may use.",
+    ),
+    Alert(
         "ApiDown",
         or_zero('max(up{job="scriptorium"})'),
         "< 1",

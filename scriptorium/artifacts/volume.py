@@ -6,6 +6,7 @@
 <root>/references/*.txt                        other authors' books, for comparison
 <root>/impostors/<author>[/*]                  comparison authors for evaluation
 <root>/runs/<job id>/job.json                  the job's record, enough to restore it
+<root>/runs/<job id>/events.jsonl              events of an ended job; append-only
 <root>/runs/<job id>/readings.jsonl            answers of blind readers; append-only
 <root>/runs/<job id>/<phase>.<attempt>.tmp/    work in progress
 <root>/runs/<job id>/<phase>.<attempt>.*.log    logs of attempts whose folders were swept
@@ -52,6 +53,10 @@ class Volume:
     def folder(self, job_id: str, phase: Phase) -> Path:
         """Return the folder where a phase's output is or will be published."""
         return self.run(job_id) / FOLDERS[phase]
+
+    def events(self, job_id: str) -> Path:
+        """Return the file of a job's archived events."""
+        return self.run(job_id) / "events.jsonl"
 
     def readings(self, job_id: str) -> Path:
         """Return the file of blind readers' answers, outside the published folders because those never change."""

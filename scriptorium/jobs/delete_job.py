@@ -42,7 +42,7 @@ def uploads_of(job: Job) -> list[str]:
 
 def is_used(context: Context, file_id: str) -> bool:
     """Return whether any job, ended or not, was made from an upload."""
-    return any(file_id in uploads_of(job) for job in context.store.jobs.all())
+    return any(file_id in uploads_of(job) for job in context.store.jobs.iterate())
 
 
 def remove_artifacts(volume: Volume, job_id: str, uploads: list[str]) -> int:

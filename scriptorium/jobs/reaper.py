@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 
 from scriptorium.contracts import Job, JobError, Level, Status
@@ -29,14 +29,16 @@ MAX_CHANGES_PER_ROUND = 50  # jobs; the rest follow in the next round, a few sec
 def reap(context: Context, waiting: Waiting = queue.count_waiting) -> list[str]:
     """Check every active job once; return the ids of the jobs that were sent again, those of lost workers first."""
     waiting = cache(waiting)  # a queue's length is read once a round
-    lost = [job for job in context.store.jobs.active() if _is_lost(context, job, waiting)]
+    jobs = context.store.jobs.active()
+    holders = context.store.leases.holders([phase_lease(job.id, job.phase) for job in jobs])
+    lost = [job for job in jobs if _is_lost(context, job, holders, waiting)]
     lost.sort(key=lambda job: job.sent_at > 0)
     return [job.id for job in lost[:MAX_CHANGES_PER_ROUND] if _resend(context, job)]
 
 
-def _is_lost(context: Context, job: Job, waiting: Waiting) -> bool:
+def _is_lost(context: Context, job: Job, holders: Mapping[str, str | None], waiting: Waiting) -> bool:
     """Return whether no worker holds the job's phase and a message for it is due."""
-    if context.store.leases.holder(phase_lease(job.id, job.phase)):
+    if holders[phase_lease(job.id, job.phase)]:
         return False
     if job.cancel_requested:
         return True

@@ -41,6 +41,7 @@ def redis_line(settings: Settings) -> list[str]:
         "dir": str(settings.data_dir / "redis"),
         "appendonly": "yes",
         "appendfsync": "always",
+        "maxmemory": "2gb",
         "maxmemory-policy": "noeviction",
         "save": "",
     }

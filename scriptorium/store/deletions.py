@@ -14,7 +14,8 @@ import redis
 
 from scriptorium.contracts import Job, Phase
 from scriptorium.errors import Conflict, JobMissing
-from scriptorium.store.jobs import ACTIVE, INDEX, UNSAVED
+from scriptorium.store.job_index import job_key, unindex_job
+from scriptorium.store.job_records import UNSAVED
 from scriptorium.store.leases import phase_lease
 from scriptorium.store.serving import SESSIONS_KEY
 from scriptorium.store.transaction import compare_and_set
@@ -43,7 +44,7 @@ class Deletions:
 
         Raises JobMissing, and Conflict if the job has not ended or a worker still holds one of its phases.
         """
-        record = f"scriptorium:job:{job_id}"
+        record = job_key(job_id)
         leases = [f"scriptorium:lease:{phase_lease(job_id, phase)}" for phase in Phase]
 
         def apply(pipe: Any) -> Job:
@@ -54,8 +55,7 @@ class Deletions:
             check_ended(job, has_worker=bool(pipe.exists(*leases)))
             pipe.multi()
             pipe.delete(*job_keys(job_id))
-            pipe.zrem(INDEX, job_id)
-            pipe.srem(ACTIVE, job_id)
+            unindex_job(pipe, job)
             pipe.srem(UNSAVED, job_id)
             pipe.hdel(SESSIONS_KEY, job_id)
             pipe.zadd(DELETED, {job_id: time.time()})

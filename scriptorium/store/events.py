@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import redis
@@ -45,8 +46,30 @@ class Events:
         """Return up to `limit` events, oldest first, newer than `last`."""
         return _read(self._client.xrange(_stream(job_id), min=f"({last.removeprefix(PREFIX)}", count=limit))
 
+    def wait(self, positions: Mapping[str, str], patience: timedelta, limit: int = 100) -> dict[str, list[Event]]:
+        """Wait until a job has events newer than its position; return those of every such job, oldest first."""
+        streams = {_stream(job_id): last.removeprefix(PREFIX) for job_id, last in positions.items()}
+        job_ids = dict(zip(streams, positions, strict=True))
+        milliseconds = int(patience.total_seconds() * 1000)
+        reply: Any = self._client.xread(streams, count=limit, block=milliseconds)  # type: ignore[arg-type]
+        pairs = reply.items() if isinstance(reply, dict) else reply or ()
+        return {job_ids[stream]: _read(entries) for stream, entries in pairs}
+
+    def trim(self, last_ids: Mapping[str, str], count: int) -> None:
+        """Remove the events of many jobs that are older than the `count` newest up to a job's last id."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for job_id, last in last_ids.items():
+                pipe.xrevrange(_stream(job_id), max=last.removeprefix(PREFIX), count=count)
+            newest: list[list[Entry]] = pipe.execute()
+            for job_id, entries in zip(last_ids, newest, strict=True):
+                if entries:
+                    pipe.xtrim(_stream(job_id), minid=entries[-1][0], approximate=False)
+            pipe.execute()
+
     def last_times(self, job_ids: Sequence[str]) -> dict[str, float]:
         """Return when each job's last event was appended, in Unix seconds, in one round trip; no events, no entry."""
+        if not job_ids:
+            return {}
         with self._client.pipeline(transaction=False) as pipe:
             for job_id in job_ids:
                 pipe.xrevrange(_stream(job_id), count=1)

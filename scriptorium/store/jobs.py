@@ -7,26 +7,22 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 import redis
-from pydantic import ValidationError
 
 from scriptorium.contracts import Checkpoint, Job
 from scriptorium.errors import JobMissing
+from scriptorium.store.job_index import ACTIVE, QUEUED, JobIndex
+from scriptorium.store.job_index import job_key as _job
+from scriptorium.store.job_records import UNSAVED, parse_record, queue_record, queue_update, read_record, read_records
 from scriptorium.store.transaction import compare_and_set
 
 log = logging.getLogger(__name__)
 
-INDEX = "scriptorium:jobs"
-ACTIVE = "scriptorium:jobs:active"
-UNSAVED = "scriptorium:jobs:unsaved"  # the records whose newest version is not on the volume yet
-
-
-def _job(job_id: str) -> str:
-    return f"scriptorium:job:{job_id}"
+RECORDS_PER_READ = 500
 
 
 def _progress(job_id: str) -> str:
@@ -41,25 +37,17 @@ def _request(fingerprint: str) -> str:
     return f"scriptorium:request:{fingerprint}"
 
 
-def _queue_record(pipe: Any, job: Job) -> None:
-    """Queue the writes of a new record."""
-    pipe.set(_job(job.id), job.model_dump_json())
-    pipe.zadd(INDEX, {job.id: job.created_at})
-    pipe.sadd(UNSAVED, job.id)
-    if not job.status.final:
-        pipe.sadd(ACTIVE, job.id)
-
-
 class Jobs:
-    """Job records by id, an index by time, and the progress and checkpoints of each job."""
+    """Job records by id, their index, and the progress and checkpoints of each job."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
+        self.index = JobIndex(client)
 
     def add(self, job: Job) -> None:
         """Write a new record."""
         with self._client.pipeline(transaction=True) as pipe:
-            _queue_record(pipe, job)
+            queue_record(pipe, None, job)
             pipe.execute()
 
     def restore(self, job: Job, *, missing: bool = True) -> bool:
@@ -67,14 +55,12 @@ class Jobs:
         key = _job(job.id)
 
         def apply(pipe: Any) -> bool:
-            stored = _read_record(job.id, pipe.get(key))
+            stored = read_record(job.id, pipe.get(key))
             lost = missing if stored is None else job.supersedes(stored)
             pipe.multi()
             if lost:
-                _queue_record(pipe, job)
+                queue_record(pipe, stored, job)
                 pipe.srem(UNSAVED, job.id)
-            if lost and job.status.final:
-                pipe.srem(ACTIVE, job.id)
             return lost
 
         return compare_and_set(self._client, apply, key)
@@ -88,12 +74,12 @@ class Jobs:
 
         def apply(pipe: Any) -> Job:
             earlier_id = pipe.get(key)
-            earlier = _read_record(earlier_id, pipe.get(_job(earlier_id))) if earlier_id else None
+            earlier = read_record(earlier_id, pipe.get(_job(earlier_id))) if earlier_id else None
             pipe.multi()
             if earlier and answers(earlier):
                 return earlier
             pipe.set(key, job.id, px=window)
-            _queue_record(pipe, job)
+            queue_record(pipe, None, job)
             return job
 
         return compare_and_set(self._client, apply, key)
@@ -103,7 +89,16 @@ class Jobs:
         body = self._client.get(_job(job_id))
         if body is None:
             raise JobMissing(f"There is no job {job_id!r}.", param="fine_tuning_job_id")
-        return Job.model_validate_json(str(body))
+        return parse_record(str(body))
+
+    def check_exists(self, job_id: str) -> None:
+        """Raise JobMissing if there is no such job."""
+        if not self._client.exists(_job(job_id)):
+            raise JobMissing(f"There is no job {job_id!r}.", param="fine_tuning_job_id")
+
+    def get_many(self, job_ids: Sequence[str]) -> list[Job]:
+        """Read many records in one round trip, in the order of their ids; what is missing or broken is left out."""
+        return list(read_records(job_ids, self._bodies(job_ids)))
 
     def update(self, job_id: str, change: Callable[[Job], Job]) -> Job:
         """Apply `change` to the record as it is at the moment of writing; `change` may raise to refuse."""
@@ -125,7 +120,7 @@ class Jobs:
         key = _job(job.id)
 
         def apply(pipe: Any) -> None:
-            stored = _read_record(job.id, pipe.get(key))
+            stored = read_record(job.id, pipe.get(key))
             pipe.multi()
             if stored is None or stored.version <= job.version:
                 pipe.srem(UNSAVED, job.id)
@@ -136,15 +131,15 @@ class Jobs:
         """Return the records whose newest version is not on the volume yet, oldest first."""
         return self._members(UNSAVED)
 
-    def newest_ids(self) -> list[str]:
-        """Return every job id, newest first."""
-        ids: list[str] = self._client.zrevrange(INDEX, 0, -1)  # type: ignore[assignment]
-        return ids
+    def newest(self, count: int) -> list[Job]:
+        """Return the newest records, newest first."""
+        return self.get_many(self.index.page(count) or [])
 
-    def all(self) -> list[Job]:
-        """Return every record, newest first, in two round trips."""
-        ids = self.newest_ids()
-        return list(_read_records(ids, self._bodies(ids)))
+    def iterate(self) -> Iterator[Job]:
+        """Yield every record, newest first, some hundreds in a round trip."""
+        ids = self.index.ids()
+        for start in range(0, len(ids), RECORDS_PER_READ):
+            yield from self.get_many(ids[start : start + RECORDS_PER_READ])
 
     def active(self) -> list[Job]:
         """Return every job that has not ended, oldest first."""
@@ -157,7 +152,7 @@ class Jobs:
         for job_id, body in zip(ids, bodies, strict=True):
             if body is None:
                 self._drop_member(name, job_id)
-        return sorted(_read_records(ids, bodies), key=lambda job: (job.created_at, job.id))
+        return sorted(read_records(ids, bodies), key=lambda job: (job.created_at, job.id))
 
     def _bodies(self, ids: Sequence[str]) -> list[str | None]:
         bodies: list[str | None] = self._client.mget([_job(job_id) for job_id in ids]) if ids else []  # type: ignore[assignment]
@@ -172,6 +167,7 @@ class Jobs:
             pipe.multi()
             if missing:
                 pipe.srem(name, job_id)
+                pipe.zrem(QUEUED, job_id)
             return missing
 
         if compare_and_set(self._client, apply, key):
@@ -187,14 +183,26 @@ class Jobs:
 
     def progress_of(self, job_ids: Sequence[str]) -> dict[str, dict[str, float]]:
         """Return the latest numbers of many jobs, in one round trip."""
+        if not job_ids:
+            return {}
         with self._client.pipeline(transaction=False) as pipe:
             for job_id in job_ids:
                 pipe.hgetall(_progress(job_id))
             stored: list[dict[str, str]] = pipe.execute()
-        return {
-            job_id: {name: json.loads(value) for name, value in numbers.items()}
-            for job_id, numbers in zip(job_ids, stored, strict=True)
-        }
+        return {job_id: _parse_numbers(numbers) for job_id, numbers in zip(job_ids, stored, strict=True)}
+
+    def progress_and_positions(self, jobs: Sequence[Job]) -> list[tuple[dict[str, float], int | None]]:
+        """Return each job's latest numbers and its position, from 1, in the queue for the GPU, in one round trip."""
+        self.index.ensure()
+        with self._client.pipeline(transaction=False) as pipe:
+            for job in jobs:
+                pipe.hgetall(_progress(job.id))
+                pipe.zrank(QUEUED, job.id)
+            replies = iter(pipe.execute() if jobs else ())
+        return [
+            (_parse_numbers(numbers), None if rank is None else rank + 1)
+            for numbers, rank in zip(replies, replies, strict=True)
+        ]
 
     def add_checkpoint(self, job_id: str, checkpoint: Checkpoint) -> None:
         """Add a checkpoint to a job's list, replacing one of the same step from an earlier attempt."""
@@ -207,29 +215,6 @@ class Jobs:
         return sorted(checkpoints, key=lambda checkpoint: -checkpoint.step)
 
 
-def queue_update(pipe: Any, job: Job, changed: Job) -> Job:
-    """Queue the write of a changed record as the next version and return it; what is unchanged is not written."""
-    if changed == job:
-        return job
-    changed = changed.model_copy(update={"version": job.version + 1})
-    pipe.set(_job(job.id), changed.model_dump_json())
-    pipe.sadd(UNSAVED, job.id)
-    if changed.status.final:
-        pipe.srem(ACTIVE, job.id)
-    return changed
-
-
-def _read_record(job_id: str, body: str | None) -> Job | None:
-    """Read a record; None if there is none or, with a warning, if it cannot be read."""
-    try:
-        return Job.model_validate_json(body) if body is not None else None
-    except ValidationError as error:
-        log.warning("the record of %s in the store cannot be read: %s", job_id, error)
-        return None
-
-
-def _read_records(ids: Iterable[str], bodies: Iterable[str | None]) -> Iterator[Job]:
-    """Yield the records that can be read: one that cannot must not hide the others."""
-    for job_id, body in zip(ids, bodies, strict=True):
-        if job := _read_record(job_id, body):
-            yield job
+def _parse_numbers(numbers: Mapping[str, str]) -> dict[str, float]:
+    """Parse a job's stored numbers, all at once because that is several times faster."""
+    return dict(zip(numbers, json.loads(f"[{','.join(numbers.values())}]"), strict=True))

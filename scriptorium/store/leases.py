@@ -16,7 +16,8 @@ from typing import Any
 import redis
 
 from scriptorium.contracts import Job, Phase
-from scriptorium.store.jobs import queue_update
+from scriptorium.store.job_index import job_key
+from scriptorium.store.job_records import queue_update
 from scriptorium.store.transaction import compare_and_set
 
 DEVICES = "scriptorium:devices"  # the names of every device that was ever asked for
@@ -115,7 +116,7 @@ class Leases:
         `change` gets the record and the new token. Returns None if the job has ended, waits for an answer, is
         at another phase, or is claimed.
         """
-        name, key = phase_lease(job_id, phase), f"scriptorium:job:{job_id}"
+        name, key = phase_lease(job_id, phase), job_key(job_id)
 
         def apply(pipe: Any) -> Lease | None:
             body = pipe.get(key)
@@ -161,6 +162,11 @@ class Leases:
         """Return the holder of a lease, or None."""
         return _holder(self._client.get(_lease(name)))
 
+    def holders(self, names: Sequence[str]) -> dict[str, str | None]:
+        """Return the holders of many leases, in one round trip."""
+        bodies: list[str | None] = self._client.mget([_lease(name) for name in names]) if names else []  # type: ignore[assignment]
+        return {name: _holder(body) for name, body in zip(names, bodies, strict=True)}
+
     def states(self, names: Sequence[str]) -> dict[str, LeaseState]:
         """Return the state of many leases, in one round trip."""
         with self._client.pipeline(transaction=False) as pipe:
@@ -172,6 +178,11 @@ class Leases:
         return {
             name: _state(*reply) for name, reply in zip(names, zip(replies, replies, replies, strict=True), strict=True)
         }
+
+    def forget(self, names: Sequence[str]) -> None:
+        """Delete the traces of leases that nobody will ever take again."""
+        if names:
+            self._client.delete(*map(_fence, names), *map(_record, names))
 
     def waiters(self, name: str) -> list[tuple[str, float]]:
         """Return who waits for a lease with their ranks, the next one first."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from scriptorium import __version__
-from scriptorium.errors import StoreUnavailable
+from scriptorium.errors import DiskFull, StoreUnavailable
 from scriptorium.jobs import queue
+from scriptorium.jobs.archive.archiving import archive_ended
 from scriptorium.jobs.reaper import Waiting, reap
 from scriptorium.jobs.records import save_unsaved_records
 from scriptorium.jobs.runner import Context
@@ -24,16 +24,19 @@ from services.api import files, prune
 from services.api.blind_reading import page_routes, readings
 from services.api.comparison import compare
 from services.api.disk_space import DiskGuard
-from services.api.errors import handle_errors, internal_error
+from services.api.errors import handle_errors
 from services.api.fine_tuning import decisions, events, jobs
+from services.api.fine_tuning.event_feed import EventFeed
 from services.api.inference import chat, models
 from services.api.limits import BodyLimit
 from services.api.monitoring import health
+from services.api.monitoring.observation import Observation
 from services.api.monitoring.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
-CallNext = Callable[[Request], Awaitable[Response]]
+ARCHIVE_INTERVAL = 5.0  # seconds
+REPAIR_INTERVAL = 600.0  # seconds
 
 
 def create_app(context: Context, *, reaping: bool = True, count_waiting: Waiting = queue.count_waiting) -> FastAPI:
@@ -41,38 +44,26 @@ def create_app(context: Context, *, reaping: bool = True, count_waiting: Waiting
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        reaper = asyncio.create_task(reap_forever(context, count_waiting)) if reaping else None
-        sweeper = asyncio.create_task(sweep_forever(context)) if reaping else None
+        tasks = (
+            [reap_forever(context, count_waiting), sweep_forever(context), keep_store_small(context)] if reaping else []
+        )
+        background = [asyncio.create_task(task) for task in tasks]
         async with chat.open_client() as app.state.http:
             yield
-        for task in (reaper, sweeper):
-            if task:
-                task.cancel()
+        for task in background:
+            task.cancel()
 
     app = FastAPI(title="Scriptorium", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.context = context
+    app.state.event_feed = EventFeed(context.store)
     app.state.telemetry = Telemetry(context, count_waiting)
     handle_errors(app)
     for module in (files, jobs, compare, decisions, readings, page_routes, events, models, chat, health, prune):
         app.include_router(module.router)
     app.add_middleware(BodyLimit, max_upload_bytes=context.settings.max_upload_bytes)
     app.add_middleware(DiskGuard, folder=context.volume.root, min_free=context.settings.min_free_bytes)
-    app.middleware("http")(observe)  # added last: outermost
+    app.add_middleware(Observation, telemetry=app.state.telemetry)  # added last: outermost
     return app
-
-
-async def observe(request: Request, call_next: CallNext) -> Response:
-    """Give the request an id, count and time it, and turn any exception into a response."""
-    request_id, started = f"req_{secrets.token_hex(12)}", time.monotonic()
-    try:
-        response = await call_next(request)
-    except Exception:
-        log.exception("%s %s failed (%s)", request.method, request.url.path, request_id)
-        response = internal_error()
-    response.headers["x-request-id"] = request_id
-    route = getattr(request.scope.get("route"), "path", "unknown")
-    request.app.state.telemetry.observe(request.method, route, response.status_code, time.monotonic() - started)
-    return response
 
 
 async def reap_forever(context: Context, count_waiting: Waiting) -> None:
@@ -112,3 +103,26 @@ def sweep_once(context: Context) -> None:
     """Run one round of the sweeper."""
     with store_errors():
         sweep(context)
+
+
+async def keep_store_small(context: Context) -> None:
+    """Archive what has ended, and compare the index with the records now and then, while the API runs."""
+    repaired_at = time.monotonic()
+    while True:
+        archived: list[str] = []
+        try:
+            archived = await run_in_threadpool(archive_once, context)
+            if time.monotonic() - repaired_at > REPAIR_INTERVAL:
+                repaired_at = time.monotonic()
+                await run_in_threadpool(context.store.jobs.index.repair)
+        except (StoreUnavailable, DiskFull) as error:
+            log.warning("events are archived later: %s", error)
+        except Exception:
+            log.exception("events could not be archived")
+        await asyncio.sleep(0 if archived else ARCHIVE_INTERVAL)
+
+
+def archive_once(context: Context) -> list[str]:
+    """Archive the events of some ended jobs."""
+    with store_errors():
+        return archive_ended(context)

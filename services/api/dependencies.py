@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -12,8 +12,11 @@ from scriptorium.jobs.runner import Context as PhaseContext
 from scriptorium.store.connection import store_errors
 
 
-def get_context(request: Request) -> Iterator[PhaseContext]:
-    """Yield the application's context; a failure of the store in the route becomes StoreUnavailable."""
+async def get_context(request: Request) -> AsyncIterator[PhaseContext]:
+    """Yield the application's context; a failure of the store in the route becomes StoreUnavailable.
+
+    It never waits, so that it may run on the event loop: a thread for it would cost more than all the rest.
+    """
     context: PhaseContext = request.app.state.context
     with store_errors():
         yield context
@@ -22,7 +25,7 @@ def get_context(request: Request) -> Iterator[PhaseContext]:
 Context = Annotated[PhaseContext, Depends(get_context)]
 
 
-def get_files(context: Context) -> FileStore:
+async def get_files(context: Context) -> FileStore:
     """Return the files on the volume."""
     return FileStore(context.volume.files)
 

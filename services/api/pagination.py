@@ -17,9 +17,14 @@ def paginate(items: Sequence[T], limit: int, after: str | None, key: Callable[[T
     if after is not None:
         positions = [position for position, item in enumerate(items) if key(item) == after]
         if not positions:
-            raise InvalidRequest(f"There is no item {after!r} in this list.", param="after")
+            raise no_such_item(after)
         start = positions[0] + 1
     return list(items[start : start + limit]), len(items) > start + limit
+
+
+def no_such_item(after: str | None) -> InvalidRequest:
+    """Return the error for a page behind an item that is not in the list."""
+    return InvalidRequest(f"There is no item {after!r} in this list.", param="after")
 
 
 def render_page(data: Sequence[Body], *, has_more: bool) -> Body:

@@ -85,7 +85,7 @@ def test_a_job_that_failed_or_was_cancelled_is_no_answer_to_a_new_request(
     with ThreadPoolExecutor(8) as pool:
         jobs = list(pool.map(lambda _: create_job(body, context, None), range(8)))
     assert len({job.id for job in jobs} | {first.id}) == 2
-    assert sorted(context.store.jobs.newest_ids()) == sorted({first.id, jobs[0].id})
+    assert sorted(context.store.jobs.index.ids()) == sorted({first.id, jobs[0].id})
 
 
 def test_a_key_names_one_job_whatever_became_of_it(context: Context, body: dict[str, Any]) -> None:
@@ -105,7 +105,7 @@ def test_a_process_that_dies_makes_no_second_job_and_loses_none(
         create_job(body, fragile(context, moment), None)
     job = create_job(body, context, None)
     restore_jobs(context)
-    assert context.store.jobs.newest_ids() == [job.id]
+    assert context.store.jobs.index.ids() == [job.id]
     if not sent.messages:
         assert reap(context, sent.waiting) == [job.id]
     assert sent.messages == [(PREPARE, job.id)]
@@ -119,7 +119,7 @@ def test_a_job_whose_record_finds_no_space_fails_and_the_next_request_makes_anot
 ) -> None:
     with pytest.raises(DiskFull):
         create_job(body, fragile(context, "full"), key)
-    (refused,) = context.store.jobs.all()
+    (refused,) = context.store.jobs.iterate()
     assert refused.status is Status.FAILED
     assert refused.error is not None
     assert refused.error.code == "disk_full"

@@ -18,6 +18,7 @@ from work import SECOND, lose_lease, submit
 from scriptorium.artifacts.file_store import RESULT, FileStore
 from scriptorium.contracts import Checkpoint, Job, Phase, Status
 from scriptorium.errors import Conflict, JobMissing
+from scriptorium.jobs.archive.archiving import archive_ended
 from scriptorium.jobs.delete_job import delete_job
 from scriptorium.jobs.reaper import reap
 from scriptorium.jobs.restore import restore_jobs
@@ -25,7 +26,8 @@ from scriptorium.jobs.runner import Context, claim
 from scriptorium.jobs.sweep import sweep
 from scriptorium.store import NO_EVENT
 from scriptorium.store.serving import WantedModel
-from services.api.fine_tuning.events import stream_events
+from services.api.fine_tuning.event_feed import EventFeed
+from services.api.fine_tuning.events import Follower
 
 MEBIBYTE = 1 << 20
 
@@ -162,18 +164,43 @@ def test_lists_are_readable_while_jobs_are_deleted(http: httpx.Client, context: 
 
 def test_the_stream_of_a_job_that_was_deleted_ends(context: Context) -> None:
     async def read() -> list[str]:
-        return [part async for part in stream_events(context, "ftjob-none", NO_EVENT)]
+        follower = Follower(context, EventFeed(context.store), "ftjob-none", NO_EVENT)
+        return [part async for part in follower.stream()]
 
     assert asyncio.run(read()) == []
+
+
+def test_the_stream_of_a_job_that_is_deleted_meanwhile_ends(context: Context, job: Job) -> None:
+    async def read() -> list[str]:
+        follower = Follower(context, EventFeed(context.store), job.id, NO_EVENT)
+        parts = []
+        async for part in follower.stream():
+            parts.append(part)
+            if len(parts) == 1:
+                await asyncio.to_thread(lambda: delete_job(context, finish(context, job).id))
+        return parts
+
+    assert not any("event: done" in part for part in asyncio.run(read()))
+
+
+def test_a_deleted_job_leaves_counts_and_archive(context: Context, job: Job) -> None:
+    finish(context, job)
+    other = finish(context, submit(context, "ftjob-2"))
+    assert archive_ended(context, timedelta(0)) == [job.id, other.id]
+    assert context.volume.events(job.id).exists()
+    delete_job(context, job.id)
+    assert context.store.jobs.index.counts().statuses == {"cancelled": 1}
+    assert traces(context, job.id) == []
 
 
 def test_a_job_that_disappears_while_it_is_listed_is_left_out(
     http: httpx.Client, context: Context, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = finish(context, submit(context, "ftjob-2"))
-    ids = context.store.jobs.newest_ids()
+    index = context.store.jobs.index
+    read_page, pages = index.page, [index.page(20)]
     delete_job(context, other.id)
-    monkeypatch.setattr(context.store.jobs, "newest_ids", lambda: ids)  # read just before
+    monkeypatch.setattr(index, "page", lambda *args: pages.pop() if pages else read_page(*args))  # read just before
     assert [body["id"] for body in http.get("/v1/fine_tuning/jobs").json()["data"]] == [job.id]
 
 

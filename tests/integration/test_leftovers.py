@@ -232,7 +232,7 @@ def test_a_disk_that_is_nearly_full_takes_no_new_work(full: httpx.Client, contex
         assert answer.headers["x-should-retry"] == "false"
         assert answer.headers["x-request-id"]
     assert list(context.volume.files.iterdir()) == before
-    assert [other.id for other in context.store.jobs.all()] == [job.id]
+    assert [other.id for other in context.store.jobs.iterate()] == [job.id]
 
 
 def test_on_such_a_disk_everything_else_still_works(full: httpx.Client, context: Context, job: Job) -> None:

@@ -60,7 +60,8 @@ def test_a_job_is_restored_from_every_state(
     sent.messages.clear()
     assert flush_and_restore(context) == [job.id]
     assert context.store.jobs.get(job.id) == changed == context.volume.saved_job(job.id)
-    assert context.store.jobs.newest_ids() == [job.id]
+    assert context.store.jobs.index.ids() == [job.id]
+    assert context.store.jobs.index.counts().statuses == {status.value: 1}
     assert event_messages(context, job.id) == ["The job's record was restored from the volume."]
     reap_once(context, sent.waiting)
     resent = [] if status.final or status is Status.PAUSED else [(TABLE[phase].task, job.id)]
@@ -164,7 +165,7 @@ def test_a_record_that_the_store_cannot_read_hides_no_other_and_is_restored(
     other = submit(context, "ftjob-2")
     context.store.client.set(f"scriptorium:job:{job.id}", "{")
     assert [active.id for active in context.store.jobs.active()] == [other.id]
-    assert [listed.id for listed in context.store.jobs.all()] == [other.id]
+    assert [listed.id for listed in context.store.jobs.iterate()] == [other.id]
     reap_once(context, sent.waiting)
     assert job.id in caplog.text
     assert restore_jobs(context) == [job.id]

@@ -18,12 +18,12 @@ from scriptorium.jobs.runner import Context
 
 
 def test_many_jobs_are_read_at_once_newest_first(context: Context) -> None:
-    assert (context.store.jobs.all(), context.store.jobs.progress_of([])) == ([], {})
+    assert (context.store.jobs.newest(10), context.store.jobs.progress_of([])) == ([], {})
     ids = [submit(context, f"ftjob-{number}").id for number in range(3)]
     context.store.client.zadd("scriptorium:jobs", {job_id: place for place, job_id in enumerate(ids)})
-    assert [job.id for job in context.store.jobs.all()] == ids[::-1]
+    assert [job.id for job in context.store.jobs.newest(10)] == ids[::-1]
     context.store.client.delete("scriptorium:job:ftjob-1")
-    assert [job.id for job in context.store.jobs.all()] == ["ftjob-2", "ftjob-0"]
+    assert [job.id for job in context.store.jobs.newest(10)] == ["ftjob-2", "ftjob-0"]
     context.store.jobs.set_progress("ftjob-0", {"step": 3, "train_loss": 2.5})
     assert context.store.jobs.progress_of(["ftjob-0", "ftjob-2"]) == {
         "ftjob-0": {"step": 3, "train_loss": 2.5},

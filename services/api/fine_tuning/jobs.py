@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, Query, Request
+from fastapi import APIRouter, Body, Header, Query, Request, Response
+from pydantic_core import to_json
 
 from scriptorium.contracts import Job, Status
 from scriptorium.errors import Conflict
@@ -16,9 +17,11 @@ from scriptorium.store.leases import phase_lease
 from services.api.dependencies import Context
 from services.api.fine_tuning.create_job import create_job
 from services.api.fine_tuning.openai_job import render_checkpoint, render_job
-from services.api.pagination import paginate, render_page
+from services.api.pagination import no_such_item, paginate, render_page
 
 router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["jobs"])
+
+JOBS_PER_READ = 500  # when most of them may not match
 
 
 @router.post("")
@@ -31,22 +34,20 @@ def create(
     return render_current(create_job(body, context, idempotency_key), context)
 
 
-@router.get("")
+@router.get("", response_model=None)
 def list_jobs(
     request: Request, context: Context, after: str | None = None, limit: Annotated[int, Query(ge=1, le=100)] = 20
-) -> dict[str, Any]:
+) -> Response:
     """List jobs, newest first; metadata[key]=value narrows the list."""
     required = metadata_filter(dict(request.query_params))
-    matches = [job for job in context.store.jobs.all() if required.items() <= job.metadata.items()]
-    page, has_more = paginate(matches, limit, after, lambda job: job.id)
-    active = context.store.jobs.active()
-    return render_page([render_current(job, context, active) for job in page], has_more=has_more)
+    jobs = find_jobs(context, required, after, limit + 1)
+    return json_response(render_page(render_all(jobs[:limit], context), has_more=len(jobs) > limit))
 
 
-@router.get("/{job_id}")
-def retrieve(job_id: str, context: Context) -> dict[str, Any]:
+@router.get("/{job_id}", response_model=None)
+def retrieve(job_id: str, context: Context) -> Response:
     """Return a job."""
-    return render_current(context.store.jobs.get(job_id), context)
+    return json_response(render_current(context.store.jobs.get(job_id), context))
 
 
 @router.post("/{job_id}/cancel")
@@ -74,16 +75,44 @@ def checkpoints(
     return render_page(page, has_more=has_more)
 
 
-def render_current(job: Job, context: PhaseContext, active: Sequence[Job] | None = None) -> dict[str, Any]:
-    """Render a job with its progress and its place in the queue; a list of jobs reads `active` once for all."""
-    active = context.store.jobs.active() if active is None else active
-    return render_job(job, context.store.jobs.progress(job.id), queue_position(job, active))
+def find_jobs(context: PhaseContext, required: dict[str, str], after: str | None, count: int) -> list[Job]:
+    """Return up to `count` jobs with the required metadata, newest first, behind the job `after`."""
+    jobs = context.store.jobs
+    if after is not None and not any(required.items() <= job.metadata.items() for job in jobs.get_many([after])):
+        raise no_such_item(after)
+    matches: list[Job] = []
+    last = after
+    while len(matches) < count:
+        job_ids = jobs.index.page(JOBS_PER_READ if required else count - len(matches), last)
+        if job_ids is None and last == after:
+            raise no_such_item(after)
+        if job_ids is None:  # the job that the next page would follow was deleted in between
+            matches, last = [], after
+            continue
+        if not job_ids:
+            break
+        matches += [job for job in jobs.get_many(job_ids) if required.items() <= job.metadata.items()]
+        last = job_ids[-1]
+    return matches[:count]
 
 
-def queue_position(job: Job, active: Sequence[Job]) -> int | None:
-    """Return the job's position, from 1, among those that wait for the GPU; None if it does not wait."""
-    queue = sorted((other for other in active if other.status is Status.QUEUED), key=lambda other: other.sent_at)
-    return next((position for position, other in enumerate(queue, 1) if other.id == job.id), None)
+def render_current(job: Job, context: PhaseContext) -> dict[str, Any]:
+    """Render a job with its progress and its place in the queue."""
+    return render_all([job], context)[0]
+
+
+def render_all(jobs: Sequence[Job], context: PhaseContext) -> list[dict[str, Any]]:
+    """Render jobs with their progress and their places in the queue for the GPU, read in one round trip."""
+    states = context.store.jobs.progress_and_positions(jobs)
+    return [
+        render_job(job, progress, position if job.status is Status.QUEUED else None)
+        for job, (progress, position) in zip(jobs, states, strict=True)
+    ]
+
+
+def json_response(body: dict[str, Any]) -> Response:
+    """Return a body as FastAPI would, without its validation of every value."""
+    return Response(to_json(body, inf_nan_mode="null"), media_type="application/json")
 
 
 def metadata_filter(query: dict[str, str]) -> dict[str, str]:

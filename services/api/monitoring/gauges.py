@@ -85,14 +85,13 @@ def gpu_holders(name: str | None) -> Values:
 
 def status_counts(snapshot: Snapshot) -> Values:
     """Count the jobs in each status."""
-    tally = Tally(job.status for job in snapshot.jobs)
-    return {(status,): tally[status] for status in Status}
+    return {(status,): snapshot.counts.statuses.get(status, 0) for status in Status}
 
 
 def failure_counts(snapshot: Snapshot) -> Values:
     """Count the jobs that failed with each code."""
-    tally = Tally(job.error.code for job in snapshot.jobs if job.error)
-    return {(code,): tally[code] for code in {**dict.fromkeys(FAILURE_CODES), **tally}}
+    counts = snapshot.counts.errors
+    return {(code,): counts.get(code, 0) for code in {**dict.fromkeys(FAILURE_CODES), **counts}}
 
 
 def attempt_counts(snapshot: Snapshot) -> Values:

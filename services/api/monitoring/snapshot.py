@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from scriptorium.contracts import Job
 from scriptorium.jobs import queue
 from scriptorium.store import Store
+from scriptorium.store.job_index import JobCounts
 from scriptorium.store.leases import LeaseState, phase_lease
 from scriptorium.store.serving import Engine
 
@@ -19,13 +20,13 @@ MAX_SHOWN_JOBS = 200  # jobs, the newest, that have series of their own even aft
 class Snapshot:
     """The store at `now` (Unix seconds).
 
-    `jobs` are all jobs, newest first; `shown_jobs` those that have series of their own. `leases` has the lease on the
-    present phase of every active job, by name; `last_event_times` the time of the last event by job; `queue_lengths`
-    the number of messages by queue.
+    `counts` are those of all jobs; `shown_jobs` those that have series of their own, among them every active one.
+    `leases` has the lease on the present phase of every active job that was claimed in it, by name; `last_event_times`
+    the time of the last event of those by job; `queue_lengths` the number of messages by queue.
     """
 
     now: float
-    jobs: list[Job] = field(default_factory=list)
+    counts: JobCounts = field(default_factory=JobCounts)
     shown_jobs: list[Job] = field(default_factory=list)
     numbers: dict[str, dict[str, float]] = field(default_factory=dict)
     leases: dict[str, LeaseState] = field(default_factory=dict)
@@ -37,7 +38,7 @@ class Snapshot:
     @property
     def active(self) -> list[Job]:
         """The jobs that have not ended."""
-        return [job for job in self.jobs if not job.status.final]
+        return [job for job in self.shown_jobs if not job.status.final]
 
     def lease(self, job: Job) -> LeaseState:
         """Return the lease on an active job's present phase."""
@@ -46,28 +47,27 @@ class Snapshot:
 
 def take_snapshot(store: Store, count_waiting: Callable[[str], int]) -> Snapshot:
     """Read the store; `count_waiting` counts the messages of a task's queue."""
-    jobs = store.jobs.all()
-    shown_jobs = choose_shown_jobs(jobs)
-    active = [job for job in jobs if not job.status.final]
-    leases = store.leases.states(
-        [*(devices := store.leases.devices()), *(phase_lease(job.id, job.phase) for job in active)]
-    )
+    shown_jobs = choose_shown_jobs(store.jobs.newest(MAX_SHOWN_JOBS), store.jobs.active())
+    claimed = [job for job in shown_jobs if not job.status.final and job.phase in job.attempts]
+    devices = store.leases.devices()
+    leases = store.leases.states([*devices, *(phase_lease(job.id, job.phase) for job in claimed)])
     return Snapshot(
         now=time.time(),
-        jobs=jobs,
+        counts=store.jobs.index.counts(),
         shown_jobs=shown_jobs,
         numbers=store.jobs.progress_of([job.id for job in shown_jobs]),
         leases=leases,
         gpu=combine_devices([leases[device] for device in devices]),
-        last_event_times=store.events.last_times([job.id for job in active]),
+        last_event_times=store.events.last_times([job.id for job in claimed]),
         engines=store.serving.engines(),
         queue_lengths={name: count_waiting(task) for task, name in queue.QUEUES.items()},
     )
 
 
-def choose_shown_jobs(jobs: Sequence[Job]) -> list[Job]:
-    """Return the newest jobs, and every active job however old it is."""
-    return [job for position, job in enumerate(jobs) if position < MAX_SHOWN_JOBS or not job.status.final]
+def choose_shown_jobs(newest: Sequence[Job], active: Sequence[Job]) -> list[Job]:
+    """Return the newest jobs, and every active job however old it is, newest first."""
+    jobs = {job.id: job for job in (*active, *newest)}
+    return sorted(jobs.values(), key=lambda job: (job.created_at, job.id), reverse=True)
 
 
 def combine_devices(states: Sequence[LeaseState]) -> LeaseState:

@@ -16,7 +16,7 @@ from scriptorium.contracts import (
     StoredFile,
 )
 from scriptorium.recipe import Recipe, Training
-from services.api.fine_tuning.jobs import metadata_filter, queue_position
+from services.api.fine_tuning.jobs import metadata_filter
 from services.api.fine_tuning.openai_job import render_checkpoint, render_event, render_file, render_job
 
 TRAINING = Training(num_epochs=3, micro_batch_size=2, gradient_accumulation_steps=4)
@@ -79,12 +79,6 @@ def test_files_events_and_checkpoints_fit_the_clients_types() -> None:
         "ftckpt_ab_5",
         "ft:tiny:scriptorium:poe:ab:ckpt-step-5",
     )
-
-
-def test_places_are_counted_among_those_that_wait() -> None:
-    jobs = [make_job(name, status=Status.QUEUED, sent_at=sent) for name, sent in (("b", 2.0), ("a", 1.0))]
-    running = make_job("c", status=Status.RUNNING)
-    assert [queue_position(job, [*jobs, running]) for job in (*jobs, running)] == [2, 1, None]
 
 
 def test_a_filter_takes_metadata_only() -> None:

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from scriptorium import __version__, metrics
-from scriptorium.contracts import Hyperparameters, Job, JobError, Phase, Status
+from scriptorium.contracts import Hyperparameters, Job, Phase, Status
 from scriptorium.recipe import Recipe
+from scriptorium.store.job_index import JobCounts
 from scriptorium.store.leases import LeaseState, phase_lease
 from scriptorium.store.serving import Engine
 from services.api.monitoring import gauges
 from services.api.monitoring.gauges import Values
-from services.api.monitoring.snapshot import MAX_SHOWN_JOBS, Snapshot, choose_shown_jobs
+from services.api.monitoring.snapshot import Snapshot, choose_shown_jobs
 
 NOW = 1000.0
 
@@ -28,7 +29,7 @@ def make_job(job_id: str = "ftjob-1", **changes: Any) -> Job:
 def take_snapshot(*jobs: Job, lease: LeaseState | None = None, **changes: Any) -> Snapshot:
     """A snapshot of jobs that were all sent at 900, whose phases share one lease state."""
     leases = {phase_lease(job.id, job.phase): lease for job in jobs} if lease else {}
-    return Snapshot(NOW, jobs=list(jobs), shown_jobs=list(jobs), leases=leases, **changes)
+    return Snapshot(NOW, shown_jobs=list(jobs), leases=leases, **changes)
 
 
 HELD_LEASE = LeaseState("host-7:42", grants=1, granted_at=910.0, renewed_at=995.0)
@@ -125,14 +126,16 @@ def test_every_queue_has_a_wait_and_the_longest_counts() -> None:
 
 
 def test_failures_have_every_code() -> None:
-    failed = make_job(status=Status.FAILED, error=JobError(code="out_of_memory", message="x"))
-    older = make_job("ftjob-2", status=Status.FAILED, error=JobError(code="code_of_old", message="x"))
-    counts = gauges.failure_counts(
-        take_snapshot(failed, failed.model_copy(update={"id": "ftjob-3"}), older, make_job("ftjob-4"))
-    )
+    counts = gauges.failure_counts(take_snapshot(counts=JobCounts({}, {"out_of_memory": 2, "code_of_old": 1})))
     assert (counts[("out_of_memory",)], counts[("disk_full",)], counts[("code_of_old",)]) == (2, 0, 1)
     assert sum(counts.values()) == 3
     assert set(gauges.FAILURE_CODES) <= {code for (code,) in counts}
+
+
+def test_every_status_is_counted() -> None:
+    counts = gauges.status_counts(take_snapshot(counts=JobCounts({"succeeded": 9_000, "queued": 3})))
+    assert (counts[("succeeded",)], counts[("queued",)], counts[("failed",)]) == (9_000, 3, 0)
+    assert len(counts) == len(Status)
 
 
 def test_attempts_stay_after_the_end() -> None:
@@ -160,12 +163,11 @@ def test_the_volume_is_measured_if_it_exists(tmp_path: Path) -> None:
     assert list(dict(gauges.machine_gauges(tmp_path / "none"))) == [metrics.BUILD]
 
 
-def test_the_newest_and_every_active_job_are_shown() -> None:
-    jobs = [make_job(f"ftjob-{number}", status=Status.SUCCEEDED) for number in range(MAX_SHOWN_JOBS + 50)]
-    jobs[-1] = make_job("ftjob-old", status=Status.RUNNING)
-    shown = choose_shown_jobs(jobs)
-    assert len(shown) == MAX_SHOWN_JOBS + 1
-    assert shown[-1].id == "ftjob-old"
+def test_the_newest_and_every_active_job_are_shown_newest_first() -> None:
+    newest = [make_job(f"ftjob-{number}", created_at=100 - number, status=Status.SUCCEEDED) for number in range(3)]
+    active = [make_job("ftjob-old", status=Status.RUNNING), make_job("ftjob-new", created_at=101)]
+    shown = choose_shown_jobs([active[1], *newest], active)
+    assert [job.id for job in shown] == ["ftjob-new", "ftjob-0", "ftjob-1", "ftjob-2", "ftjob-old"]
 
 
 def test_every_metric_of_the_table_is_yielded_once(tmp_path: Path) -> None:

@@ -1,10 +1,14 @@
 """Metrics: every name comes from the one table, and all of the table is exported."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 
 from scriptorium import __version__, metrics
 from scriptorium.artifacts.volume import Volume
@@ -12,7 +16,8 @@ from scriptorium.jobs.pipeline import Pipeline
 from scriptorium.jobs.runner import Context
 from scriptorium.settings import Settings
 from scriptorium.store import open_store
-from services.api.monitoring.telemetry import Telemetry, make_family
+from services.api.monitoring.gauges import Values
+from services.api.monitoring.telemetry import Telemetry, render_metric
 
 
 @pytest.fixture
@@ -41,12 +46,30 @@ def test_names_are_unique_and_say_what_they_are() -> None:
         assert "job" not in metric.labels  # Prometheus has a label of that name already
 
 
-def test_a_counter_is_exported_under_its_own_name() -> None:
-    family = make_family(metrics.GPU_GRANTS, {(): 3})
-    assert (family.type, [(sample.name, sample.value) for sample in family.samples]) == (
-        "counter",
-        [("scriptorium_gpu_handovers_total", 3)],
-    )
+@pytest.mark.parametrize(
+    ("metric", "family_class", "values"),
+    [
+        (metrics.GPU_GRANTS, CounterMetricFamily, {(): 3}),
+        (metrics.STORE_UP, GaugeMetricFamily, {(): True}),
+        (metrics.JOBS, GaugeMetricFamily, {}),
+        (
+            metrics.FAILURES,
+            GaugeMetricFamily,
+            {('a "b"\\n\n',): 1e21, ("ü",): -0.5, ("n",): math.nan, ("i",): math.inf},
+        ),
+        (metrics.RUNNING, GaugeMetricFamily, {("ftjob-1", "train", "host"): 1.0, ("ftjob-2", "merge", ""): 0.000012}),
+        (metrics.Metric("m", 'a "text"\\ of\ntwo lines'), GaugeMetricFamily, {(): 1234567.0}),
+    ],
+)
+def test_a_metric_is_rendered_as_the_client_library_does(
+    metric: metrics.Metric, family_class: type[GaugeMetricFamily | CounterMetricFamily], values: Values
+) -> None:
+    family = family_class(metric.name, metric.help, labels=metric.labels)
+    for labels, value in values.items():
+        family.add_metric(labels, float(value))
+    registry = CollectorRegistry()
+    registry.register(type("Families", (Collector,), {"collect": lambda self: iter([family])})())
+    assert render_metric(metric, values) == generate_latest(registry).decode()
 
 
 def test_what_workers_report_is_of_a_job() -> None:
