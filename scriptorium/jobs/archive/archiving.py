@@ -22,8 +22,7 @@ def archive_ended(context: Context, settling_time: timedelta = SETTLING_TIME) ->
     event_log.archive(existing)
     if job_ids:
         holders = context.store.leases.holders([phase_lease(job_id, phase) for job_id in job_ids for phase in Phase])
-        context.store.leases.forget(
-            [name for name, holder in holders.items() if not holder]
-        )  # a worker may still be stopping
+        unused = [name for name, holder in holders.items() if not holder]  # a worker may still be stopping
+        context.store.leases.forget(unused)
         index.mark_archived(job_ids)
     return job_ids
