@@ -57,7 +57,11 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="Where training and serving run.")
 
     machine: str = Field(default="", description="This machine's name in its devices' names; default: the host name.")
-    gpus: str = Field(default="", description="Indices of the GPUs to use, with commas; default: all.")
+    gpus: str = Field(
+        default="",
+        pattern=r"^\s*(\d+\s*(,\s*\d+\s*)*)?$",
+        description="Indices of the GPUs to use, with commas; default: all.",
+    )
     gpu_free_share: float = Field(
         default=0.8, gt=0, le=1, description="Share of a GPU's memory that must be free before it is used."
     )

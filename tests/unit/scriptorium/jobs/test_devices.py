@@ -4,11 +4,12 @@ import os
 
 import pytest
 
+from scriptorium.errors import InvalidRequest
 from scriptorium.jobs import devices
 from scriptorium.jobs.devices import await_free_memory, gpu_index, list_devices, visible_gpu
 from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.process.device_memory import DeviceMemory, read_device_memory
-from scriptorium.settings import Settings
+from scriptorium.settings import Settings, get_settings
 
 
 def test_a_machine_without_a_gpu_has_one_device() -> None:
@@ -19,6 +20,14 @@ def test_gpus_are_named_by_machine_and_index() -> None:
     names = list_devices(Settings(device="cuda", machine="desk", gpus="0, 2"))
     assert names == ["gpu:desk:0", "gpu:desk:2"]
     assert [gpu_index(name) for name in [*names, "cpu:desk"]] == [0, 2, None]
+
+
+@pytest.mark.parametrize("gpus", ["first", "0;1", "0,", "-1"])
+def test_indices_that_are_none_are_refused_by_the_settings(gpus: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCRIPTORIUM_GPUS", gpus)
+    with pytest.raises(InvalidRequest, match="GPUS") as error:
+        get_settings()
+    assert len(error.value.problems) == 1
 
 
 def test_child_processes_see_the_granted_gpu_only(monkeypatch: pytest.MonkeyPatch) -> None:
