@@ -106,6 +106,7 @@ class Job(Contract):
     `attempts` holds the fencing token of each phase; `excused` counts the attempts that a shutdown ended. `impostors`
     is the id of an uploaded .zip of other authors' works, used instead of those on the volume. `sent_at` is when the
     phase was sent, 0 once a worker has claimed it; `hinted_at` is when it was last sent, sent again or claimed.
+    `submitted_at` is `created_at` with its fraction of a second: the order of jobs sent at once; 0 in old records.
     """
 
     id: str
@@ -124,6 +125,7 @@ class Job(Contract):
     phase: Phase = Phase.PREPARE
     attempts: dict[Phase, int] = {}
     excused: dict[Phase, int] = {}
+    submitted_at: float = 0.0
     sent_at: float = 0.0
     priority: int = 0
     hinted_at: float = 0.0
@@ -138,9 +140,14 @@ class Job(Contract):
     version: int = 0
 
     @property
+    def submitted(self) -> float:
+        """When the job was submitted, in seconds since 1970: jobs of the same second have an order, too."""
+        return self.submitted_at or float(self.created_at)
+
+    @property
     def rank(self) -> float:
         """The job's place among those that wait for a device, lowest first: by priority, then by time."""
-        return self.created_at - self.priority * PRIORITY_SECONDS
+        return self.submitted - self.priority * PRIORITY_SECONDS
 
     @property
     def tuned_name(self) -> str:

@@ -27,7 +27,7 @@ parse_record = lru_cache(maxsize=MAX_PARSED_RECORDS)(Job.model_validate_json)  #
 def queue_record(pipe: Any, before: Job | None, job: Job) -> None:
     """Queue the writes of a new record, or of one that replaces `before` as it is."""
     pipe.set(job_key(job.id), job.model_dump_json())
-    pipe.zadd(INDEX, {job.id: job.created_at})
+    pipe.zadd(INDEX, {job.id: job.submitted})
     pipe.sadd(UNSAVED, job.id)
     index_job(pipe, before, job)
 

@@ -152,7 +152,7 @@ class Jobs:
         for job_id, body in zip(ids, bodies, strict=True):
             if body is None:
                 self._drop_member(name, job_id)
-        return sorted(read_records(ids, bodies), key=lambda job: (job.created_at, job.id))
+        return sorted(read_records(ids, bodies), key=lambda job: (job.submitted, job.id))
 
     def _bodies(self, ids: Sequence[str]) -> list[str | None]:
         bodies: list[str | None] = self._client.mget([_job(job_id) for job_id in ids]) if ids else []  # type: ignore[assignment]

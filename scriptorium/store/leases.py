@@ -86,14 +86,16 @@ class Leases:
     def acquire(self, name: str, holder: str, ttl: timedelta, rank: float = 0.0) -> Lease | None:
         """Take a lease if nobody holds it and nobody of a lower rank waits for it.
 
-        Whoever fails waits in the queue by `rank`, then by name, until `ttl` after the last try.
+        Whoever fails waits in the queue by `rank`, then by name, until `ttl` after the last try. A holder that fell
+        silent keeps its place for as long as it takes to be missed: until `ttl` after its lease has run out.
         """
         wait = _wait(name, holder)
 
         def apply(pipe: Any) -> Lease | None:
             taken = bool(pipe.exists(_lease(name)))
-            first = next((waiter for waiter in self._live_waiters(pipe, name) if waiter[0] != holder), None)
-            if taken or (first is not None and (first[1], first[0]) < (rank, holder)):
+            others = [*self._live_waiters(pipe, name), *_silent_holder(pipe.hgetall(_record(name)), 2 * ttl)]
+            first = min(((place, other) for other, place in others if other != holder), default=None)
+            if taken or (first is not None and first < (rank, holder)):
                 pipe.multi()
                 pipe.zadd(_queue(name), {holder: rank})
                 pipe.set(wait, time.time(), nx=True)
@@ -104,7 +106,9 @@ class Leases:
             pipe.multi()
             pipe.delete(wait)
             pipe.zrem(_queue(name), holder)
-            return _grant(pipe, Lease(name, token, holder), ttl, waiting_since and float(waiting_since))
+            lease = _grant(pipe, Lease(name, token, holder), ttl, waiting_since and float(waiting_since))
+            pipe.hset(_record(name), mapping={"holder": holder, "rank": rank})
+            return lease
 
         return compare_and_set(self._client, apply, _lease(name), _fence(name), _queue(name))
 
@@ -228,6 +232,14 @@ def _grant(pipe: Any, lease: Lease, ttl: timedelta, waiting_since: float | None 
 
 
 def _state(body: Any, grants: Any, record: dict[str, str]) -> LeaseState:
-    times = {name: float(value) for name, value in record.items()}
+    times = {name: float(value) for name, value in record.items() if name != "holder"}
     granted, renewed = times.get("granted_at"), times.get("renewed_at")
     return LeaseState(_holder(body), int(grants or 0), granted, renewed, times.get("waited", 0.0))
+
+
+def _silent_holder(record: dict[str, str], patience: timedelta) -> list[tuple[str, float]]:
+    """Return the last holder with its rank if it has not released the lease and was heard of within `patience`."""
+    silence = time.time() - float(record.get("renewed_at", 0))
+    return (
+        [(record["holder"], float(record["rank"]))] if "holder" in record and silence < patience.total_seconds() else []
+    )

@@ -1,16 +1,20 @@
-"""The whole journey for real: a novel, Axolotl, a killed worker, the merge, vLLM, the report, a cancelled job.
+"""The whole journey for real: four jobs at once through Axolotl, the merge, vLLM and the report, with kills between.
 
-The tests run in the order of the file, on one stack.
+The first job loses its trainer and then the store while it trains; the second loses the server during its evaluation;
+the third goes through a shutdown of the whole stack and asks a question; the fourth is cancelled while it waits for
+the device. The tests run in the order of the file, on one stack.
 """
 
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,20 +33,19 @@ STEPS = 9
 TAGS = ("[DATA]", "[TRAIN]", "[MERGE]", "[SERVE]", "[VALIDATE]")
 
 
-def small_recipe(project: Path) -> dict[str, Any]:
-    """Return the demo's recipe with a fifth of its steps."""
+def small_recipe(project: Path, steps: int = STEPS) -> dict[str, Any]:
+    """Return the demo's recipe with a fifth of its steps, and a checkpoint every third."""
     import yaml
 
     recipe: dict[str, Any] = yaml.safe_load((project / "recipes" / "cpu.yaml").read_text())
-    recipe["training"] |= {"max_steps": STEPS, "checkpoints": 3, "dev_rows": 2}
-    return {**recipe, "name": "small", "export": ["gguf-q8_0"]}
+    recipe["training"] |= {"max_steps": steps, "checkpoints": steps // 3, "dev_rows": 2}
+    return {**recipe, "name": "small"}
 
 
-def create_job(running: RunningStack, project: Path, suffix: str) -> str:
-    with running.assets.book.open("rb") as book:
-        file = running.client.files.create(file=book, purpose="fine-tune")
+def create_job(running: RunningStack, text: bytes, suffix: str, recipe: dict[str, Any]) -> str:
+    file = running.client.files.create(file=(f"{suffix}.txt", text), purpose="fine-tune")
     job = running.client.fine_tuning.jobs.create(
-        model=BASE, training_file=file.id, suffix=suffix, extra_body={"recipe": small_recipe(project)}
+        model=BASE, training_file=file.id, suffix=suffix, extra_body={"recipe": recipe}
     )
     assert job.status in ("validating_files", "queued", "running")
     return job.id
@@ -68,10 +71,52 @@ def has_message(running: RunningStack, job_id: str, part: str) -> Callable[[], b
     return lambda: any(part in message for message in messages(running, job_id))
 
 
+def has_status(running: RunningStack, job_id: str, *statuses: str) -> Callable[[], bool]:
+    return lambda: running.client.fine_tuning.jobs.retrieve(job_id).status in statuses
+
+
+@dataclass(frozen=True)
+class FourJobs:
+    """The ids of the four jobs, in the order of their submission."""
+
+    first: str
+    second: str
+    asking: str
+    cancelled: str
+
+
 @pytest.fixture(scope="module")
-def finished(running: RunningStack, project: Path) -> str:
-    """A job that ended although its trainer was killed with SIGKILL after a checkpoint, and Redis after that."""
-    job_id = create_job(running, project, "tarzan")
+def jobs(running: RunningStack, project: Path) -> FourJobs:
+    """Four jobs that were submitted at once and have ended, each after what happened to it."""
+    book = running.assets.book.read_bytes()
+    half = book[len(book) // 2 :].decode("utf-8", "ignore").encode()
+    short = small_recipe(project, steps=6)
+    jobs = FourJobs(
+        first=create_job(running, book, "tarzan", {**small_recipe(project), "export": ["gguf-q8_0"]}),
+        second=create_job(running, half, "half", short),
+        asking=create_job(running, book, "asking", {**short, "select": "decision"}),
+        cancelled=create_job(running, book, "cancelled", short),
+    )
+    cancel_in_the_queue(running, jobs.cancelled)
+    kill_trainer_and_store_in_training(running, jobs.first)
+    kill_server_in_evaluation(running, jobs.second)
+    restart_everything_in_training(running, jobs.asking)
+    answer_the_question(running, jobs.asking)
+    for job_id in (jobs.first, jobs.second, jobs.asking):
+        wait_for("the end of the job", has_status(running, job_id, "succeeded", "failed", "cancelled"), 600)
+    return jobs
+
+
+def cancel_in_the_queue(running: RunningStack, job_id: str) -> None:
+    """Cancel a job that has its dataset and waits for the device."""
+    dataset = running.settings.data_dir / "runs" / job_id / "dataset"
+    wait_for("a dataset of the last job", lambda: manifest.is_complete(dataset), 240)
+    running.client.fine_tuning.jobs.cancel(job_id)
+    wait_for("the cancelling", has_status(running, job_id, "cancelled"), 15)
+
+
+def kill_trainer_and_store_in_training(running: RunningStack, job_id: str) -> None:
+    """Kill the trainer after a checkpoint, and Redis once the training has resumed."""
     wait_for("a first checkpoint", has_message(running, job_id, "Saved checkpoint-3"), 240)
     training = running.processes("axolotl")
     assert training
@@ -83,12 +128,37 @@ def finished(running: RunningStack, project: Path) -> str:
     os.kill(running.pid("redis"), signal.SIGKILL)
     wait_for("the store's return", lambda: running.http.get("/healthz").status_code == 200, 30)
 
-    def ended() -> Any:
-        job = running.client.fine_tuning.jobs.retrieve(job_id)
-        return job.status in ("succeeded", "failed", "cancelled")
 
-    wait_for("the end of the job", ended, 600)
-    return job_id
+def kill_server_in_evaluation(running: RunningStack, job_id: str) -> None:
+    """Kill the server, and its engines with it, while a model writes passages."""
+    wait_for("the first passages", has_message(running, job_id, "passages written"), 900)
+    engines = running.processes("vllm.entrypoints")
+    assert engines
+    os.kill(running.pid("server"), signal.SIGKILL)
+    _, alive = psutil.wait_procs(engines, timeout=5)
+    assert not any(map(stack.is_alive, alive))
+
+
+def restart_everything_in_training(running: RunningStack, job_id: str) -> None:
+    """Shut the stack down while a job trains, and start it again."""
+    wait_for("a second step", has_message(running, job_id, "Step 2/"), 900)
+    assert running.processes("vllm.entrypoints") == []  # a training has the device to itself
+    assert running.run("down").returncode == 0
+    stack.up(running.settings, notify=print, attached=True)
+    wait_for("the training's return", has_message(running, job_id, "resuming at step"), 120)
+
+
+def answer_the_question(running: RunningStack, job_id: str) -> None:
+    """Choose the earlier of the checkpoints that the job asks about."""
+    wait_for("the question", has_status(running, job_id, "paused"), 240)
+    answer = running.http.post(f"/v1/x/jobs/{job_id}/decisions/checkpoint", json={"answer": "checkpoint-3"})
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.fixture(scope="module")
+def finished(jobs: FourJobs) -> str:
+    """The first of the four jobs."""
+    return jobs.first
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +167,34 @@ def run(running: RunningStack, finished: str) -> Path:
     return running.settings.data_dir / "runs" / finished
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
+def test_each_of_four_jobs_ends_right_and_a_lost_server_costs_no_attempt(running: RunningStack, jobs: FourJobs) -> None:
+    statuses = {job.id: job.status for job in running.client.fine_tuning.jobs.list()}
+    ends = {jobs.first: "succeeded", jobs.second: "succeeded", jobs.asking: "succeeded", jobs.cancelled: "cancelled"}
+    assert statuses == ends, {job_id: messages(running, job_id)[-3:] for job_id in ends}
+    runs = running.settings.data_dir / "runs"
+    assert manifest.read(runs / jobs.second / "report")["attempt"] == 1  # type: ignore[index]
+    assert not (runs / jobs.cancelled / "training").exists()
+    merged = manifest.read(runs / jobs.asking / "merged")
+    assert merged is not None
+    assert merged["result"]["checkpoint"] == 3
+
+
+def test_one_job_at_a_time_held_the_device_in_the_order_of_submission(running: RunningStack, jobs: FourJobs) -> None:
+    names = {jobs.first: "first", jobs.second: "second", jobs.asking: "asking"}
+    ends = {"train": ("Starting Axolotl", "Training complete"), "serve": ("Both models answer", "Report written")}
+    tenancies = []
+    for job_id, name in names.items():
+        events = [*running.client.fine_tuning.jobs.list_events(job_id, limit=100)][::-1]
+        for phase, (begin, end) in ends.items():
+            begins = [event.created_at for event in events if begin in event.message]
+            tenancies.append((begins[0], next(e.created_at for e in events if end in e.message), f"{phase} {name}"))
+    tenancies.sort()
+    assert all(end <= begin for (_, end, _), (begin, _, _) in itertools.pairwise(tenancies)), tenancies
+    order = [name for _, _, name in tenancies]
+    assert order == ["train first", "train second", "serve first", "serve second", "train asking", "serve asking"]
+
+
 def test_the_job_succeeds_although_its_trainer_and_its_store_were_killed(running: RunningStack, finished: str) -> None:
     job = running.client.fine_tuning.jobs.retrieve(finished)
     assert job.status == "succeeded", messages(running, finished)[-3:]
@@ -141,8 +238,8 @@ def test_training_text_is_rendered_with_the_template_that_serves(run: Path) -> N
     assert (run / "merged" / "chat_template.jinja").read_text() == (base / "chat_template.jinja").read_text()
 
 
-def test_the_tuned_model_chats_through_the_openai_client(running: RunningStack, finished: str) -> None:
-    model = running.client.fine_tuning.jobs.retrieve(finished).fine_tuned_model
+def test_the_tuned_model_chats_through_the_openai_client(running: RunningStack, jobs: FourJobs) -> None:
+    model = running.client.fine_tuning.jobs.retrieve(jobs.asking).fine_tuned_model
     assert model is not None
     assert {model, BASE} <= {entry.id for entry in running.client.models.list()}
     ask: list[Any] = [{"role": "user", "content": "Write a scene in a jungle."}]
@@ -204,13 +301,14 @@ def test_weights_are_exported_and_a_download_goes_on_where_it_stopped(
     }
 
 
-def test_the_command_line_shows_the_same_job(running: RunningStack, finished: str, tmp_path: Path) -> None:
+def test_the_command_line_shows_the_same_jobs(running: RunningStack, jobs: FourJobs, tmp_path: Path) -> None:
+    finished = jobs.first
     follow = running.run("follow", finished, "--output", str(tmp_path / "report"))
     assert follow.returncode == 0, follow.stderr
     assert follow.stdout.splitlines()[-1] == f"report: {tmp_path / 'report' / 'report.html'}"
     assert (tmp_path / "report" / "metrics.csv").exists()
     listed = json.loads(running.run("jobs", "--json").stdout)
-    assert [job["id"] for job in listed] == [finished]
+    assert {job["id"] for job in listed} == {jobs.first, jobs.second, jobs.asking, jobs.cancelled}
     assert json.loads(running.run("reading", finished, "--json").stdout)["answers"] == 0
     assert running.run("status").returncode == 0
     assert "Traceback" not in running.run("logs", "trainer").stdout
@@ -240,8 +338,8 @@ def test_the_served_base_can_write_the_briefs(
     assert len(described) > len(briefs) / 2
 
 
-def test_an_engine_that_dies_comes_back(running: RunningStack, finished: str) -> None:
-    model = running.client.fine_tuning.jobs.retrieve(finished).fine_tuned_model or ""
+def test_an_engine_that_dies_comes_back(running: RunningStack, jobs: FourJobs) -> None:
+    model = running.client.fine_tuning.jobs.retrieve(jobs.asking).fine_tuned_model or ""
     for process in running.processes("vllm.entrypoints"):
         process.kill()
     ask: list[Any] = [{"role": "user", "content": "Hello"}]
@@ -260,27 +358,12 @@ def test_an_engine_that_dies_comes_back(running: RunningStack, finished: str) ->
     wait_for("the engine's return", answers, 240)
 
 
-@pytest.fixture(scope="module")
-def second(running: RunningStack, project: Path) -> str:
-    """Another job, created while the first one's model is served."""
-    return create_job(running, project, "second")
-
-
-def test_a_shutdown_saves_a_checkpoint_and_the_training_goes_on_from_it(running: RunningStack, second: str) -> None:
-    wait_for("a second step", has_message(running, second, f"Step 2/{STEPS}"), 240)
-    assert running.processes("vllm.entrypoints") == []  # the server has released the GPU
-    assert running.run("down").returncode == 0
-    stack.up(running.settings, notify=print, attached=True)
-    wait_for("the training's return", has_message(running, second, "resuming at step"), 120)
-    resumed = next(message for message in messages(running, second) if "resuming at step" in message)
-    assert int(resumed.rpartition(" ")[2]) >= 2
-
-
-def test_a_running_training_is_cancelled_within_seconds(running: RunningStack, second: str) -> None:
-    job_id = second
+def test_a_running_training_is_cancelled_within_seconds(running: RunningStack, project: Path) -> None:
+    job_id = create_job(running, running.assets.book.read_bytes(), "cancelled", small_recipe(project))
+    wait_for("a first step", has_message(running, job_id, f"Step 1/{STEPS}"), 240)
     started = time.monotonic()
     running.client.fine_tuning.jobs.cancel(job_id)
-    wait_for("the cancelling", lambda: running.client.fine_tuning.jobs.retrieve(job_id).status == "cancelled", 15)
+    wait_for("the cancelling", has_status(running, job_id, "cancelled"), 15)
     wait_for("the end of Axolotl", lambda: not running.processes("axolotl"), 10)
     assert time.monotonic() - started < 15
     with pytest.raises(openai.ConflictError):

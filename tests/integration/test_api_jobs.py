@@ -216,3 +216,16 @@ def test_checkpoints_are_listed_newest_first(client: openai.OpenAI, context: Con
     assert checkpoints[0].id == f"ftckpt_{number}_15"
     assert checkpoints[0].fine_tuned_model_checkpoint == f"ft:{BASE}:scriptorium:poe:{number}:ckpt-step-15"
     assert (checkpoints[0].metrics.train_loss, checkpoints[0].metrics.valid_loss) == (2.0, 3.0)
+
+
+def test_jobs_of_one_second_are_listed_and_served_in_the_order_of_their_submission(
+    client: openai.OpenAI, context: Context, book: str
+) -> None:
+    created = [
+        client.fine_tuning.jobs.create(model=BASE, training_file=book, suffix=f"voice{number}").id
+        for number in range(12)
+    ]
+    assert [job.id for job in client.fine_tuning.jobs.list(limit=5)] == created[::-1]
+    active = context.store.jobs.active()
+    assert [job.id for job in active] == created
+    assert [job.id for job in sorted(active, key=lambda job: job.rank)] == created

@@ -145,3 +145,25 @@ def test_a_wait_that_was_given_up_is_forgotten(context: Context) -> None:
     context.store.leases.release(first)
     assert context.store.leases.acquire(DEVICE, "ftjob-1", SOON) is not None
     assert lease_state(context, DEVICE).waited == 0
+
+
+def test_a_holder_that_fell_silent_keeps_its_place_until_it_is_missed(context: Context) -> None:
+    leases, ttl = context.store.leases, timedelta(milliseconds=300)
+    assert leases.acquire(DEVICE, "first", ttl, rank=1.0)
+    assert wait_until(lambda: leases.holder(DEVICE) is None, SOON)
+    assert leases.acquire(DEVICE, "second", ttl, rank=2.0) is None
+    assert leases.acquire(DEVICE, "urgent", ttl, rank=0.5) is not None
+
+
+def test_a_silent_holder_that_does_not_come_back_is_overtaken(context: Context) -> None:
+    leases, ttl = context.store.leases, timedelta(milliseconds=100)
+    assert leases.acquire(DEVICE, "first", ttl, rank=1.0)
+    assert wait_until(lambda: leases.acquire(DEVICE, "second", ttl, rank=2.0) is not None, SOON)
+
+
+def test_a_holder_that_released_the_lease_has_no_place(context: Context) -> None:
+    leases = context.store.leases
+    lease = leases.acquire(DEVICE, "first", SECOND, rank=1.0)
+    assert lease is not None
+    leases.release(lease)
+    assert leases.acquire(DEVICE, "second", SECOND, rank=2.0) is not None

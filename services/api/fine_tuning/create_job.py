@@ -155,9 +155,11 @@ def read_job(body: dict[str, Any], context: Context) -> Job:
         request = CreateJob.model_validate(body, context=context)
     except ValidationError as error:
         raise combine_errors(error.errors()) from None
+    now = time.time()
     return Job(
         id=f"ftjob-{secrets.token_hex(12)}",
-        created_at=int(time.time()),
+        created_at=int(now),
+        submitted_at=now,
         model=request.model,
         training_file=request.training_file,
         impostors=request.impostors,

@@ -67,7 +67,7 @@ def take_snapshot(store: Store, count_waiting: Callable[[str], int]) -> Snapshot
 def choose_shown_jobs(newest: Sequence[Job], active: Sequence[Job]) -> list[Job]:
     """Return the newest jobs, and every active job however old it is, newest first."""
     jobs = {job.id: job for job in (*active, *newest)}
-    return sorted(jobs.values(), key=lambda job: (job.created_at, job.id), reverse=True)
+    return sorted(jobs.values(), key=lambda job: (job.submitted, job.id), reverse=True)
 
 
 def combine_devices(states: Sequence[LeaseState]) -> LeaseState:
