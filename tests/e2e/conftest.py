@@ -26,8 +26,10 @@ from scriptorium.settings import Settings
 SMALL_SETTINGS = {
     "SCRIPTORIUM_ENGINE_CONTEXT": "2048",
     "SCRIPTORIUM_EVALUATION_PROMPTS": "3",
+    "SCRIPTORIUM_EVALUATION_PASSAGES": "6",
     "SCRIPTORIUM_EVALUATION_MAX_TOKENS": "64",
     "SCRIPTORIUM_EVALUATION_INSTRUCTIONS": "12",
+    "SCRIPTORIUM_STOP_GRACE": "PT30S",  # a step of training on a busy machine takes longer than the default
 }
 
 
@@ -67,8 +69,8 @@ def _command_line(process: psutil.Process) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def running() -> Iterator[RunningStack]:
-    """Start a stack for all tests, and stop it afterwards."""
+def running(request: pytest.FixtureRequest) -> Iterator[RunningStack]:
+    """Start a stack for all tests, and stop it afterwards; after a failure its folder stays, with the logs."""
     missing = [env.name for env in environments(gpu=has_nvidia_gpu()).values() if env.name != "light" and not env.ready]
     if missing:
         pytest.fail(f"the environments {missing} are not built: run `make setup`")
@@ -86,4 +88,7 @@ def running() -> Iterator[RunningStack]:
                 yield RunningStack(settings, assets, client, http)
         finally:
             stack.down(settings, notify=print)
-    shutil.rmtree(folder)
+    if request.session.testsfailed:
+        print(f"the data and the logs of the stack are in {folder}")
+    else:
+        shutil.rmtree(folder)

@@ -124,14 +124,14 @@ def kill_trainer_and_store_in_training(running: RunningStack, job_id: str) -> No
     _, alive = psutil.wait_procs(training, timeout=5)
     assert not any(map(stack.is_alive, alive))
 
-    wait_for("the training's return", has_message(running, job_id, "resuming at step"), 120)
+    wait_for("the training's return", has_message(running, job_id, "resuming at step"), 240)
     os.kill(running.pid("redis"), signal.SIGKILL)
     wait_for("the store's return", lambda: running.http.get("/healthz").status_code == 200, 30)
 
 
 def kill_server_in_evaluation(running: RunningStack, job_id: str) -> None:
     """Kill the server, and its engines with it, while a model writes passages."""
-    wait_for("the first passages", has_message(running, job_id, "passages written"), 900)
+    wait_for("the first passages", has_message(running, job_id, "passages written"), 1500)
     engines = running.processes("vllm.entrypoints")
     assert engines
     os.kill(running.pid("server"), signal.SIGKILL)
@@ -145,7 +145,7 @@ def restart_everything_in_training(running: RunningStack, job_id: str) -> None:
     assert running.processes("vllm.entrypoints") == []  # a training has the device to itself
     assert running.run("down").returncode == 0
     stack.up(running.settings, notify=print, attached=True)
-    wait_for("the training's return", has_message(running, job_id, "resuming at step"), 120)
+    wait_for("the training's return", has_message(running, job_id, "resuming at step"), 240)
 
 
 def answer_the_question(running: RunningStack, job_id: str) -> None:
