@@ -38,7 +38,7 @@ def prepare(books: Path, dataset: Path) -> float:
     from scriptorium.contracts import PrepareRequest, TrainRequest
     from scriptorium.jobs.reporter import SilentReporter
     from scriptorium.models.tokenizer import chat_tokenizer
-    from scriptorium.recipe import find_recipe
+    from scriptorium.recipe import ResolvedTraining, find_recipe
     from services.data.prepare import prepare_manuscript
     from services.trainer.run.axolotl import make_config
 
@@ -53,9 +53,9 @@ def prepare(books: Path, dataset: Path) -> float:
     started = time.perf_counter()
     prepare_manuscript(request, dataset, SilentReporter())
     seconds = time.perf_counter() - started
-    training = recipe.training.model_copy(update={"adapter": "lora"})
+    training = ResolvedTraining(**{**recipe.training.model_dump(), "adapter": "lora"})
     train = TrainRequest(dataset=dataset, base=MODEL, training=training)
-    config = {**make_config(train, dataset, [], [], gpu=False), "plugins": None}
+    config = {**make_config(train, training, dataset, [], [], gpu=False), "plugins": None}
     (dataset / "config.json").write_text(json.dumps({key: value for key, value in config.items() if value is not None}))
     return seconds
 

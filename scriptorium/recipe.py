@@ -11,13 +11,17 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from scriptorium.errors import InvalidRecipe, Problem, explain
+from scriptorium.errors import InvalidRecipe, list_problems
 
 PromptKind = Literal["brief", "context", "continue"]
 Prompt = Literal["brief", "context", "continue", "mixed"]
 Export = Literal["gguf-f16", "gguf-q8_0"]
 Select = Literal["loss", "voice", "decision"]
+Auto = Literal["auto"]
 Mix = dict[PromptKind, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
+
+
+AUTO_LEARNING_RATE = 2e-4  # the seed workflow's, for LoRA on all projections
 
 
 class Section(BaseModel):
@@ -69,17 +73,22 @@ class Data(Section):
 
 
 class Training(Section):
-    """Options for Axolotl. Learning rate per update, lengths in tokens."""
+    """Options for Axolotl. Learning rate per update, lengths in tokens.
+
+    "auto" is replaced before training by what fits the book, the base model and the device: see `ResolvedTraining`.
+    `liger` computes norms, rotary embeddings and the loss with Liger's kernels; `cut_cross_entropy` takes the loss of
+    the library of that name instead. `fsdp` shards the model over all GPUs. Without a GPU none of the three is used.
+    """
 
     adapter: Literal["qlora", "lora"] = "qlora"
     lora_r: int = Field(default=64, ge=1, le=512)
     lora_alpha: int = Field(default=32, ge=1)
     lora_dropout: float = Field(default=0.05, ge=0, lt=1)
-    num_epochs: int = Field(default=3, ge=1, le=50)
+    num_epochs: Annotated[int, Field(ge=1, le=50)] | Auto = 3
     max_steps: int | None = Field(default=None, ge=1)
-    micro_batch_size: int = Field(default=1, ge=1)
-    gradient_accumulation_steps: int = Field(default=8, ge=1)
-    learning_rate: float = Field(default=2e-4, gt=0, lt=1)
+    micro_batch_size: Annotated[int, Field(ge=1)] | Auto = 1
+    gradient_accumulation_steps: Annotated[int, Field(ge=1)] | Auto = 8
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] | Auto = 2e-4
     lr_scheduler: Literal["cosine", "linear", "constant"] = "cosine"
     warmup_ratio: float = Field(default=0.03, ge=0, lt=1)
     optimizer: Literal["adamw_torch_fused", "adamw_torch", "adamw_8bit"] = "adamw_torch_fused"
@@ -88,8 +97,21 @@ class Training(Section):
     sample_packing: bool = False
     gradient_checkpointing: bool = True
     precision: Literal["bf16", "fp32"] = "bf16"
+    liger: bool = False
+    cut_cross_entropy: bool = False
+    fsdp: bool = False
     checkpoints: int = Field(default=4, ge=1, le=50)
     dev_rows: int = Field(default=64, ge=1)
+    early_stopping_patience: int | None = Field(default=None, ge=1)
+
+
+class ResolvedTraining(Training):
+    """Training options without "auto", as the planner returns them."""
+
+    num_epochs: Annotated[int, Field(ge=1, le=50)] = 3
+    micro_batch_size: Annotated[int, Field(ge=1)] = 1
+    gradient_accumulation_steps: Annotated[int, Field(ge=1)] = 8
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = 2e-4
 
 
 class Decisions(Section):
@@ -138,7 +160,7 @@ def parse_recipe(body: Any, source: str) -> Recipe:
     try:
         return Recipe.model_validate(body)
     except ValidationError as error:
-        problems = [Problem(place=".".join(map(str, e["loc"])) or source, message=explain(e)) for e in error.errors()]
+        problems = list_problems(error.errors(), source)
         raise InvalidRecipe(f"The recipe {source} has {len(problems)} problem(s).", problems=problems) from None
 
 

@@ -16,7 +16,7 @@ from scriptorium.artifacts.volume import Volume
 from scriptorium.errors import InternalError
 from scriptorium.jobs.reporter import Reporter, SilentReporter
 from scriptorium.models.base_models import locate_model, obtain_model
-from scriptorium.recipe import Data, Training
+from scriptorium.recipe import AUTO_LEARNING_RATE, Data, Training
 from scriptorium.settings import Settings
 
 
@@ -156,7 +156,10 @@ def apply_hyperparameters(training: Training, hyperparameters: c.Hyperparameters
     if hyperparameters.n_epochs != "auto":
         changes |= {"num_epochs": hyperparameters.n_epochs, "max_steps": None}
     if hyperparameters.batch_size != "auto":
-        changes["gradient_accumulation_steps"] = max(1, hyperparameters.batch_size // training.micro_batch_size)
+        micro_batch = 1 if training.micro_batch_size == "auto" else training.micro_batch_size
+        accumulation = max(1, hyperparameters.batch_size // micro_batch)
+        changes |= {"micro_batch_size": micro_batch, "gradient_accumulation_steps": accumulation}
     if hyperparameters.learning_rate_multiplier != "auto":
-        changes["learning_rate"] = training.learning_rate * hyperparameters.learning_rate_multiplier
+        rate = AUTO_LEARNING_RATE if training.learning_rate == "auto" else training.learning_rate
+        changes["learning_rate"] = rate * hyperparameters.learning_rate_multiplier
     return training.model_copy(update=changes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -24,6 +23,7 @@ from scriptorium.errors import (
     StoreUnavailable,
     UserError,
     explain,
+    field_name,
 )
 from services.api.blind_reading.page import show_error
 
@@ -32,7 +32,6 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 5
 PAGES_PREFIX = "/jobs/"  # pages for people; everything else is for programs
 REQUEST_PARTS = ("body", "query", "path", "header")
-UNION_ARM = re.compile(r"int|float|str|constrained-\w+|literal\[.*\]")  # pydantic's names for the arms of a union
 
 
 def handle_errors(app: FastAPI) -> None:
@@ -95,9 +94,7 @@ def _place(entry: Mapping[str, Any]) -> str:
         return "body"
     if len(path) > 1 and path[0] in REQUEST_PARTS:
         del path[0]
-    if len(path) > 1 and UNION_ARM.fullmatch(path[-1]):
-        del path[-1]
-    return ".".join(path) or "body"
+    return field_name(path) or "body"
 
 
 def _message(entry: Mapping[str, Any]) -> str:

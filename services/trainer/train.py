@@ -32,8 +32,9 @@ from scriptorium.errors import (
 )
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import chat_tokenizer
+from scriptorium.planning.resolve import resolve_training
 from scriptorium.process.child import Child, tail
-from scriptorium.recipe import Training
+from scriptorium.recipe import ResolvedTraining
 from scriptorium.sampling import spread
 from scriptorium.settings import get_settings
 from services.trainer.run.axolotl import make_command, make_config, make_environment
@@ -62,14 +63,15 @@ def train_adapter(request: TrainRequest, folder: Path, reporter: Reporter) -> Tr
     dev = spread(dev, request.training.dev_rows)
     write_rows(folder / "dev.jsonl", dev)
     config = folder / "config.yaml"
-    options = make_config(request, folder, train, dev, gpu=get_settings().gpu)
+    training = resolve_training(request.training, len(train))
+    options = make_config(request, training, folder, train, dev, gpu=get_settings().gpu)
     config.write_text(yaml.safe_dump(options, sort_keys=False), encoding="utf-8")
     started = time.monotonic()
     hashes = hash_base(request.base, reporter)
-    reporter.message(f"[TRAIN] Starting Axolotl: {len(train)} rows, {describe_settings(request.training)}")
+    reporter.message(f"[TRAIN] Starting Axolotl: {len(train)} rows, {describe_settings(training)}")
     child = Child(make_command(environment, config), folder / LOG, make_environment(environment), folder)
     progress = run(child, folder, reporter)
-    result = collect_result(folder, progress, request.training, reporter, time.monotonic() - started)
+    result = collect_result(folder, progress, training, reporter, time.monotonic() - started)
     measure_checkpoints(request, folder, dev, [checkpoint.step for checkpoint in result.checkpoints], reporter)
     checkpoints = complete_checkpoints(folder)
     for checkpoint in checkpoints:
@@ -118,7 +120,7 @@ def save_and_stop(child: Child, folder: Path) -> None:
 
 
 def collect_result(
-    folder: Path, progress: TrainingProgress, training: Training, reporter: Reporter, seconds: float
+    folder: Path, progress: TrainingProgress, training: ResolvedTraining, reporter: Reporter, seconds: float
 ) -> TrainResult:
     """Check that training reached its end with a complete checkpoint, and return what it produced."""
     lines = read_training_log(folder / TRAINING_LOG)
@@ -142,7 +144,7 @@ def collect_result(
     )
 
 
-def check_diverged(losses: Sequence[float], best: Checkpoint, training: Training, reporter: Reporter) -> None:
+def check_diverged(losses: Sequence[float], best: Checkpoint, training: ResolvedTraining, reporter: Reporter) -> None:
     """Raise TrainingFailed if the loss became NaN or infinite and no earlier checkpoint is known to be good."""
     if not losses or finite_or_none(losses[-1]) is not None:
         return
@@ -154,7 +156,9 @@ def check_diverged(losses: Sequence[float], best: Checkpoint, training: Training
     reporter.message(f"[TRAIN] {message}; checkpoint-{best.step} is from before.", Level.WARN)
 
 
-def explain_failure(folder: Path, training: Training, progress: TrainingProgress) -> TrainingFailed | OutOfMemory:
+def explain_failure(
+    folder: Path, training: ResolvedTraining, progress: TrainingProgress
+) -> TrainingFailed | OutOfMemory:
     """Return the error of a training that ended early: the step, the settings, and the log's last error."""
     log = tail(folder / LOG, 40)
     context = f"at step {progress.step} ({describe_settings(training)})"
@@ -166,7 +170,7 @@ def explain_failure(folder: Path, training: Training, progress: TrainingProgress
     return TrainingFailed(f"Training ended {context}: {reason[:300]}")
 
 
-def describe_settings(training: Training) -> str:
+def describe_settings(training: ResolvedTraining) -> str:
     """Describe the settings that matter when something goes wrong."""
     return (
         f"{training.adapter}, rank {training.lora_r}, micro-batch {training.micro_batch_size}, "

@@ -15,6 +15,7 @@ from scriptorium.jobs.queue import PREPARE
 from scriptorium.jobs.runner import Context, claim
 from scriptorium.recipe import find_recipe
 from services.api.fine_tuning.create_job import fingerprint
+from services.api.fine_tuning.openai_job import effective_batch
 
 
 def test_a_job_is_created_and_shown_with_resolved_values(
@@ -33,7 +34,7 @@ def test_a_job_is_created_and_shown_with_resolved_values(
     assert (job.object, job.status, job.organization_id) == ("fine_tuning.job", "validating_files", "scriptorium")
     assert (job.model, job.training_file, job.validation_file, job.seed) == (BASE, book, None, 7)
     recipe = find_recipe("lora", context.settings.recipes_dir).training
-    batch = recipe.micro_batch_size * recipe.gradient_accumulation_steps
+    batch = effective_batch(recipe)
     assert (job.hyperparameters.n_epochs, job.hyperparameters.batch_size) == (2, batch)
     assert job.hyperparameters.learning_rate_multiplier == 1.0
     assert job.method is not None

@@ -10,7 +10,7 @@ from scriptorium.artifacts.dataset import CONTINUE_INSTRUCTION, Row, write_rows
 from scriptorium.contracts import TrainRequest
 from scriptorium.local.demo_assets import BASE, demo_assets
 from scriptorium.models.tokenizer import ChatTokenizer
-from scriptorium.recipe import Training
+from scriptorium.recipe import ResolvedTraining
 from services.data.prompts.rendered_examples import tokenise
 from services.trainer.run.axolotl import make_config
 
@@ -54,8 +54,9 @@ def rows() -> list[Row]:
 def test_the_tokens_shown_as_trained_are_those_that_axolotl_trains(tmp_path: Path) -> None:
     base = demo_assets().models / BASE
     write_rows(tmp_path / "train.jsonl", rows())
-    request = TrainRequest(dataset=tmp_path, base=base, training=Training(adapter="lora"))
-    (tmp_path / "config.json").write_text(json.dumps(make_config(request, tmp_path, rows(), [], gpu=False)))
+    training = ResolvedTraining(adapter="lora")
+    request = TrainRequest(dataset=tmp_path, base=base, training=training)
+    (tmp_path / "config.json").write_text(json.dumps(make_config(request, training, tmp_path, rows(), [], gpu=False)))
     run_in_axolotl("axolotl_masks.py", tmp_path)
     masks = json.loads((tmp_path / "masks.json").read_text())
     tokenizer = ChatTokenizer(base)

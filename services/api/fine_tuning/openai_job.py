@@ -7,6 +7,7 @@ from typing import Any
 
 from scriptorium.contracts import Checkpoint, Event, EventType, Job, Status, StoredFile
 from scriptorium.jobs.requests import apply_hyperparameters
+from scriptorium.recipe import Auto, Training
 
 Body = dict[str, Any]
 
@@ -31,7 +32,7 @@ def render_job(job: Job, progress: dict[str, float], position: int | None) -> Bo
     multiplier = job.hyperparameters.learning_rate_multiplier
     resolved = {
         "n_epochs": training.num_epochs,
-        "batch_size": training.micro_batch_size * training.gradient_accumulation_steps,
+        "batch_size": effective_batch(training),
         "learning_rate_multiplier": 1.0 if multiplier == "auto" else multiplier,
     }
     return {
@@ -65,6 +66,13 @@ def render_job(job: Job, progress: dict[str, float], position: int | None) -> Bo
             "decision": next((decision.kind for decision in job.decisions.values() if not decision.answer), None),
         },
     }
+
+
+def effective_batch(training: Training) -> int | Auto:
+    """Return the rows of one update on one device; "auto" until the planner has chosen them."""
+    if training.micro_batch_size == "auto" or training.gradient_accumulation_steps == "auto":
+        return "auto"
+    return training.micro_batch_size * training.gradient_accumulation_steps
 
 
 def render_pages(job: Job) -> Body | None:

@@ -11,7 +11,8 @@ from scriptorium.artifacts.checkpoints import FOLDER
 from scriptorium.artifacts.dataset import Row
 from scriptorium.contracts import TrainRequest
 from scriptorium.models.tokenizer import chat_tokenizer
-from scriptorium.recipe import Training
+from scriptorium.planning.resolve import count_updates
+from scriptorium.recipe import ResolvedTraining
 from scriptorium.settings import PROJECT
 
 PLUGIN = "services.trainer.inside_axolotl.plugin.ScriptoriumPlugin"
@@ -34,10 +35,11 @@ SHARED_KEYS = (
 )
 
 
-def make_config(request: TrainRequest, folder: Path, train: list[Row], dev: list[Row], *, gpu: bool) -> dict[str, Any]:
+def make_config(
+    request: TrainRequest, training: ResolvedTraining, folder: Path, train: list[Row], dev: list[Row], *, gpu: bool
+) -> dict[str, Any]:
     """Make Axolotl's configuration of one run; `folder` gets checkpoints/, metrics.jsonl and the prepared rows."""
-    training = request.training
-    steps = total_steps(training, len(train))
+    steps = count_updates(training, len(train))
     interval = math.ceil(steps / training.checkpoints)
     config: dict[str, Any] = {
         "base_model": str(request.base),
@@ -80,12 +82,6 @@ def _dataset_entry(path: Path) -> dict[str, Any]:
         "roles_to_train": ["assistant"],
         "train_on_eos": "turn",
     }
-
-
-def total_steps(training: Training, rows: int) -> int:
-    """Return the number of optimizer updates of a run without packing."""
-    epoch_steps = math.ceil(rows / (training.micro_batch_size * training.gradient_accumulation_steps))
-    return training.max_steps or max(1, epoch_steps) * training.num_epochs
 
 
 def make_command(environment: Path, config: Path) -> list[str | Path]:

@@ -23,7 +23,7 @@ from scriptorium.errors import (
 )
 from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.process.child import Child
-from scriptorium.recipe import Training
+from scriptorium.recipe import ResolvedTraining, Training
 from services.trainer import train
 from services.trainer.run import axolotl
 from services.trainer.run.progress import TrainingProgress
@@ -52,7 +52,9 @@ def request(tmp_path: Path, **training: object) -> TrainRequest:
 
 def config(tmp_path: Path, *, gpu: bool = False, dev: int = 2, **training: object) -> dict[str, object]:
     rows, dev_rows = [row()] * 40, [row()] * dev
-    return axolotl.make_config(request(tmp_path, **training), tmp_path / "run", rows, dev_rows, gpu=gpu)
+    return axolotl.make_config(
+        request(tmp_path, **training), ResolvedTraining(**training), tmp_path / "run", rows, dev_rows, gpu=gpu
+    )
 
 
 def test_a_dataset_without_rows_is_refused_before_axolotl_starts(
@@ -120,7 +122,7 @@ def test_a_training_that_ended_early_names_its_step_and_settings(
     progress = TrainingProgress(SilentReporter())
     progress.step = 12
     with pytest.raises(error, match=r"at step 12 \(qlora, rank 64, micro-batch 1, accumulation 8, sequence_len 4096\)"):
-        train.collect_result(tmp_path, progress, Training(), SilentReporter(), 1.0)
+        train.collect_result(tmp_path, progress, ResolvedTraining(), SilentReporter(), 1.0)
 
 
 class SecondCheckReporter(SilentReporter):
@@ -186,20 +188,20 @@ def checkpoint(dev_loss: float | None) -> Checkpoint:
 
 def test_a_nan_loss_fails_with_the_step_and_what_to_change() -> None:
     with pytest.raises(TrainingFailed, match=r"NaN or infinite at step 3 .*learning rate 0\.0002") as caught:
-        train.check_diverged([3.1, 3.0, NAN, NAN], checkpoint(None), Training(), SilentReporter())
+        train.check_diverged([3.1, 3.0, NAN, NAN], checkpoint(None), ResolvedTraining(), SilentReporter())
     assert caught.value.next_step == "Halve learning_rate in the recipe, then create the job again."
 
 
 def test_a_good_earlier_checkpoint_is_used() -> None:
     reporter = SilentReporter()
-    train.check_diverged([3.1, 3.0, float("inf")], checkpoint(2.9), Training(), reporter)
+    train.check_diverged([3.1, 3.0, float("inf")], checkpoint(2.9), ResolvedTraining(), reporter)
     assert reporter.messages[0].endswith("checkpoint-2 is from before.")
 
 
 @pytest.mark.parametrize("losses", [[], [3.1], [NAN, 3.0]])
 def test_a_training_that_ends_with_a_number_has_not_diverged(losses: list[float]) -> None:
     reporter = SilentReporter()
-    train.check_diverged(losses, checkpoint(None), Training(), reporter)
+    train.check_diverged(losses, checkpoint(None), ResolvedTraining(), reporter)
     assert reporter.messages == []
 
 

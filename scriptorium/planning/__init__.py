@@ -1,0 +1,1 @@
+"""What a training will need and do, told before it starts: updates, memory, time and disk."""

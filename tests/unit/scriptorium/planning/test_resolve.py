@@ -1,0 +1,28 @@
+"""The values that stand for "auto"."""
+
+from __future__ import annotations
+
+import pytest
+
+from scriptorium.planning.resolve import MIN_UPDATES, count_updates, resolve_training
+from scriptorium.recipe import ResolvedTraining, Training
+
+AUTO = Training(num_epochs="auto", micro_batch_size="auto", gradient_accumulation_steps="auto", learning_rate="auto")
+
+
+def test_a_number_in_the_recipe_stays() -> None:
+    training = Training(num_epochs=5, micro_batch_size=2, gradient_accumulation_steps=7, learning_rate=1e-3)
+    assert resolve_training(training, rows=10) == ResolvedTraining(**training.model_dump())
+
+
+@pytest.mark.parametrize("rows", [20, 41, 150, 1000, 9000])
+def test_auto_accumulates_no_more_than_leaves_enough_updates(rows: int) -> None:
+    training = resolve_training(AUTO, rows)
+    updates = count_updates(training, rows)
+    assert updates >= min(MIN_UPDATES, rows * training.num_epochs)
+    assert training.learning_rate == 2e-4
+
+
+def test_the_last_update_of_an_epoch_may_have_fewer_rows() -> None:
+    assert count_updates(ResolvedTraining(num_epochs=3, gradient_accumulation_steps=8), rows=41) == 18
+    assert count_updates(ResolvedTraining(max_steps=45), rows=41) == 45
