@@ -8,7 +8,6 @@ is all that a service's task does. `work` is a plain function (request, folder, 
 from __future__ import annotations
 
 import logging
-import math
 import os
 import platform
 import socket
@@ -21,19 +20,7 @@ from typing import Any, TypeVar
 
 from scriptorium import __version__
 from scriptorium.artifacts.volume import Volume
-from scriptorium.contracts import (
-    Checkpoint,
-    Decision,
-    Event,
-    EventType,
-    Job,
-    JobError,
-    Level,
-    Phase,
-    Request,
-    Result,
-    Status,
-)
+from scriptorium.contracts import Job, JobError, Phase, Request, Result, Status
 from scriptorium.errors import (
     Cancelled,
     DecisionNeeded,
@@ -44,11 +31,12 @@ from scriptorium.errors import (
     StoreUnavailable,
 )
 from scriptorium.jobs.devices import Tenancy, await_free_memory, keep_device, list_devices, try_devices
-from scriptorium.jobs.outbox import Outbox
 from scriptorium.jobs.phase_metrics import RESULTS, collect_manifest_metrics, collect_metrics
 from scriptorium.jobs.pipeline import TABLE, Pipeline, check_current_attempt, waiting_status
 from scriptorium.jobs.records import save_record, update_record
 from scriptorium.jobs.reporter import Reporter
+from scriptorium.jobs.reporting.job_reporter import JobReporter
+from scriptorium.jobs.reporting.outbox import Outbox
 from scriptorium.jobs.requests import REQUEST_MAKERS, RequestContext
 from scriptorium.settings import Settings, get_settings
 from scriptorium.store import Lease, Store, open_store
@@ -62,8 +50,6 @@ ResultT = TypeVar("ResultT", bound=Result)
 Work = Callable[[RequestT, Path, Reporter], ResultT]
 Resume = Callable[[list[Path], Path], None]
 RecordUpdates = Callable[[Job, ResultT, Volume], dict[str, object]]
-
-STORE_RETRY_INTERVAL = 1.0  # seconds
 
 announced_waits: set[str] = set()  # jobs whose wait for a device this worker has logged
 shutdown = threading.Event()  # set by the worker's entrypoint when the process has to stop
@@ -172,6 +158,12 @@ def claim(context: Context, job_id: str, phase: Phase) -> Lease | None:
     return context.store.leases.claim(job_id, phase, holder, context.settings.lease_ttl, begin)
 
 
+def check_shutdown() -> None:
+    """Raise Interrupted if the worker is shutting down."""
+    if shutdown.is_set():
+        raise Interrupted("the worker is shutting down")
+
+
 class Attempt:
     """One attempt at a phase, with a lease that a thread renews."""
 
@@ -237,7 +229,8 @@ class Attempt:
         folder = volume.attempt(self.job_id, self.phase, self.lease.token)
         if steps.resume:
             steps.resume(volume.earlier_attempts(self.job_id, self.phase, self.lease.token), folder)
-        reporter = JobReporter(self)
+        claim = (self.job_id, self.phase, self.lease.token)
+        reporter = JobReporter(self.context.pipeline, *claim, outbox=self.outbox, stop_reason=lambda: self.stop)
         reporter.check()
         request = REQUEST_MAKERS[self.phase](job, RequestContext(self.context.settings, volume, reporter))
         if self._tenancy:
@@ -247,19 +240,13 @@ class Attempt:
         result = steps.work(request, folder, reporter)
         reporter.check()
         seconds = round(time.monotonic() - started, 3)
-        self.await_store()
+        self.outbox.drain(check_shutdown)  # what was reported is in the store before the phase is over
         self._publish(folder, request, result, seconds)
         self._remember(collect_metrics(self.phase, result, seconds))
         return result
 
     def _remember(self, numbers: Mapping[str, float]) -> None:
         self.context.store.jobs.set_progress(self.job_id, numbers)
-
-    def await_store(self) -> None:
-        """Wait until the store has taken everything that was reported; a shutdown ends the wait."""
-        while not self.outbox.flush():
-            if shutdown.wait(STORE_RETRY_INTERVAL):
-                raise Interrupted("the worker is shutting down")
 
     def _lose_device(self) -> None:
         self._stop = self._stop or Interrupted("the device was granted to somebody else")
@@ -321,65 +308,3 @@ class Attempt:
             self._stop = LeaseLost(f"another attempt holds {self.phase} of {self.job_id}")
         elif self._stop is None and self._job().cancel_requested:
             self._stop = Cancelled("the job was cancelled")
-
-
-class JobReporter:
-    """The reporter of a real job: events, metrics and checkpoints go to the store."""
-
-    def __init__(self, attempt: Attempt) -> None:
-        self._attempt = attempt
-        self._store = attempt.context.store
-        self._outbox = attempt.outbox
-        self._job_id = attempt.job_id
-
-    def message(self, text: str, level: Level = Level.INFO, **data: Any) -> None:
-        """Append an event to the job's log."""
-        log.info("%s %s", self._job_id, text)
-        event = Event(created_at=int(time.time()), level=level, message=text, data=data)
-        self._outbox.put(lambda: self._store.events.append(self._job_id, event))
-
-    def metrics(self, text: str, **data: float | int | None) -> None:
-        """Append an event with numbers to the job's log, and set them as its progress."""
-        known = {name: value for name, value in data.items() if value is not None}
-        self._outbox.put(lambda: self._store.jobs.set_progress(self._job_id, known))
-        finite = {name: value for name, value in known.items() if math.isfinite(value)}  # JSON has no NaN
-        event = Event(created_at=int(time.time()), type=EventType.METRICS, message=text, data=dict(finite))
-        self._outbox.put(lambda: self._store.events.append(self._job_id, event))
-        if "eta_seconds" in known:
-            finish = int(time.time() + known["eta_seconds"])
-            self._outbox.put(lambda: self._set_estimated_finish(finish))
-
-    def remember(self, numbers: Mapping[str, float]) -> None:
-        """Set numbers as the job's progress, without an event."""
-        if numbers:
-            self._outbox.put(lambda: self._store.jobs.set_progress(self._job_id, numbers))
-
-    def checkpoint(self, checkpoint: Checkpoint) -> None:
-        """List a checkpoint."""
-        self._outbox.put(lambda: self._store.jobs.add_checkpoint(self._job_id, checkpoint))
-
-    def ask(self, decision: Decision) -> str:
-        """Return the user's answer, or the recommended one if the recipe says so; otherwise pause the job."""
-        attempt = self._attempt
-        attempt.await_store()
-        job = self._store.jobs.get(self._job_id)
-        known = job.decisions.get(decision.kind)
-        if known and known.answer:
-            return known.answer
-        pipeline, claim = attempt.context.pipeline, (self._job_id, attempt.phase, attempt.lease.token)
-        if getattr(job.recipe.decisions, decision.kind) == "auto":
-            pipeline.decide(*claim, decision)
-            return decision.recommended
-        pipeline.ask(*claim, decision)
-        raise DecisionNeeded(decision.question)
-
-    def check(self) -> None:
-        """Raise the reason to stop, if there is one."""
-        if self._attempt.stop:
-            raise self._attempt.stop
-
-    def _set_estimated_finish(self, finish: int) -> None:
-        def change(job: Job) -> Job:
-            return job if job.status.final else job.model_copy(update={"estimated_finish": finish})
-
-        update_record(self._store, self._attempt.context.volume, self._job_id, change)
