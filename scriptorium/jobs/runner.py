@@ -13,24 +13,36 @@ import platform
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from scriptorium import __version__
 from scriptorium.artifacts.volume import Volume
-from scriptorium.contracts import Job, JobError, Phase, Request, Result, Status
+from scriptorium.contracts import Job, JobError, Phase, Request, Result
 from scriptorium.errors import (
     Cancelled,
     DecisionNeeded,
     InternalError,
     Interrupted,
+    JobMissing,
     LeaseLost,
+    Paused,
     ScriptoriumError,
+    Stopped,
     StoreUnavailable,
 )
-from scriptorium.jobs.devices import Tenancy, await_free_memory, keep_device, list_devices, try_devices
+from scriptorium.jobs.devices import (
+    Tenancy,
+    await_free_memory,
+    keep_device,
+    list_devices,
+    next_waiting_job,
+    report_wait,
+    try_devices,
+)
 from scriptorium.jobs.phase_metrics import RESULTS, collect_manifest_metrics, collect_metrics
 from scriptorium.jobs.pipeline import TABLE, Pipeline, check_current_attempt, waiting_status
 from scriptorium.jobs.records import save_record, update_record
@@ -38,10 +50,10 @@ from scriptorium.jobs.reporter import Reporter
 from scriptorium.jobs.reporting.job_reporter import JobReporter
 from scriptorium.jobs.reporting.outbox import Outbox
 from scriptorium.jobs.requests import REQUEST_MAKERS, RequestContext
+from scriptorium.jobs.steering import requested_stop, settle_pause
 from scriptorium.settings import Settings, get_settings
 from scriptorium.store import Lease, Store, open_store
 from scriptorium.store.connection import store_errors
-from scriptorium.store.leases import phase_lease
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +63,8 @@ Work = Callable[[RequestT, Path, Reporter], ResultT]
 Resume = Callable[[list[Path], Path], None]
 RecordUpdates = Callable[[Job, ResultT, Volume], dict[str, object]]
 
-announced_waits: set[str] = set()  # jobs whose wait for a device this worker has logged
+STORE_RETRY_INTERVAL = 1.0  # seconds
+
 shutdown = threading.Event()  # set by the worker's entrypoint when the process has to stop
 
 
@@ -102,20 +115,23 @@ def run_phase(
     steps = PhaseSteps(work, resume, record_updates)
     with store_errors():
         if not needs_gpu:
-            run_attempt(context, job_id, phase, steps)
+            if run_attempt(context, job_id, phase, steps):
+                settle(context, job_id)
             return
         tried: set[str] = set()
-        while job := next_waiting_job(context, phase, tried):
+        while job := next_waiting_job(context.store, phase, tried):
             tried.add(job.id)
             devices, ttl = list_devices(context.settings), context.settings.lease_ttl
             tenancy = try_devices(context.store, devices, job, ttl, context.settings.device_patience)
             if tenancy is None:
-                report_wait(context, job)
+                report_wait(context.pipeline, job, devices)
                 context.pipeline.send_again(job_id, phase)
                 return
             with keep_device(context.store, tenancy, ttl):
-                if run_attempt(context, job.id, phase, steps, tenancy):
-                    return  # else another worker was quicker: the next job in line
+                is_claimed = run_attempt(context, job.id, phase, steps, tenancy)
+            if is_claimed:
+                settle(context, job.id)
+                return  # else another worker was quicker: the next job in line
 
 
 def run_attempt(context: Context, job_id: str, phase: Phase, steps: PhaseSteps, tenancy: Tenancy | None = None) -> bool:
@@ -129,21 +145,10 @@ def run_attempt(context: Context, job_id: str, phase: Phase, steps: PhaseSteps, 
     return True
 
 
-def next_waiting_job(context: Context, phase: Phase, tried: Collection[str] = ()) -> Job | None:
-    """Return the job of the lowest rank that waits for a phase: a message says that there is work, not whose."""
-    waiting = [job for job in context.store.jobs.active() if job.phase is phase and job.status is not Status.PAUSED]
-    states = context.store.leases.states([phase_lease(job.id, phase) for job in waiting])
-    unclaimed = [job for job in waiting if job.id not in tried and states[phase_lease(job.id, phase)].holder is None]
-    return min(unclaimed, key=lambda job: (job.rank, job.id), default=None)
-
-
-def report_wait(context: Context, job: Job) -> None:
-    """Log once per worker who holds the devices that a job waits for."""
-    if job.id in announced_waits:
-        return
-    announced_waits.add(job.id)
-    holders = [context.store.leases.holder(device) or "somebody" for device in list_devices(context.settings)]
-    context.pipeline.log_event(job, f"Waiting for a device, held by {', '.join(dict.fromkeys(holders))}.")
+def settle(context: Context, job_id: str) -> None:
+    """Pause a job that was to pause, now that its phase and its device are free."""
+    with suppress(JobMissing):
+        settle_pause(context.pipeline, job_id)
 
 
 def claim(context: Context, job_id: str, phase: Phase) -> Lease | None:
@@ -178,7 +183,8 @@ class Attempt:
         self._tenancy = tenancy
         if tenancy:
             tenancy.on_lost = self._lose_device
-        self._stop: ScriptoriumError | None = None
+        self._lost: Stopped | None = None  # the lease, or the device
+        self._request: Stopped | None = None  # of the user
         self._ended = threading.Event()
         self._heartbeat = threading.Thread(target=self._renew_until_ended, name=f"lease-{phase}", daemon=True)
 
@@ -194,6 +200,12 @@ class Attempt:
     def run(self, steps: PhaseSteps) -> None:
         """Work, publish and advance; record every failure in the job, except the store's own."""
         try:
+            self._run(steps)
+        except (LeaseLost, JobMissing) as stopped:  # what a stale attempt did or failed at is not recorded
+            log.warning("%s of %s stopped: %s", self.phase, self.job_id, stopped)
+
+    def _run(self, steps: PhaseSteps) -> None:
+        try:
             with store_errors():
                 result = self._produce(steps)
                 update = steps.record_updates
@@ -207,10 +219,11 @@ class Attempt:
         except Interrupted as stopped:
             log.warning("%s of %s stopped: %s", self.phase, self.job_id, stopped)
             self.context.pipeline.excuse(self.job_id, self.phase)
-        except LeaseLost as stopped:
-            log.warning("%s of %s stopped: %s", self.phase, self.job_id, stopped)
+        except (LeaseLost, JobMissing):
+            raise
         except StoreUnavailable:
-            raise  # the job is not to blame: the reaper takes the phase up again
+            self._await_excuse()
+            raise  # the reaper takes the phase up again
         except ScriptoriumError as error:
             self._fail(error)
         except Exception as error:
@@ -238,7 +251,8 @@ class Attempt:
         self._record_beginning()
         started = time.monotonic()
         result = steps.work(request, folder, reporter)
-        reporter.check()
+        if self.stop and not isinstance(self.stop, Paused):  # what is done need not be done again
+            raise self.stop
         seconds = round(time.monotonic() - started, 3)
         self.outbox.drain(check_shutdown)  # what was reported is in the store before the phase is over
         self._publish(folder, request, result, seconds)
@@ -248,17 +262,29 @@ class Attempt:
     def _remember(self, numbers: Mapping[str, float]) -> None:
         self.context.store.jobs.set_progress(self.job_id, numbers)
 
+    def _await_excuse(self) -> None:
+        """Excuse the attempt once the store answers, because the job is not to blame; a shutdown ends the wait."""
+        while not shutdown.is_set():
+            try:
+                with store_errors():
+                    self.context.pipeline.excuse(self.job_id, self.phase)
+                    return
+            except StoreUnavailable:
+                shutdown.wait(STORE_RETRY_INTERVAL)
+
     def _lose_device(self) -> None:
-        self._stop = self._stop or Interrupted("the device was granted to somebody else")
+        self._lost = self._lost or Interrupted("the device was granted to somebody else")
 
     def _record_beginning(self) -> None:
         """Record that the work itself begins; a phase that waits for the GPU is only queued.
 
-        Raises LeaseLost or Cancelled.
+        Raises LeaseLost, Cancelled or Paused.
         """
 
         def change(job: Job) -> Job:
             check_current_attempt(job, self.phase, self.lease.token)  # a cancelled job stays cancelled
+            if job.pause_requested:
+                raise Paused("the job is to pause")
             return job.model_copy(update={"status": TABLE[self.phase].status})
 
         update_record(self.context.store, self.context.volume, self.job_id, change)
@@ -281,8 +307,6 @@ class Attempt:
         body = JobError(code=error.code, message=str(error), param=error.param, next_step=error.next_step)
         try:
             self.context.pipeline.fail(self.job_id, self.phase, self.lease.token, body)
-        except LeaseLost as lost:
-            log.warning("a failure of a stale attempt is not recorded: %s", lost)
         except Cancelled:
             self.context.pipeline.cancel(self.job_id)
 
@@ -292,7 +316,10 @@ class Attempt:
     @property
     def stop(self) -> ScriptoriumError | None:
         """The reason to stop, if there is one."""
-        return Interrupted("the worker is shutting down") if shutdown.is_set() and not self._stop else self._stop
+        urgent = self._lost or (self._request if isinstance(self._request, Cancelled) else None)
+        if shutdown.is_set() and not urgent:
+            return Interrupted("the worker is shutting down")
+        return urgent or self._request
 
     def _renew_until_ended(self) -> None:
         while not self._ended.wait(self.context.settings.heartbeat.total_seconds()):
@@ -303,8 +330,11 @@ class Attempt:
                 log.warning("no heartbeat: %s", error)  # the lease may expire; renew() then reports it
 
     def _renew_lease(self) -> None:
-        """Renew the lease; set the reason to stop if it was lost or the job was cancelled."""
-        if not self.context.store.leases.renew(self.lease, self.context.settings.lease_ttl):
-            self._stop = LeaseLost(f"another attempt holds {self.phase} of {self.job_id}")
-        elif self._stop is None and self._job().cancel_requested:
-            self._stop = Cancelled("the job was cancelled")
+        """Renew the lease; note the reason to stop if it was lost, or if the user asks for one."""
+        try:
+            if self.context.store.leases.renew(self.lease, self.context.settings.lease_ttl):
+                self._request = requested_stop(self._job())
+            else:
+                self._lost = LeaseLost(f"another attempt holds {self.phase} of {self.job_id}")
+        except JobMissing:
+            self._lost = LeaseLost(f"{self.job_id} was deleted")
