@@ -72,6 +72,7 @@ class ScriptoriumCallback(TrainerCallback):  # type: ignore[misc]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Obey the control file; evaluate after the last step, so that the last checkpoint has a dev loss."""
+        self._losses["dev_loss"] = None  # that of an earlier step is not that of a checkpoint between two evaluations
         if state.global_step >= state.max_steps and args.eval_strategy != "no":
             control.should_evaluate = True
         if self._control.exists() and self._control.read_text("utf-8").strip() == "pause":
