@@ -385,6 +385,19 @@ def test_another_job_has_the_device_while_the_first_is_paused_and_it_comes_back_
     assert holders == [jobs[1].id, jobs[0].id]
 
 
+def test_a_resumed_job_has_its_old_place_in_the_queue(context: Context, http: httpx.Client) -> None:
+    jobs = [submit(context, f"ftjob-{number}") for number in (1, 2)]
+    for job in jobs:
+        run_phase(job.id, Phase.PREPARE, prepare, context=context)
+        context.store.jobs.update(
+            job.id, lambda record: record.model_copy(update={"submitted_at": float(record.id[-1])})
+        )
+    place = {}
+    for action in ("pause", "resume"):
+        place[action] = http.post(f"/v1/fine_tuning/jobs/ftjob-1/{action}").json()["scriptorium"]["queue_position"]
+    assert place == {"pause": None, "resume": 1}
+
+
 def test_nobody_waits_behind_a_paused_job(context: Context, job: Job) -> None:
     context.store.leases.add_devices(["gpu:one:0"])
     lease = context.store.leases.acquire("gpu:one:0", "somebody", SOON)
