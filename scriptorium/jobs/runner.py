@@ -31,9 +31,11 @@ from scriptorium.errors import (
     LeaseLost,
     Paused,
     ScriptoriumError,
-    Stopped,
     StoreUnavailable,
 )
+from scriptorium.jobs.attempt.heartbeat import Heartbeat
+from scriptorium.jobs.attempt.job_reporter import JobReporter
+from scriptorium.jobs.attempt.outbox import Outbox
 from scriptorium.jobs.devices import (
     Tenancy,
     await_free_memory,
@@ -47,10 +49,8 @@ from scriptorium.jobs.phase_metrics import RESULTS, collect_manifest_metrics, co
 from scriptorium.jobs.pipeline import TABLE, Pipeline, check_current_attempt, waiting_status
 from scriptorium.jobs.records import save_record, update_record
 from scriptorium.jobs.reporter import Reporter
-from scriptorium.jobs.reporting.job_reporter import JobReporter
-from scriptorium.jobs.reporting.outbox import Outbox
 from scriptorium.jobs.requests import REQUEST_MAKERS, RequestContext
-from scriptorium.jobs.steering import requested_stop, settle_pause
+from scriptorium.jobs.steering import settle_pause
 from scriptorium.settings import Settings, get_settings
 from scriptorium.store import Lease, Store, open_store
 from scriptorium.store.connection import store_errors
@@ -140,7 +140,8 @@ def run_attempt(context: Context, job_id: str, phase: Phase, steps: PhaseSteps, 
     if lease is None:
         log.info("%s of %s cannot be claimed: it is done, running or superseded", phase, job_id)
         return False
-    with Attempt(context, job_id, phase, lease, tenancy) as attempt:
+    attempt = Attempt(context, job_id, phase, lease, tenancy)
+    with attempt.heartbeat:
         attempt.run(steps)
     return True
 
@@ -170,7 +171,7 @@ def check_shutdown() -> None:
 
 
 class Attempt:
-    """One attempt at a phase, with a lease that a thread renews."""
+    """One attempt at a phase, with a lease that its heartbeat keeps."""
 
     def __init__(
         self, context: Context, job_id: str, phase: Phase, lease: Lease, tenancy: Tenancy | None = None
@@ -181,21 +182,9 @@ class Attempt:
         self.lease = lease
         self.outbox = Outbox()
         self._tenancy = tenancy
+        self.heartbeat = Heartbeat(context.store, context.settings, job_id, phase, lease=lease, shutdown=shutdown)
         if tenancy:
-            tenancy.on_lost = self._lose_device
-        self._lost: Stopped | None = None  # the lease, or the device
-        self._request: Stopped | None = None  # of the user
-        self._ended = threading.Event()
-        self._heartbeat = threading.Thread(target=self._renew_until_ended, name=f"lease-{phase}", daemon=True)
-
-    def __enter__(self) -> Attempt:
-        self._heartbeat.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._heartbeat.join()
-        self.context.store.leases.release(self.lease)
+            tenancy.on_lost = self.heartbeat.lose_device
 
     def run(self, steps: PhaseSteps) -> None:
         """Work, publish and advance; record every failure in the job, except the store's own."""
@@ -243,7 +232,9 @@ class Attempt:
         if steps.resume:
             steps.resume(volume.earlier_attempts(self.job_id, self.phase, self.lease.token), folder)
         claim = (self.job_id, self.phase, self.lease.token)
-        reporter = JobReporter(self.context.pipeline, *claim, outbox=self.outbox, stop_reason=lambda: self.stop)
+        reporter = JobReporter(
+            self.context.pipeline, *claim, outbox=self.outbox, stop_reason=self.heartbeat.stop_reason
+        )
         reporter.check()
         request = REQUEST_MAKERS[self.phase](job, RequestContext(self.context.settings, volume, reporter))
         if self._tenancy:
@@ -251,8 +242,9 @@ class Attempt:
         self._record_beginning()
         started = time.monotonic()
         result = steps.work(request, folder, reporter)
-        if self.stop and not isinstance(self.stop, Paused):  # what is done need not be done again
-            raise self.stop
+        reason = self.heartbeat.stop_reason()
+        if reason and not isinstance(reason, Paused):  # what is done need not be done again after a pause
+            raise reason
         seconds = round(time.monotonic() - started, 3)
         self.outbox.drain(check_shutdown)  # what was reported is in the store before the phase is over
         self._publish(folder, request, result, seconds)
@@ -271,9 +263,6 @@ class Attempt:
                     return
             except StoreUnavailable:
                 shutdown.wait(STORE_RETRY_INTERVAL)
-
-    def _lose_device(self) -> None:
-        self._lost = self._lost or Interrupted("the device was granted to somebody else")
 
     def _record_beginning(self) -> None:
         """Record that the work itself begins; a phase that waits for the GPU is only queued.
@@ -312,29 +301,3 @@ class Attempt:
 
     def _job(self) -> Job:
         return self.context.store.jobs.get(self.job_id)
-
-    @property
-    def stop(self) -> ScriptoriumError | None:
-        """The reason to stop, if there is one."""
-        urgent = self._lost or (self._request if isinstance(self._request, Cancelled) else None)
-        if shutdown.is_set() and not urgent:
-            return Interrupted("the worker is shutting down")
-        return urgent or self._request
-
-    def _renew_until_ended(self) -> None:
-        while not self._ended.wait(self.context.settings.heartbeat.total_seconds()):
-            try:
-                with store_errors():
-                    self._renew_lease()
-            except StoreUnavailable as error:
-                log.warning("no heartbeat: %s", error)  # the lease may expire; renew() then reports it
-
-    def _renew_lease(self) -> None:
-        """Renew the lease; note the reason to stop if it was lost, or if the user asks for one."""
-        try:
-            if self.context.store.leases.renew(self.lease, self.context.settings.lease_ttl):
-                self._request = requested_stop(self._job())
-            else:
-                self._lost = LeaseLost(f"another attempt holds {self.phase} of {self.job_id}")
-        except JobMissing:
-            self._lost = LeaseLost(f"{self.job_id} was deleted")

@@ -10,9 +10,9 @@ from typing import Any
 
 from scriptorium.contracts import Checkpoint, Decision, Event, EventType, Job, Level, Phase
 from scriptorium.errors import DecisionNeeded, ScriptoriumError
+from scriptorium.jobs.attempt.outbox import Outbox
 from scriptorium.jobs.pipeline import Pipeline
 from scriptorium.jobs.records import update_record
-from scriptorium.jobs.reporting.outbox import Outbox
 
 log = logging.getLogger(__name__)
 

@@ -3,8 +3,8 @@
 import pytest
 import redis
 
-from scriptorium.jobs.reporting import outbox as outbox_module
-from scriptorium.jobs.reporting.outbox import Outbox
+from scriptorium.jobs.attempt import outbox as outbox_module
+from scriptorium.jobs.attempt.outbox import Outbox
 
 
 class Store:
