@@ -270,7 +270,9 @@ def test_the_reaper_pauses_a_job_whose_worker_died_before_it_stopped(context: Co
     else:
         context.store.client.flushdb()
         restore_jobs(context)
-    assert reap(context, lambda task: 0) == []
+    assert claim(context, job.id, Phase.PREPARE) is None
+    unhurried = context.settings.model_copy(update={"reaper_grace": SOON})
+    assert reap(dataclasses.replace(context, settings=unhurried), lambda task: 1) == []
     check_paused(context)
     assert not any("is gone" in message for message in event_messages(context, job.id))
 
