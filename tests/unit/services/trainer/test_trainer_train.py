@@ -90,15 +90,6 @@ def test_checkpoints_are_spread_over_the_run(tmp_path: Path) -> None:
     assert config(tmp_path, max_steps=45, checkpoints=3)["save_steps"] == 15
     by_epochs = config(tmp_path, num_epochs=3, gradient_accumulation_steps=8, checkpoints=4)
     assert by_epochs["save_steps"] == by_epochs["eval_steps"] == 4  # 5 updates an epoch, 15 in all
-
-
-def test_the_checkpoints_of_pauses_push_no_other_from_the_disk(tmp_path: Path) -> None:
-    before = config(tmp_path, max_steps=9, checkpoints=3)["save_total_limit"]
-    for step in (3, 4, 5):
-        checkpoint = tmp_path / "run" / "checkpoints" / f"checkpoint-{step}"
-        checkpoint.mkdir(parents=True)
-        manifest.write(checkpoint, {"step": step, "created_at": 0})
-    assert config(tmp_path, max_steps=9, checkpoints=3)["save_total_limit"] == before + 2
     assert "eval_steps" not in config(tmp_path, dev=0)
 
 

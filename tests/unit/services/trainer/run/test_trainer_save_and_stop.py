@@ -4,12 +4,18 @@ import sys
 import time
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from scriptorium.artifacts import manifest
+from scriptorium.artifacts.checkpoints import checkpoint_folder
+from scriptorium.contracts import TrainRequest
 from scriptorium.errors import Cancelled, Interrupted, Paused
 from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.process.child import Child
+from scriptorium.recipe import ResolvedTraining
+from services.trainer.run import axolotl
 from services.trainer.run.save_and_stop import PAUSE_PATIENCE, patience, save_and_stop
 
 
@@ -47,3 +53,19 @@ def test_a_shutdown_or_a_cancel_ends_the_wait_of_a_pause(tmp_path: Path, monkeyp
         child.stop(timedelta(0))
     assert time.monotonic() - started < 5
     assert (tmp_path / "control").read_text() == "pause"
+
+
+def test_the_checkpoints_of_pauses_push_no_other_from_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(axolotl, "chat_tokenizer", lambda base: SimpleNamespace(end_of_turn="<|im_end|>"))
+    training = ResolvedTraining(max_steps=9, checkpoints=3)
+    request = TrainRequest(dataset=tmp_path, base=tmp_path, training=training)
+
+    def limit() -> int:
+        return int(axolotl.make_config(request, training, tmp_path, [], [], gpu=False)["save_total_limit"])
+
+    before = limit()
+    for step in (3, 4, 5):
+        folder = checkpoint_folder(tmp_path, step)
+        folder.mkdir(parents=True)
+        manifest.write(folder, {"step": step, "created_at": 0})
+    assert limit() == before + 2
