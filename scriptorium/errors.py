@@ -29,7 +29,8 @@ ScriptoriumError
 │   └── InternalError          500  internal_error
 └── Stopped                         not a failure: the phase was asked to stop
     ├── Cancelled                   by the user
-    ├── Interrupted                 by a shutdown; the phase resumes later
+    ├── Interrupted                 by a shutdown; the phase saves its work and resumes later
+    │   └── Paused                  by the user, who says when it resumes
     ├── DecisionNeeded              by a question that a person must answer first
     └── LeaseLost                   to another attempt, which took over
 """
@@ -272,7 +273,11 @@ class Cancelled(Stopped):
 
 
 class Interrupted(Stopped):
-    """The worker is shutting down; the phase resumes later."""
+    """The worker is shutting down; the phase saves its work and resumes later."""
+
+
+class Paused(Interrupted):
+    """The user paused the job; the phase saves its work and resumes once the user says so."""
 
 
 class DecisionNeeded(Stopped):

@@ -53,6 +53,7 @@ GPU_WAITED = _metric("gpu_handover_seconds", "How long the last holder of the GP
 
 # Jobs
 JOBS = _metric("jobs", "Jobs by status.", "status")
+QUESTIONS = _metric("jobs_asking", "Jobs that wait for an answer to a question, by its kind.", "kind")
 FAILURES = _metric("job_failures", "Failed jobs by error code.", "code")
 CREATED = _job_metric("job_created_timestamp_seconds", "When the job was created, Unix time.")
 ATTEMPTS = _job_metric("phase_attempts", "Attempts at each phase of a job.", "phase")
@@ -108,7 +109,7 @@ ALL_METRICS = (
     *(BUILD, STORE_UP, REQUESTS, LATENCY, VOLUME_SIZE, VOLUME_FREE),
     *(QUEUE_LENGTH, QUEUE_WAIT, ENGINES),
     *(GPU_HELD, GPU_AGE, GPU_GRANTS, GPU_WAITED),
-    *(JOBS, FAILURES, CREATED, ATTEMPTS, RUNNING, HEARTBEAT_AGE, SILENCE),
+    *(JOBS, QUESTIONS, FAILURES, CREATED, ATTEMPTS, RUNNING, HEARTBEAT_AGE, SILENCE),
     *JOB_METRICS.values(),
 )
 

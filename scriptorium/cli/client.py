@@ -62,6 +62,14 @@ class Client:
         """Ask a job to stop."""
         return self._call("POST", f"/fine_tuning/jobs/{job_id}/cancel")
 
+    def pause(self, job_id: str) -> Body:
+        """Stop a job until it is resumed."""
+        return self._call("POST", f"/fine_tuning/jobs/{job_id}/pause")
+
+    def resume(self, job_id: str) -> Body:
+        """Let a paused job go on."""
+        return self._call("POST", f"/fine_tuning/jobs/{job_id}/resume")
+
     def delete(self, job_id: str, *, manuscript: bool) -> Body:
         """Delete a job that has ended."""
         path = f"/fine_tuning/jobs/{job_id}"

@@ -96,9 +96,19 @@ def jobs(
     if as_json:
         show(listed, as_json, "")
         return
-    tabulate({"job": [job["id"] for job in listed], "status": [job["status"] for job in listed],
+    priorities = [job["scriptorium"]["priority"] or "" for job in listed]
+    tabulate({"job": [job["id"] for job in listed], "status": [describe_status(job) for job in listed],
+              **({"priority": priorities} if any(priorities) else {}),
               "model": [job["model"] for job in listed],
               "tuned model": [job["fine_tuned_model"] or "" for job in listed]})  # fmt: skip
+
+
+def describe_status(job: Mapping[str, Any]) -> str:
+    """Describe a job's status, and whether it waits for an answer or is about to pause."""
+    status, extension = str(job["status"]), job["scriptorium"]
+    if extension["decision"]:
+        return f"{status}, asks: {extension['decision']}"
+    return f"{status}, pausing" if extension["pause_requested"] and status != "paused" else status
 
 
 @app.command()
@@ -106,6 +116,20 @@ def cancel(job_id: JobId, as_json: Json = False) -> None:
     """Stop a job."""
     job = connect().cancel(job_id)
     show(job, as_json, f"{job_id}: {job['status']}")
+
+
+@app.command()
+def pause(job_id: JobId, as_json: Json = False) -> None:
+    """Stop a job until it is resumed, and free its device; a training saves a checkpoint of its present step."""
+    job = connect().pause(job_id)
+    show(job, as_json, f"{job_id}: {describe_status(job)}")
+
+
+@app.command()
+def resume(job_id: JobId, as_json: Json = False) -> None:
+    """Let a paused job go on where it stopped."""
+    job = connect().resume(job_id)
+    show(job, as_json, f"{job_id}: {describe_status(job)}")
 
 
 @app.command()

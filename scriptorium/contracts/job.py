@@ -37,11 +37,6 @@ class Status(StrEnum):
         """True if a job in this status never runs again."""
         return self in (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
 
-    @property
-    def claimable(self) -> bool:
-        """True if a worker may take up a job in this status; a paused one waits for an answer."""
-        return not self.final and self is not Status.PAUSED
-
 
 class JobError(Contract):
     """Why a job failed: an error code, a message for a person, and the next step."""
@@ -106,6 +101,7 @@ class Job(Contract):
     `attempts` holds the fencing token of each phase; `excused` counts the attempts that a shutdown ended. `impostors`
     is the id of an uploaded .zip of other authors' works, used instead of those on the volume. `sent_at` is when the
     phase was sent, 0 once a worker has claimed it; `hinted_at` is when it was last sent, sent again or claimed.
+    `pause_requested` holds from a user's pause until the resume; the status is paused once no worker holds the job.
     `submitted_at` is `created_at` with its fraction of a second: the order of jobs sent at once; 0 in old records.
     """
 
@@ -130,6 +126,7 @@ class Job(Contract):
     priority: int = 0
     hinted_at: float = 0.0
     cancel_requested: bool = False
+    pause_requested: bool = False
     finished_at: int | None = None
     estimated_finish: int | None = None
     trained_tokens: int | None = None
@@ -148,6 +145,22 @@ class Job(Contract):
     def rank(self) -> float:
         """The job's place among those that wait for a device, lowest first: by priority, then by time."""
         return self.submitted - self.priority * PRIORITY_SECONDS
+
+    @property
+    def claimable(self) -> bool:
+        """True if a worker may take the job up; a paused one waits for its user."""
+        return not self.status.final and self.status is not Status.PAUSED and not self.pause_requested
+
+    @property
+    def pausing(self) -> bool:
+        """True if the job is to be paused and a worker may still hold it."""
+        return self.pause_requested and not self.status.final and self.status is not Status.PAUSED
+
+    @property
+    def open_decision(self) -> Decision | None:
+        """The question that the job waits for; None for one that was paused by its user."""
+        decisions = self.decisions.values() if self.status is Status.PAUSED else ()
+        return next((decision for decision in decisions if not decision.answer), None)
 
     @property
     def tuned_name(self) -> str:

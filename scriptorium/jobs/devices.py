@@ -11,23 +11,27 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from scriptorium.contracts import Job
+from scriptorium.contracts import Job, Phase
 from scriptorium.errors import StoreUnavailable
+from scriptorium.jobs.pipeline import Pipeline
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.process.device_memory import DeviceMemory, read_device_memory
 from scriptorium.settings import Settings
 from scriptorium.store import Lease, Store
 from scriptorium.store.connection import store_errors
+from scriptorium.store.leases import phase_lease
 
 log = logging.getLogger(__name__)
 
 POLL_INTERVAL = 0.5  # seconds
 VISIBLE_DEVICES = "CUDA_VISIBLE_DEVICES"
+
+announced_waits: set[str] = set()  # jobs whose wait for a device this worker has logged
 
 
 def list_devices(settings: Settings) -> list[str]:
@@ -64,6 +68,23 @@ def try_devices(store: Store, devices: Sequence[str], job: Job, ttl: timedelta, 
         if time.monotonic() >= deadline:
             return None
         time.sleep(POLL_INTERVAL)
+
+
+def next_waiting_job(store: Store, phase: Phase, tried: Collection[str] = ()) -> Job | None:
+    """Return the job of the lowest rank that waits for a phase: a message says that there is work, not whose."""
+    waiting = [job for job in store.jobs.active() if job.phase is phase and job.claimable]
+    states = store.leases.states([phase_lease(job.id, phase) for job in waiting])
+    unclaimed = [job for job in waiting if job.id not in tried and states[phase_lease(job.id, phase)].holder is None]
+    return min(unclaimed, key=lambda job: (job.rank, job.id), default=None)
+
+
+def report_wait(pipeline: Pipeline, job: Job, devices: Sequence[str]) -> None:
+    """Log once per worker who holds the devices that a job waits for."""
+    if job.id in announced_waits:
+        return
+    announced_waits.add(job.id)
+    holders = [pipeline.store.leases.holder(device) or "somebody" for device in devices]
+    pipeline.log_event(job, f"Waiting for a device, held by {', '.join(dict.fromkeys(holders))}.")
 
 
 @contextmanager

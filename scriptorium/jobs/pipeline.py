@@ -65,8 +65,7 @@ class Pipeline:
 
     def dispatch(self, job: Job) -> Job:
         """Send the job's current phase."""
-        job = self._record(job.id, lambda record: record.model_copy(update=_sent_now()))
-        return self._send_phase(job)
+        return self._send_phase(self._record(job.id, sent_now))
 
     def repeat(self, job: Job) -> Job:
         """Send a phase again that no worker has claimed; the job keeps its place in the queue."""
@@ -78,18 +77,24 @@ class Pipeline:
         self._send(TABLE[phase].task, job_id)
 
     def advance(self, job_id: str, phase: Phase, attempt: int, **updates: object) -> Job:
-        """Record that a phase was published, and send the next one. Raises LeaseLost or Cancelled."""
+        """Record that a phase was published, and send the next one unless the job is to pause.
+
+        Raises LeaseLost or Cancelled.
+        """
         next_phase = TABLE[phase].next_phase
 
         def change(job: Job) -> Job:
             check_current_attempt(job, phase, attempt)
+            updated = job.model_copy(update=updates)
             if next_phase is None:
-                ended = {"status": Status.SUCCEEDED, "finished_at": int(time.time()), "estimated_finish": None}
-                return job.model_copy(update={**updates, **ended})
-            advanced = {"phase": next_phase, "status": waiting_status(next_phase), **_sent_now()}
-            return job.model_copy(update={**updates, **advanced})
+                return _end_job(updated, Status.SUCCEEDED, None)
+            advanced = updated.model_copy(update={"phase": next_phase})
+            return pause_now(advanced) if job.pause_requested else sent_now(advanced, waiting_status(next_phase))
 
         job = self._record(job_id, change)
+        if job.status is Status.PAUSED:
+            self.log_pause(job)
+            return job
         if next_phase is not None:
             return self._send_phase(job)
         self.log_event(job, "The job has successfully completed.")
@@ -153,19 +158,38 @@ class Pipeline:
         return job
 
     def answer(self, job_id: str, kind: DecisionKind, answer: str) -> Job:
-        """Record a person's answer and send the phase again. Raises Conflict or InvalidRequest."""
+        """Record a person's answer and send the phase again, unless the user has paused the job as well.
+
+        Raises Conflict or InvalidRequest.
+        """
 
         def change(job: Job) -> Job:
             decided = _with_decision(job, _answer_decision(job, kind, answer))
-            return decided.model_copy(update={"status": waiting_status(job.phase), **_sent_now()})
+            return decided if job.pause_requested else sent_now(decided, waiting_status(job.phase))
 
         job = self._record(job_id, change)
         self.log_event(job, f"[DECISION] {kind}: {answer}")
+        if job.status is Status.PAUSED:
+            self.log_pause(job)
+            return job
         return self._send_phase(job)
 
     def excuse(self, job_id: str, phase: Phase) -> None:
-        """Record that a shutdown ended an attempt, which then does not count against the limit."""
+        """Record that an attempt does not count against the limit: the job is not to blame for its end."""
         self._record(job_id, lambda job: _excuse_attempt(job, phase))
+
+    def log_pause(self, job: Job) -> None:
+        """Log that a job is paused by its user, at which step of a training, and how it goes on."""
+        tag, step = TABLE[job.phase].tag, self._saved_step(job)
+        place = f"in {job.phase}" if job.phase in job.attempts else f"before {job.phase}"
+        place = f"at step {step}, saved as checkpoint-{step}" if step else place
+        text = f"{tag} Paused {place}. Resume it with: scriptorium resume {job.id}"
+        self.log_event(job, text, Level.WARN, phase=job.phase, step=step)
+
+    def _saved_step(self, job: Job) -> int | None:
+        """Return the step that a training goes on from."""
+        checkpoints = self.store.jobs.checkpoints(job.id) if job.phase is Phase.TRAIN else []
+        return checkpoints[0].step if checkpoints else None
 
     def log_event(self, job: Job, text: str, level: Level = Level.INFO, **data: object) -> None:
         """Append an event to the job's log."""
@@ -195,15 +219,20 @@ def waiting_status(phase: Phase) -> Status:
     return Status.QUEUED if phase is Phase.TRAIN else TABLE[phase].status
 
 
-def _sent_now() -> dict[str, object]:
-    """Return the fields of a job whose phase is sent now, before it is: a message that then gets lost is missed."""
+def sent_now(job: Job, status: Status | None = None) -> Job:
+    """Return a job as one whose phase is sent now, before it is: a message that then gets lost is missed."""
     now = time.time()
-    return {"sent_at": now, "hinted_at": now}
+    return job.model_copy(update={"status": status or job.status, "sent_at": now, "hinted_at": now})
+
+
+def pause_now(job: Job) -> Job:
+    """Return a job as one that its user has paused and no worker holds."""
+    return job.model_copy(update={"status": Status.PAUSED, "sent_at": 0.0, "estimated_finish": None})
 
 
 def _end_job(job: Job, status: Status, error: JobError | None) -> Job:
-    ended = {"status": status, "error": error, "finished_at": int(time.time()), "estimated_finish": None}
-    return job.model_copy(update=ended)
+    ended = {"status": status, "error": error, "finished_at": int(time.time())}
+    return job.model_copy(update={**ended, "estimated_finish": None, "pause_requested": False})
 
 
 def _excuse_attempt(job: Job, phase: Phase) -> Job:

@@ -17,6 +17,7 @@ from scriptorium.errors import AttemptsExhausted, Cancelled, LeaseLost
 from scriptorium.jobs import queue
 from scriptorium.jobs.pipeline import TABLE
 from scriptorium.jobs.runner import Context
+from scriptorium.jobs.steering import settle_pause
 from scriptorium.store.leases import phase_lease
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ def _is_lost(context: Context, job: Job, holders: Mapping[str, str | None], wait
     """Return whether no worker holds the job's phase and a message for it is due."""
     if holders[phase_lease(job.id, job.phase)]:
         return False
-    if job.cancel_requested:
+    if job.cancel_requested or job.pausing:
         return True
     if job.status is Status.PAUSED:
         return False
@@ -54,6 +55,9 @@ def _is_lost(context: Context, job: Job, holders: Mapping[str, str | None], wait
 def _resend(context: Context, job: Job) -> bool:
     if job.cancel_requested:
         context.pipeline.cancel(job.id)
+        return False
+    if job.pausing:
+        settle_pause(context.pipeline, job.id)
         return False
     if job.sent_at:
         log.info("sending %s of %s again, which nobody has claimed", job.phase, job.id)

@@ -2,7 +2,7 @@
 
 The function of a phase gets a `Reporter` and knows nothing of jobs, queues or stores. The two reporters here need none
 of them: `SilentReporter` for tests and `ConsoleReporter` for a phase run by hand. The reporter of a job is in
-`scriptorium.jobs.runner`.
+`scriptorium.jobs.attempt`.
 """
 
 from __future__ import annotations

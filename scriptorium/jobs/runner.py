@@ -8,52 +8,52 @@ is all that a service's task does. `work` is a plain function (request, folder, 
 from __future__ import annotations
 
 import logging
-import math
 import os
 import platform
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from scriptorium import __version__
 from scriptorium.artifacts.volume import Volume
-from scriptorium.contracts import (
-    Checkpoint,
-    Decision,
-    Event,
-    EventType,
-    Job,
-    JobError,
-    Level,
-    Phase,
-    Request,
-    Result,
-    Status,
-)
+from scriptorium.contracts import Job, JobError, Phase, Request, Result
 from scriptorium.errors import (
     Cancelled,
     DecisionNeeded,
     InternalError,
     Interrupted,
+    JobMissing,
     LeaseLost,
+    Paused,
     ScriptoriumError,
     StoreUnavailable,
 )
-from scriptorium.jobs.devices import Tenancy, await_free_memory, keep_device, list_devices, try_devices
-from scriptorium.jobs.outbox import Outbox
+from scriptorium.jobs.attempt.heartbeat import Heartbeat
+from scriptorium.jobs.attempt.job_reporter import JobReporter
+from scriptorium.jobs.attempt.outbox import Outbox
+from scriptorium.jobs.devices import (
+    Tenancy,
+    await_free_memory,
+    keep_device,
+    list_devices,
+    next_waiting_job,
+    report_wait,
+    try_devices,
+)
 from scriptorium.jobs.phase_metrics import RESULTS, collect_manifest_metrics, collect_metrics
 from scriptorium.jobs.pipeline import TABLE, Pipeline, check_current_attempt, waiting_status
 from scriptorium.jobs.records import save_record, update_record
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.jobs.requests import REQUEST_MAKERS, RequestContext
+from scriptorium.jobs.steering import settle_pause
 from scriptorium.settings import Settings, get_settings
 from scriptorium.store import Lease, Store, open_store
 from scriptorium.store.connection import store_errors
-from scriptorium.store.leases import phase_lease
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,6 @@ RecordUpdates = Callable[[Job, ResultT, Volume], dict[str, object]]
 
 STORE_RETRY_INTERVAL = 1.0  # seconds
 
-announced_waits: set[str] = set()  # jobs whose wait for a device this worker has logged
 shutdown = threading.Event()  # set by the worker's entrypoint when the process has to stop
 
 
@@ -116,20 +115,23 @@ def run_phase(
     steps = PhaseSteps(work, resume, record_updates)
     with store_errors():
         if not needs_gpu:
-            run_attempt(context, job_id, phase, steps)
+            if run_attempt(context, job_id, phase, steps):
+                settle(context, job_id)
             return
         tried: set[str] = set()
-        while job := next_waiting_job(context, phase, tried):
+        while job := next_waiting_job(context.store, phase, tried):
             tried.add(job.id)
             devices, ttl = list_devices(context.settings), context.settings.lease_ttl
             tenancy = try_devices(context.store, devices, job, ttl, context.settings.device_patience)
             if tenancy is None:
-                report_wait(context, job)
+                report_wait(context.pipeline, job, devices)
                 context.pipeline.send_again(job_id, phase)
                 return
             with keep_device(context.store, tenancy, ttl):
-                if run_attempt(context, job.id, phase, steps, tenancy):
-                    return  # else another worker was quicker: the next job in line
+                is_claimed = run_attempt(context, job.id, phase, steps, tenancy)
+            if is_claimed:
+                settle(context, job.id)
+                return  # else another worker was quicker: the next job in line
 
 
 def run_attempt(context: Context, job_id: str, phase: Phase, steps: PhaseSteps, tenancy: Tenancy | None = None) -> bool:
@@ -138,26 +140,16 @@ def run_attempt(context: Context, job_id: str, phase: Phase, steps: PhaseSteps, 
     if lease is None:
         log.info("%s of %s cannot be claimed: it is done, running or superseded", phase, job_id)
         return False
-    with Attempt(context, job_id, phase, lease, tenancy) as attempt:
+    attempt = Attempt(context, job_id, phase, lease, tenancy)
+    with attempt.heartbeat:
         attempt.run(steps)
     return True
 
 
-def next_waiting_job(context: Context, phase: Phase, tried: Collection[str] = ()) -> Job | None:
-    """Return the job of the lowest rank that waits for a phase: a message says that there is work, not whose."""
-    waiting = [job for job in context.store.jobs.active() if job.phase is phase and job.status is not Status.PAUSED]
-    states = context.store.leases.states([phase_lease(job.id, phase) for job in waiting])
-    unclaimed = [job for job in waiting if job.id not in tried and states[phase_lease(job.id, phase)].holder is None]
-    return min(unclaimed, key=lambda job: (job.rank, job.id), default=None)
-
-
-def report_wait(context: Context, job: Job) -> None:
-    """Log once per worker who holds the devices that a job waits for."""
-    if job.id in announced_waits:
-        return
-    announced_waits.add(job.id)
-    holders = [context.store.leases.holder(device) or "somebody" for device in list_devices(context.settings)]
-    context.pipeline.log_event(job, f"Waiting for a device, held by {', '.join(dict.fromkeys(holders))}.")
+def settle(context: Context, job_id: str) -> None:
+    """Pause a job that was to pause, now that its phase and its device are free."""
+    with suppress(JobMissing):
+        settle_pause(context.pipeline, job_id)
 
 
 def claim(context: Context, job_id: str, phase: Phase) -> Lease | None:
@@ -172,8 +164,14 @@ def claim(context: Context, job_id: str, phase: Phase) -> Lease | None:
     return context.store.leases.claim(job_id, phase, holder, context.settings.lease_ttl, begin)
 
 
+def check_shutdown() -> None:
+    """Raise Interrupted if the worker is shutting down."""
+    if shutdown.is_set():
+        raise Interrupted("the worker is shutting down")
+
+
 class Attempt:
-    """One attempt at a phase, with a lease that a thread renews."""
+    """One attempt at a phase, with a lease that its heartbeat keeps."""
 
     def __init__(
         self, context: Context, job_id: str, phase: Phase, lease: Lease, tenancy: Tenancy | None = None
@@ -184,23 +182,18 @@ class Attempt:
         self.lease = lease
         self.outbox = Outbox()
         self._tenancy = tenancy
+        self.heartbeat = Heartbeat(context.store, context.settings, job_id, phase, lease=lease, shutdown=shutdown)
         if tenancy:
-            tenancy.on_lost = self._lose_device
-        self._stop: ScriptoriumError | None = None
-        self._ended = threading.Event()
-        self._heartbeat = threading.Thread(target=self._renew_until_ended, name=f"lease-{phase}", daemon=True)
-
-    def __enter__(self) -> Attempt:
-        self._heartbeat.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._heartbeat.join()
-        self.context.store.leases.release(self.lease)
+            tenancy.on_lost = self.heartbeat.lose_device
 
     def run(self, steps: PhaseSteps) -> None:
         """Work, publish and advance; record every failure in the job, except the store's own."""
+        try:
+            self._run(steps)
+        except (LeaseLost, JobMissing) as stopped:  # what a stale attempt did or failed at is not recorded
+            log.warning("%s of %s stopped: %s", self.phase, self.job_id, stopped)
+
+    def _run(self, steps: PhaseSteps) -> None:
         try:
             with store_errors():
                 result = self._produce(steps)
@@ -215,10 +208,11 @@ class Attempt:
         except Interrupted as stopped:
             log.warning("%s of %s stopped: %s", self.phase, self.job_id, stopped)
             self.context.pipeline.excuse(self.job_id, self.phase)
-        except LeaseLost as stopped:
-            log.warning("%s of %s stopped: %s", self.phase, self.job_id, stopped)
+        except (LeaseLost, JobMissing):
+            raise
         except StoreUnavailable:
-            raise  # the job is not to blame: the reaper takes the phase up again
+            self._await_excuse()
+            raise  # the reaper takes the phase up again
         except ScriptoriumError as error:
             self._fail(error)
         except Exception as error:
@@ -237,7 +231,10 @@ class Attempt:
         folder = volume.attempt(self.job_id, self.phase, self.lease.token)
         if steps.resume:
             steps.resume(volume.earlier_attempts(self.job_id, self.phase, self.lease.token), folder)
-        reporter = JobReporter(self)
+        claim = (self.job_id, self.phase, self.lease.token)
+        reporter = JobReporter(
+            self.context.pipeline, *claim, outbox=self.outbox, stop_reason=self.heartbeat.stop_reason
+        )
         reporter.check()
         request = REQUEST_MAKERS[self.phase](job, RequestContext(self.context.settings, volume, reporter))
         if self._tenancy:
@@ -245,9 +242,11 @@ class Attempt:
         self._record_beginning()
         started = time.monotonic()
         result = steps.work(request, folder, reporter)
-        reporter.check()
+        reason = self.heartbeat.stop_reason()
+        if reason and not isinstance(reason, Paused):  # what is done need not be done again after a pause
+            raise reason
         seconds = round(time.monotonic() - started, 3)
-        self.await_store()
+        self.outbox.drain(check_shutdown)  # what was reported is in the store before the phase is over
         self._publish(folder, request, result, seconds)
         self._remember(collect_metrics(self.phase, result, seconds))
         return result
@@ -255,23 +254,26 @@ class Attempt:
     def _remember(self, numbers: Mapping[str, float]) -> None:
         self.context.store.jobs.set_progress(self.job_id, numbers)
 
-    def await_store(self) -> None:
-        """Wait until the store has taken everything that was reported; a shutdown ends the wait."""
-        while not self.outbox.flush():
-            if shutdown.wait(STORE_RETRY_INTERVAL):
-                raise Interrupted("the worker is shutting down")
-
-    def _lose_device(self) -> None:
-        self._stop = self._stop or Interrupted("the device was granted to somebody else")
+    def _await_excuse(self) -> None:
+        """Excuse the attempt once the store answers, because the job is not to blame; a shutdown ends the wait."""
+        while not shutdown.is_set():
+            try:
+                with store_errors():
+                    self.context.pipeline.excuse(self.job_id, self.phase)
+                    return
+            except StoreUnavailable:
+                shutdown.wait(STORE_RETRY_INTERVAL)
 
     def _record_beginning(self) -> None:
         """Record that the work itself begins; a phase that waits for the GPU is only queued.
 
-        Raises LeaseLost or Cancelled.
+        Raises LeaseLost, Cancelled or Paused.
         """
 
         def change(job: Job) -> Job:
             check_current_attempt(job, self.phase, self.lease.token)  # a cancelled job stays cancelled
+            if job.pause_requested:
+                raise Paused("the job is to pause")
             return job.model_copy(update={"status": TABLE[self.phase].status})
 
         update_record(self.context.store, self.context.volume, self.job_id, change)
@@ -294,92 +296,8 @@ class Attempt:
         body = JobError(code=error.code, message=str(error), param=error.param, next_step=error.next_step)
         try:
             self.context.pipeline.fail(self.job_id, self.phase, self.lease.token, body)
-        except LeaseLost as lost:
-            log.warning("a failure of a stale attempt is not recorded: %s", lost)
         except Cancelled:
             self.context.pipeline.cancel(self.job_id)
 
     def _job(self) -> Job:
         return self.context.store.jobs.get(self.job_id)
-
-    @property
-    def stop(self) -> ScriptoriumError | None:
-        """The reason to stop, if there is one."""
-        return Interrupted("the worker is shutting down") if shutdown.is_set() and not self._stop else self._stop
-
-    def _renew_until_ended(self) -> None:
-        while not self._ended.wait(self.context.settings.heartbeat.total_seconds()):
-            try:
-                with store_errors():
-                    self._renew_lease()
-            except StoreUnavailable as error:
-                log.warning("no heartbeat: %s", error)  # the lease may expire; renew() then reports it
-
-    def _renew_lease(self) -> None:
-        """Renew the lease; set the reason to stop if it was lost or the job was cancelled."""
-        if not self.context.store.leases.renew(self.lease, self.context.settings.lease_ttl):
-            self._stop = LeaseLost(f"another attempt holds {self.phase} of {self.job_id}")
-        elif self._stop is None and self._job().cancel_requested:
-            self._stop = Cancelled("the job was cancelled")
-
-
-class JobReporter:
-    """The reporter of a real job: events, metrics and checkpoints go to the store."""
-
-    def __init__(self, attempt: Attempt) -> None:
-        self._attempt = attempt
-        self._store = attempt.context.store
-        self._outbox = attempt.outbox
-        self._job_id = attempt.job_id
-
-    def message(self, text: str, level: Level = Level.INFO, **data: Any) -> None:
-        """Append an event to the job's log."""
-        log.info("%s %s", self._job_id, text)
-        event = Event(created_at=int(time.time()), level=level, message=text, data=data)
-        self._outbox.put(lambda: self._store.events.append(self._job_id, event))
-
-    def metrics(self, text: str, **data: float | int | None) -> None:
-        """Append an event with numbers to the job's log, and set them as its progress."""
-        known = {name: value for name, value in data.items() if value is not None}
-        self._outbox.put(lambda: self._store.jobs.set_progress(self._job_id, known))
-        finite = {name: value for name, value in known.items() if math.isfinite(value)}  # JSON has no NaN
-        event = Event(created_at=int(time.time()), type=EventType.METRICS, message=text, data=dict(finite))
-        self._outbox.put(lambda: self._store.events.append(self._job_id, event))
-        if "eta_seconds" in known:
-            finish = int(time.time() + known["eta_seconds"])
-            self._outbox.put(lambda: self._set_estimated_finish(finish))
-
-    def remember(self, numbers: Mapping[str, float]) -> None:
-        """Set numbers as the job's progress, without an event."""
-        if numbers:
-            self._outbox.put(lambda: self._store.jobs.set_progress(self._job_id, numbers))
-
-    def checkpoint(self, checkpoint: Checkpoint) -> None:
-        """List a checkpoint."""
-        self._outbox.put(lambda: self._store.jobs.add_checkpoint(self._job_id, checkpoint))
-
-    def ask(self, decision: Decision) -> str:
-        """Return the user's answer, or the recommended one if the recipe says so; otherwise pause the job."""
-        attempt = self._attempt
-        attempt.await_store()
-        job = self._store.jobs.get(self._job_id)
-        known = job.decisions.get(decision.kind)
-        if known and known.answer:
-            return known.answer
-        pipeline, claim = attempt.context.pipeline, (self._job_id, attempt.phase, attempt.lease.token)
-        if getattr(job.recipe.decisions, decision.kind) == "auto":
-            pipeline.decide(*claim, decision)
-            return decision.recommended
-        pipeline.ask(*claim, decision)
-        raise DecisionNeeded(decision.question)
-
-    def check(self) -> None:
-        """Raise the reason to stop, if there is one."""
-        if self._attempt.stop:
-            raise self._attempt.stop
-
-    def _set_estimated_finish(self, finish: int) -> None:
-        def change(job: Job) -> Job:
-            return job if job.status.final else job.model_copy(update={"estimated_finish": finish})
-
-        update_record(self._store, self._attempt.context.volume, self._job_id, change)

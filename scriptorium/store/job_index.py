@@ -17,6 +17,7 @@ import redis
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from scriptorium.contracts import Job, Status
+from scriptorium.contracts.job import PRIORITY_SECONDS
 
 INDEX = "scriptorium:jobs"  # a sorted set: ids by time of creation
 ACTIVE = "scriptorium:jobs:active"  # a set: those that have not ended
@@ -27,7 +28,7 @@ VERSION_KEY = "scriptorium:jobs:index"
 VERSION = "1"
 RECORDS_PER_READ = 500
 PAUSE_BETWEEN_READS = 0.005  # seconds, in which requests are answered
-CLAIMED_FIRST = 1e10  # seconds: more than any time of sending
+CLAIMED_FIRST = 1e12  # seconds: more than the ranks of any two jobs differ by
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class IndexedJob(BaseModel):
 
     created_at: int
     status: Status
+    submitted_at: float = 0.0
+    priority: int = 0
     sent_at: float = 0.0
     finished_at: int | None = None
     error: IndexedError | None = None
@@ -89,8 +92,9 @@ def unindex_job(pipe: Any, job: Job) -> None:
 
 
 def queue_place(job: Job | IndexedJob) -> float:
-    """Return a job's place among those that wait for the GPU: by the time it was sent; claimed ones first, by age."""
-    return job.sent_at or job.created_at - CLAIMED_FIRST
+    """Return a job's place among those that wait for the GPU: by rank, as a device is granted; claimed ones first."""
+    rank = (job.submitted_at or job.created_at) - job.priority * PRIORITY_SECONDS
+    return rank if job.sent_at else rank - CLAIMED_FIRST
 
 
 def _count_fields(job: Job | IndexedJob) -> list[str]:

@@ -117,15 +117,15 @@ class Leases:
     ) -> Lease | None:
         """Claim a phase of a job: the lease and the job's record change together, or neither does.
 
-        `change` gets the record and the new token. Returns None if the job has ended, waits for an answer, is
-        at another phase, or is claimed.
+        `change` gets the record and the new token. Returns None if the job has ended, is paused or is to be
+        paused, is at another phase, or is claimed.
         """
         name, key = phase_lease(job_id, phase), job_key(job_id)
 
         def apply(pipe: Any) -> Lease | None:
             body = pipe.get(key)
             job = Job.model_validate_json(body) if body else None
-            if job is None or job.phase != phase or not job.status.claimable or pipe.exists(_lease(name)):
+            if job is None or job.phase != phase or not job.claimable or pipe.exists(_lease(name)):
                 return None
             token = (
                 max(int(pipe.get(_fence(name)) or 0), job.attempts.get(phase, 0)) + 1

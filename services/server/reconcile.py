@@ -90,7 +90,7 @@ class Reconciler:
 
     def reconcile(self) -> None:
         """Hold or release the device, stop engines that are not needed, start those that are, publish their states."""
-        self._close_ended_sessions()
+        self._close_unneeded_sessions()
         tenant = self._choose_tenant()
         serves = self._hold_device(tenant)
         plans = plan_engines(tenant.models) if tenant and serves else []
@@ -102,8 +102,11 @@ class Reconciler:
                 self._supervise(plan, tenant.token)
         self._publish([entry for plan in plans for entry in self._describe(plan, reason)])
 
-    def _close_ended_sessions(self) -> None:
-        """Close the sessions of jobs that have ended; the models of one that succeeded are what chat gets next."""
+    def _close_unneeded_sessions(self) -> None:
+        """Close the sessions of jobs that have ended, and give up those of paused ones.
+
+        The models of a job that succeeded are what chat gets next.
+        """
         for session in self._store.serving.sessions():
             try:
                 status = self._store.jobs.get(session.job_id).status
@@ -113,6 +116,8 @@ class Reconciler:
                 self._store.serving.set_wanted(session.models)
             if status.final:
                 self._store.serving.close_session(session.job_id)
+            elif status is Status.PAUSED and session.device == self._device:
+                self._store.serving.assign(session, None)  # else it would interrupt whoever is served when it resumes
 
     def _choose_tenant(self) -> Tenant | None:
         """Return the session that this device serves, else the first that nobody serves, else chat."""

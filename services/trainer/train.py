@@ -40,6 +40,7 @@ from scriptorium.settings import get_settings
 from services.trainer.run.axolotl import make_command, make_config, make_environment
 from services.trainer.run.measure_checkpoints import measure_checkpoints
 from services.trainer.run.progress import TrainingProgress
+from services.trainer.run.save_and_stop import save_and_stop
 
 LOG = "axolotl.log"
 POLL_INTERVAL = timedelta(seconds=0.5)
@@ -101,22 +102,13 @@ def run(child: Child, folder: Path, reporter: Reporter) -> TrainingProgress:
             progress.report_new(lines)
             reporter.check()
     except Interrupted:
-        save_and_stop(child, folder)
+        save_and_stop(child, folder, reporter)
         progress.report_new(lines)  # the checkpoint that was just saved
         raise
     finally:
         child.stop(grace=timedelta(seconds=1))
     progress.report_new(lines)
     return progress
-
-
-def save_and_stop(child: Child, folder: Path) -> None:
-    """Have the plugin save a checkpoint for the next attempt; waits at most the settings' `stop_grace`."""
-    (folder / "control").write_text("pause", encoding="utf-8")
-    before = len(complete_checkpoints(folder))
-    deadline = time.monotonic() + get_settings().stop_grace.total_seconds()
-    while child.returncode is None and len(complete_checkpoints(folder)) == before and time.monotonic() < deadline:
-        time.sleep(0.2)
 
 
 def collect_result(

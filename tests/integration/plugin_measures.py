@@ -10,8 +10,14 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import torch
+from accelerate import Accelerator
+from accelerate.data_loader import skip_first_batches
+from accelerate.utils import DataLoaderConfiguration
+from axolotl.utils.samplers.multipack import MultipackBatchSampler
 from peft import LoraConfig, get_peft_model
+from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from services.trainer.inside_axolotl import plugin
@@ -52,6 +58,38 @@ def resume(folder: Path, step: int) -> dict[str, int] | None:
     return {name: int(count.item()) for name, count in state.tokens.items()} if hasattr(state, "tokens") else None
 
 
+def load_packs() -> DataLoader[int]:
+    """Make a loader of packed rows as Axolotl does."""
+    torch.manual_seed(42)
+    config = DataLoaderConfiguration(use_seedable_sampler=True, even_batches=False)
+    lengths = np.arange(20, 60)
+    sampler = MultipackBatchSampler(
+        RandomSampler(lengths), batch_size=1, batch_max_len=100, lengths=lengths, bin_size=200, num_processes=1
+    )
+    len(sampler)  # which packs the rows once, to count
+    loader = DataLoader(TensorDataset(torch.arange(40)), batch_sampler=sampler, collate_fn=list)
+    return Accelerator(cpu=True, dataloader_config=config).prepare(loader)
+
+
+def resumed_packs() -> list[bool]:
+    """Return whether the packs after a resume are those of an undisturbed second epoch, without the plugin and with it.
+
+    As the trainer does, a resumed epoch skips the batches that it has had.
+    """
+    undisturbed = load_packs()
+    for epoch in range(2):
+        undisturbed.set_epoch(epoch)
+        packs = [str(pack) for pack in undisturbed]
+    are_same = []
+    for step in (0, 21):
+        loader = load_packs()
+        plugin.restore_epoch(SimpleNamespace(global_step=step, epoch=1.2), loader)
+        resumed = skip_first_batches(loader, 3)
+        resumed.set_epoch(1)
+        are_same.append([str(pack) for pack in resumed] == packs[3:])
+    return are_same
+
+
 if __name__ == "__main__":
     model = get_peft_model(
         LlamaForCausalLM(CONFIG), LoraConfig(r=4, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
@@ -66,6 +104,7 @@ if __name__ == "__main__":
         "random_numbers_kept": torch.equal(before, torch.random.get_rng_state()),
         "use_of_no_gpu": plugin.gpu_use(torch.device("cuda:0")),
         "tokens": [resume(Path(sys.argv[1]), step) for step in (0, 2)],
+        "packs_after_a_resume": resumed_packs(),
         "peak_of_no_gpu": plugin.measure_peak(torch.device("cuda:0"), torch.float32),
     }
     (Path(sys.argv[1]) / "measured.json").write_text(json.dumps(measured))

@@ -14,7 +14,7 @@ from scriptorium.jobs.queue import PREPARE
 from scriptorium.jobs.reaper import reap
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.jobs.runner import Context, claim, run_phase
-from services.api.fine_tuning.jobs import cancel_job
+from scriptorium.jobs.steering import cancel_job
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_just_before_a_question(slow: Context, policy: str) -> None:
     submit(slow, data_quality=policy)
 
     def work(request: PrepareRequest, folder: Path, reporter: Reporter) -> PrepareResult:
-        assert cancel_job("ftjob-1", slow).status is Status.VALIDATING  # its worker is to stop
+        assert cancel_job(slow.pipeline, "ftjob-1").status is Status.VALIDATING  # its worker is to stop
         reporter.ask(QUESTION)
         raise AssertionError("the question was answered")
 
@@ -55,7 +55,7 @@ def test_between_a_question_and_the_release_of_its_lease(slow: Context) -> None:
             return asking([])(request, folder, reporter)  # type: ignore[operator, no-any-return]
         finally:
             assert slow.store.jobs.get("ftjob-1").status is Status.PAUSED
-            assert cancel_job("ftjob-1", slow).status is Status.CANCELLED
+            assert cancel_job(slow.pipeline, "ftjob-1").status is Status.CANCELLED
 
     run_phase("ftjob-1", Phase.PREPARE, work, context=slow)
     check_cancelled(slow, "ftjob-1")
@@ -69,7 +69,7 @@ def test_between_an_answer_and_the_release_of_the_lease_of_its_question(slow: Co
             return asking([])(request, folder, reporter)  # type: ignore[operator, no-any-return]
         finally:
             slow.pipeline.answer("ftjob-1", DecisionKind.DATA_QUALITY, "go_on")
-            cancel_job("ftjob-1", slow)
+            cancel_job(slow.pipeline, "ftjob-1")
 
     run_phase("ftjob-1", Phase.PREPARE, work, context=slow)
     run_phase("ftjob-1", Phase.PREPARE, never, context=slow)  # the answer's message
@@ -78,7 +78,7 @@ def test_between_an_answer_and_the_release_of_the_lease_of_its_question(slow: Co
 
 def test_between_publishing_and_advancing(slow: Context, job: Job, sent: object) -> None:
     def cancel_now(*_: object) -> dict[str, object]:
-        cancel_job(job.id, slow)
+        cancel_job(slow.pipeline, job.id)
         return {}
 
     run_phase(job.id, Phase.PREPARE, prepare, context=slow, record_updates=cancel_now)
@@ -88,7 +88,7 @@ def test_between_publishing_and_advancing(slow: Context, job: Job, sent: object)
 
 def test_just_before_a_failure(slow: Context, job: Job) -> None:
     def work(request: PrepareRequest, folder: Path, reporter: Reporter) -> PrepareResult:
-        cancel_job(job.id, slow)
+        cancel_job(slow.pipeline, job.id)
         raise EnvironmentMissing("its child process is gone")
 
     run_phase(job.id, Phase.PREPARE, work, context=slow)
@@ -98,7 +98,7 @@ def test_just_before_a_failure(slow: Context, job: Job) -> None:
 def test_between_the_claim_and_the_beginning(slow: Context, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     def claim_then_cancel(context: Context, job_id: str, phase: Phase) -> object:
         lease = claim(context, job_id, phase)
-        cancel_job(job_id, context)
+        cancel_job(context.pipeline, job_id)
         return lease
 
     monkeypatch.setattr("scriptorium.jobs.runner.claim", claim_then_cancel)
@@ -110,7 +110,7 @@ def test_between_the_claim_and_the_beginning(slow: Context, job: Job, monkeypatc
 def test_while_the_reaper_gives_up(slow: Context, job: Job) -> None:
     lease = claim(slow, job.id, Phase.PREPARE)
     assert lease is not None
-    cancel_job(job.id, slow)
+    cancel_job(slow.pipeline, job.id)
     with pytest.raises(Cancelled):
         slow.pipeline.fail(job.id, Phase.PREPARE, lease.token, JobError(code="x", message="x"))
     slow.store.leases.release(lease)

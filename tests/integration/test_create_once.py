@@ -20,8 +20,8 @@ from scriptorium.jobs.queue import PREPARE
 from scriptorium.jobs.reaper import reap
 from scriptorium.jobs.restore import restore_jobs
 from scriptorium.jobs.runner import Context, claim, run_phase
+from scriptorium.jobs.steering import cancel_job
 from services.api.fine_tuning.create_job import create_job
-from services.api.fine_tuning.jobs import cancel_job
 
 
 class Died(BaseException):
@@ -72,10 +72,12 @@ def fail(context: Context, job_id: str) -> None:
 def cancel_with_a_worker(context: Context, job_id: str) -> None:
     """Cancel a job whose worker has not noticed yet."""
     assert claim(context, job_id, Phase.PREPARE) is not None
-    assert cancel_job(job_id, context).status is Status.VALIDATING
+    assert cancel_job(context.pipeline, job_id).status is Status.VALIDATING
 
 
-@pytest.mark.parametrize("end", [lambda context, job_id: cancel_job(job_id, context), cancel_with_a_worker, fail])
+@pytest.mark.parametrize(
+    "end", [lambda context, job_id: cancel_job(context.pipeline, job_id), cancel_with_a_worker, fail]
+)
 def test_a_job_that_failed_or_was_cancelled_is_no_answer_to_a_new_request(
     context: Context, body: dict[str, Any], end: Any
 ) -> None:
@@ -90,7 +92,7 @@ def test_a_job_that_failed_or_was_cancelled_is_no_answer_to_a_new_request(
 
 def test_a_key_names_one_job_whatever_became_of_it(context: Context, body: dict[str, Any]) -> None:
     first = create_job(body, context, "key")
-    cancel_job(first.id, context)
+    cancel_job(context.pipeline, first.id)
     again = create_job(body, context, "key")
     assert (again.id, again.status) == (first.id, Status.CANCELLED)
     with pytest.raises(Conflict):

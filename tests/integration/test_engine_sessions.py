@@ -15,6 +15,7 @@ from scriptorium.errors import Cancelled, EngineFailed
 from scriptorium.jobs.devices import Tenancy, keep_device, try_devices
 from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.jobs.runner import Context
+from scriptorium.jobs.steering import pause_job, resume_job
 from scriptorium.process.child import wait_until
 from scriptorium.store.serving import Engine, WantedModel
 from services.server.reconcile import HOLDER, MAX_SILENCE, Reconciler
@@ -122,6 +123,26 @@ def test_two_sessions_follow_each_other_and_neither_replaces_the_other(
     end(context, second, Status.SUCCEEDED)
     assert wait_until(lambda: (reconciler.reconcile(), f"ft:{first.id}" in states(context))[1], SOON)
     assert [session.job_id for session in context.store.serving.sessions()] == [first.id]
+
+
+def test_a_paused_jobs_session_gives_its_device_to_the_next_and_does_not_interrupt_it_when_it_resumes(
+    context: Context, reconciler: Reconciler, starter: StandInStarter
+) -> None:
+    first, second = submit_in_order(context, "ftjob-1", "ftjob-2")
+    for job in (first, second):
+        context.store.serving.open_session(job.id, [tuned(job)], job.rank)
+    reconciler.reconcile()
+    reconciler.reconcile()
+    assert set(states(context)) == {f"ft:{first.id}"}
+    pause_job(context.pipeline, first.id)
+    assert wait_until(lambda: (reconciler.reconcile(), states(context) == {f"ft:{second.id}": "ready"})[1], SOON)
+    assert starter.engines[0].stopped
+    resume_job(context.pipeline, first.id)
+    for _ in range(3):
+        reconciler.reconcile()
+    assert states(context) == {f"ft:{second.id}": "ready"}
+    end(context, second, Status.CANCELLED)
+    assert wait_until(lambda: (reconciler.reconcile(), states(context) == {f"ft:{first.id}": "ready"})[1], SOON)
 
 
 def test_waiting_goes_by_priority_and_then_by_time(context: Context) -> None:

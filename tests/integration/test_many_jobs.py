@@ -85,9 +85,12 @@ def test_counts_and_positions_follow_every_change(context: Context) -> None:
     index = context.store.jobs.index
     for number in range(3):
         submit(context, f"ftjob-{number}")
-        change(context, f"ftjob-{number}", status=Status.QUEUED, phase=Phase.TRAIN, sent_at=10.5 - number)
+        change(context, f"ftjob-{number}", status=Status.QUEUED, phase=Phase.TRAIN, submitted_at=10.5 - number)
     jobs, ids = context.store.jobs, ["ftjob-0", "ftjob-1", "ftjob-2"]
     assert positions(jobs, *ids) == [3, 2, 1]
+    change(context, "ftjob-0", priority=1)
+    assert positions(jobs, *ids) == [1, 3, 2]
+    change(context, "ftjob-0", priority=0)
     assert index.counts().statuses == {"queued": 3}
     change(context, "ftjob-2", status=Status.RUNNING)
     change(context, "ftjob-1", status=Status.FAILED, error=JobError(code="out_of_memory", message="x"))
@@ -96,7 +99,7 @@ def test_counts_and_positions_follow_every_change(context: Context) -> None:
         {"queued": 1, "running": 1, "failed": 1},
         {"out_of_memory": 1},
     )
-    assert [job.id for job in context.store.jobs.active()] == ["ftjob-0", "ftjob-2"]
+    assert [job.id for job in context.store.jobs.active()] == ["ftjob-2", "ftjob-0"]
     assert claim(context, "ftjob-0", Phase.TRAIN) is not None
     assert positions(jobs, *ids[:1]) == [1]  # it waits until the work itself begins
 

@@ -22,6 +22,7 @@ from scriptorium.contracts import (
 )
 from scriptorium.errors import EnvironmentMissing, InvalidTrainingFile, Problem, StoreUnavailable
 from scriptorium.jobs import runner as phases
+from scriptorium.jobs.delete_job import delete_job
 from scriptorium.jobs.devices import list_devices
 from scriptorium.jobs.queue import PREPARE, TRAIN
 from scriptorium.jobs.reaper import reap
@@ -150,6 +151,50 @@ def test_an_unavailable_store_does_not_fail_the_job(context: Context, job: Job, 
     assert reap(context, lambda task: 0) == [job.id]
     run_phase(job.id, Phase.PREPARE, prepare, context=context)
     assert context.store.jobs.get(job.id).phase is Phase.TRAIN
+
+
+def test_a_store_that_is_away_when_an_attempt_begins_costs_no_attempt(
+    context: Context, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures: list[str] = []
+    excuse = context.pipeline.excuse
+
+    def be_away(*_: object) -> None:
+        failures.append("away")
+        raise redis.ConnectionError("connection refused")
+
+    def be_away_once(job_id: str, phase: Phase) -> None:
+        be_away() if len(failures) % 2 else excuse(job_id, phase)
+
+    monkeypatch.setattr(phases, "STORE_RETRY_INTERVAL", 0.01)
+    monkeypatch.setattr(context.pipeline, "excuse", be_away_once)
+    for _ in range(context.settings.max_attempts + 1):
+        with monkeypatch.context() as patch, pytest.raises(StoreUnavailable):
+            patch.setattr(phases, "save_record", be_away)
+            run_phase(job.id, Phase.PREPARE, never, context=context)
+        assert reap(context, lambda task: 0) == [job.id]
+    assert len(failures) == 2 * (context.settings.max_attempts + 1)
+    run_phase(job.id, Phase.PREPARE, prepare, context=context)
+    assert context.store.jobs.get(job.id).phase is Phase.TRAIN
+
+
+@pytest.mark.parametrize("end", ["result", "failure", "stop"])
+def test_a_late_worker_of_a_deleted_job_just_stops(
+    context: Context, job: Job, end: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def work(request: PrepareRequest, folder: Path, reporter: Reporter) -> PrepareResult:
+        lose_lease(context, job, Phase.PREPARE)
+        context.pipeline.cancel(job.id)
+        delete_job(context, job.id)
+        if end == "stop":
+            until_stopped(threading.Event())(request, folder, reporter)
+        if end == "failure":
+            raise EnvironmentMissing("too late")
+        return DONE
+
+    run_phase(job.id, Phase.PREPARE, work, context=context)
+    assert [record for record in caplog.records if record.exc_info or record.levelname == "ERROR"] == []
+    assert context.store.jobs.get_many([job.id]) == []
 
 
 def test_a_request_that_cannot_be_made_fails_the_job(context: Context, job: Job) -> None:

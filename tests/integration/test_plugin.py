@@ -46,6 +46,12 @@ def test_a_resumed_training_continues_its_token_counts(measured: dict[str, Any])
     assert measured["tokens"] == [None, {"total": 700, "trainable": 500}]
 
 
+def test_a_resumed_training_goes_on_with_the_packed_rows_of_its_epoch(measured: dict[str, Any]) -> None:
+    without_plugin, with_plugin = measured["packs_after_a_resume"]
+    assert with_plugin
+    assert not without_plugin  # else upstream has mended it, and the plugin need not
+
+
 def test_every_step_has_the_devices_numbers_and_the_first_no_mfu(measured: dict[str, Any], folder: Path) -> None:
     steps = [line for line in read_training_log(folder / TRAINING_LOG) if "loss" in line]
     assert [set(DEVICE_METRICS) - set(line) for line in steps] == [{"mfu_ratio"}, set(), set()]

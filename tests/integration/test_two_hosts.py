@@ -14,9 +14,9 @@ from standins import Sent
 from work import DONE, event_messages, submit
 
 from scriptorium.contracts import Phase, PrepareRequest, PrepareResult
-from scriptorium.jobs.devices import list_devices
+from scriptorium.jobs.devices import announced_waits, list_devices
 from scriptorium.jobs.reporter import Reporter
-from scriptorium.jobs.runner import Context, announced_waits, run_phase
+from scriptorium.jobs.runner import Context, run_phase
 from scriptorium.process.child import wait_until
 
 SOON = timedelta(seconds=10)

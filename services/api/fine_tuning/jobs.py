@@ -1,4 +1,4 @@
-"""/v1/fine_tuning/jobs: create, list, retrieve, cancel, delete."""
+"""/v1/fine_tuning/jobs: create, list, retrieve, cancel, pause, resume, delete."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from fastapi import APIRouter, Body, Header, Query, Request, Response
 from pydantic_core import to_json
 
 from scriptorium.contracts import Job, Status
-from scriptorium.errors import Conflict
 from scriptorium.jobs.delete_job import delete_job
-from scriptorium.jobs.records import update_record
 from scriptorium.jobs.runner import Context as PhaseContext
-from scriptorium.store.leases import phase_lease
+from scriptorium.jobs.steering import cancel_job, pause_job, resume_job
 from services.api.dependencies import Context
 from services.api.fine_tuning.create_job import create_job
 from services.api.fine_tuning.openai_job import render_checkpoint, render_job
@@ -53,7 +51,19 @@ def retrieve(job_id: str, context: Context) -> Response:
 @router.post("/{job_id}/cancel")
 def cancel(job_id: str, context: Context) -> dict[str, Any]:
     """Ask a job to stop."""
-    return render_current(cancel_job(job_id, context), context)
+    return render_current(cancel_job(context.pipeline, job_id), context)
+
+
+@router.post("/{job_id}/pause")
+def pause(job_id: str, context: Context) -> dict[str, Any]:
+    """Stop a job until it is resumed, and free its device."""
+    return render_current(pause_job(context.pipeline, job_id), context)
+
+
+@router.post("/{job_id}/resume")
+def resume(job_id: str, context: Context) -> dict[str, Any]:
+    """Let a paused job go on."""
+    return render_current(resume_job(context.pipeline, job_id), context)
 
 
 @router.delete("/{job_id}")
@@ -121,21 +131,3 @@ def metadata_filter(query: dict[str, str]) -> dict[str, str]:
     return {
         name[len(prefix) : -1]: value for name, value in query.items() if name.startswith(prefix) and name[-1] == "]"
     }
-
-
-def cancel_job(job_id: str, context: PhaseContext) -> Job:
-    """Ask a job to stop; one that is paused or that no worker holds ends at once.
-
-    From then on an attempt's every change of the record raises Cancelled. Raises Conflict if the job has already ended.
-    """
-
-    def request_cancel(job: Job) -> Job:
-        if job.status.final:
-            raise Conflict(f"The job has already ended: {job.status}.", param="fine_tuning_job_id")
-        return job.model_copy(update={"cancel_requested": True})
-
-    job = update_record(context.store, context.volume, job_id, request_cancel)
-    paused = job.status is Status.PAUSED  # whoever holds it now has asked its question and only lets go
-    if paused or context.store.leases.holder(phase_lease(job_id, job.phase)) is None:
-        return context.pipeline.cancel(job_id)
-    return job

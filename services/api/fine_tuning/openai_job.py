@@ -63,7 +63,9 @@ def render_job(job: Job, progress: dict[str, float], position: int | None) -> Bo
             "progress": {name: value for name, value in progress.items() if math.isfinite(value)},  # JSON has no NaN
             "queue_position": position,
             "pages": render_pages(job),
-            "decision": next((decision.kind for decision in job.decisions.values() if not decision.answer), None),
+            "decision": job.open_decision.kind if job.open_decision else None,
+            "pause_requested": job.pause_requested,
+            "priority": job.priority,
         },
     }
 

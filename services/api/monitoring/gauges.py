@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scriptorium import __version__, metrics
-from scriptorium.contracts import Job, Status
+from scriptorium.contracts import DecisionKind, Job, Status
 from scriptorium.errors import Stopped, leaves
 from scriptorium.jobs import queue
 from scriptorium.jobs.pipeline import TABLE
@@ -39,6 +39,7 @@ def store_gauges(snapshot: Snapshot) -> Iterator[Gauge]:
     yield metrics.ENGINES, engine_counts(snapshot)
     yield from gpu_lease_gauges(snapshot)
     yield metrics.JOBS, status_counts(snapshot)
+    yield metrics.QUESTIONS, question_counts(snapshot)
     yield metrics.FAILURES, failure_counts(snapshot)
     yield metrics.CREATED, {(job.id,): job.created_at for job in snapshot.shown_jobs}
     yield metrics.ATTEMPTS, attempt_counts(snapshot)
@@ -86,6 +87,12 @@ def gpu_holders(name: str | None) -> Values:
 def status_counts(snapshot: Snapshot) -> Values:
     """Count the jobs in each status."""
     return {(status,): snapshot.counts.statuses.get(status, 0) for status in Status}
+
+
+def question_counts(snapshot: Snapshot) -> Values:
+    """Count the jobs that wait for an answer to each kind of question; other paused jobs wait for their resume."""
+    counts = Tally(job.open_decision.kind for job in snapshot.active if job.open_decision)
+    return {(kind,): counts[kind] for kind in DecisionKind}
 
 
 def failure_counts(snapshot: Snapshot) -> Values:

@@ -51,9 +51,12 @@ class ScriptoriumCallback(TrainerCallback):  # type: ignore[misc]
         self._losses: dict[str, float | None] = {"train_loss": None, "dev_loss": None}
         self._meter: Meter | None = None
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
-        """Restore the token counts, measure the device's peak, and write that the first step is about to begin."""
+    def on_train_begin(
+        self, args: Any, state: Any, control: Any, model: Any = None, train_dataloader: Any = None, **_: Any
+    ) -> None:
+        """Restore what a resume lacks, measure the device's peak, and write that the first step is about to begin."""
         restore_token_counts(state, Path(args.output_dir))
+        restore_epoch(state, train_dataloader)
         self._meter = Meter(model, args.device, precision(args))
         write_quantised(model, self._log.with_name("quantised.safetensors"))
         self._write(state, event="begin", epoch=state.epoch or 0.0, num_epochs=args.num_train_epochs)
@@ -72,6 +75,7 @@ class ScriptoriumCallback(TrainerCallback):  # type: ignore[misc]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Obey the control file; evaluate after the last step, so that the last checkpoint has a dev loss."""
+        self._losses["dev_loss"] = None  # that of an earlier step is not that of a checkpoint between two evaluations
         if state.global_step >= state.max_steps and args.eval_strategy != "no":
             control.should_evaluate = True
         if self._control.exists() and self._control.read_text("utf-8").strip() == "pause":
@@ -133,6 +137,16 @@ def restore_token_counts(state: Any, output: Path) -> None:
     if not hasattr(state, "tokens") and path.exists():
         counts = json.loads(path.read_text("utf-8"))
         state.tokens = {name: torch.tensor(counts[name]) for name in ("total", "trainable")}
+
+
+def restore_epoch(state: Any, dataloader: Any) -> None:
+    """Have packed rows drawn for the epoch that training resumes in.
+
+    The loader that skips the batches which the epoch has had does not reach Axolotl's packing: it would go on with the
+    packs that were counted at the start, so that some rows came twice in the epoch and others not at all.
+    """
+    if state.global_step and hasattr(dataloader, "set_epoch"):
+        dataloader.set_epoch(int(state.epoch))
 
 
 class Meter:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from scriptorium.artifacts.checkpoints import FOLDER
+from scriptorium.artifacts.checkpoints import FOLDER, complete_checkpoints
 from scriptorium.artifacts.dataset import Row
 from scriptorium.contracts import TrainRequest
 from scriptorium.models.tokenizer import chat_tokenizer
@@ -41,6 +41,7 @@ def make_config(
     """Make Axolotl's configuration of one run; `folder` gets checkpoints/, metrics.jsonl and the prepared rows."""
     steps = count_updates(training, len(train))
     interval = math.ceil(steps / training.checkpoints)
+    between = [checkpoint for checkpoint in complete_checkpoints(folder) if checkpoint.step % interval]  # of pauses
     config: dict[str, Any] = {
         "base_model": str(request.base),
         "plugins": [PLUGIN],
@@ -59,7 +60,7 @@ def make_config(
         "attn_implementation": "sdpa",
         "logging_steps": 1,
         "save_steps": interval,
-        "save_total_limit": training.checkpoints + 1,
+        "save_total_limit": training.checkpoints + 1 + len(between),
         "include_tkps": True,
         **{key: getattr(training, key) for key in SHARED_KEYS},
     }

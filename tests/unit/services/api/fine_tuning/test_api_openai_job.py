@@ -7,11 +7,14 @@ from openai.types.fine_tuning.jobs import FineTuningJobCheckpoint
 
 from scriptorium.contracts import (
     Checkpoint,
+    Decision,
+    DecisionKind,
     Event,
     EventType,
     Hyperparameters,
     Job,
     JobError,
+    Option,
     Status,
     StoredFile,
 )
@@ -65,6 +68,21 @@ def test_extensions_stand_under_a_key_of_their_own() -> None:
         {"step": 1.0},
         2,
     )
+
+
+def test_a_job_paused_by_its_user_is_told_apart_from_one_that_asks() -> None:
+    question = Decision(
+        kind=DecisionKind.CHECKPOINT, question="Which?", reason="A tie.", recommended="a",
+        options=[Option(name="a", meaning="the first")],
+    )  # fmt: skip
+    asking = make_job(status=Status.PAUSED, decisions={question.kind: question})
+    assert render_job(asking, {}, None)["scriptorium"]["decision"] == "checkpoint"
+    answered = question.model_copy(update={"answer": "a"})
+    paused = make_job(status=Status.PAUSED, pause_requested=True, decisions={question.kind: answered}, priority=2)
+    extension = render_job(paused, {}, None)["scriptorium"]
+    assert (extension["decision"], extension["pause_requested"], extension["priority"]) == (None, True, 2)
+    cancelled = asking.model_copy(update={"status": Status.CANCELLED})
+    assert render_job(cancelled, {}, None)["scriptorium"]["decision"] is None
 
 
 def test_files_events_and_checkpoints_fit_the_clients_types() -> None:

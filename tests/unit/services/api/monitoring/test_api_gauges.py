@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from scriptorium import __version__, metrics
-from scriptorium.contracts import Hyperparameters, Job, Phase, Status
+from scriptorium.contracts import Decision, DecisionKind, Hyperparameters, Job, Option, Phase, Status
 from scriptorium.recipe import Recipe
 from scriptorium.store.job_index import JobCounts
 from scriptorium.store.leases import LeaseState, phase_lease
@@ -168,6 +168,19 @@ def test_the_newest_and_every_active_job_are_shown_newest_first() -> None:
     active = [make_job("ftjob-old", status=Status.RUNNING), make_job("ftjob-new", created_at=101)]
     shown = choose_shown_jobs([active[1], *newest], active)
     assert [job.id for job in shown] == ["ftjob-new", "ftjob-0", "ftjob-1", "ftjob-2", "ftjob-old"]
+
+
+def test_a_paused_job_counts_as_asking_only_while_its_question_is_open() -> None:
+    options = [Option(name="stop", meaning="fail the job")]
+    question = Decision(
+        kind=DecisionKind.DATA_QUALITY, question="?", reason="", options=options, recommended="stop"
+    )  # fmt: skip
+    asking = make_job("ftjob-1", status=Status.PAUSED, decisions={question.kind: question})
+    answered = question.model_copy(update={"answer": "stop"})
+    paused = make_job("ftjob-2", status=Status.PAUSED, pause_requested=True, decisions={question.kind: answered})
+    counts = gauges.question_counts(take_snapshot(asking, paused))
+    assert counts[("data_quality",)] == sum(counts.values()) == 1
+    assert set(counts) == {(kind,) for kind in DecisionKind}
 
 
 def test_every_metric_of_the_table_is_yielded_once(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 import pytest
 import redis
 
-from scriptorium.jobs import outbox as outbox_module
-from scriptorium.jobs.outbox import Outbox
+from scriptorium.jobs.attempt import outbox as outbox_module
+from scriptorium.jobs.attempt.outbox import Outbox
 
 
 class Store:
@@ -52,3 +52,20 @@ def test_another_error_is_not_hidden() -> None:
     outbox = Outbox()
     with pytest.raises(ZeroDivisionError):
         outbox.put(lambda: 1 / 0)
+
+
+def test_draining_waits_for_the_store_and_is_given_up_with_a_reason() -> None:
+    store, outbox, checks = Store(), Outbox(), []
+    outbox.put(lambda: store.write(1))
+
+    def check() -> None:
+        checks.append(1)
+        if len(checks) == 2:
+            store.error = None
+
+    outbox.drain(check)
+    assert (store.written, len(checks)) == ([1], 2)
+    store.error = redis.ConnectionError("away")
+    outbox.put(lambda: store.write(2))
+    with pytest.raises(ZeroDivisionError):
+        outbox.drain(lambda: 1 / 0)  # type: ignore[arg-type,return-value]

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 MAX_WRITES = 20_000  # a step's numbers are three; beyond, the oldest are dropped
 RETRY_INTERVAL = 1.0  # seconds
+POLL_INTERVAL = 0.1  # seconds between two looks at whether to go on waiting
 
 Write = Callable[[], object]
 
@@ -52,3 +53,9 @@ class Outbox:
                     return False
                 self._writes.popleft()
             return True
+
+    def drain(self, check: Callable[[], None]) -> None:
+        """Wait until the store has taken everything that was reported; raises what `check` raises meanwhile."""
+        while not self.flush():
+            check()
+            time.sleep(POLL_INTERVAL)
