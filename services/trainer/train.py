@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Sequence
@@ -31,13 +32,14 @@ from scriptorium.errors import (
     TrainingFailed,
 )
 from scriptorium.jobs.reporter import Reporter
-from scriptorium.planning.resolve import advise_updates, describe_updates, resolve_training
+from scriptorium.planning.packing import count_rows
+from scriptorium.planning.resolve import resolve_training
 from scriptorium.process.child import Child, tail
 from scriptorium.recipe import ResolvedTraining
 from scriptorium.sampling import spread
 from scriptorium.settings import get_settings
 from services.trainer.run.axolotl import make_command, make_config, make_environment
-from services.trainer.run.launch import choose_gpus, choose_loss, share_rows, show_gpus
+from services.trainer.run.launch import choose_gpus, choose_loss, show_gpus
 from services.trainer.run.measure_checkpoints import measure_checkpoints
 from services.trainer.run.progress import TrainingProgress
 from services.trainer.run.rows import draw_order, measure_lengths, read_training_rows, write_training_rows
@@ -67,19 +69,18 @@ def train_adapter(request: TrainRequest, folder: Path, reporter: Reporter) -> Tr
     dev = spread(dev, request.training.dev_rows)
     write_training_rows(request, folder, train, dev)
     config = folder / "config.yaml"
-    training = resolve_training(request.training, share_rows(request.training, lengths, gpus))
-    training = choose_loss(training, environment, reporter)
-    rows = share_rows(training, lengths, gpus)
-    options = make_config(request, training, folder, train, dev, gpu=bool(gpus), rows=rows)
+    processes = max(1, len(gpus))
+    rows = math.ceil(count_rows(request.training, lengths) / processes)
+    training = choose_loss(resolve_training(request.training, rows), environment, reporter)
+    options = make_config(
+        request, training, folder, train, dev, gpu=get_settings().gpu, lengths=lengths, processes=processes
+    )
     config.write_text(yaml.safe_dump(options, sort_keys=False), encoding="utf-8")
     started = time.monotonic()
     hashes = hash_base(request.base, reporter)
     reporter.message(f"[TRAIN] Starting Axolotl: {len(train)} rows, {describe_settings(training)}")
-    reporter.message(f"[TRAIN] {describe_updates(training, rows)}")
-    if advice := advise_updates(training, rows):
-        reporter.message(f"[TRAIN] {advice}", Level.WARN)
     variables = make_environment(environment) | show_gpus(gpus)
-    child = Child(make_command(environment, config, max(1, len(gpus))), folder / LOG, variables, folder)
+    child = Child(make_command(environment, config, processes), folder / LOG, variables, folder)
     progress = run(child, folder, reporter)
     result = collect_result(folder, progress, training, reporter, time.monotonic() - started)
     measure_checkpoints(request, folder, dev, [checkpoint.step for checkpoint in result.checkpoints], reporter)

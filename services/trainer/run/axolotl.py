@@ -12,7 +12,7 @@ from scriptorium.artifacts.checkpoints import FOLDER
 from scriptorium.artifacts.dataset import Row
 from scriptorium.contracts import TrainRequest
 from scriptorium.models.tokenizer import chat_tokenizer
-from scriptorium.planning.packing import ROWS_IN_PACKED_ROW
+from scriptorium.planning.packing import ROWS_IN_PACKED_ROW, count_rows
 from scriptorium.planning.resolve import count_updates, count_warmup
 from scriptorium.recipe import ResolvedTraining
 from scriptorium.settings import PROJECT
@@ -48,15 +48,18 @@ def make_config(
     dev: Sequence[Row],
     *,
     gpu: bool,
-    rows: int | None = None,
+    lengths: Sequence[int] | None = None,
+    processes: int = 1,
 ) -> dict[str, Any]:
     """Make Axolotl's configuration of one run; `folder` gets checkpoints/, metrics.jsonl and the prepared rows.
 
-    `rows` are those that a process of the training steps through, if they are not those of `train`: packed ones, or
-    one GPU's share. Updates are always given as a number, because Axolotl's own is rounded down over all epochs, which
+    `lengths` are the tokens of the rows of `train`, needed if rows are packed; each of the `processes` trains a share
+    of the rows. Updates are always given as a number, because Axolotl's own is rounded down over all epochs, which
     would leave out rows of the last one.
     """
-    steps = count_updates(training, len(train) if rows is None else rows)
+    rows = len(train) if lengths is None else count_rows(training, lengths)
+    rows = math.ceil(rows / processes)
+    steps = count_updates(training, rows)
     interval = math.ceil(steps / training.checkpoints)
     config: dict[str, Any] = {
         "base_model": str(request.base),
@@ -72,7 +75,7 @@ def make_config(
         "load_in_4bit": training.adapter == "qlora",
         "lora_target_linear": True,
         "max_steps": steps,
-        "warmup_steps": count_warmup(training, steps),
+        "warmup_steps": count_warmup(training, rows),
         "bf16": training.precision == "bf16",
         "pad_to_sequence_len": False,
         "attn_implementation": "sdpa",

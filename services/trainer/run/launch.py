@@ -1,8 +1,7 @@
-"""What a training runs on: the GPUs, each one's share of the rows, and the libraries that Axolotl's environment has."""
+"""What a training runs on: the GPUs, and the libraries that Axolotl's environment has."""
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,6 @@ from scriptorium.contracts import Level
 from scriptorium.errors import InvalidRecipe
 from scriptorium.jobs.devices import VISIBLE_DEVICES
 from scriptorium.jobs.reporter import Reporter
-from scriptorium.planning.packing import count_rows
 from scriptorium.recipe import ResolvedTraining, Training
 from scriptorium.settings import Settings
 
@@ -40,11 +38,6 @@ def choose_gpus(training: Training, settings: Settings) -> list[str]:
 def show_gpus(gpus: Sequence[str]) -> dict[str, str]:
     """Return the environment variable that shows a process these GPUs alone: Axolotl would use all that it sees."""
     return {VISIBLE_DEVICES: ",".join(gpus)} if gpus else {}
-
-
-def share_rows(training: Training, lengths: Sequence[int], gpus: Sequence[str]) -> int:
-    """Return the rows that each process steps through; if they do not divide evenly, some rows are trained twice."""
-    return math.ceil(count_rows(training, lengths) / max(1, len(gpus)))
 
 
 def choose_loss(training: ResolvedTraining, environment: Path, reporter: Reporter) -> ResolvedTraining:
