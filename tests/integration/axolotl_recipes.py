@@ -1,7 +1,8 @@
 """What Axolotl makes of configurations and rows: `python axolotl_recipes.py FOLDER`, in Axolotl's environment.
 
 FOLDER has cases.json: {"base": a model's folder without weights, "configs": {name: {"config", "gpus"}}, "packed": a
-configuration of a run on this CPU}. It gets results.json: {"configs": {name: {"config"} or {"error"}}, "packed": {}}.
+configuration of a run on this CPU}. It gets results.json: {"configs": {name: {"config"} or {"error"}}, "packed": what
+the trainer would train on, "agreed": answers}.
 """
 
 import json
@@ -16,6 +17,8 @@ from axolotl.integrations.base import PluginManager
 from axolotl.train import setup_model_and_trainer
 from axolotl.utils.dict import DictDefault
 from transformers import AutoConfig, AutoModelForCausalLM
+
+from services.trainer.inside_axolotl.plugin import any_process
 
 
 def load(config: dict, gpus: int) -> DictDefault:
@@ -75,9 +78,18 @@ def pack(base: Path, config: dict) -> dict:
     }
 
 
+def agree(folder: Path) -> list[bool]:
+    """Ask all processes of a group, of which there is one, the plugin's question."""
+    torch.distributed.init_process_group("gloo", init_method=f"file://{folder / 'group'}", rank=0, world_size=1)
+    answers = [any_process(condition, "cpu") for condition in (True, False)]
+    torch.distributed.destroy_process_group()
+    return answers
+
+
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     cases = json.loads((folder / "cases.json").read_text())
     packed = pack(Path(cases["base"]), cases["packed"])
     configs = {name: validate(**case) for name, case in cases["configs"].items()}
-    (folder / "results.json").write_text(json.dumps({"configs": configs, "packed": packed}))
+    results = {"configs": configs, "packed": packed, "agreed": agree(folder)}
+    (folder / "results.json").write_text(json.dumps(results))

@@ -155,3 +155,7 @@ def test_no_packed_row_sees_another(cases: dict[str, Any]) -> None:
         )
     assert sorted(runs) == sorted(lengths)
     assert packed["packed_loss"] == pytest.approx(packed["apart_loss"], rel=1e-4)
+
+
+def test_processes_that_share_a_training_agree_before_they_stop(cases: dict[str, Any]) -> None:
+    assert cases["agreed"] == [True, False]

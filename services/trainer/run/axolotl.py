@@ -20,6 +20,7 @@ from scriptorium.settings import PROJECT
 PLUGIN = "services.trainer.inside_axolotl.plugin.ScriptoriumPlugin"
 LIGER_PLUGIN = "axolotl.integrations.liger.LigerPlugin"
 CUT_CROSS_ENTROPY_PLUGIN = "axolotl.integrations.cut_cross_entropy.CutCrossEntropyPlugin"
+CPU_OPTIONS = {"lora_mlp_kernel": False, "lora_qkv_kernel": False, "lora_o_kernel": False}
 FEW_ROWS = 2000  # tokenised in this process before others have been started for it
 SHARED_KEYS = (
     "adapter",
@@ -92,9 +93,7 @@ def make_config(
         config |= {"rl": "dpo", "rl_beta": training.beta}
     if training.sample_packing:
         config |= _packing_options()
-    config |= (
-        _gpu_options(training) if gpu else dict.fromkeys(("lora_mlp_kernel", "lora_qkv_kernel", "lora_o_kernel"), False)
-    )
+    config |= _gpu_options(training) if gpu else CPU_OPTIONS
     return {key: value for key, value in config.items() if value is not None}
 
 
