@@ -55,7 +55,7 @@ def prepare(books: Path, dataset: Path) -> float:
     seconds = time.perf_counter() - started
     training = ResolvedTraining(**{**recipe.training.model_dump(), "adapter": "lora"})
     train = TrainRequest(dataset=dataset, base=MODEL, training=training)
-    config = {**make_config(train, training, dataset, [], [], gpu=False), "plugins": None}
+    config = {**make_config(train, training, dataset, [], [], gpu=False), "plugins": None, "dataset_num_proc": None}
     (dataset / "config.json").write_text(json.dumps({key: value for key, value in config.items() if value is not None}))
     return seconds
 

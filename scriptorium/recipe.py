@@ -22,6 +22,17 @@ Mix = dict[PromptKind, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
 
 
 AUTO_LEARNING_RATE = 2e-4  # the seed workflow's, for LoRA on all projections
+CONFLICTS: tuple[tuple[dict[str, object], str], ...] = (
+    (
+        {"fsdp": True, "sample_packing": True},
+        "fsdp and sample_packing cannot be combined: packed rows that are left over when they are dealt to the GPUs "
+        "would not be trained",
+    ),
+    ({"method": "dpo", "sample_packing": True}, "method dpo and sample_packing cannot be combined"),
+    ({"fsdp": True, "optimizer": "adamw_8bit"}, "fsdp and adamw_8bit cannot be combined: choose adamw_torch_fused"),
+    ({"fsdp": True, "method": "dpo", "adapter": "qlora"}, "fsdp with method dpo needs adapter lora"),
+    ({"cut_cross_entropy": True, "precision": "fp32"}, "cut_cross_entropy needs precision bf16"),
+)
 
 
 class Section(BaseModel):
@@ -78,8 +89,12 @@ class Training(Section):
     "auto" is replaced before training by what fits the book, the base model and the device: see `ResolvedTraining`.
     `liger` computes norms, rotary embeddings and the loss with Liger's kernels; `cut_cross_entropy` takes the loss of
     the library of that name instead. `fsdp` shards the model over all GPUs. Without a GPU none of the three is used.
+    `method` says what a row is: a chat whose answer is learned, or a preference between two answers, by which `dpo`
+    moves the model away from its base as far as `beta` allows (smaller is farther).
     """
 
+    method: Literal["supervised", "dpo"] = "supervised"
+    beta: float = Field(default=0.1, gt=0, le=10)
     adapter: Literal["qlora", "lora"] = "qlora"
     lora_r: int = Field(default=64, ge=1, le=512)
     lora_alpha: int = Field(default=32, ge=1)
@@ -103,6 +118,18 @@ class Training(Section):
     checkpoints: int = Field(default=4, ge=1, le=50)
     dev_rows: int = Field(default=64, ge=1)
     early_stopping_patience: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def check_combination(self) -> Self:
+        """Refuse options that Axolotl refuses together, or that would lose text without a word."""
+        problems = [
+            message
+            for options, message in CONFLICTS
+            if all(getattr(self, name) == value for name, value in options.items())
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
 
 
 class ResolvedTraining(Training):

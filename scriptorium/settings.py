@@ -43,7 +43,9 @@ class Settings(BaseSettings):
     default_model: str = Field(
         default="meta-llama/Llama-3.1-8B-Instruct", description="Base model of `scriptorium run`."
     )
-    default_recipe: str = Field(default="qlora", description="Recipe of a job that names none.")
+    default_recipe: str = Field(
+        default="auto", description="Recipe of a job that names none; auto: what fits the GPU, or cpu without one."
+    )
     max_upload_bytes: int = Field(default=512 * 1024 * 1024, gt=0, description="Largest upload, in bytes.")
     min_free_bytes: int = Field(
         default=2 * 1024**3, ge=0, description="Uploads and new jobs are refused if less disk space is free, in bytes."
@@ -132,6 +134,12 @@ class Settings(BaseSettings):
     def make_absolute(cls, path: Path | None) -> Path | None:
         """Make a path absolute, because child processes have their own working directories."""
         return path and path.expanduser().absolute()
+
+    @field_validator("default_recipe", mode="after")
+    @classmethod
+    def name_no_recipe(cls, name: str) -> str:
+        """Return "auto" for an empty value, as a container's environment has it."""
+        return name or "auto"
 
     @field_validator("brief_url", "api_url", mode="after")
     @classmethod

@@ -15,8 +15,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from scriptorium.contracts.base import Message
 from scriptorium.recipe import PromptKind
@@ -52,6 +53,49 @@ class Row(BaseModel):
     def passage(self) -> str:
         """The author's text: the last message."""
         return self.messages[-1]["content"]
+
+    @property
+    def rejected_messages(self) -> list[Message]:
+        """The same chat with the answer that was not preferred; empty if there is none."""
+        return []
+
+
+class PreferenceRow(Row):
+    """A chat that ends with the preferred answer, and the answer that it is preferred to.
+
+    Read as OpenAI's API has it: {"input": {"messages": [...]}, "preferred_output": [{"role": "assistant", "content":
+    "..."}], "non_preferred_output": [...]}.
+    """
+
+    rejected: str
+    chapter: str = ""
+
+    @property
+    def rejected_messages(self) -> list[Message]:
+        """The same chat with the answer that was not preferred."""
+        return [*self.messages[:-1], {"role": "assistant", "content": self.rejected}]
+
+    @model_validator(mode="before")
+    @classmethod
+    def read_openai_row(cls, body: Any) -> Any:
+        """Read a row of OpenAI's format. Raises ValueError."""
+        if not isinstance(body, dict) or "rejected" in body:
+            return body
+        chat = body.get("input")
+        messages = chat.get("messages") if isinstance(chat, dict) else None
+        if not isinstance(messages, list) or not messages:
+            raise ValueError("input.messages must be a list of messages")
+        answers = {}
+        for name in ("preferred_output", "non_preferred_output"):
+            output = body.get(name)
+            answer = output[0] if isinstance(output, list) and len(output) == 1 else None
+            if not isinstance(answer, dict) or answer.get("role") != "assistant" or not answer.get("content"):
+                raise ValueError(f"{name} must be a list of one message of the assistant")
+            answers[name] = answer
+        preferred, rejected = answers.values()
+        if preferred["content"] == rejected["content"]:
+            raise ValueError("both answers are the same")
+        return {"messages": [*messages, preferred], "rejected": rejected["content"]}
 
 
 class OtherAuthor(BaseModel):

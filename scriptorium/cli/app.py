@@ -24,6 +24,10 @@ Model = Annotated[
     str | None, typer.Option("--model", "-m", help="Base model: a name on the volume or on the Hugging Face hub.")
 ]
 RecipeName = Annotated[str | None, typer.Option("--recipe", "-r", help="A recipe's name, or your own YAML file.")]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the recipe: training.num_epochs=5; repeatable."),
+]
 Impostors = Annotated[
     Path | None,
     typer.Option(

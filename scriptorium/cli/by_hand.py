@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -18,17 +18,21 @@ from scriptorium.errors import Conflict
 from scriptorium.jobs.reporter import ConsoleReporter, SilentReporter
 from scriptorium.jobs.requests import brief_writer
 from scriptorium.models.base_models import check_model, obtain_model
+from scriptorium.planning.default_recipe import choose_default_recipe
 from scriptorium.recipe import Export, Recipe, Select, find_recipe, load_recipe
+from scriptorium.recipe_overrides import apply_overrides, parse_assignments
 from scriptorium.settings import Settings
 
 if TYPE_CHECKING:
     from services.data.preview import Preview
 
 
-def resolve_recipe(name: str, settings: Settings) -> Recipe:
-    """Return a recipe by its name, or from the user's own YAML file."""
+def resolve_recipe(name: str | None, settings: Settings, assignments: Sequence[str] = ()) -> Recipe:
+    """Return a recipe by its name, or from the user's own YAML file, or the default one; with other values set."""
+    name = name or choose_default_recipe(settings)
     path = Path(name)
-    return load_recipe(path) if path.suffix in (".yaml", ".yml") else find_recipe(name, settings.recipes_dir)
+    recipe = load_recipe(path) if path.suffix in (".yaml", ".yml") else find_recipe(name, settings.recipes_dir)
+    return apply_overrides(recipe, parse_assignments(assignments)) if assignments else recipe
 
 
 def resolve_base(model: str, settings: Settings) -> Path:

@@ -10,11 +10,13 @@ import typer
 from rich.markup import escape
 
 from scriptorium.cli import by_hand
-from scriptorium.cli.app import Impostors, Json, Model, RecipeName, app, connect, err, out, show, tabulate
+from scriptorium.cli.app import Assignments, Impostors, Json, Model, RecipeName, app, connect, err, out, show, tabulate
 from scriptorium.cli.client import Client
 from scriptorium.cli.follow import fetch_export, fetch_results, follow
 from scriptorium.cli.manuscript import open_manuscript
 from scriptorium.errors import Conflict
+from scriptorium.planning.default_recipe import AUTO
+from scriptorium.recipe_overrides import parse_assignments
 from scriptorium.settings import get_settings
 
 Format = Literal["adapter", "merged", "gguf-f16", "gguf-q8_0"]
@@ -28,6 +30,7 @@ def run(
     ],
     model: Model = None,
     recipe: RecipeName = None,
+    assignments: Assignments = None,
     suffix: Annotated[str | None, typer.Option("--suffix", "-s", help="Part of the tuned model's name.")] = None,
     impostors: Impostors = None,
     priority: Annotated[
@@ -40,6 +43,7 @@ def run(
     """Send a book and follow the job until its report is there. Ctrl-C leaves the job running."""
     settings, client = get_settings(), connect()
     recipe_name = recipe or settings.default_recipe
+    overrides = parse_assignments(assignments or [])
     with open_manuscript(book) as (name, content):
         file = client.upload(content, name)
     extra_fields = {}
@@ -49,11 +53,13 @@ def run(
     body: dict[str, Any] = extra_fields | {
         "model": model or settings.default_model,
         "training_file": file["id"],
-        "recipe": recipe_name,
     }
+    if recipe_name != AUTO:  # otherwise the API chooses, which knows the GPUs
+        body["recipe"] = recipe_name
     if Path(recipe_name).suffix in (".yaml", ".yml"):
         body["recipe"] = by_hand.resolve_recipe(recipe_name, settings).model_dump()
     body |= {"priority": priority} if priority else {}
+    body |= {"overrides": overrides} if overrides else {}
     job = client.create(body | ({"suffix": suffix} if suffix else {}))
     if detach:
         show(job, as_json, job["id"])

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from scriptorium.cli import by_hand
-from scriptorium.cli.app import Impostors, Json, Model, RecipeName, api_url, app, out, show
+from scriptorium.cli.app import Assignments, Impostors, Json, Model, RecipeName, api_url, app, out, show
 from scriptorium.cli.preview import print_preview
 from scriptorium.contracts import Endpoint
 from scriptorium.recipe import Select
@@ -50,6 +50,7 @@ def prepare(
     ] = None,
     model: Model = None,
     recipe: RecipeName = None,
+    assignments: Assignments = None,
     preview: Annotated[
         bool, typer.Option("--preview", help="Show what cleaning changes, without writing anything.")
     ] = False,
@@ -67,7 +68,7 @@ def prepare(
         return
     if output is None:
         raise typer.BadParameter("name the output, or use --preview", param_hint="--output")
-    loaded_recipe = by_hand.resolve_recipe(recipe or settings.default_recipe, settings)
+    loaded_recipe = by_hand.resolve_recipe(recipe, settings, assignments or [])
     if loaded_recipe.data.briefs == "model" and not settings.brief_url:
         settings = settings.model_copy(update={"brief_url": api_url(settings)})
     show_result(
@@ -81,11 +82,12 @@ def train(
     output: Output,
     model: Model = None,
     recipe: RecipeName = None,
+    assignments: Assignments = None,
     as_json: Json = False,
 ) -> None:
     """Train by hand: turn a dataset folder into a training folder with checkpoints."""
     settings = get_settings()
-    loaded_recipe = by_hand.resolve_recipe(recipe or settings.default_recipe, settings)
+    loaded_recipe = by_hand.resolve_recipe(recipe, settings, assignments or [])
     show_result(
         by_hand.train(dataset, output, model or settings.default_model, loaded_recipe, settings), output, as_json
     )

@@ -46,6 +46,17 @@ def gpu_index(device: str) -> int | None:
     return int(device.rsplit(":", 1)[1]) if device.startswith("gpu:") else None
 
 
+def record_devices(
+    store: Store,
+    devices: Sequence[str],
+    read: Callable[[int | None], DeviceMemory | None] = read_device_memory,
+) -> None:
+    """Record devices in the store, and the memory of those that are GPUs: the API's container sees none of them."""
+    store.leases.add_devices(devices)
+    memories = {device: read(index) for device in devices if (index := gpu_index(device)) is not None}
+    store.leases.set_device_memory({device: memory.total for device, memory in memories.items() if memory})
+
+
 @dataclass
 class Tenancy:
     """A device that is held; `on_lost` is called once if somebody else is granted it."""
@@ -57,7 +68,7 @@ class Tenancy:
 
 def try_devices(store: Store, devices: Sequence[str], job: Job, ttl: timedelta, patience: timedelta) -> Tenancy | None:
     """Take the first device that is granted to a job within `patience`; it waits in the queues of all meanwhile."""
-    store.leases.add_devices(devices)
+    record_devices(store, devices)
     deadline = time.monotonic() + patience.total_seconds()
     while True:
         for device in devices:

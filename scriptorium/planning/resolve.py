@@ -9,6 +9,7 @@ from scriptorium.recipe import AUTO_LEARNING_RATE, ResolvedTraining, Training
 MIN_UPDATES = 60  # fewer teach a LoRA little, whatever the rows: its learning rate has no time to rise and fall
 AUTO_EPOCHS = 3
 MAX_ACCUMULATION = 8
+MIN_WARMUP = 2  # Axolotl 0.19 makes two of one
 
 
 def resolve_training(training: Training, rows: int) -> ResolvedTraining:
@@ -32,3 +33,9 @@ def count_updates(training: ResolvedTraining, rows: int) -> int:
     """Return the number of optimizer updates of a run over `rows` rows on one device."""
     epoch_updates = math.ceil(rows / (training.micro_batch_size * training.gradient_accumulation_steps))
     return training.max_steps or max(1, epoch_updates) * training.num_epochs
+
+
+def count_warmup(training: ResolvedTraining, rows: int) -> int:
+    """Return the updates during which the learning rate rises: rounded up, because a share of few would be none."""
+    updates = count_updates(training, rows)
+    return max(MIN_WARMUP, math.ceil(training.warmup_ratio * updates)) if training.warmup_ratio else 0

@@ -8,7 +8,7 @@ long its holder had waited. Whoever asks in vain stands in the lease's queue, by
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -21,6 +21,7 @@ from scriptorium.store.job_records import queue_update
 from scriptorium.store.transaction import compare_and_set
 
 DEVICES = "scriptorium:devices"  # the names of every device that was ever asked for
+DEVICE_MEMORY = "scriptorium:device-memory"  # the total bytes of each GPU whose driver reports them
 
 
 @dataclass(frozen=True)
@@ -206,6 +207,15 @@ class Leases:
     def devices(self) -> list[str]:
         """Return the names of all recorded devices."""
         return sorted(str(name) for name in self._client.smembers(DEVICES))
+
+    def set_device_memory(self, totals: Mapping[str, int]) -> None:
+        """Record the total bytes of devices, for machines that cannot read them."""
+        if totals:
+            self._client.hset(DEVICE_MEMORY, mapping={name: str(total) for name, total in totals.items()})
+
+    def device_memory(self) -> dict[str, int]:
+        """Return the total bytes of devices by name, as far as they are known."""
+        return {str(name): int(total) for name, total in self._client.hgetall(DEVICE_MEMORY).items()}
 
     def _live_waiters(self, client: Any, name: str) -> list[tuple[str, float]]:
         """Return the waiters that still ask; those that stopped asking are skipped and leave with the next grant."""

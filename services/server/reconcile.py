@@ -17,7 +17,7 @@ from pathlib import Path
 
 from scriptorium.contracts import Status
 from scriptorium.errors import EnvironmentMissing, JobMissing, StoreUnavailable
-from scriptorium.jobs.devices import gpu_index
+from scriptorium.jobs.devices import gpu_index, record_devices
 from scriptorium.process.device_memory import read_device_memory
 from scriptorium.settings import Settings
 from scriptorium.store import Lease, Store
@@ -76,7 +76,7 @@ class Reconciler:
 
     def begin(self) -> None:
         """Reconcile in a thread until `close`."""
-        self._store.leases.add_devices([self._device])
+        record_devices(self._store, [self._device])
         self._thread.start()
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ import yaml
 
 from scriptorium.artifacts import manifest
 from scriptorium.artifacts.checkpoints import best_checkpoint, complete_checkpoints, finite_or_none
-from scriptorium.artifacts.dataset import Row, read_rows, write_rows
+from scriptorium.artifacts.dataset import Row
 from scriptorium.artifacts.training_log import (
     TRAINING_CSV,
     TRAINING_LOG,
@@ -31,15 +32,17 @@ from scriptorium.errors import (
     TrainingFailed,
 )
 from scriptorium.jobs.reporter import Reporter
-from scriptorium.models.tokenizer import chat_tokenizer
+from scriptorium.planning.packing import count_rows
 from scriptorium.planning.resolve import resolve_training
 from scriptorium.process.child import Child, tail
 from scriptorium.recipe import ResolvedTraining
 from scriptorium.sampling import spread
 from scriptorium.settings import get_settings
 from services.trainer.run.axolotl import make_command, make_config, make_environment
+from services.trainer.run.launch import choose_gpus, choose_loss, show_gpus
 from services.trainer.run.measure_checkpoints import measure_checkpoints
 from services.trainer.run.progress import TrainingProgress
+from services.trainer.run.rows import draw_order, measure_lengths, read_training_rows, write_training_rows
 from services.trainer.run.save_and_stop import save_and_stop
 
 LOG = "axolotl.log"
@@ -57,20 +60,28 @@ def train_adapter(request: TrainRequest, folder: Path, reporter: Reporter) -> Tr
     environment = get_settings().axolotl_env
     if not (environment / "bin" / "axolotl").exists():
         raise EnvironmentMissing(f"Axolotl is not installed in {environment}.")
-    train, dev = read_rows(request.dataset / "train.jsonl"), read_rows(request.dataset / "dev.jsonl")
+    gpus = choose_gpus(request.training, get_settings())
+    train, dev = read_training_rows(request, "train"), read_training_rows(request, "dev")
     if not train:
         raise TooFewExamples(f"{request.dataset.name} holds no rows to train on.", next_step=NO_ROWS_NEXT_STEP)
-    check_lengths(request, train)
+    lengths = check_lengths(request, train)
+    if request.training.sample_packing:
+        train, lengths = draw_order(train, lengths, request.seed)
     dev = spread(dev, request.training.dev_rows)
-    write_rows(folder / "dev.jsonl", dev)
+    write_training_rows(request, folder, train, dev)
     config = folder / "config.yaml"
-    training = resolve_training(request.training, len(train))
-    options = make_config(request, training, folder, train, dev, gpu=get_settings().gpu)
+    processes = max(1, len(gpus))
+    rows = math.ceil(count_rows(request.training, lengths) / processes)
+    training = choose_loss(resolve_training(request.training, rows), environment, reporter)
+    options = make_config(
+        request, training, folder, train, dev, gpu=get_settings().gpu, lengths=lengths, processes=processes
+    )
     config.write_text(yaml.safe_dump(options, sort_keys=False), encoding="utf-8")
     started = time.monotonic()
     hashes = hash_base(request.base, reporter)
     reporter.message(f"[TRAIN] Starting Axolotl: {len(train)} rows, {describe_settings(training)}")
-    child = Child(make_command(environment, config), folder / LOG, make_environment(environment), folder)
+    variables = make_environment(environment) | show_gpus(gpus)
+    child = Child(make_command(environment, config, processes), folder / LOG, variables, folder)
     progress = run(child, folder, reporter)
     result = collect_result(folder, progress, training, reporter, time.monotonic() - started)
     measure_checkpoints(request, folder, dev, [checkpoint.step for checkpoint in result.checkpoints], reporter)
@@ -170,10 +181,9 @@ def describe_settings(training: ResolvedTraining) -> str:
     )
 
 
-def check_lengths(request: TrainRequest, rows: list[Row]) -> None:
-    """Raise InvalidRecipe for rows whose end would be cut off: the model would never learn to stop."""
-    tokenizer = chat_tokenizer(request.base)
-    lengths = tokenizer.count([tokenizer.render(row.messages) for row in rows])
+def check_lengths(request: TrainRequest, rows: list[Row]) -> list[int]:
+    """Return the rows' tokens. Raises InvalidRecipe for rows whose end would be cut: the model must learn to stop."""
+    lengths = measure_lengths(request, rows)
     limit = request.training.sequence_len
     problems = [
         Problem(f"train.jsonl, row {number}", f"{length:,} tokens, more than sequence_len {limit:,}")
@@ -186,3 +196,4 @@ def check_lengths(request: TrainRequest, rows: list[Row]) -> None:
             problems=problems[:20],
             next_step="Raise training.sequence_len or lower data.chunking.maximum in the recipe.",
         )
+    return lengths

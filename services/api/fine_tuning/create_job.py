@@ -25,7 +25,9 @@ from scriptorium.contracts import Hyperparameters, Job, Status
 from scriptorium.errors import Conflict
 from scriptorium.jobs.runner import Context
 from scriptorium.models.base_models import check_model
+from scriptorium.planning.default_recipe import AUTO, choose_default_recipe
 from scriptorium.recipe import Recipe, find_recipe
+from scriptorium.recipe_overrides import apply_overrides
 from services.api.errors import as_value_error, combine_errors
 
 KEY_LIFETIME = timedelta(hours=24)
@@ -79,6 +81,7 @@ class CreateJob(RequestPart):
     priority: int = Field(default=0, ge=-10, le=10)
     integrations: list[Any] | None = Field(default=None)
     recipe: Recipe = Field(default=None, validate_default=True)  # resolve_recipe replaces None
+    overrides: dict[str, Any] | None = None
     checkpoint: int | None = Field(default=None, ge=1)
 
     @field_validator("model")
@@ -120,7 +123,22 @@ class CreateJob(RequestPart):
         if value is not None and not isinstance(value, str):
             return value
         with as_value_error():
-            return find_recipe(value or settings.default_recipe, settings.recipes_dir)
+            return find_recipe(value or default_recipe(info.context), settings.recipes_dir)
+
+    @field_validator("recipe")
+    @classmethod
+    def check_recipe(cls, value: Recipe) -> Recipe:
+        """Refuse a recipe that the queue cannot run."""
+        return check_runs_in_queue(value)
+
+    @field_validator("overrides")
+    @classmethod
+    def check_overrides(cls, value: dict[str, Any] | None, info: ValidationInfo[Context]) -> dict[str, Any] | None:
+        """Refuse overrides that do not fit the recipe, unless it is invalid itself."""
+        if value and "recipe" in info.data:
+            with as_value_error():
+                check_runs_in_queue(apply_overrides(info.data["recipe"], value))
+        return value
 
     @model_validator(mode="after")
     def check_hyperparameters(self) -> CreateJob:
@@ -130,10 +148,34 @@ class CreateJob(RequestPart):
         return self
 
     @property
+    def requested_recipe(self) -> Recipe:
+        """The recipe with the overrides."""
+        return apply_overrides(self.recipe, self.overrides) if self.overrides else self.recipe
+
+    @property
     def requested_hyperparameters(self) -> Hyperparameters:
         """The hyperparameters from either place, or the defaults."""
         supervised = self.method.supervised if self.method else None
         return supervised.hyperparameters if supervised else self.hyperparameters or Hyperparameters()
+
+
+def check_runs_in_queue(recipe: Recipe) -> Recipe:
+    """Return the recipe. Raises ValueError if it needs what a job of the queue does not have."""
+    if recipe.training.fsdp:
+        raise ValueError("training.fsdp needs several GPUs, and a job has one; use `scriptorium train` instead")
+    if recipe.training.method == "dpo":
+        raise ValueError(
+            "training.method dpo needs preference rows, which a job cannot have yet; use `scriptorium train`"
+        )
+    return recipe
+
+
+def default_recipe(context: Context) -> str:
+    """Return the recipe of a job that names none, by the memory of the GPUs that the store knows."""
+    settings = context.settings
+    if settings.default_recipe != AUTO or not settings.gpu:
+        return choose_default_recipe(settings)
+    return choose_default_recipe(settings, list(context.store.leases.device_memory().values()))
 
 
 def create_job(body: dict[str, Any], context: Context, key: str | None) -> Job:
@@ -166,7 +208,7 @@ def read_job(body: dict[str, Any], context: Context) -> Job:
         suffix=request.suffix,
         metadata=request.metadata or {},
         priority=request.priority,
-        recipe=request.recipe,
+        recipe=request.requested_recipe,
         hyperparameters=request.requested_hyperparameters,
         checkpoint=request.checkpoint,
         **({} if request.seed is None else {"seed": request.seed}),

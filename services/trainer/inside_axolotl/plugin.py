@@ -20,6 +20,7 @@ from transformers import TrainerCallback
 from scriptorium.artifacts import manifest
 from scriptorium.artifacts.training_log import TRAINING_LOG, append_to_log
 from services.trainer.inside_axolotl.machine import CpuUse, read_memory
+from services.trainer.inside_axolotl.prepared_rows import save_in_this_process
 from services.trainer.inside_axolotl.utilisation import FROZEN_FLOPS, TRAINED_FLOPS, Utilisation
 
 LOGGED_KEYS = ("loss", "eval_loss", "learning_rate", "grad_norm", "epoch", "tokens/trainable")
@@ -32,6 +33,11 @@ NF4 = "nf4, blocks of 64, nested in 256"  # what a merge can repeat
 
 class ScriptoriumPlugin(BasePlugin):  # type: ignore[misc]
     """The class that Axolotl loads: `plugins: [services.trainer.inside_axolotl.plugin.ScriptoriumPlugin]`."""
+
+    def load_datasets(self, cfg: Any, preprocess: bool = False) -> None:
+        """Leave the rows to Axolotl; where the trainer allows no processes for them, they are saved without any."""
+        if cfg.dataset_num_proc == 0:
+            save_in_this_process()
 
     def get_training_args(self, cfg: Any) -> dict[str, Any]:
         """Log a NaN loss as NaN, and use the CPU if there is no GPU: otherwise bf16 is refused."""
@@ -58,7 +64,8 @@ class ScriptoriumCallback(TrainerCallback):  # type: ignore[misc]
         restore_token_counts(state, Path(args.output_dir))
         restore_epoch(state, train_dataloader)
         self._meter = Meter(model, args.device, precision(args))
-        write_quantised(model, self._log.with_name("quantised.safetensors"))
+        if state.is_world_process_zero:
+            write_quantised(model, self._log.with_name("quantised.safetensors"))
         self._write(state, event="begin", epoch=state.epoch or 0.0, num_epochs=args.num_train_epochs)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
@@ -78,14 +85,17 @@ class ScriptoriumCallback(TrainerCallback):  # type: ignore[misc]
         self._losses["dev_loss"] = None  # that of an earlier step is not that of a checkpoint between two evaluations
         if state.global_step >= state.max_steps and args.eval_strategy != "no":
             control.should_evaluate = True
-        if self._control.exists() and self._control.read_text("utf-8").strip() == "pause":
+        pauses = self._control.exists() and self._control.read_text("utf-8").strip() == "pause"
+        if any_process(pauses, args.device):
             control.should_save = True
             control.should_training_stop = True
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Write the checkpoint's manifest, last of all: training never resumes from a checkpoint without one."""
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        manifest.write(folder, {"step": state.global_step, "created_at": int(time.time()), **self._losses})
+        any_process(True, args.device)  # all have saved their part
+        if state.is_world_process_zero:
+            manifest.write(folder, {"step": state.global_step, "created_at": int(time.time()), **self._losses})
         self._write(state, event="checkpoint", **self._losses)
         self._pause()
 
@@ -95,7 +105,17 @@ class ScriptoriumCallback(TrainerCallback):  # type: ignore[misc]
 
     def _write(self, state: Any, **body: Any) -> None:
         line = {"time": time.time(), "step": state.global_step, "max_steps": state.max_steps, **body}
-        append_to_log(self._log, [line])
+        if state.is_world_process_zero:
+            append_to_log(self._log, [line])
+
+
+def any_process(condition: bool, device: Any) -> bool:
+    """Return whether a condition holds in any process of the training; each waits for all, so that none goes alone."""
+    if not torch.distributed.is_initialized():
+        return condition
+    flag = torch.tensor(int(condition), device=device)
+    torch.distributed.all_reduce(flag, torch.distributed.ReduceOp.MAX)
+    return bool(flag)
 
 
 def write_quantised(model: Any, path: Path) -> None:

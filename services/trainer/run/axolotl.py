@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,16 @@ from scriptorium.artifacts.checkpoints import FOLDER, complete_checkpoints
 from scriptorium.artifacts.dataset import Row
 from scriptorium.contracts import TrainRequest
 from scriptorium.models.tokenizer import chat_tokenizer
-from scriptorium.planning.resolve import count_updates
+from scriptorium.planning.packing import ROWS_IN_PACKED_ROW, count_rows
+from scriptorium.planning.resolve import count_updates, count_warmup
 from scriptorium.recipe import ResolvedTraining
 from scriptorium.settings import PROJECT
 
 PLUGIN = "services.trainer.inside_axolotl.plugin.ScriptoriumPlugin"
+LIGER_PLUGIN = "axolotl.integrations.liger.LigerPlugin"
+CUT_CROSS_ENTROPY_PLUGIN = "axolotl.integrations.cut_cross_entropy.CutCrossEntropyPlugin"
+CPU_OPTIONS = {"lora_mlp_kernel": False, "lora_qkv_kernel": False, "lora_o_kernel": False}
+FEW_ROWS = 2000  # tokenised in this process before others have been started for it
 SHARED_KEYS = (
     "adapter",
     "lora_r",
@@ -26,20 +32,35 @@ SHARED_KEYS = (
     "gradient_accumulation_steps",
     "learning_rate",
     "lr_scheduler",
-    "warmup_ratio",
     "optimizer",
     "weight_decay",
     "sequence_len",
     "sample_packing",
     "gradient_checkpointing",
+    "early_stopping_patience",
 )
 
 
 def make_config(
-    request: TrainRequest, training: ResolvedTraining, folder: Path, train: list[Row], dev: list[Row], *, gpu: bool
+    request: TrainRequest,
+    training: ResolvedTraining,
+    folder: Path,
+    train: Sequence[Row],
+    dev: Sequence[Row],
+    *,
+    gpu: bool,
+    lengths: Sequence[int] | None = None,
+    processes: int = 1,
 ) -> dict[str, Any]:
-    """Make Axolotl's configuration of one run; `folder` gets checkpoints/, metrics.jsonl and the prepared rows."""
-    steps = count_updates(training, len(train))
+    """Make Axolotl's configuration of one run; `folder` gets checkpoints/, metrics.jsonl and the prepared rows.
+
+    `lengths` are the tokens of the rows of `train`, needed if rows are packed; each of the `processes` trains a share
+    of the rows. Updates are always given as a number, because Axolotl's own is rounded down over all epochs, which
+    would leave out rows of the last one.
+    """
+    rows = len(train) if lengths is None else count_rows(training, lengths)
+    rows = math.ceil(rows / processes)
+    steps = count_updates(training, rows)
     interval = math.ceil(steps / training.checkpoints)
     between = [checkpoint for checkpoint in complete_checkpoints(folder) if checkpoint.step % interval]  # of pauses
     config: dict[str, Any] = {
@@ -48,13 +69,15 @@ def make_config(
         "seed": request.seed,
         "output_dir": str(folder / FOLDER),
         "dataset_prepared_path": str(folder / "prepared"),
+        "dataset_num_proc": 0 if len(train) <= FEW_ROWS else None,
         "auto_resume_from_checkpoints": True,
         "chat_template": "tokenizer_default",
         "special_tokens": {"eos_token": chat_tokenizer(request.base).end_of_turn},
-        "datasets": [_dataset_entry(request.dataset / "train.jsonl")],
+        "datasets": [_dataset_entry(training, training_rows_path(request, folder))],
         "load_in_4bit": training.adapter == "qlora",
         "lora_target_linear": True,
-        "max_steps": training.max_steps,
+        "max_steps": steps,
+        "warmup_steps": count_warmup(training, rows),
         "bf16": training.precision == "bf16",
         "pad_to_sequence_len": False,
         "attn_implementation": "sdpa",
@@ -65,15 +88,29 @@ def make_config(
         **{key: getattr(training, key) for key in SHARED_KEYS},
     }
     if dev:
-        test_dataset = {**_dataset_entry(folder / "dev.jsonl"), "split": "train"}
+        test_dataset = {**_dataset_entry(training, folder / "dev.jsonl"), "split": "train"}
         config |= {"test_datasets": [test_dataset], "eval_steps": interval}
-    if not gpu:
-        config |= dict.fromkeys(("lora_mlp_kernel", "lora_qkv_kernel", "lora_o_kernel"), False)
+    if training.method == "dpo":
+        config |= {"rl": "dpo", "rl_beta": training.beta}
+    if training.sample_packing:
+        config |= _packing_options()
+    config |= _gpu_options(training) if gpu else CPU_OPTIONS
     return {key: value for key, value in config.items() if value is not None}
 
 
-def _dataset_entry(path: Path) -> dict[str, Any]:
-    """Make an entry for chat rows; assistant turns are trained, with their end, unless a turn sets `training` false."""
+def training_rows_path(request: TrainRequest, folder: Path) -> Path:
+    """Return the file of rows that Axolotl reads: the dataset's own, unless the trainer writes them in another form."""
+    rewritten = request.training.sample_packing or request.training.method == "dpo"
+    return (folder if rewritten else request.dataset) / "train.jsonl"
+
+
+def _dataset_entry(training: ResolvedTraining, path: Path) -> dict[str, Any]:
+    """Make an entry for chat rows; assistant turns are trained, with their end, unless a turn sets `training` false.
+
+    Preference rows are rendered by the trainer; without a type Axolotl takes them as they are.
+    """
+    if training.method == "dpo":
+        return {"path": str(path), "ds_type": "json", "split": "train"}
     return {
         "path": str(path),
         "ds_type": "json",
@@ -85,9 +122,55 @@ def _dataset_entry(path: Path) -> dict[str, Any]:
     }
 
 
-def make_command(environment: Path, config: Path) -> list[str | Path]:
-    """Make the command line; one process needs no launcher."""
-    return [environment / "bin" / "axolotl", "train", config, "--launcher", "python"]
+def _packing_options() -> dict[str, Any]:
+    """Return what packs rows without losing one.
+
+    Axolotl draws a new order each epoch, counts four of them, and leaves out what the smallest count has no place for;
+    so rows keep the order in which the trainer wrote them. Batches of packed rows that are not full would be left out
+    as well; so a micro-batch is one long packed row.
+    """
+    return {
+        "curriculum_sampling": True,
+        "multipack_real_batches": False,
+        "sample_packing_bin_size": ROWS_IN_PACKED_ROW,
+        "eval_sample_packing": False,
+        "dataloader_drop_last": False,
+    }
+
+
+def _gpu_options(training: ResolvedTraining) -> dict[str, Any]:
+    """Return where the model lies, and the kernels that compute it. Only one library may fuse the loss.
+
+    A preference is computed from logits, so its loss is not fused. Activations are recomputed by FSDP itself if it
+    shards the model.
+    """
+    supervised = training.method == "supervised"
+    cut = training.cut_cross_entropy and supervised
+    options: dict[str, Any] = {"plugins": [PLUGIN, *[LIGER_PLUGIN] * training.liger, *[CUT_CROSS_ENTROPY_PLUGIN] * cut]}
+    if training.liger:
+        fused = supervised and not cut
+        options |= {"liger_rope": True, "liger_rms_norm": True, "liger_fused_linear_cross_entropy": fused}
+    if cut:
+        options["cut_cross_entropy"] = True
+    if not training.fsdp:
+        return options | {"device_map": {"": 0}}
+    sharding = {
+        "auto_wrap_policy": "TRANSFORMER_BASED_WRAP",  # by the layers that the model itself names
+        "state_dict_type": "FULL_STATE_DICT",  # checkpoints are whole adapters
+        "reshard_after_forward": True,
+        "offload_params": False,
+        "cpu_ram_efficient_loading": training.adapter == "lora",  # a 4-bit base cannot be dealt out from one process
+        "activation_checkpointing": training.gradient_checkpointing,
+    }
+    return options | {"fsdp_version": 2, "fsdp_config": sharding, "gradient_checkpointing": False}
+
+
+def make_command(environment: Path, config: Path, processes: int = 1) -> list[str | Path]:
+    """Make the command line; one process needs no launcher, several are started by torchrun on a free port."""
+    command: list[str | Path] = [environment / "bin" / "axolotl", "train", config, "--launcher"]
+    if processes == 1:
+        return [*command, "python"]
+    return [*command, "torchrun", "--", "--standalone", f"--nproc_per_node={processes}"]
 
 
 def make_environment(environment: Path) -> dict[str, str]:

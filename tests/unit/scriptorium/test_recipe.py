@@ -7,11 +7,13 @@ from hypothesis import strategies as st
 from scriptorium.errors import InvalidRecipe
 from scriptorium.recipe import find_recipe, load_recipe, parse_recipe
 
+SHIPPED = ["cpu", "lora", "lora-fsdp", "qlora", "qlora-16gb"]
+
 
 def test_every_shipped_recipe_loads_and_is_named_after_its_file(project: Path) -> None:
-    paths = sorted((project / "recipes").glob("*.yaml"))
-    assert [path.stem for path in paths] == ["cpu", "lora", "qlora"]
-    assert [load_recipe(path).name for path in paths] == ["cpu", "lora", "qlora"]
+    paths = list((project / "recipes").glob("*.yaml"))
+    assert sorted(path.stem for path in paths) == SHIPPED
+    assert sorted(load_recipe(path).name for path in paths) == SHIPPED
 
 
 def test_qlora_has_the_seed_workflows_values(project: Path) -> None:
@@ -49,12 +51,9 @@ def test_prompts_are_mixed_and_mostly_briefs_by_default(project: Path) -> None:
     data = parse_recipe({"name": "x"}, "x").data
     assert data.prompt == "mixed"
     assert data.mix == {"brief": 0.7, "context": 0.2, "continue": 0.1}
-    shipped = {name: find_recipe(name, project / "recipes").data for name in ("cpu", "lora", "qlora")}
-    assert {name: section.prompt for name, section in shipped.items()} == {
-        "cpu": "brief",
-        "lora": "mixed",
-        "qlora": "mixed",
-    }
+    shipped = {name: find_recipe(name, project / "recipes").data for name in SHIPPED}
+    prompts = {name: section.prompt for name, section in shipped.items()}
+    assert prompts == {**dict.fromkeys(SHIPPED, "mixed"), "cpu": "brief"}
     assert all(section.mix == data.mix for section in shipped.values())
 
 
@@ -62,6 +61,21 @@ def test_prompts_are_mixed_and_mostly_briefs_by_default(project: Path) -> None:
 def test_weights_without_a_sum_are_refused(mix: object) -> None:
     with pytest.raises(InvalidRecipe, match="problem"):
         parse_recipe({"name": "x", "data": {"prompt": "mixed", "mix": mix}}, "x")
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        ({"fsdp": True, "sample_packing": True}, "would not be trained"),
+        ({"fsdp": True, "optimizer": "adamw_8bit"}, "adamw_torch_fused"),
+        ({"method": "dpo", "sample_packing": True}, "cannot be combined"),
+        ({"cut_cross_entropy": True, "precision": "fp32"}, "bf16"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(training: dict[str, object], message: str) -> None:
+    with pytest.raises(InvalidRecipe, match=message) as caught:
+        parse_recipe({"name": "x", "training": training}, "x")
+    assert [problem.place for problem in caught.value.problems] == ["training"]
 
 
 @pytest.mark.parametrize("name", ["../secrets", "/etc/passwd", "qlora.yaml", ""])

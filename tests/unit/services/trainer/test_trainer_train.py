@@ -25,7 +25,7 @@ from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.process.child import Child
 from scriptorium.recipe import ResolvedTraining, Training
 from services.trainer import train
-from services.trainer.run import axolotl
+from services.trainer.run import axolotl, rows
 from services.trainer.run.progress import TrainingProgress
 
 
@@ -38,7 +38,7 @@ def words(monkeypatch: pytest.MonkeyPatch) -> None:
         count=lambda texts: [len(text.split()) for text in texts],
     )
     monkeypatch.setattr(axolotl, "chat_tokenizer", lambda folder: tokenizer)
-    monkeypatch.setattr(train, "chat_tokenizer", lambda folder: tokenizer)
+    monkeypatch.setattr(rows, "chat_tokenizer", lambda folder: tokenizer)
 
 
 def row(words: int = 10) -> Row:
@@ -51,9 +51,9 @@ def request(tmp_path: Path, **training: object) -> TrainRequest:
 
 
 def config(tmp_path: Path, *, gpu: bool = False, dev: int = 2, **training: object) -> dict[str, object]:
-    rows, dev_rows = [row()] * 40, [row()] * dev
+    train_rows, dev_rows = [row()] * 40, [row()] * dev
     return axolotl.make_config(
-        request(tmp_path, **training), ResolvedTraining(**training), tmp_path / "run", rows, dev_rows, gpu=gpu
+        request(tmp_path, **training), ResolvedTraining(**training), tmp_path / "run", train_rows, dev_rows, gpu=gpu
     )
 
 
@@ -76,7 +76,7 @@ def test_the_recipe_is_axolotls_configuration(tmp_path: Path) -> None:
     assert options["chat_template"] == "tokenizer_default"
     assert options["datasets"][0]["roles_to_train"] == ["assistant"]  # type: ignore[index]
     assert "lora_mlp_kernel" not in options
-    assert "max_steps" not in options
+    assert options["max_steps"] == 15  # Axolotl's own number leaves out rows of the last epoch
     assert "trust_remote_code" not in json.dumps(options)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from scriptorium.artifacts.file_store import FileStore
 from scriptorium.artifacts.volume import Volume
-from scriptorium.errors import FileMissing, InvalidRequest
+from scriptorium.errors import FileMissing, InvalidRecipe, InvalidRequest
 from scriptorium.jobs.pipeline import Pipeline
 from scriptorium.jobs.runner import Context
 from scriptorium.settings import Settings
@@ -95,3 +95,42 @@ def test_impostors_must_have_been_uploaded(context: Context, body: dict[str, Any
     with pytest.raises(FileMissing) as caught:
         read_job({**body, "impostors": "../../etc/passwd"}, context)
     assert caught.value.param == "impostors"
+
+
+def test_overrides_change_the_named_recipe_for_this_job(context: Context, body: dict[str, Any]) -> None:
+    job = read_job({**body, "recipe": "lora", "overrides": {"training": {"num_epochs": 5}}}, context)
+    assert (job.recipe.name, job.recipe.training.num_epochs, job.recipe.training.lora_r) == ("lora", 5, 64)
+    assert not same_request(job, read_job({**body, "recipe": "lora"}, context))
+    whole = {"name": "mine", "training": {"adapter": "lora"}}
+    job = read_job({**body, "recipe": whole, "overrides": {"training": {"lora_r": 8}}}, context)
+    assert (job.recipe.name, job.recipe.training.lora_r) == ("mine", 8)
+
+
+def test_overrides_are_refused_at_their_place(context: Context, body: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRecipe) as caught:
+        read_job({**body, "overrides": {"training": {"num_epochs": 0}, "name": "x"}}, context)
+    assert caught.value.param == "overrides"
+    assert [problem.place for problem in caught.value.problems] == ["overrides.name"]
+    with pytest.raises(InvalidRecipe, match=r"overrides\.training\.num_epochs: "):
+        read_job({**body, "overrides": {"training": {"num_epochs": 0}}}, context)
+    with pytest.raises(InvalidRecipe) as caught:  # of a recipe that does not exist nothing can be overridden
+        read_job({**body, "recipe": "lost", "overrides": {"training": {"num_epochs": 0}}}, context)
+    assert caught.value.param == "recipe"
+
+
+@pytest.mark.parametrize(
+    "training", [{"fsdp": True, "sample_packing": False}, {"method": "dpo", "sample_packing": False}]
+)
+def test_what_a_job_of_the_queue_cannot_have_is_refused(
+    context: Context, body: dict[str, Any], training: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidRequest, match="scriptorium train"):
+        read_job({**body, "recipe": "lora", "overrides": {"training": training}}, context)
+    with pytest.raises(InvalidRequest, match="scriptorium train"):
+        read_job({**body, "recipe": {"name": "mine", "training": training}}, context)
+
+
+def test_a_job_without_a_recipe_gets_what_the_machine_can_train(context: Context, body: dict[str, Any]) -> None:
+    settings = context.settings.model_copy(update={"default_recipe": "auto", "device": "cpu"})
+    machine = Context(settings, context.store, context.volume, context.pipeline)
+    assert read_job(body, machine).recipe.name == "cpu"

@@ -1,0 +1,57 @@
+"""Which recipe the command line sends or uses, and with which values."""
+
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+from typer.testing import CliRunner
+
+from scriptorium.cli import by_hand, jobs
+from scriptorium.cli.main import app
+from scriptorium.errors import InvalidRecipe
+from scriptorium.settings import Settings
+
+
+class JobClient:
+    """A client that records the job's body."""
+
+    def __init__(self) -> None:
+        self.body: dict[str, Any] = {}
+
+    def upload(self, file: BinaryIO, name: str) -> dict[str, Any]:
+        return {"id": f"file-{name}"}
+
+    def create(self, body: dict[str, Any]) -> dict[str, Any]:
+        self.body = body
+        return {"id": "ftjob-1"}
+
+
+def send(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *options: str) -> dict[str, Any]:
+    client = JobClient()
+    monkeypatch.setattr(jobs, "connect", lambda: client)
+    book = tmp_path / "book.txt"
+    book.write_text("It was.")
+    result = CliRunner().invoke(app, ["run", str(book), "--detach", *options])
+    assert result.exit_code == 0, result.output
+    return client.body
+
+
+def test_without_a_recipe_the_api_chooses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert "recipe" not in send(monkeypatch, tmp_path)
+    assert send(monkeypatch, tmp_path, "--recipe", "lora")["recipe"] == "lora"
+    monkeypatch.setattr(jobs, "get_settings", lambda: Settings(default_recipe="qlora"))
+    assert send(monkeypatch, tmp_path)["recipe"] == "qlora"
+
+
+def test_set_values_are_sent_as_overrides(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    body = send(monkeypatch, tmp_path, "--set", "training.num_epochs=5", "--set", "data.prompt=brief")
+    assert body["overrides"] == {"training": {"num_epochs": 5}, "data": {"prompt": "brief"}}
+    assert "overrides" not in send(monkeypatch, tmp_path)
+
+
+def test_by_hand_a_machine_without_a_gpu_takes_the_recipe_cpu() -> None:
+    settings = Settings(device="cpu")
+    assert by_hand.resolve_recipe(None, settings).name == "cpu"
+    assert by_hand.resolve_recipe("lora", settings, ["training.lora_r=8"]).training.lora_r == 8
+    with pytest.raises(InvalidRecipe, match=r"overrides\.training\.rank"):
+        by_hand.resolve_recipe(None, settings, ["training.rank=8"])
