@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from scriptorium.artifacts.file_store import FILE_ID
 from scriptorium.cli import by_hand
@@ -83,11 +84,13 @@ def print_plan(estimate: Estimate) -> None:
         ),
         "disk": (
             f"{format_bytes(estimate.disk_bytes)} of {format_bytes(estimate.free_disk_bytes)}",
-            ", ".join(f"{name.replace('_', ' ')} {format_bytes(size)}" for name, size in disk.model_dump().items()),
+            ", ".join(
+                f"{name.replace('_', ' ')} {format_bytes(size)}" for name, size in disk.model_dump().items() if size
+            ),
         ),
     }
     for name, (value, parts) in rows.items():
-        table.add_row(name, value, parts)
+        table.add_row(name, Text(value), Text(parts))
     out.print(table, soft_wrap=False)
     runs = (
         f"corrected by {estimate.measured_runs} measured run(s)" if estimate.measured_runs else "not yet measured here"
