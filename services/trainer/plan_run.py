@@ -16,7 +16,7 @@ from scriptorium.artifacts.checkpoints import FOLDER
 from scriptorium.artifacts.dataset import Row
 from scriptorium.artifacts.training_log import TRAINING_LOG, LogLine, read_training_log
 from scriptorium.contracts import Level, TrainRequest, TrainResult
-from scriptorium.contracts.estimate import DurationParts, Estimate
+from scriptorium.contracts.estimate import DurationParts, TrainingEstimate
 from scriptorium.errors import BaseModelUnusable, DiskLow, MemoryLow
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import chat_tokenizer
@@ -42,7 +42,7 @@ class RunPlan:
     """
 
     training: ResolvedTraining
-    estimate: Estimate | None = None
+    estimate: TrainingEstimate | None = None
     shape: ModelShape | None = None
     dataset: DatasetSize | None = None
     device: Device | None = None
@@ -73,7 +73,7 @@ def plan_run(
     return RunPlan(plan.training, plan, shape, dataset, device)
 
 
-def report_plan(request: TrainRequest, folder: Path, plan: Estimate, reporter: Reporter) -> None:
+def report_plan(request: TrainRequest, folder: Path, plan: TrainingEstimate, reporter: Reporter) -> None:
     """Report the checklist, the plan and its warnings; the job's finish is expected from now on."""
     checkpoints = count_checkpoints(plan.training, plan.updates)
     end_of_turn = chat_tokenizer(request.base).end_of_turn
@@ -112,7 +112,7 @@ def report_plan(request: TrainRequest, folder: Path, plan: Estimate, reporter: R
     )
 
 
-def check_fit(plan: Estimate) -> None:
+def check_fit(plan: TrainingEstimate) -> None:
     """Raise MemoryLow or DiskLow if the plan needs more than is free."""
     if plan.available_bytes is not None and plan.peak_bytes > plan.available_bytes:
         needed, free = format_bytes(plan.peak_bytes), format_bytes(plan.available_bytes)
