@@ -18,6 +18,7 @@ from scriptorium.contracts.estimate import TrainingEstimate
 from scriptorium.errors import InvalidTrainingFile, ScriptoriumError
 from scriptorium.planning.describe import describe_changes, describe_plan, format_bytes, format_seconds
 from scriptorium.planning.manuscript_words import size_of_manuscript
+from scriptorium.recipe import Recipe
 from scriptorium.settings import get_settings
 
 
@@ -38,12 +39,18 @@ def plan(
         raise InvalidTrainingFile(f"There is no file {book}.", param="BOOK")
     else:
         path = Path(book)
-        body["dataset"] = asdict(size_of_manuscript(path, path.resolve().name, loaded_recipe))
+        body["dataset"] = count_dataset(path, loaded_recipe)
     estimate = connect().estimate(body)
     if as_json:
         show(estimate, as_json, "")
         return
     print_plan(TrainingEstimate.model_validate(estimate))
+
+
+def count_dataset(path: Path, recipe: Recipe) -> dict[str, Any]:
+    """Return the counts of a manuscript on this machine as the API takes them."""
+    counts = asdict(size_of_manuscript(path, path.resolve().name, recipe))
+    return {name: value for name, value in counts.items() if value is not None}
 
 
 def announce_plan(client: Client, body: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from scriptorium.contracts.estimate import DurationParts, TrainingEstimate, MemoryParts
+from scriptorium.contracts.estimate import DurationParts, MemoryParts, TrainingEstimate
 from scriptorium.planning.dataset_size import DatasetSize
 from scriptorium.planning.device import Device
 from scriptorium.planning.disk import plan_disk
@@ -156,8 +156,6 @@ def list_warnings(training: ResolvedTraining, dataset: DatasetSize, device: Devi
         warnings.append(
             f"{updates} updates teach little, {MIN_UPDATES} or more are better: {raise_updates(training, rows)}."
         )
-    if training.warmup_ratio and not count_warmup(training, rows):
-        warnings.append(f"No update warms up: warmup_ratio {training.warmup_ratio:g} of {updates} is less than one.")
     if dataset.longest_row > training.sequence_len:
         warnings.append(
             f"The longest row has about {dataset.longest_row:,} tokens, more than sequence_len "
