@@ -5,6 +5,7 @@ When the training has ended, what it needed is added to the machine's measured r
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +33,8 @@ from scriptorium.planning.resolve import resolve_training
 from scriptorium.planning.this_machine import read_device
 from scriptorium.recipe import ResolvedTraining
 from scriptorium.settings import get_settings
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -150,7 +153,10 @@ def record_run(plan: RunPlan, folder: Path, result: TrainResult, started_at: flo
             peak_bytes=peak,
             duration=duration,
         )
-        add_run(settings.measured_runs, run)
+        try:
+            add_run(settings.measured_runs, run)
+        except OSError as error:  # the training has ended well all the same
+            log.warning("the run is not kept for the next estimates: %s", error)
     return result.model_copy(update={"peak_bytes": peak, "tokens_per_second": speed})
 
 
