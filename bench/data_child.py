@@ -40,7 +40,7 @@ def prepare(books: Path, dataset: Path) -> float:
     from scriptorium.models.tokenizer import chat_tokenizer
     from scriptorium.recipe import ResolvedTraining, find_recipe
     from services.data.prepare import prepare_manuscript
-    from services.trainer.run.axolotl import make_config
+    from services.trainer.run.axolotl import TrainingRows, make_config
 
     recipe = find_recipe("qlora", PROJECT / "recipes")
     data = recipe.data
@@ -55,7 +55,11 @@ def prepare(books: Path, dataset: Path) -> float:
     seconds = time.perf_counter() - started
     training = ResolvedTraining(**{**recipe.training.model_dump(), "adapter": "lora"})
     train = TrainRequest(dataset=dataset, base=MODEL, training=training)
-    config = {**make_config(train, training, dataset, [], [], gpu=False), "plugins": None, "dataset_num_proc": None}
+    config = {
+        **make_config(train, training, dataset, TrainingRows([], [], []), gpu=False),
+        "plugins": None,
+        "dataset_num_proc": None,
+    }
     (dataset / "config.json").write_text(json.dumps({key: value for key, value in config.items() if value is not None}))
     return seconds
 

@@ -14,6 +14,7 @@ from scriptorium.cli.app import Assignments, Impostors, Json, Model, RecipeName,
 from scriptorium.cli.client import Client
 from scriptorium.cli.follow import fetch_export, fetch_results, follow
 from scriptorium.cli.manuscript import open_manuscript
+from scriptorium.cli.plan import announce_plan
 from scriptorium.errors import Conflict
 from scriptorium.planning.default_recipe import AUTO
 from scriptorium.recipe_overrides import parse_assignments
@@ -58,6 +59,7 @@ def run(
         body["recipe"] = recipe_name
     if Path(recipe_name).suffix in (".yaml", ".yml"):
         body["recipe"] = by_hand.resolve_recipe(recipe_name, settings).model_dump()
+    announce_plan(client, body)
     body |= {"priority": priority} if priority else {}
     body |= {"overrides": overrides} if overrides else {}
     job = client.create(body | ({"suffix": suffix} if suffix else {}))

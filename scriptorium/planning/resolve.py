@@ -1,4 +1,4 @@
-"""The values that stand for "auto" in a recipe, chosen for the number of rows."""
+"""The values that stand for "auto" in a recipe, chosen for the number of rows and the base model."""
 
 from __future__ import annotations
 
@@ -8,18 +8,28 @@ from scriptorium.recipe import AUTO_LEARNING_RATE, ResolvedTraining, Training
 
 MIN_UPDATES = 60  # fewer teach a LoRA little, whatever the rows: its learning rate has no time to rise and fall
 AUTO_EPOCHS = 3
+MAX_EPOCHS = 5  # of a short text; more would have it learned by heart
 MAX_ACCUMULATION = 8
 MIN_WARMUP = 2  # Axolotl 0.19 makes two of one
+SEED_HIDDEN = 4096  # the model whose learning rate AUTO_LEARNING_RATE is: Llama-3.1-8B
+RATE_EXPONENT = 0.78  # tinker-cookbook's fit for LoRA on Llama models of many sizes (hyperparam_utils.py)
 
 
-def resolve_training(training: Training, rows: int) -> ResolvedTraining:
-    """Return the training options with a number for every "auto"; `rows` are the packed rows if rows are packed."""
-    epochs = AUTO_EPOCHS if training.num_epochs == "auto" else training.num_epochs
-    micro_batch = 1 if training.micro_batch_size == "auto" else training.micro_batch_size
+def resolve_training(
+    training: Training, rows: int, *, micro_batch: int = 1, hidden: int = SEED_HIDDEN
+) -> ResolvedTraining:
+    """Return the training options with a number for every "auto".
+
+    `rows` are the packed rows if rows are packed; `micro_batch` is the one that fits the device, `hidden` the base's
+    hidden size. Epochs: three, more for a text too short for MIN_UPDATES. Accumulation: as much as leaves MIN_UPDATES,
+    for a smoother gradient. Learning rate: the seed workflow's, higher for a narrower model.
+    """
+    micro_batch = micro_batch if training.micro_batch_size == "auto" else training.micro_batch_size
+    epochs = auto_epochs(rows, micro_batch) if training.num_epochs == "auto" else training.num_epochs
     accumulation = training.gradient_accumulation_steps
     if accumulation == "auto":
-        accumulation = max(1, min(MAX_ACCUMULATION, rows * epochs // (MIN_UPDATES * micro_batch)))
-    rate = AUTO_LEARNING_RATE if training.learning_rate == "auto" else training.learning_rate
+        accumulation = largest_accumulation(rows, epochs, micro_batch)
+    rate = auto_learning_rate(hidden) if training.learning_rate == "auto" else training.learning_rate
     chosen = {
         "num_epochs": epochs,
         "micro_batch_size": micro_batch,
@@ -27,6 +37,24 @@ def resolve_training(training: Training, rows: int) -> ResolvedTraining:
         "learning_rate": rate,
     }
     return ResolvedTraining(**{**training.model_dump(), **chosen})
+
+
+def auto_epochs(rows: int, micro_batch: int) -> int:
+    """Return the epochs that reach MIN_UPDATES without accumulation: three, up to five for a short text."""
+    return min(MAX_EPOCHS, max(AUTO_EPOCHS, math.ceil(MIN_UPDATES * micro_batch / rows)))
+
+
+def largest_accumulation(rows: int, epochs: int, micro_batch: int) -> int:
+    """Return the largest accumulation with MIN_UPDATES in so many epochs, 1 if there is none."""
+    epoch_updates = math.ceil(MIN_UPDATES / epochs)
+    batches = math.ceil(rows / micro_batch)
+    fitting = (steps for steps in range(MAX_ACCUMULATION, 1, -1) if math.ceil(batches / steps) >= epoch_updates)
+    return next(fitting, 1)
+
+
+def auto_learning_rate(hidden: int) -> float:
+    """Return the seed workflow's learning rate, scaled to a model's hidden size and rounded to two digits."""
+    return float(f"{AUTO_LEARNING_RATE * (SEED_HIDDEN / hidden) ** RATE_EXPONENT:.1e}")
 
 
 def count_updates(training: ResolvedTraining, rows: int) -> int:

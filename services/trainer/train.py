@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import time
 from collections.abc import Sequence
@@ -13,7 +12,6 @@ import yaml
 
 from scriptorium.artifacts import manifest
 from scriptorium.artifacts.checkpoints import best_checkpoint, complete_checkpoints, finite_or_none
-from scriptorium.artifacts.dataset import Row
 from scriptorium.artifacts.training_log import (
     TRAINING_CSV,
     TRAINING_LOG,
@@ -25,29 +23,23 @@ from scriptorium.contracts import Checkpoint, Level, TrainRequest, TrainResult
 from scriptorium.errors import (
     EnvironmentMissing,
     Interrupted,
-    InvalidRecipe,
     OutOfMemory,
-    Problem,
-    TooFewExamples,
     TrainingFailed,
 )
 from scriptorium.jobs.reporter import Reporter
-from scriptorium.planning.packing import count_rows
-from scriptorium.planning.resolve import resolve_training
 from scriptorium.process.child import Child, tail
 from scriptorium.recipe import ResolvedTraining
-from scriptorium.sampling import spread
 from scriptorium.settings import get_settings
+from services.trainer.plan_run import plan_run, record_run
 from services.trainer.run.axolotl import make_command, make_config, make_environment
 from services.trainer.run.launch import choose_gpus, choose_loss, show_gpus
 from services.trainer.run.measure_checkpoints import measure_checkpoints
 from services.trainer.run.progress import TrainingProgress
-from services.trainer.run.rows import draw_order, measure_lengths, read_training_rows, write_training_rows
+from services.trainer.run.rows import prepare_rows
 from services.trainer.run.save_and_stop import save_and_stop
 
 LOG = "axolotl.log"
 POLL_INTERVAL = timedelta(seconds=0.5)
-NO_ROWS_NEXT_STEP = "Name a folder that `scriptorium prepare` has written, with a train.jsonl."
 MEMORY_WORDS = ("out of memory", "OutOfMemoryError", "Cannot allocate memory", "DefaultCPUAllocator: can't allocate")
 
 
@@ -61,36 +53,28 @@ def train_adapter(request: TrainRequest, folder: Path, reporter: Reporter) -> Tr
     if not (environment / "bin" / "axolotl").exists():
         raise EnvironmentMissing(f"Axolotl is not installed in {environment}.")
     gpus = choose_gpus(request.training, get_settings())
-    train, dev = read_training_rows(request, "train"), read_training_rows(request, "dev")
-    if not train:
-        raise TooFewExamples(f"{request.dataset.name} holds no rows to train on.", next_step=NO_ROWS_NEXT_STEP)
-    lengths = check_lengths(request, train)
-    if request.training.sample_packing:
-        train, lengths = draw_order(train, lengths, request.seed)
-    dev = spread(dev, request.training.dev_rows)
-    write_training_rows(request, folder, train, dev)
+    rows = prepare_rows(request, folder)
     config = folder / "config.yaml"
     processes = max(1, len(gpus))
-    rows = math.ceil(count_rows(request.training, lengths) / processes)
-    training = choose_loss(resolve_training(request.training, rows), environment, reporter)
-    options = make_config(
-        request, training, folder, train, dev, gpu=get_settings().gpu, lengths=lengths, processes=processes
-    )
+    run_plan = plan_run(request, folder, rows, processes, reporter)
+    training = choose_loss(run_plan.training, environment, reporter)
+    options = make_config(request, training, folder, rows, gpu=get_settings().gpu, processes=processes)
     config.write_text(yaml.safe_dump(options, sort_keys=False), encoding="utf-8")
-    started = time.monotonic()
+    started, started_at = time.monotonic(), time.time()
     hashes = hash_base(request.base, reporter)
-    reporter.message(f"[TRAIN] Starting Axolotl: {len(train)} rows, {describe_settings(training)}")
+    reporter.message(f"[TRAIN] Starting Axolotl: {len(rows.train)} rows, {describe_settings(training)}")
     variables = make_environment(environment) | show_gpus(gpus)
     child = Child(make_command(environment, config, processes), folder / LOG, variables, folder)
     progress = run(child, folder, reporter)
     result = collect_result(folder, progress, training, reporter, time.monotonic() - started)
-    measure_checkpoints(request, folder, dev, [checkpoint.step for checkpoint in result.checkpoints], reporter)
+    measure_checkpoints(request, folder, rows.dev, [checkpoint.step for checkpoint in result.checkpoints], reporter)
     checkpoints = complete_checkpoints(folder)
     for checkpoint in checkpoints:
         reporter.checkpoint(checkpoint)
-    return result.model_copy(
+    result = result.model_copy(
         update={"checkpoints": checkpoints, "base_hashes": hashes, "seconds": round(time.monotonic() - started, 1)}
     )
+    return record_run(run_plan, folder, result, started_at)
 
 
 def hash_base(base: Path, reporter: Reporter) -> dict[str, str]:
@@ -179,21 +163,3 @@ def describe_settings(training: ResolvedTraining) -> str:
         f"{training.adapter}, rank {training.lora_r}, micro-batch {training.micro_batch_size}, "
         f"accumulation {training.gradient_accumulation_steps}, sequence_len {training.sequence_len}"
     )
-
-
-def check_lengths(request: TrainRequest, rows: list[Row]) -> list[int]:
-    """Return the rows' tokens. Raises InvalidRecipe for rows whose end would be cut: the model must learn to stop."""
-    lengths = measure_lengths(request, rows)
-    limit = request.training.sequence_len
-    problems = [
-        Problem(f"train.jsonl, row {number}", f"{length:,} tokens, more than sequence_len {limit:,}")
-        for number, length in enumerate(lengths, start=1)
-        if length > limit
-    ]
-    if problems:
-        raise InvalidRecipe(
-            f"{len(problems)} of {len(rows)} rows do not fit into sequence_len.",
-            problems=problems[:20],
-            next_step="Raise training.sequence_len or lower data.chunking.maximum in the recipe.",
-        )
-    return lengths

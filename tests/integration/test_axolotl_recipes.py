@@ -16,7 +16,7 @@ from scriptorium.planning.packing import count_rows
 from scriptorium.planning.resolve import count_updates, resolve_training
 from scriptorium.recipe import ResolvedTraining, load_recipe
 from scriptorium.recipe_overrides import apply_overrides
-from services.trainer.run.axolotl import make_config
+from services.trainer.run.axolotl import TrainingRows, make_config
 from services.trainer.run.rows import draw_order, measure_lengths, write_training_rows
 
 pytestmark = [*AXOLOTL_MARKS, pytest.mark.slow]
@@ -52,7 +52,9 @@ def gpu_case(project: Path, folder: Path, recipe_name: str, overrides: dict[str,
     recipe = apply_overrides(load_recipe(project / "recipes" / f"{recipe_name}.yaml"), {"training": overrides})
     training = resolve_training(recipe.training, len(rows()))
     request = TrainRequest(dataset=folder, base=folder / "base", training=training)
-    config = make_config(request, training, folder / "run", rows(), rows()[:2], gpu=True)
+    config = make_config(
+        request, training, folder / "run", TrainingRows(rows(), [9] * len(rows()), rows()[:2]), gpu=True
+    )
     return {"config": config, "gpus": 2 if training.fsdp else 1}
 
 
@@ -74,7 +76,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory, project: Path) -> dict[str, 
     train, lengths = draw_order(rows(), measure_lengths(request, rows()), request.seed)
     write_training_rows(request, run, train, [])
     count = count_rows(training, lengths)
-    packed = make_config(request, training, run, train, [], gpu=False, lengths=lengths)
+    packed = make_config(request, training, run, TrainingRows(train, lengths, []), gpu=False)
     configs |= {"refused": {"config": refused, "gpus": 1}, "misspelt": {"config": misspelt, "gpus": 1}}
     (folder / "cases.json").write_text(json.dumps({"base": str(base), "configs": configs, "packed": packed}))
     run_in_axolotl("axolotl_recipes.py", folder)

@@ -12,7 +12,7 @@ from scriptorium.local.demo_assets import BASE, demo_assets
 from scriptorium.models.tokenizer import ChatTokenizer
 from scriptorium.recipe import ResolvedTraining
 from services.data.prompts.rendered_examples import tokenise
-from services.trainer.run.axolotl import make_config
+from services.trainer.run.axolotl import TrainingRows, make_config
 
 pytestmark = [*AXOLOTL_MARKS, pytest.mark.slow]
 
@@ -56,7 +56,9 @@ def test_the_tokens_shown_as_trained_are_those_that_axolotl_trains(tmp_path: Pat
     write_rows(tmp_path / "train.jsonl", rows())
     training = ResolvedTraining(adapter="lora")
     request = TrainRequest(dataset=tmp_path, base=base, training=training)
-    (tmp_path / "config.json").write_text(json.dumps(make_config(request, training, tmp_path, rows(), [], gpu=False)))
+    (tmp_path / "config.json").write_text(
+        json.dumps(make_config(request, training, tmp_path, TrainingRows(rows(), [9] * len(rows()), []), gpu=False))
+    )
     run_in_axolotl("axolotl_masks.py", tmp_path)
     masks = json.loads((tmp_path / "masks.json").read_text())
     tokenizer = ChatTokenizer(base)

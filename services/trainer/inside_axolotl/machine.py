@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 MEMINFO = Path("/proc/meminfo")
+OWN_STATUS = Path("/proc/self/status")
 CPU_STAT = Path("/proc/stat")
 IDLE_FIELDS = slice(3, 5)  # idle, iowait
 FIRST_GUEST_FIELD = 8  # from here on guests' time, which user and nice contain already
@@ -18,6 +19,15 @@ def read_memory(path: Path = MEMINFO) -> tuple[int, int]:
     sizes = dict(line.split(":", 1) for line in path.read_text("ascii").splitlines())
     total, available = (int(sizes[name].split()[0]) * 1024 for name in ("MemTotal", "MemAvailable"))
     return total - available, total
+
+
+def read_peak(path: Path = OWN_STATUS) -> int:
+    """Return the most bytes that this process has had in memory since it started.
+
+    Not `getrusage`: its number is inherited from the process that started this one.
+    """
+    lines = path.read_text("ascii").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 class CpuUse:

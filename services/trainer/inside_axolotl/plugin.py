@@ -19,7 +19,7 @@ from transformers import TrainerCallback
 
 from scriptorium.artifacts import manifest
 from scriptorium.artifacts.training_log import TRAINING_LOG, append_to_log
-from services.trainer.inside_axolotl.machine import CpuUse, read_memory
+from services.trainer.inside_axolotl.machine import CpuUse, read_memory, read_peak
 from services.trainer.inside_axolotl.prepared_rows import save_in_this_process
 from services.trainer.inside_axolotl.utilisation import FROZEN_FLOPS, TRAINED_FLOPS, Utilisation
 
@@ -66,7 +66,8 @@ class ScriptoriumCallback(TrainerCallback):  # type: ignore[misc]
         self._meter = Meter(model, args.device, precision(args))
         if state.is_world_process_zero:
             write_quantised(model, self._log.with_name("quantised.safetensors"))
-        self._write(state, event="begin", epoch=state.epoch or 0.0, num_epochs=args.num_train_epochs)
+        numbers = {"epoch": state.epoch or 0.0, "num_epochs": args.num_train_epochs, **self._meter.describe()}
+        self._write(state, event="begin", **numbers)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         """Write the numbers of a step or of an evaluation."""
@@ -175,9 +176,17 @@ class Meter:
     def __init__(self, model: Any, device: Any, dtype: Any) -> None:
         self._device = device
         self._cpu = None if device.type == "cuda" else CpuUse()
-        peak = measure_peak(device, dtype)
+        self._peak = measure_peak(device, dtype)
         torch.cuda.empty_cache()  # free the matrices' memory
-        self._utilisation = Utilisation(count_flops(model), peak) if peak else None
+        self._utilisation = Utilisation(count_flops(model), self._peak) if self._peak else None
+
+    def describe(self) -> dict[str, float]:
+        """Return the device's measured peak in FLOP/s, and the most bytes that loading the model took."""
+        return {"peak_memory_bytes": self.peak_memory(), **({"peak_flops": self._peak} if self._peak else {})}
+
+    def peak_memory(self) -> int:
+        """Return the most bytes that training has needed so far: on a GPU its tensors, else this process."""
+        return read_peak() if self._cpu else int(torch.cuda.max_memory_allocated(self._device))
 
     def pause(self) -> None:
         """Leave the time up to now out of the utilisation: it was not training."""
@@ -191,6 +200,7 @@ class Meter:
             "mfu_ratio": self._utilisation.step(time.monotonic(), tokens) if self._utilisation and tokens else None,
             "memory_used_bytes": used,
             "memory_total_bytes": total,
+            "peak_memory_bytes": self.peak_memory(),
             "device_use_ratio": self._cpu.measure() if self._cpu else gpu_use(self._device),
         }
         return {name: value for name, value in numbers.items() if value is not None}

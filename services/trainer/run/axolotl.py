@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,26 +42,31 @@ SHARED_KEYS = (
 )
 
 
+@dataclass(frozen=True)
+class TrainingRows:
+    """The rows of a training: those to learn from, with their tokens, and those that measure it."""
+
+    train: Sequence[Row]
+    lengths: Sequence[int]
+    dev: Sequence[Row]
+
+
 def make_config(
     request: TrainRequest,
     training: ResolvedTraining,
     folder: Path,
-    train: Sequence[Row],
-    dev: Sequence[Row],
+    rows: TrainingRows,
     *,
     gpu: bool,
-    lengths: Sequence[int] | None = None,
     processes: int = 1,
 ) -> dict[str, Any]:
     """Make Axolotl's configuration of one run; `folder` gets checkpoints/, metrics.jsonl and the prepared rows.
 
-    `lengths` are the tokens of the rows of `train`, needed if rows are packed; each of the `processes` trains a share
-    of the rows. Updates are always given as a number, because Axolotl's own is rounded down over all epochs, which
-    would leave out rows of the last one.
+    Each of the `processes` trains a share of the rows. Updates are always given as a number, because Axolotl's own is
+    rounded down over all epochs, which would leave out rows of the last one.
     """
-    rows = len(train) if lengths is None else count_rows(training, lengths)
-    rows = math.ceil(rows / processes)
-    steps = count_updates(training, rows)
+    process_rows = math.ceil(count_rows(training, rows.lengths) / processes)
+    steps = count_updates(training, process_rows)
     interval = math.ceil(steps / training.checkpoints)
     between = [checkpoint for checkpoint in complete_checkpoints(folder) if checkpoint.step % interval]  # of pauses
     config: dict[str, Any] = {
@@ -69,7 +75,7 @@ def make_config(
         "seed": request.seed,
         "output_dir": str(folder / FOLDER),
         "dataset_prepared_path": str(folder / "prepared"),
-        "dataset_num_proc": 0 if len(train) <= FEW_ROWS else None,
+        "dataset_num_proc": 0 if len(rows.train) <= FEW_ROWS else None,
         "auto_resume_from_checkpoints": True,
         "chat_template": "tokenizer_default",
         "special_tokens": {"eos_token": chat_tokenizer(request.base).end_of_turn},
@@ -77,7 +83,7 @@ def make_config(
         "load_in_4bit": training.adapter == "qlora",
         "lora_target_linear": True,
         "max_steps": steps,
-        "warmup_steps": count_warmup(training, rows),
+        "warmup_steps": count_warmup(training, process_rows),
         "bf16": training.precision == "bf16",
         "pad_to_sequence_len": False,
         "attn_implementation": "sdpa",
@@ -87,7 +93,7 @@ def make_config(
         "include_tkps": True,
         **{key: getattr(training, key) for key in SHARED_KEYS},
     }
-    if dev:
+    if rows.dev:
         test_dataset = {**_dataset_entry(training, folder / "dev.jsonl"), "split": "train"}
         config |= {"test_datasets": [test_dataset], "eval_steps": interval}
     if training.method == "dpo":

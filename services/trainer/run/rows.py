@@ -10,11 +10,36 @@ from pydantic import ValidationError
 
 from scriptorium.artifacts.dataset import PreferenceRow, Row, iterate_lines, write_lines, write_rows
 from scriptorium.contracts import TrainRequest
-from scriptorium.errors import BaseModelUnusable, InvalidTrainingFile, Problem, explain
+from scriptorium.errors import (
+    BaseModelUnusable,
+    InvalidRecipe,
+    InvalidTrainingFile,
+    Problem,
+    TooFewExamples,
+    explain,
+)
 from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
-from services.trainer.run.axolotl import training_rows_path
+from scriptorium.sampling import spread
+from services.trainer.run.axolotl import TrainingRows, training_rows_path
 
 SHOWN_PROBLEMS = 20
+NO_ROWS_NEXT_STEP = "Name a folder that `scriptorium prepare` has written, with a train.jsonl."
+
+
+def prepare_rows(request: TrainRequest, folder: Path) -> TrainingRows:
+    """Read and measure the rows of a training, and write into `folder` what Axolotl reads in another form.
+
+    Raises TooFewExamples (no rows), InvalidTrainingFile, or InvalidRecipe (rows longer than sequence_len).
+    """
+    train, dev = read_training_rows(request, "train"), read_training_rows(request, "dev")
+    if not train:
+        raise TooFewExamples(f"{request.dataset.name} holds no rows to train on.", next_step=NO_ROWS_NEXT_STEP)
+    lengths = check_lengths(request, train)
+    if request.training.sample_packing:
+        train, lengths = draw_order(train, lengths, request.seed)
+    rows = TrainingRows(train, lengths, spread(dev, request.training.dev_rows))
+    write_training_rows(request, folder, rows.train, rows.dev)
+    return rows
 
 
 def read_training_rows(request: TrainRequest, split: str) -> list[Row]:
@@ -85,3 +110,21 @@ def cut_answer(chat: str, prompt: str, end_of_turn: str) -> str:
         raise BaseModelUnusable("The chat template writes the prompt in another way once the answer is there.")
     answer, end, _ = chat[len(prompt) :].rpartition(end_of_turn)
     return answer + end
+
+
+def check_lengths(request: TrainRequest, rows: Sequence[Row]) -> list[int]:
+    """Return the rows' tokens. Raises InvalidRecipe for rows whose end would be cut: the model must learn to stop."""
+    lengths = measure_lengths(request, rows)
+    limit = request.training.sequence_len
+    problems = [
+        Problem(f"train.jsonl, row {number}", f"{length:,} tokens, more than sequence_len {limit:,}")
+        for number, length in enumerate(lengths, start=1)
+        if length > limit
+    ]
+    if problems:
+        raise InvalidRecipe(
+            f"{len(problems)} of {len(rows)} rows do not fit into sequence_len.",
+            problems=problems[:SHOWN_PROBLEMS],
+            next_step="Raise training.sequence_len or lower data.chunking.maximum in the recipe.",
+        )
+    return lengths

@@ -51,9 +51,9 @@ def request(tmp_path: Path, **training: object) -> TrainRequest:
 
 
 def config(tmp_path: Path, *, gpu: bool = False, dev: int = 2, **training: object) -> dict[str, object]:
-    train_rows, dev_rows = [row()] * 40, [row()] * dev
+    rows = axolotl.TrainingRows([row()] * 40, [9] * 40, [row()] * dev)
     return axolotl.make_config(
-        request(tmp_path, **training), ResolvedTraining(**training), tmp_path / "run", train_rows, dev_rows, gpu=gpu
+        request(tmp_path, **training), ResolvedTraining(**training), tmp_path / "run", rows, gpu=gpu
     )
 
 
@@ -95,7 +95,7 @@ def test_checkpoints_are_spread_over_the_run(tmp_path: Path) -> None:
 
 def test_rows_that_would_be_cut_are_refused_with_their_numbers(tmp_path: Path) -> None:
     with pytest.raises(InvalidRecipe) as caught:
-        train.check_lengths(request(tmp_path, sequence_len=128), [row(10), row(200), row(300)])
+        rows.check_lengths(request(tmp_path, sequence_len=128), [row(10), row(200), row(300)])
     assert [problem.place for problem in caught.value.problems] == ["train.jsonl, row 2", "train.jsonl, row 3"]
 
 

@@ -29,9 +29,8 @@ def config(
     training = ResolvedTraining(**options)
     request = TrainRequest(dataset=Path("/data"), base=Path("/base"), training=training)
     row = Row(messages=[{"role": "user", "content": "?"}, {"role": "assistant", "content": "!"}], chapter="I")
-    return axolotl.make_config(
-        request, training, Path("/run"), [row] * rows, [row], gpu=gpu, lengths=lengths, processes=processes
-    )
+    training_rows = axolotl.TrainingRows([row] * rows, lengths or [9] * rows, [row])
+    return axolotl.make_config(request, training, Path("/run"), training_rows, gpu=gpu, processes=processes)
 
 
 def test_every_epoch_ends_with_its_own_update_and_the_rate_rises_first() -> None:

@@ -60,8 +60,10 @@ def test_the_checkpoints_of_pauses_push_no_other_from_the_disk(tmp_path: Path, m
     training = ResolvedTraining(max_steps=9, checkpoints=3)
     request = TrainRequest(dataset=tmp_path, base=tmp_path, training=training)
 
+    rows = axolotl.TrainingRows([], [], [])
+
     def limit() -> int:
-        return int(axolotl.make_config(request, training, tmp_path, [], [], gpu=False)["save_total_limit"])
+        return int(axolotl.make_config(request, training, tmp_path, rows, gpu=False)["save_total_limit"])
 
     before = limit()
     for step in (3, 4, 5):

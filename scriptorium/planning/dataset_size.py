@@ -1,0 +1,100 @@
+"""The size of a dataset in rows and tokens: counted from its rows, or expected from the words of a manuscript."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scriptorium.contracts import TokenStatistics
+from scriptorium.recipe import Data, Recipe
+
+TOKENS_PER_WORD = 1.32  # English prose in the tokenizers of Llama 3 and SmolLM2: 1.31 to 1.33
+FILL = 0.52  # where the mean passage lies between minimum and maximum: 413 of 350-480 words, 1,343 of 700-2,000 tokens
+PROMPT_TOKENS = 93  # of the chat template and a brief
+PACKING_EFFICIENCY = 0.95  # share of a packed row that first-fit bins of passages fill
+
+
+@dataclass(frozen=True)
+class DatasetSize:
+    """Rows to train on and their tokens, padding not included; `answer_tokens` are those that are trained.
+
+    `counted_packed_rows` is the number of packed rows if somebody has counted them; `basis` says for people where the
+    numbers come from.
+    """
+
+    rows: int
+    tokens: int
+    longest_row: int
+    answer_tokens: int
+    dev_rows: int = 0
+    basis: str = "counted"
+    counted_packed_rows: int | None = None
+
+    @property
+    def mean_row(self) -> float:
+        """The mean length of a row, in tokens."""
+        return self.tokens / self.rows
+
+    def packed_rows(self, sequence_len: int) -> int:
+        """Return the rows of `sequence_len` tokens that the rows are packed into."""
+        return self.counted_packed_rows or max(1, math.ceil(self.tokens / (sequence_len * PACKING_EFFICIENCY)))
+
+    def padded_row(self, micro_batch: int) -> float:
+        """Return the mean length of a row when batches are padded to their longest row.
+
+        The longest of n lengths that are spread evenly up to the longest row lies (n - 1) / (n + 1) of the way there.
+        """
+        return self.mean_row + (self.longest_row - self.mean_row) * (micro_batch - 1) / (micro_batch + 1)
+
+
+def size_of_rows(lengths: Sequence[int], answer_lengths: Sequence[int], dev_rows: int) -> DatasetSize:
+    """Return the size of rows of these lengths in tokens."""
+    return DatasetSize(
+        rows=len(lengths),
+        tokens=sum(lengths),
+        longest_row=max(lengths),
+        answer_tokens=sum(answer_lengths),
+        dev_rows=dev_rows,
+        basis="the rows of the prepared dataset",
+    )
+
+
+def size_of_passages(train: TokenStatistics, dev: TokenStatistics | None, recipe: Recipe, basis: str) -> DatasetSize:
+    """Return the size of a prepared dataset, from the lengths of its passages."""
+    dev_rows = dev.examples if dev else 0
+    return with_prompts(train.examples, train.mean, train.maximum, recipe, dev_rows=dev_rows, basis=basis)
+
+
+def size_of_words(words: int, recipe: Recipe, basis: str) -> DatasetSize:
+    """Return the size that a manuscript of so many words will have: passages, less what is held out."""
+    data = recipe.data
+    unit = TOKENS_PER_WORD if data.chunking.unit == "words" else 1.0
+    shortest, longest = data.chunking.minimum * unit, data.chunking.maximum * unit
+    passage = shortest + FILL * (longest - shortest)
+    passages = words * TOKENS_PER_WORD / passage
+    rows = max(1, round(passages * (1 - data.split.dev - data.split.test)))
+    return with_prompts(rows, passage, longest, recipe, dev_rows=round(passages * data.split.dev), basis=basis)
+
+
+def with_prompts(rows: int, mean: float, longest: float, recipe: Recipe, *, dev_rows: int, basis: str) -> DatasetSize:
+    """Return the size of rows with prompts, from the mean and the longest passage in tokens.
+
+    A prompt with context holds the passage before, unless the row would then exceed `sequence_len`.
+    """
+    limit, context = recipe.training.sequence_len, context_share(recipe.data)
+    return DatasetSize(
+        rows=rows,
+        tokens=round(rows * min(limit, mean * (1 + context) + PROMPT_TOKENS)),
+        longest_row=round(min(limit, longest * (2 if context else 1) + PROMPT_TOKENS)),
+        answer_tokens=round(rows * mean),
+        dev_rows=dev_rows,
+        basis=basis,
+    )
+
+
+def context_share(data: Data) -> float:
+    """Return the share of the training rows whose prompt is the passage before them."""
+    if data.prompt == "mixed":
+        return data.mix.get("context", 0.0) / sum(data.mix.values())
+    return float(data.prompt == "context")
