@@ -364,7 +364,7 @@ class JobReporter:
         attempt.await_store()
         job = self._store.jobs.get(self._job_id)
         known = job.decisions.get(decision.kind)
-        if known and known.answer:
+        if known and known.answer and not decision.kind.recurs:
             return known.answer
         pipeline, claim = attempt.context.pipeline, (self._job_id, attempt.phase, attempt.lease.token)
         if getattr(job.recipe.decisions, decision.kind) == "auto":

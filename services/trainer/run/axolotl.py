@@ -13,7 +13,7 @@ from scriptorium.contracts import TrainRequest
 from scriptorium.models.tokenizer import chat_tokenizer
 from scriptorium.planning.resolve import count_updates
 from scriptorium.recipe import ResolvedTraining
-from scriptorium.settings import PROJECT
+from scriptorium.settings import PROJECT, get_settings
 
 PLUGIN = "services.trainer.inside_axolotl.plugin.ScriptoriumPlugin"
 SHARED_KEYS = (
@@ -100,6 +100,7 @@ def make_environment(environment: Path) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "HF_HUB_OFFLINE": "1",
         "AXOLOTL_DO_NOT_TRACK": "1",
+        "SCRIPTORIUM_TRAIN_MEMORY_SHARE": str(get_settings().train_memory_share),
         "TOKENIZERS_PARALLELISM": "false",
         "MALLOC_MMAP_THRESHOLD_": "268435456",  # keep freed activations: returning them costs a third of the speed
         "MALLOC_TRIM_THRESHOLD_": "1073741824",
