@@ -228,8 +228,9 @@ class MachineOutOfMemory(SystemFailure):
     """Training ran out of the machine's memory, not of the GPU's."""
 
     code = "machine_out_of_memory"
-    default_next_step = "Close other programs; under WSL 2 give Linux more memory (memory=48GB in .wslconfig). Then create the job "
-        "again."
+    default_next_step = (
+        "Close other programs; under WSL 2 give Linux more (memory=48GB in .wslconfig). Then create the job again."
+    )
 
 
 class DriverMismatch(SystemFailure):
