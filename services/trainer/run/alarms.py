@@ -55,9 +55,8 @@ class LossAlarm:
         first, last = self._windows(window)
         if last - first <= DIVERGED:
             return None
-        return Divergence(
-            list(self._losses)[-window], f"Loss rose from {first:.2f} to {last:.2f} at step {step}: training diverges"
-        )
+        began = next(step for step in list(self._losses)[-window:] if self._losses[step] - first > DIVERGED)
+        return Divergence(began, f"Loss rose from {first:.2f} to {last:.2f} at step {step}: training diverges")
 
     def flat(self, step: int, steps: int) -> tuple[float, float, int] | None:
         """Return the mean loss of the first and the last quarter so far, and a quarter's steps, if it did not fall.
