@@ -25,6 +25,7 @@ from services.trainer.run.progress import TrainingProgress
 from services.trainer.run.resume import CONTROL, is_finished
 
 POLL_INTERVAL = timedelta(seconds=0.5)
+SAVED_GRACE = 5  # times the settings' `exit_grace`
 
 
 def watch_training(
@@ -85,9 +86,14 @@ def report_new(lines: TrainingLogTail, progress: TrainingProgress, alarms: Train
 
 
 def must_end(folder: Path, silence: Silence, *, ended: bool) -> bool:
-    """Return whether a training is over and hangs; `ended` if it said so or was asked to. Raises TrainingStalled."""
+    """Return whether a training is over and hangs; `ended` if it said so or was asked to. Raises TrainingStalled.
+
+    One that has only saved its last checkpoint gets more time: a tracker may still be uploading.
+    """
     settings = get_settings()
-    if silence.exceeds(settings.exit_grace) and (ended or is_finished(folder)):
+    if silence.exceeds(settings.exit_grace) and ended:
+        return True
+    if silence.exceeds(min(SAVED_GRACE * settings.exit_grace, settings.stall_timeout)) and is_finished(folder):
         return True
     if silence.exceeds(settings.stall_timeout):
         raise TrainingStalled(f"Training made no progress for {settings.stall_timeout}.")

@@ -140,11 +140,14 @@ def test_a_training_that_hangs_is_started_again_from_its_checkpoint(
     assert [config["resumed"] for config in axolotl_command.configs] == [0, 3]
 
 
+@pytest.mark.parametrize(
+    ("grace", "script"), [("PT0.6S", "finish()"), ("PT0.12S", "begin(); steps(1, 6); save(6)")]
+)  # fmt: skip
 def test_a_finished_training_that_does_not_exit_is_ended_and_the_job_goes_on(
-    train: Train, axolotl_command: FakeAxolotl, monkeypatch: pytest.MonkeyPatch
+    grace: str, script: str, train: Train, axolotl_command: FakeAxolotl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SCRIPTORIUM_EXIT_GRACE", "PT0.6S")
-    axolotl_command.will("finish(); signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)")
+    monkeypatch.setenv("SCRIPTORIUM_EXIT_GRACE", grace)
+    axolotl_command.will(f"{script}; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)")
     reporter = SilentReporter()
     assert train(reporter).steps == 6
     assert "[TRAIN] Training is finished but does not exit; its process is ended." in reporter.messages
