@@ -52,6 +52,8 @@ CAUSES = (
         r"os error 28",
         r"Disk quota exceeded",
         r"PytorchStreamWriter failed writing file",
+        r"inline_container\.cc.*unexpected pos",  # torch.save hides the reason
+        r"basic_ios::clear: iostream error",
     ),
     _cause(
         DriverMismatch,
