@@ -73,14 +73,15 @@ def run_axolotl(
     *,
     train: list[Row],
     dev: list[Row],
+    planned_speed: float | None = None,
 ) -> None:
-    """Start Axolotl once with these options, and watch it to its end."""
+    """Start Axolotl once with these options, and watch it to its end; `planned_speed` is in trained tokens/s."""
     environment, config = get_settings().axolotl_env, folder / "config.yaml"
     options = make_config(request, training, folder, train, dev, gpu=get_settings().gpu)
     config.write_text(yaml.safe_dump(options, sort_keys=False), encoding="utf-8")
     reporter.message(f"[TRAIN] Starting Axolotl: {len(train)} rows, {describe_settings(training)}")
     child = Child(make_command(environment, config), folder / LOG, make_environment(environment), folder)
-    watch_training(child, folder, training, reporter)
+    watch_training(child, folder, training, reporter, planned_speed)
 
 
 def hash_base(base: Path, reporter: Reporter) -> dict[str, str]:
