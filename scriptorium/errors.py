@@ -20,6 +20,7 @@ ScriptoriumError
 │   ├── TrainingStalled        500  training_stalled
 │   ├── TrainingKilled         500  training_killed
 │   ├── OutOfMemory            500  out_of_memory
+│   ├── ModelTooLarge          500  model_too_large
 │   ├── MachineOutOfMemory     500  machine_out_of_memory
 │   ├── DriverMismatch         500  driver_mismatch
 │   ├── MergeFailed            500  merge_failed
@@ -222,6 +223,13 @@ class OutOfMemory(SystemFailure):
     default_next_step = (
         "Lower sequence_len (4096 to 2048) or lora_r (64 to 32) in the recipe, then create the job again."
     )
+
+
+class ModelTooLarge(SystemFailure):
+    """The base model does not fit into the device's memory: nothing of a row was trained."""
+
+    code = "model_too_large"
+    default_next_step = "Close what else uses the GPU, or choose the recipe qlora or a smaller base model."
 
 
 class MachineOutOfMemory(SystemFailure):

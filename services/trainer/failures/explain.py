@@ -8,7 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from scriptorium.errors import MachineOutOfMemory, OutOfMemory, ScriptoriumError, TrainingFailed, TrainingKilled
+from scriptorium.errors import (
+    MachineOutOfMemory,
+    ModelTooLarge,
+    OutOfMemory,
+    ScriptoriumError,
+    TrainingFailed,
+    TrainingKilled,
+)
 from scriptorium.recipe import ResolvedTraining
 from services.trainer.failures.causes import CAUSES, Cause
 
@@ -24,30 +31,35 @@ MAX_REASON_CHARACTERS = 300
 class Ending:
     """How a training ended: its log, where this start's lines begin in it, the exit status, and the last step.
 
-    `kernel_kills` counts the processes that the kernel killed meanwhile because there was no memory left.
+    `begun` once the model was loaded; `kernel_kills` counts the processes that the kernel killed meanwhile because
+    there was no memory left.
     """
 
     log: Path
     log_start: int
     returncode: int | None
     step: int
+    begun: bool = True
     kernel_kills: int = 0
 
 
 def explain_failure(ending: Ending, training: ResolvedTraining, *, gpu: bool) -> ScriptoriumError:
     """Return the error: its code, the step, the settings, the log's own words, and the next step.
 
-    Without a GPU the machine's memory is the device's: then a smaller training helps.
+    Without a GPU the machine's memory is the device's. Before the first step no option of training helps.
     """
-    context = f"at step {ending.step} ({describe_settings(training)})"
+    place = f"at step {ending.step}" if ending.begun else "before its first step"
+    context = f"{place} ({describe_settings(training)})"
+    device_lack: type[ScriptoriumError] = OutOfMemory if ending.begun else ModelTooLarge
+    machine_lack = MachineOutOfMemory if gpu else device_lack
     cause, line = find_cause(ending)
     if cause:
-        failure = OutOfMemory if cause.failure is MachineOutOfMemory and not gpu else cause.failure
-        return failure(f"{cause.text} {context}: {line}", next_step=cause.next_step)
+        lacks: dict[type[ScriptoriumError], type[ScriptoriumError]]
+        lacks = {OutOfMemory: device_lack, MachineOutOfMemory: machine_lack}
+        return lacks.get(cause.failure, cause.failure)(f"{cause.text} {context}: {line}", next_step=cause.next_step)
     number = ending_signal(ending.returncode)
     if number in KILLING_SIGNALS and ending.kernel_kills:
-        failure = MachineOutOfMemory if gpu else OutOfMemory
-        return failure(f"The kernel ended the training {context}, because the machine had no memory left.")
+        return machine_lack(f"The kernel ended the training {context}, because the machine had no memory left.")
     if number in KILLING_SIGNALS:
         return TrainingKilled(f"Training was killed by another program {context}.")
     crash = f" with {signal.Signals(number).name}" if number else ""

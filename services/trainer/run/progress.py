@@ -56,6 +56,11 @@ class TrainingProgress:
         for line in earlier:
             self._restore(line)
 
+    @property
+    def begun(self) -> bool:
+        """True once the model is loaded and the first step is about to begin."""
+        return self._start is not None
+
     def report_new(self, lines: TrainingLogTail) -> None:
         """Report the lines appended since the last call."""
         for line in lines.read():

@@ -61,7 +61,14 @@ def watch_training(
     if alarms.divergence:
         keep_checkpoints_before(folder, alarms.divergence, training, reporter)
     elif not is_finished(folder):
-        ending = Ending(child.log, child.log_start, child.returncode, progress.step, count_kernel_kills() - kills)
+        ending = Ending(
+            child.log,
+            child.log_start,
+            child.returncode,
+            progress.step,
+            begun=progress.begun,
+            kernel_kills=count_kernel_kills() - kills,
+        )
         raise explain_failure(ending, training, gpu=get_settings().gpu)
 
 

@@ -14,6 +14,7 @@ from scriptorium.errors import (
     DecisionNeeded,
     DiskFull,
     DriverMismatch,
+    ModelTooLarge,
     OutOfMemory,
     TrainingDiverged,
     TrainingKilled,
@@ -29,7 +30,7 @@ SAVED_THEN_NO_MEMORY = f"begin(); steps(1, 3); save(3); steps(4, 4); {NO_MEMORY}
 NO_SPACE = "begin(); steps(1, 3); save(3); save(5, complete=False); fail('OSError: [Errno 28] No space left on device')"
 
 
-class AnsweringReporter(SilentReporter):
+class PersonReporter(SilentReporter):
     """Answers every question with the next of the answers, or pauses the job if there are none left."""
 
     def __init__(self, *answers: str) -> None:
@@ -60,7 +61,7 @@ Train = Callable[..., TrainResult]
 def test_a_smaller_micro_batch_carries_a_training_without_memory_to_its_end(
     train: Train, axolotl_command: FakeAxolotl
 ) -> None:
-    axolotl_command.will(SAVED_THEN_NO_MEMORY, NO_MEMORY, "finish()")
+    axolotl_command.will(SAVED_THEN_NO_MEMORY, f"begin(); {NO_MEMORY}", "finish()")
     reporter = SilentReporter()
     result = train(reporter, micro_batch_size=4, gradient_checkpointing=False)
     keys = ("micro_batch_size", "gradient_accumulation_steps", "gradient_checkpointing", "resumed")
@@ -71,9 +72,17 @@ def test_a_smaller_micro_batch_carries_a_training_without_memory_to_its_end(
     assert [checkpoint.step for checkpoint in result.checkpoints] == [3, 6]
 
 
+def test_a_model_that_does_not_even_load_is_no_matter_of_the_micro_batch(
+    train: Train, axolotl_command: FakeAxolotl
+) -> None:
+    axolotl_command.will(NO_MEMORY)
+    with pytest.raises(ModelTooLarge, match="before its first step"):
+        train(SilentReporter(), micro_batch_size=4)
+
+
 def test_what_should_be_changed_is_a_question_with_numbers(train: Train, axolotl_command: FakeAxolotl) -> None:
     axolotl_command.will(SAVED_THEN_NO_MEMORY)
-    reporter = AnsweringReporter()
+    reporter = PersonReporter()
     with pytest.raises(DecisionNeeded):
         train(reporter, micro_batch_size=4)
     (question,) = reporter.questions
@@ -91,7 +100,7 @@ def test_another_rank_begins_anew_and_later_attempts_forget_the_old_checkpoints(
     before = attempt.with_name("train.0.tmp")
     axolotl_command.will(SAVED_THEN_NO_MEMORY, "begin(); steps(1, 2); save(2); fail('x')")
     with pytest.raises(Exception, match=r"Training ended at step 2 \(lora, rank 32.*: x"):
-        train(AnsweringReporter("lora_r_32"))
+        train(PersonReporter("lora_r_32"))
     assert axolotl_command.configs[1].items() >= {"lora_r": 32, "lora_alpha": 16, "resumed": 0}.items()
     shutil.copytree(attempt, before)
     for path in (before / "begun_anew", *(before / "checkpoints").rglob("manifest.json")):
@@ -104,12 +113,12 @@ def test_another_rank_begins_anew_and_later_attempts_forget_the_old_checkpoints(
 def test_without_a_remedy_or_with_the_answer_to_stop_the_training_fails(
     train: Train, axolotl_command: FakeAxolotl, tmp_path: Path, attempt: Path
 ) -> None:
-    axolotl_command.will(NO_MEMORY, NO_MEMORY)
+    axolotl_command.will(f"begin(); {NO_MEMORY}", f"begin(); {NO_MEMORY}")
     with pytest.raises(OutOfMemory):
-        train(AnsweringReporter(STOP_ANSWER))
+        train(PersonReporter(STOP_ANSWER))
     with pytest.raises(OutOfMemory):
         (tmp_path / "dataset").rename(tmp_path / "other")
-        train(AnsweringReporter(), lora_r=8)
+        train(PersonReporter(), lora_r=8)
 
 
 def test_a_killed_training_is_started_again_but_not_for_ever(train: Train, axolotl_command: FakeAxolotl) -> None:
@@ -118,7 +127,7 @@ def test_a_killed_training_is_started_again_but_not_for_ever(train: Train, axolo
     reporter = SilentReporter()
     with pytest.raises(TrainingKilled) as killed:
         train(reporter)
-    assert "at step 0 (lora" in str(killed.value)
+    assert "before its first step (lora" in str(killed.value)
     assert any("started again from checkpoint-3" in message for message in reporter.messages)
     assert [config["resumed"] for config in axolotl_command.configs] == [0, 3]
 
@@ -157,7 +166,7 @@ def test_a_full_disk_during_a_save_asks_and_goes_on_from_the_last_whole_checkpoi
     train: Train, axolotl_command: FakeAxolotl, attempt: Path
 ) -> None:
     axolotl_command.will(NO_SPACE, "finish()")
-    reporter = AnsweringReporter("go_on")
+    reporter = PersonReporter("go_on")
     assert train(reporter).steps == 6
     assert reporter.questions[0].kind is DecisionKind.DISK_FULL
     assert axolotl_command.configs[1]["resumed"] == 3
@@ -170,7 +179,7 @@ def test_a_disk_that_is_still_full_is_an_error(
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=1000))
     axolotl_command.will(NO_SPACE)
     with pytest.raises(DiskFull, match="no space left to train at step 3"):
-        train(AnsweringReporter("go_on"))
+        train(PersonReporter("go_on"))
     assert [path.name for path in (attempt / "checkpoints").iterdir()] == ["checkpoint-3"]
 
 

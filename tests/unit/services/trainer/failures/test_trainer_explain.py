@@ -25,7 +25,7 @@ def explain(
     log: Path, text: str = "", *, start: int = 0, returncode: int = 1, kernel_kills: int = 0, gpu: bool = True
 ) -> ScriptoriumError:
     log.write_text(text)
-    return explain_failure(Ending(log, start, returncode, 12, kernel_kills), ResolvedTraining(), gpu=gpu)
+    return explain_failure(Ending(log, start, returncode, 12, kernel_kills=kernel_kills), ResolvedTraining(), gpu=gpu)
 
 
 @pytest.mark.parametrize(
