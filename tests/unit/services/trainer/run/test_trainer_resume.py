@@ -45,6 +45,19 @@ def test_of_several_attempts_the_one_that_got_furthest_is_resumed(tmp_path: Path
     assert [checkpoint.step for checkpoint in complete_checkpoints(target)] == [3, 6]
 
 
+def test_attempts_from_before_one_that_began_anew_are_not_resumed(tmp_path: Path) -> None:
+    first, second, third, fourth = (tmp_path / name for name in "1234")
+    save(first, 6)
+    second.mkdir()
+    begin_anew(second)
+    resume_training([first, second], third)
+    assert not third.exists()
+    save(third, 2)
+    fourth.mkdir()
+    resume_training([first, second, third], fourth)
+    assert [checkpoint.step for checkpoint in complete_checkpoints(fourth)] == [2]
+
+
 def test_a_zombie_that_keeps_writing_does_not_touch_the_resumed_files(tmp_path: Path) -> None:
     first, second = tmp_path / "1", tmp_path / "2"
     second.mkdir()
