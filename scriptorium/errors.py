@@ -16,7 +16,13 @@ ScriptoriumError
 │   ├── EnvironmentMissing     500  environment_missing
 │   ├── BaseModelUnusable      500  base_model_unusable
 │   ├── TrainingFailed         500  training_failed
+│   ├── TrainingDiverged       500  training_diverged
+│   ├── TrainingStalled        500  training_stalled
+│   ├── TrainingKilled         500  training_killed
 │   ├── OutOfMemory            500  out_of_memory
+│   ├── ModelTooLarge          500  model_too_large
+│   ├── MachineOutOfMemory     500  machine_out_of_memory
+│   ├── DriverMismatch         500  driver_mismatch
 │   ├── MergeFailed            500  merge_failed
 │   ├── EngineFailed           500  engine_failed
 │   ├── EvaluationFailed       500  evaluation_failed
@@ -186,13 +192,62 @@ class TrainingFailed(SystemFailure):
     default_next_step = "Read the training log (`scriptorium logs trainer`)."
 
 
+class TrainingDiverged(SystemFailure):
+    """The loss became NaN or infinite, or rose far above its start, before there was a good checkpoint."""
+
+    code = "training_diverged"
+    default_next_step = "Halve learning_rate in the recipe, then create the job again."
+
+
+class TrainingStalled(SystemFailure):
+    """Training made no progress for a long time, more than once at the same place."""
+
+    code = "training_stalled"
+    default_next_step = (
+        "Look whether other programs use the device, and read the training log (`scriptorium logs trainer`). "
+        "SCRIPTORIUM_STALL_TIMEOUT says how long is too long."
+    )
+
+
+class TrainingKilled(SystemFailure):
+    """Another program killed the training, more than once at the same place."""
+
+    code = "training_killed"
+    default_next_step = (
+        "Look in the machine's log (`dmesg`, `journalctl`) for what killed it, then create the job again."
+    )
+
+
 class OutOfMemory(SystemFailure):
-    """Training ran out of memory."""
+    """Training ran out of the device's memory."""
 
     code = "out_of_memory"
     default_next_step = (
         "Lower sequence_len (4096 to 2048) or lora_r (64 to 32) in the recipe, then create the job again."
     )
+
+
+class ModelTooLarge(SystemFailure):
+    """The base model does not fit into the device's memory: nothing of a row was trained."""
+
+    code = "model_too_large"
+    default_next_step = "Close what else uses the GPU, or choose the recipe qlora or a smaller base model."
+
+
+class MachineOutOfMemory(SystemFailure):
+    """Training ran out of the machine's memory, not of the GPU's."""
+
+    code = "machine_out_of_memory"
+    default_next_step = (
+        "Close other programs; under WSL 2 give Linux more (memory=48GB in .wslconfig). Then create the job again."
+    )
+
+
+class DriverMismatch(SystemFailure):
+    """The GPU, its driver and PyTorch do not fit together."""
+
+    code = "driver_mismatch"
+    default_next_step = "Run `scriptorium doctor`: it names the driver that this version needs."
 
 
 class MergeFailed(SystemFailure):

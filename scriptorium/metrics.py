@@ -88,6 +88,7 @@ JOB_METRICS = {
     "memory_used_bytes": _job_metric("training_memory_used_bytes", "Memory in use on the training device."),
     "memory_total_bytes": _job_metric("training_memory_total_bytes", "Memory of the training device."),
     "device_use_ratio": _job_metric("training_device_use_ratio", "How busy the training device is, 0-1."),
+    "alarm": _job_metric("training_alarm", "1 while training is diverged, flat (no falling loss) or slow.", "alarm"),
     "checkpoints": _job_metric("training_checkpoints", "Complete checkpoints on disk."),
     "checkpoint_selectivity": _job_metric(
         "training_checkpoint_selectivity",

@@ -146,6 +146,8 @@ class Decisions(Section):
 
     data_quality: Literal["ask", "auto"] = "ask"
     checkpoint: Literal["ask", "auto"] = "auto"  # nothing is lost: the other checkpoints stay, and can be merged later
+    out_of_memory: Literal["ask", "auto"] = "auto"  # what is recommended first gives the same result, but slower
+    disk_full: Literal["ask", "auto"] = "ask"  # only a person can free space
 
 
 class Evaluation(Section):

@@ -96,6 +96,17 @@ class Settings(BaseSettings):
         default=timedelta(seconds=10), description="Time that a child process gets to stop by itself."
     )
 
+    stall_timeout: timedelta = Field(
+        default=timedelta(hours=1),
+        description="A training without a new step, evaluation or checkpoint for this long is started again.",
+    )
+    exit_grace: timedelta = Field(
+        default=timedelta(minutes=2), description="Time that a finished training gets to exit before it is ended."
+    )
+    train_memory_share: float = Field(
+        default=0.92, gt=0, le=1, description="Share of the GPU's memory that a training may have: more is an error."
+    )
+
     alive_file: Path | None = Field(
         default=None, description="A worker touches this file while it can work; for health checks."
     )

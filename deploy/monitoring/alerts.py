@@ -86,6 +86,14 @@ ALERTS = (
         "{{ $labels.job_id }} trains at {{ $value | humanizePercentage }} of the speed it had.",
     ),
     Alert(
+        "TrainingAlarm",
+        or_zero(f"max by (job_id, alarm) (scriptorium_training_alarm) and on (job_id) {TRAINING_RUNS}"),
+        "> 0",
+        "0s",
+        "warning",
+        "The training of {{ $labels.job_id }} is {{ $labels.alarm }}; its events say what to do.",
+    ),
+    Alert(
         "DeviceMemoryNearLimit",
         or_zero(_while_training("scriptorium_training_memory_used_bytes / scriptorium_training_memory_total_bytes")),
         "> 0.95",

@@ -9,7 +9,17 @@ from scriptorium.contracts.base import Contract
 from scriptorium.contracts.evaluate import EvaluateRequest, EvaluateResult, LossDrop, VoiceName, VoiceScore
 from scriptorium.contracts.event import Event, EventType, Level
 from scriptorium.contracts.files import StoredFile
-from scriptorium.contracts.job import Decision, DecisionKind, Hyperparameters, Job, JobError, Option, Phase, Status
+from scriptorium.contracts.job import (
+    STOP_ANSWER,
+    Decision,
+    DecisionKind,
+    Hyperparameters,
+    Job,
+    JobError,
+    Option,
+    Phase,
+    Status,
+)
 from scriptorium.contracts.merge import MergeProof, MergeRequest, MergeResult
 from scriptorium.contracts.prepare import (
     Change,
@@ -27,6 +37,7 @@ Result = PrepareResult | TrainResult | MergeResult | ServeResult | EvaluateResul
 Request = PrepareRequest | TrainRequest | MergeRequest | ServeRequest | EvaluateRequest
 
 __all__ = [
+    "STOP_ANSWER",
     "Agreement",
     "Change",
     "Checkpoint",

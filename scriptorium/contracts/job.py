@@ -60,19 +60,33 @@ class DecisionKind(StrEnum):
 
     DATA_QUALITY = "data_quality"
     CHECKPOINT = "checkpoint"
+    OUT_OF_MEMORY = "out_of_memory"
+    DISK_FULL = "disk_full"
+
+    @property
+    def recurs(self) -> bool:
+        """True if the question is asked anew each time it comes up; the next attempt's request has the answer."""
+        return self in (DecisionKind.OUT_OF_MEMORY, DecisionKind.DISK_FULL)
 
 
 class Option(Contract):
-    """One answer to a question, and its consequence."""
+    """One answer to a question, and its consequence.
+
+    `changes` are the training options that it sets, all of those that an earlier answer may have set included.
+    """
 
     name: str
     meaning: str
+    changes: dict[str, int | bool] = {}
+
+
+STOP_ANSWER = "stop"  # the answer to end the job
 
 
 class Decision(Contract):
     """A question that a phase may not answer by itself, its options, the recommended one, and the reason.
 
-    The first option continues as if nothing had been asked.
+    The first option is what happens if nobody can be asked.
     """
 
     kind: DecisionKind
@@ -90,6 +104,11 @@ class Decision(Contract):
         if self.recommended not in names or self.answer not in (None, *names):
             raise ValueError(f"{self.answer or self.recommended!r} is not among the options: {', '.join(names)}")
         return self
+
+    @property
+    def taken(self) -> Option | None:
+        """The option that was chosen, if there is an answer."""
+        return next((option for option in self.options if option.name == self.answer), None)
 
 
 PRIORITY_SECONDS = 10**9  # one step of priority outweighs any age

@@ -32,7 +32,8 @@ class Reporter(Protocol):
     def ask(self, decision: Decision) -> str:
         """Return the answer to a question; raises DecisionNeeded if a person has to give it first.
 
-        The phase then runs again from its beginning, so ask before any long work.
+        The phase then runs again from its beginning, so ask before any long work. It comes to the same question and
+        gets the answer; if the kind of question recurs, its request has the answer.
         """
 
     def check(self) -> None:

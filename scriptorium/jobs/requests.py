@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from scriptorium.artifacts.checkpoints import checkpoint_folder
 from scriptorium.artifacts.file_store import FileStore
 from scriptorium.artifacts.training_log import TRAINING_LOG
 from scriptorium.artifacts.volume import Volume
-from scriptorium.errors import InternalError
+from scriptorium.errors import DiskFull, InternalError, OutOfMemory
 from scriptorium.jobs.reporter import Reporter, SilentReporter
 from scriptorium.models.base_models import locate_model, obtain_model
 from scriptorium.recipe import AUTO_LEARNING_RATE, Data, Training
@@ -78,11 +78,12 @@ def brief_writer(data: Data, base: str, settings: Settings) -> c.Endpoint | None
 
 
 def train(job: c.Job, context: RequestContext) -> c.TrainRequest:
-    """Make the request from the dataset, the base, and the recipe with the job's own hyperparameters."""
+    """Make the request from the dataset, the base, and the recipe with the job's own hyperparameters and answers."""
+    training = apply_hyperparameters(job.recipe.training, job.hyperparameters)
     return c.TrainRequest(
         dataset=context.volume.folder(job.id, c.Phase.PREPARE),
         base=context.base(job),
-        training=apply_hyperparameters(job.recipe.training, job.hyperparameters),
+        training=apply_answers(training, job.decisions),
         seed=job.seed,
     )
 
@@ -163,3 +164,16 @@ def apply_hyperparameters(training: Training, hyperparameters: c.Hyperparameters
         rate = AUTO_LEARNING_RATE if training.learning_rate == "auto" else training.learning_rate
         changes["learning_rate"] = rate * hyperparameters.learning_rate_multiplier
     return training.model_copy(update=changes)
+
+
+def apply_answers(training: Training, decisions: Mapping[c.DecisionKind, c.Decision]) -> Training:
+    """Return the training options with the changes that were decided after earlier attempts.
+
+    Raises OutOfMemory or DiskFull if the answer was to end the job.
+    """
+    for kind, failure in ((c.DecisionKind.OUT_OF_MEMORY, OutOfMemory), (c.DecisionKind.DISK_FULL, DiskFull)):
+        option = decisions[kind].taken if kind in decisions else None
+        if option and option.name == c.STOP_ANSWER:
+            raise failure(f"Training stopped by your decision. {decisions[kind].reason}")
+        training = training.model_copy(update=option.changes) if option else training
+    return training

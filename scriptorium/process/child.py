@@ -28,6 +28,7 @@ class Child:
             raise EnvironmentMissing(f"{program.name} is not installed: {program} does not exist.")
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
+            self.log_start = output.tell()  # the log may hold earlier commands' lines
             self._process = subprocess.Popen(
                 [*DIE_WITH_PARENT, *map(str, command)],
                 stdin=subprocess.DEVNULL,

@@ -5,68 +5,54 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import yaml
 
 from scriptorium.artifacts import manifest
 from scriptorium.artifacts.checkpoints import best_checkpoint, complete_checkpoints, finite_or_none
-from scriptorium.artifacts.training_log import (
-    TRAINING_CSV,
-    TRAINING_LOG,
-    TrainingLogTail,
-    read_training_log,
-    write_training_csv,
-)
-from scriptorium.contracts import Checkpoint, Level, TrainRequest, TrainResult
-from scriptorium.errors import (
-    EnvironmentMissing,
-    Interrupted,
-    OutOfMemory,
-    TrainingFailed,
-)
+from scriptorium.artifacts.training_log import TRAINING_CSV, TRAINING_LOG, read_training_log, write_training_csv
+from scriptorium.artifacts.volume import disk_errors
+from scriptorium.contracts import TrainRequest, TrainResult
+from scriptorium.errors import EnvironmentMissing
 from scriptorium.jobs.reporter import Reporter
-from scriptorium.process.child import Child, tail
+from scriptorium.process.child import Child
 from scriptorium.recipe import ResolvedTraining
 from scriptorium.settings import get_settings
+from services.trainer.failures.explain import describe_settings
 from services.trainer.plan_run import plan_run, record_run
-from services.trainer.run.axolotl import make_command, make_config, make_environment
+from services.trainer.recovery import train_to_end
+from services.trainer.run.axolotl import TrainingRows, make_command, make_config, make_environment
 from services.trainer.run.launch import choose_gpus, choose_loss, show_gpus
 from services.trainer.run.measure_checkpoints import measure_checkpoints
-from services.trainer.run.progress import TrainingProgress
 from services.trainer.run.rows import prepare_rows
-from services.trainer.run.save_and_stop import save_and_stop
+from services.trainer.run.watch import watch_training
 
 LOG = "axolotl.log"
-POLL_INTERVAL = timedelta(seconds=0.5)
-MEMORY_WORDS = ("out of memory", "OutOfMemoryError", "Cannot allocate memory", "DefaultCPUAllocator: can't allocate")
 
 
 def train_adapter(request: TrainRequest, folder: Path, reporter: Reporter) -> TrainResult:
     """Run one training to its end, from the last complete checkpoint in `folder` if there is one.
 
-    Raises TooFewExamples (no rows), InvalidRecipe (rows longer than sequence_len), OutOfMemory, TrainingFailed, or what
-    `reporter.check` raises.
+    Raises TooFewExamples (no rows), InvalidRecipe (rows longer than sequence_len), what `watch_training` raises, or
+    what `reporter.check` and `reporter.ask` raise.
     """
     environment = get_settings().axolotl_env
     if not (environment / "bin" / "axolotl").exists():
         raise EnvironmentMissing(f"Axolotl is not installed in {environment}.")
     gpus = choose_gpus(request.training, get_settings())
     rows = prepare_rows(request, folder)
-    config = folder / "config.yaml"
-    processes = max(1, len(gpus))
-    run_plan = plan_run(request, folder, rows, processes, reporter)
-    training = choose_loss(run_plan.training, environment, reporter)
-    options = make_config(request, training, folder, rows, gpu=get_settings().gpu, processes=processes)
-    config.write_text(yaml.safe_dump(options, sort_keys=False), encoding="utf-8")
+    plan = plan_run(request, folder, rows, max(1, len(gpus)), reporter)
+    planned_speed = plan.estimate.tokens_per_second if plan.estimate else None
     started, started_at = time.monotonic(), time.time()
     hashes = hash_base(request.base, reporter)
-    reporter.message(f"[TRAIN] Starting Axolotl: {len(rows.train)} rows, {describe_settings(training)}")
-    variables = make_environment(environment) | show_gpus(gpus)
-    child = Child(make_command(environment, config, processes), folder / LOG, variables, folder)
-    progress = run(child, folder, reporter)
-    result = collect_result(folder, progress, training, reporter, time.monotonic() - started)
+    with disk_errors():
+        start = partial(run_axolotl, request, folder, rows, reporter, gpus=gpus, planned_speed=planned_speed)
+        training = train_to_end(start, plan.training, folder, max(rows.lengths), reporter)
+    result = collect_result(folder, reporter, time.monotonic() - started)
+    request = request.model_copy(update={"training": training})
     measure_checkpoints(request, folder, rows.dev, [checkpoint.step for checkpoint in result.checkpoints], reporter)
     checkpoints = complete_checkpoints(folder)
     for checkpoint in checkpoints:
@@ -74,7 +60,28 @@ def train_adapter(request: TrainRequest, folder: Path, reporter: Reporter) -> Tr
     result = result.model_copy(
         update={"checkpoints": checkpoints, "base_hashes": hashes, "seconds": round(time.monotonic() - started, 1)}
     )
-    return record_run(run_plan, folder, result, started_at)
+    return record_run(replace(plan, training=training), folder, result, started_at)
+
+
+def run_axolotl(
+    request: TrainRequest,
+    folder: Path,
+    rows: TrainingRows,
+    reporter: Reporter,
+    training: ResolvedTraining,
+    *,
+    gpus: Sequence[str],
+    planned_speed: float | None,
+) -> None:
+    """Start Axolotl once with these options, and watch it to its end; `planned_speed` is in trained tokens/s."""
+    environment, config = get_settings().axolotl_env, folder / "config.yaml"
+    training, processes = choose_loss(training, environment, reporter), max(1, len(gpus))
+    options = make_config(request, training, folder, rows, gpu=get_settings().gpu, processes=processes)
+    config.write_text(yaml.safe_dump(options, sort_keys=False), encoding="utf-8")
+    reporter.message(f"[TRAIN] Starting Axolotl: {len(rows.train)} rows, {describe_settings(training)}")
+    variables = make_environment(environment) | show_gpus(gpus)
+    child = Child(make_command(environment, config, processes), folder / LOG, variables, folder)
+    watch_training(child, folder, training, reporter, planned_speed)
 
 
 def hash_base(base: Path, reporter: Reporter) -> dict[str, str]:
@@ -86,39 +93,14 @@ def hash_base(base: Path, reporter: Reporter) -> dict[str, str]:
     return hashes
 
 
-def run(child: Child, folder: Path, reporter: Reporter) -> TrainingProgress:
-    """Report the child's progress until it ends; leaves none of its processes behind."""
-    progress, lines = (
-        TrainingProgress(reporter, read_training_log(folder / TRAINING_LOG)),
-        TrainingLogTail(folder / TRAINING_LOG),
-    )
-    try:
-        while child.wait(POLL_INTERVAL) is None:
-            progress.report_new(lines)
-            reporter.check()
-    except Interrupted:
-        save_and_stop(child, folder, reporter)
-        progress.report_new(lines)  # the checkpoint that was just saved
-        raise
-    finally:
-        child.stop(grace=timedelta(seconds=1))
-    progress.report_new(lines)
-    return progress
-
-
-def collect_result(
-    folder: Path, progress: TrainingProgress, training: ResolvedTraining, reporter: Reporter, seconds: float
-) -> TrainResult:
-    """Check that training reached its end with a complete checkpoint, and return what it produced."""
+def collect_result(folder: Path, reporter: Reporter, seconds: float) -> TrainResult:
+    """Return what a finished training produced."""
     lines = read_training_log(folder / TRAINING_LOG)
     checkpoints = complete_checkpoints(folder)
-    if not checkpoints or not lines or checkpoints[-1].step < lines[-1]["max_steps"]:
-        raise explain_failure(folder, training, progress)
     write_training_csv(lines, folder / TRAINING_CSV)
     shutil.rmtree(folder / "prepared", ignore_errors=True)  # Axolotl's cache of the tokenised rows
     best = best_checkpoint(checkpoints)
     losses = [line["loss"] for line in lines if "loss" in line]
-    check_diverged(losses, best, training, reporter)
     tokens = max((int(line.get("tokens/trainable", 0)) for line in lines), default=0)
     reporter.message(f"[TRAIN] Training complete, best checkpoint: checkpoint-{best.step}", **best.model_dump())
     return TrainResult(
@@ -128,38 +110,4 @@ def collect_result(
         steps=checkpoints[-1].step,
         trained_tokens=tokens,
         seconds=round(seconds, 1),
-    )
-
-
-def check_diverged(losses: Sequence[float], best: Checkpoint, training: ResolvedTraining, reporter: Reporter) -> None:
-    """Raise TrainingFailed if the loss became NaN or infinite and no earlier checkpoint is known to be good."""
-    if not losses or finite_or_none(losses[-1]) is not None:
-        return
-    step = next(step for step, loss in enumerate(losses, start=1) if finite_or_none(loss) is None)
-    settings = f"{describe_settings(training)}, learning rate {training.learning_rate:g}"
-    message = f"Loss became NaN or infinite at step {step} ({settings})"
-    if best.dev_loss is None:
-        raise TrainingFailed(f"{message}.", next_step="Halve learning_rate in the recipe, then create the job again.")
-    reporter.message(f"[TRAIN] {message}; checkpoint-{best.step} is from before.", Level.WARN)
-
-
-def explain_failure(
-    folder: Path, training: ResolvedTraining, progress: TrainingProgress
-) -> TrainingFailed | OutOfMemory:
-    """Return the error of a training that ended early: the step, the settings, and the log's last error."""
-    log = tail(folder / LOG, 40)
-    context = f"at step {progress.step} ({describe_settings(training)})"
-    if any(word in line for line in log for word in MEMORY_WORDS):
-        return OutOfMemory(f"Training ran out of memory {context}.")
-    reason = next(
-        (line for line in reversed(log) if "Error" in line or "error" in line), log[-1] if log else "no output"
-    )
-    return TrainingFailed(f"Training ended {context}: {reason[:300]}")
-
-
-def describe_settings(training: ResolvedTraining) -> str:
-    """Describe the settings that matter when something goes wrong."""
-    return (
-        f"{training.adapter}, rank {training.lora_r}, micro-batch {training.micro_batch_size}, "
-        f"accumulation {training.gradient_accumulation_steps}, sequence_len {training.sequence_len}"
     )

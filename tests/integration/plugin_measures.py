@@ -5,10 +5,12 @@ simulated steps.
 """
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -20,7 +22,7 @@ from peft import LoraConfig, get_peft_model
 from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from services.trainer.inside_axolotl import plugin
+from services.trainer.inside_axolotl import plugin, score_checkpoints
 
 CPU = torch.device("cpu")
 CONFIG = LlamaConfig(
@@ -90,6 +92,45 @@ def resumed_packs() -> list[bool]:
     return are_same
 
 
+def end(folder: Path, *, loss: float = 3.0, control_file: str = "", stops_early: bool = False) -> dict[str, object]:
+    """Return what the plugin decides in step 2 of 3, when a save is due, and the reason that it writes at the end."""
+    folder.mkdir()
+    if control_file:
+        (folder / "control").write_text(control_file)
+    callback = plugin.ScriptoriumCallback(folder, stops_early=stops_early)
+    args, state = SimpleNamespace(eval_strategy="steps"), SimpleNamespace(global_step=2, max_steps=3)
+    control = SimpleNamespace(should_save=True, should_evaluate=True, should_training_stop=False)
+    callback.on_step_end(args, state, control)
+    callback.on_log(args, state, control, logs={"loss": loss})
+    callback.on_train_end(args, state, control)
+    last = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])
+    return {"stop": control.should_training_stop, "save": control.should_save, "reason": last["reason"]}
+
+
+def caps(share: str) -> list[tuple[float, int]]:
+    """Return the shares that the plugin sets if there is a GPU."""
+    with (
+        patch.object(torch.cuda, "is_available", lambda: True),
+        patch.object(torch.cuda, "set_per_process_memory_fraction") as cap,
+        patch.dict(os.environ, {plugin.MEMORY_SHARE: share, "LOCAL_RANK": "1"}),
+    ):
+        plugin.ScriptoriumPlugin().pre_model_load(None)
+    return [call.args for call in cap.call_args_list]
+
+
+def places() -> list[object]:
+    """Return where the scoring child loads its base to, without and with a GPU."""
+    chosen = []
+    for gpu in (False, True):
+        with (
+            patch.object(torch.cuda, "is_available", return_value=gpu),
+            patch.object(score_checkpoints.AutoModelForCausalLM, "from_pretrained") as load,
+        ):
+            score_checkpoints.load_base("base")
+        chosen.append(load.call_args.kwargs["device_map"])
+    return chosen
+
+
 if __name__ == "__main__":
     model = get_peft_model(
         LlamaForCausalLM(CONFIG), LoraConfig(r=4, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
@@ -105,6 +146,14 @@ if __name__ == "__main__":
         "use_of_no_gpu": plugin.gpu_use(torch.device("cuda:0")),
         "tokens": [resume(Path(sys.argv[1]), step) for step in (0, 2)],
         "packs_after_a_resume": resumed_packs(),
+        "endings": {
+            "nan": end(Path(sys.argv[1]) / "nan", loss=float("nan")),
+            "stop": end(Path(sys.argv[1]) / "stop", control_file="stop"),
+            "pause": end(Path(sys.argv[1]) / "pause", control_file="pause"),
+            "early": end(Path(sys.argv[1]) / "early", stops_early=True),
+        },
+        "caps": caps("0.92"),
+        "places": places(),
         "peak_of_no_gpu": plugin.measure_peak(torch.device("cuda:0"), torch.float32),
     }
     (Path(sys.argv[1]) / "measured.json").write_text(json.dumps(measured))

@@ -52,6 +52,23 @@ def test_a_resumed_training_goes_on_with_the_packed_rows_of_its_epoch(measured: 
     assert not without_plugin  # else upstream has mended it, and the plugin need not
 
 
+def test_why_a_training_ends_is_written_and_nan_weights_are_not_saved(measured: dict[str, Any]) -> None:
+    assert measured["endings"] == {
+        "nan": {"stop": True, "save": False, "reason": "diverged"},
+        "stop": {"stop": True, "save": False, "reason": "stop"},
+        "pause": {"stop": True, "save": True, "reason": "pause"},
+        "early": {"stop": False, "save": True, "reason": "early_stop"},
+    }
+
+
+def test_the_gpus_memory_is_capped_before_the_model_is_loaded(measured: dict[str, Any]) -> None:
+    assert measured["caps"] == [[0.92, 1]]
+
+
+def test_the_scoring_child_loads_its_base_straight_onto_the_gpu(measured: dict[str, Any]) -> None:
+    assert measured["places"] == [None, {"": 0}]
+
+
 def test_every_step_has_the_devices_numbers_and_the_first_no_mfu(measured: dict[str, Any], folder: Path) -> None:
     steps = [line for line in read_training_log(folder / TRAINING_LOG) if "loss" in line]
     assert [set(DEVICE_METRICS) - set(line) for line in steps] == [{"mfu_ratio"}, set(), set()]

@@ -69,7 +69,7 @@ class JobReporter:
         self._outbox.drain(self.check)
         job = self._store.jobs.get(self._job_id)
         known = job.decisions.get(decision.kind)
-        if known and known.answer:
+        if known and known.answer and not decision.kind.recurs:
             return known.answer
         claim = (self._job_id, self._phase, self._attempt)
         if getattr(job.recipe.decisions, decision.kind) == "auto":

@@ -2,12 +2,15 @@
 
 Runs in Axolotl's environment and imports of Scriptorium only modules that need the standard library alone. Beside the
 output folder (`checkpoints/`) it appends to `metrics.jsonl` and reads `control`, whose text may be "pause" (save a
-checkpoint, then stop).
+checkpoint, then stop) or "stop" (save nothing more). A loss that is not finite ends the training at once: weights
+that have become NaN stay so, and must not be saved.
 """
 
 from __future__ import annotations
 
 import json
+import math
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,7 @@ TOKENS_KEY = "tokens/total"  # padding included: the device works on it as well
 PEAK_SECONDS = 0.6
 PEAK_SIZES = (1024, 2048, 4096, 8192)
 PEAK_TRIES = 3
+MEMORY_SHARE = "SCRIPTORIUM_TRAIN_MEMORY_SHARE"
 NF4 = "nf4, blocks of 64, nested in 256"  # what a merge can repeat
 
 
@@ -43,16 +47,21 @@ class ScriptoriumPlugin(BasePlugin):  # type: ignore[misc]
         """Log a NaN loss as NaN, and use the CPU if there is no GPU: otherwise bf16 is refused."""
         return {"logging_nan_inf_filter": False, **({} if torch.cuda.is_available() else {"use_cpu": True})}
 
+    def pre_model_load(self, cfg: Any) -> None:
+        """Cap the GPU's memory before anything is loaded into it."""
+        cap_memory()
+
     def add_callbacks_post_trainer(self, cfg: Any, trainer: Any) -> list[TrainerCallback]:
         """Add the callback that records and controls the training."""
-        return [ScriptoriumCallback(Path(cfg.output_dir).parent)]
+        return [ScriptoriumCallback(Path(cfg.output_dir).parent, stops_early=bool(cfg.early_stopping_patience))]
 
 
 class ScriptoriumCallback(TrainerCallback):  # type: ignore[misc]
     """Writes the metrics and obeys the control file."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, stops_early: bool = False) -> None:
         self._log = folder / TRAINING_LOG
+        self._ending = "early_stop" if stops_early else "stop"  # if it ends before its last step for no other reason
         self._control = folder / "control"
         self._losses: dict[str, float | None] = {"train_loss": None, "dev_loss": None}
         self._meter: Meter | None = None
@@ -76,6 +85,8 @@ class ScriptoriumCallback(TrainerCallback):  # type: ignore[misc]
         if "loss" in numbers:
             self._losses["train_loss"] = numbers["loss"]
             self._write(state, **numbers, **(self._meter.step(logs.get(TOKENS_KEY)) if self._meter else {}))
+            if not math.isfinite(numbers["loss"]):
+                self._stop(control, "diverged", save=False)
         elif "eval_loss" in numbers:
             self._losses["dev_loss"] = numbers["eval_loss"]
             self._write(state, **numbers)
@@ -86,10 +97,9 @@ class ScriptoriumCallback(TrainerCallback):  # type: ignore[misc]
         self._losses["dev_loss"] = None  # that of an earlier step is not that of a checkpoint between two evaluations
         if state.global_step >= state.max_steps and args.eval_strategy != "no":
             control.should_evaluate = True
-        pauses = self._control.exists() and self._control.read_text("utf-8").strip() == "pause"
-        if any_process(pauses, args.device):
-            control.should_save = True
-            control.should_training_stop = True
+        if any_process(bool(self._read_control()), args.device):
+            how = self._read_control()
+            self._stop(control, how, save=how == "pause")
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Write the checkpoint's manifest, last of all: training never resumes from a checkpoint without one."""
@@ -99,6 +109,22 @@ class ScriptoriumCallback(TrainerCallback):  # type: ignore[misc]
             manifest.write(folder, {"step": state.global_step, "created_at": int(time.time()), **self._losses})
         self._write(state, event="checkpoint", **self._losses)
         self._pause()
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Write that the last step is done, and why it was the last."""
+        self._write(state, event="end", reason="complete" if state.global_step >= state.max_steps else self._ending)
+
+    def _read_control(self) -> str:
+        """Return what the trainer asks for: "pause", "stop", or nothing."""
+        how = self._control.read_text("utf-8").strip() if self._control.exists() else ""
+        return how if how in ("pause", "stop") else ""
+
+    def _stop(self, control: Any, ending: str, *, save: bool) -> None:
+        """End the training after this step."""
+        self._ending = ending
+        control.should_training_stop = True
+        control.should_save = save
+        control.should_evaluate = control.should_evaluate and save
 
     def _pause(self) -> None:
         if self._meter:
@@ -117,6 +143,16 @@ def any_process(condition: bool, device: Any) -> bool:
     flag = torch.tensor(int(condition), device=device)
     torch.distributed.all_reduce(flag, torch.distributed.ReduceOp.MAX)
     return bool(flag)
+
+
+def cap_memory() -> None:
+    """Let this process have only a share of its GPU's memory, so that more is an error.
+
+    Without a cap, WSL 2 moves what is too much into the machine's memory, and training crawls.
+    """
+    if torch.cuda.is_available():
+        share = float(os.environ.get(MEMORY_SHARE, "1"))
+        torch.cuda.set_per_process_memory_fraction(share, int(os.environ.get("LOCAL_RANK", "0")))
 
 
 def write_quantised(model: Any, path: Path) -> None:

@@ -29,8 +29,7 @@ Result = dict[str, Any]
 def main(path: Path) -> None:
     """Score every adapter; its result is written again after each base."""
     order = json.loads(path.read_text("utf-8"))
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model: Any = AutoModelForCausalLM.from_pretrained(order["base"], dtype="auto").to(device).eval()
+    model = load_base(order["base"])
     results: dict[str, Result] = {name: {"step": step_of(name), "bases": {}} for name in order["adapters"]}
     for base in prepare_bases(model, Path(order["quantised"])):
         without = [score(model, **passage)[0] for passage in order["passages"]]
@@ -42,6 +41,15 @@ def main(path: Path) -> None:
             results[name]["bases"][base] = {**result, **base_losses, "others": others}
             model = tuned.unload()
             write(Path(name), results[name])
+
+
+def load_base(folder: str) -> Any:
+    """Load the base in its own number format, onto the GPU if there is one.
+
+    Weights go there tensor by tensor: the machine's memory, which may be smaller, never holds the whole model.
+    """
+    place = {"": 0} if torch.cuda.is_available() else None
+    return AutoModelForCausalLM.from_pretrained(folder, dtype="auto", device_map=place).eval()
 
 
 def step_of(name: str) -> int:

@@ -16,7 +16,7 @@ from scriptorium.models.tokenizer import chat_tokenizer
 from scriptorium.planning.packing import ROWS_IN_PACKED_ROW, count_rows
 from scriptorium.planning.resolve import count_updates, count_warmup
 from scriptorium.recipe import ResolvedTraining
-from scriptorium.settings import PROJECT
+from scriptorium.settings import PROJECT, get_settings
 
 PLUGIN = "services.trainer.inside_axolotl.plugin.ScriptoriumPlugin"
 LIGER_PLUGIN = "axolotl.integrations.liger.LigerPlugin"
@@ -190,6 +190,7 @@ def make_environment(environment: Path) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "HF_HUB_OFFLINE": "1",
         "AXOLOTL_DO_NOT_TRACK": "1",
+        "SCRIPTORIUM_TRAIN_MEMORY_SHARE": str(get_settings().train_memory_share),
         "TOKENIZERS_PARALLELISM": "false",
         "MALLOC_MMAP_THRESHOLD_": "268435456",  # keep freed activations: returning them costs a third of the speed
         "MALLOC_TRIM_THRESHOLD_": "1073741824",

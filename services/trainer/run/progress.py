@@ -52,8 +52,14 @@ class TrainingProgress:
         self.last_loss: float | None = None
         self.step = 0
         self.tokens = 0
+        self.ending: str | None = None
         for line in earlier:
             self._restore(line)
+
+    @property
+    def begun(self) -> bool:
+        """True once the model is loaded and the first step is about to begin."""
+        return self._start is not None
 
     def report_new(self, lines: TrainingLogTail) -> None:
         """Report the lines appended since the last call."""
@@ -66,6 +72,8 @@ class TrainingProgress:
             self._begin(line)
         elif line.get("event") == "checkpoint":
             self._checkpoint(line)
+        elif line.get("event") == "end":
+            self._end(line)
         elif "eval_loss" in line:
             self._dev_loss(line)
         else:
@@ -95,6 +103,12 @@ class TrainingProgress:
         self._reporter.checkpoint(checkpoint)
         self._reporter.remember({"checkpoints": len(self._checkpoints)})
         self._reporter.message(f"[TRAIN] Saved checkpoint-{checkpoint.step}", **checkpoint.model_dump())
+
+    def _end(self, line: LogLine) -> None:
+        self.ending = line["reason"]
+        if self.ending == "early_stop":
+            place = f"step {line['step']} of {line['max_steps']}"
+            self._reporter.message(f"[TRAIN] Stopped early at {place}: the dev loss no longer falls", **line)
 
     def _dev_loss(self, line: LogLine) -> None:
         text = f"[TRAIN] Step {line['step']}/{line['max_steps']}: dev loss={line['eval_loss']:.2f}"

@@ -1,22 +1,29 @@
-"""Resuming a training: a new attempt takes over the checkpoints of an earlier one."""
+"""Resuming a training: a new attempt takes over an earlier one's checkpoints, a new start those of its own folder."""
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from pathlib import Path
 
 from scriptorium.artifacts import manifest
-from scriptorium.artifacts.checkpoints import checkpoint_folder, complete_checkpoints
+from scriptorium.artifacts.checkpoints import FOLDER, checkpoint_folder, complete_checkpoints
 from scriptorium.artifacts.training_log import TRAINING_LOG, append_to_log, read_training_log
+
+CONTROL = "control"  # the file by which the plugin is asked to stop
+BEGUN_ANEW = "begun_anew"  # marks an attempt for which the checkpoints of earlier ones are of no use
 
 
 def resume_training(earlier: list[Path], folder: Path) -> None:
     """Link the complete checkpoints of the attempt that got furthest, and the metrics up to there, into `folder`.
 
     They are linked, not moved: an attempt that only seemed dead keeps its own files, and no checkpoint is written
-    twice.
+    twice. Attempts from before one that began anew do not count.
     """
-    resumable = [(saved[-1].step, attempt) for attempt in earlier if (saved := complete_checkpoints(attempt))]
+    beginnings = [number for number, attempt in enumerate(earlier) if (attempt / BEGUN_ANEW).exists()]
+    usable = earlier[max(beginnings, default=0) :]
+    resumable = [(saved[-1].step, attempt) for attempt in usable if (saved := complete_checkpoints(attempt))]
     if not resumable:
         return
     last, source = max(resumable, key=lambda pair: pair[0])
@@ -24,6 +31,44 @@ def resume_training(earlier: list[Path], folder: Path) -> None:
         _link(checkpoint_folder(source, checkpoint.step), checkpoint_folder(folder, checkpoint.step))
     lines = [line for line in read_training_log(source / TRAINING_LOG) if line["step"] <= last]
     append_to_log(folder / TRAINING_LOG, lines)
+
+
+def newest_step(folder: Path) -> int:
+    """Return the step of the newest complete checkpoint, 0 if there is none."""
+    return max((checkpoint.step for checkpoint in complete_checkpoints(folder)), default=0)
+
+
+def is_finished(folder: Path) -> bool:
+    """Return whether the newest complete checkpoint is the last of its run, which may have been stopped early."""
+    lines, step = read_training_log(folder / TRAINING_LOG), newest_step(folder)
+    if not lines or not step:
+        return False
+    stopped = any(line.get("reason") == "early_stop" and line["step"] == step for line in lines)
+    return stopped or step >= lines[-1]["max_steps"]
+
+
+def rewind(folder: Path) -> None:
+    """Take an ended start's folder back to its newest complete checkpoint, for another start."""
+    last = newest_step(folder)
+    (folder / CONTROL).unlink(missing_ok=True)
+    for path in (folder / FOLDER).glob("checkpoint-*"):
+        if not manifest.is_complete(path):
+            shutil.rmtree(path)
+    lines = [line for line in read_training_log(folder / TRAINING_LOG) if 0 < line["step"] <= last]
+    manifest.replace_file(folder / TRAINING_LOG, "".join(json.dumps(line) + "\n" for line in lines))
+
+
+def begin_anew(folder: Path) -> None:
+    """Drop the checkpoints of a folder and what was logged, for this attempt and all that resume it."""
+    (folder / BEGUN_ANEW).touch()
+    shutil.rmtree(folder / FOLDER, ignore_errors=True)
+    (folder / TRAINING_LOG).unlink(missing_ok=True)
+
+
+def fits_rank(folder: Path, rank: int) -> bool:
+    """Return whether the newest complete checkpoint, if there is one, has an adapter of this rank."""
+    path = checkpoint_folder(folder, newest_step(folder)) / "adapter_config.json"
+    return not path.exists() or json.loads(path.read_text("utf-8"))["r"] == rank
 
 
 def _link(source: Path, target: Path) -> None:

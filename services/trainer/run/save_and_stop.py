@@ -11,6 +11,7 @@ from scriptorium.errors import Interrupted, Paused
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.process.child import Child
 from scriptorium.settings import get_settings
+from services.trainer.run.resume import CONTROL
 
 PAUSE_PATIENCE = timedelta(minutes=10)  # an update of many rows takes minutes, and nobody is in a hurry
 POLL_INTERVAL = 0.2  # seconds
@@ -21,7 +22,7 @@ def save_and_stop(child: Child, folder: Path, reporter: Reporter) -> None:
 
     Raises what `reporter.check` raises besides Interrupted: a cancel needs no checkpoint.
     """
-    (folder / "control").write_text("pause", encoding="utf-8")
+    request_stop(folder, "pause")
     before, started = len(complete_checkpoints(folder)), time.monotonic()
     while child.returncode is None and len(complete_checkpoints(folder)) == before:
         if time.monotonic() - started > patience(reporter).total_seconds():
@@ -38,3 +39,8 @@ def patience(reporter: Reporter) -> timedelta:
     except Interrupted:
         pass
     return get_settings().stop_grace
+
+
+def request_stop(folder: Path, how: str) -> None:
+    """Ask the plugin to stop: "pause" after it has saved a checkpoint, "stop" without one."""
+    (folder / CONTROL).write_text(how, encoding="utf-8")

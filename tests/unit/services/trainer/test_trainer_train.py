@@ -1,44 +1,23 @@
 """Configuration, checks and outcomes of a training; the real Axolotl runs in tests/e2e."""
 
 import json
-import sys
-import time
-from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from scriptorium.artifacts import manifest
 from scriptorium.artifacts.dataset import Row, write_rows
-from scriptorium.contracts import Checkpoint, TrainRequest
+from scriptorium.contracts import TrainRequest
 from scriptorium.errors import (
-    Cancelled,
     EnvironmentMissing,
-    Interrupted,
     InvalidRecipe,
-    OutOfMemory,
     TooFewExamples,
-    TrainingFailed,
 )
 from scriptorium.jobs.reporter import SilentReporter
-from scriptorium.process.child import Child
 from scriptorium.recipe import ResolvedTraining, Training
 from services.trainer import train
 from services.trainer.run import axolotl, rows
-from services.trainer.run.progress import TrainingProgress
 
-
-@pytest.fixture(autouse=True)
-def words(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A tokenizer that counts words."""
-    tokenizer = SimpleNamespace(
-        end_of_turn="<|im_end|>",
-        render=lambda messages: " ".join(message["content"] for message in messages),
-        count=lambda texts: [len(text.split()) for text in texts],
-    )
-    monkeypatch.setattr(axolotl, "chat_tokenizer", lambda folder: tokenizer)
-    monkeypatch.setattr(rows, "chat_tokenizer", lambda folder: tokenizer)
+pytestmark = pytest.mark.usefixtures("words")
 
 
 def row(words: int = 10) -> Row:
@@ -105,104 +84,6 @@ def test_a_missing_axolotl_is_reported_before_anything_else(tmp_path: Path, monk
     with pytest.raises(EnvironmentMissing, match="Axolotl is not installed") as caught:
         train.train_adapter(request(tmp_path), tmp_path, SilentReporter())
     assert caught.value.next_step == "Run `make setup`."
-
-
-@pytest.mark.parametrize(
-    ("log", "error"),
-    [
-        ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB", OutOfMemory),
-        ("ValueError: no rows are left", TrainingFailed),
-        ("", TrainingFailed),
-    ],
-)
-def test_a_training_that_ended_early_names_its_step_and_settings(
-    log: str, error: type[Exception], tmp_path: Path
-) -> None:
-    (tmp_path / "axolotl.log").write_text(log)
-    progress = TrainingProgress(SilentReporter())
-    progress.step = 12
-    with pytest.raises(error, match=r"at step 12 \(qlora, rank 64, micro-batch 1, accumulation 8, sequence_len 4096\)"):
-        train.collect_result(tmp_path, progress, ResolvedTraining(), SilentReporter(), 1.0)
-
-
-class SecondCheckReporter(SilentReporter):
-    """Stops the work at the second check."""
-
-    def __init__(self, reason: Exception) -> None:
-        super().__init__()
-        self.reason, self.checks = reason, 0
-
-    def check(self) -> None:
-        self.checks += 1
-        if self.checks > 1:
-            raise self.reason
-
-
-def test_a_cancelled_training_ends_at_once(tmp_path: Path) -> None:
-    child = Child([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path / "log", {})
-    started = time.monotonic()
-    with pytest.raises(Cancelled):
-        train.run(child, tmp_path, SecondCheckReporter(Cancelled("enough")))
-    assert time.monotonic() - started < 5
-    assert child.returncode is not None
-    assert not (tmp_path / "control").exists()
-
-
-def test_a_shutdown_waits_for_a_checkpoint(tmp_path: Path) -> None:
-    """A stand-in for the plugin writes the checkpoint as soon as the control file asks for it."""
-    script = (
-        "import sys, time; from pathlib import Path\n"
-        "folder = Path(sys.argv[1])\n"
-        "while not (folder / 'control').exists(): time.sleep(0.05)\n"
-        "assert (folder / 'control').read_text() == 'pause'\n"
-        "(folder / 'asked').touch(); time.sleep(60)"
-    )
-    child = Child([sys.executable, "-c", script, tmp_path], tmp_path / "log", {})
-    reporter = SecondCheckReporter(Interrupted("shutdown"))
-    checkpoint = tmp_path / "checkpoints" / "checkpoint-3"
-    checkpoint.mkdir(parents=True)
-
-    def save() -> None:
-        while not (tmp_path / "asked").exists():
-            time.sleep(0.05)
-        manifest.write(checkpoint, {"step": 3, "created_at": 0})
-
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor() as pool:
-        saved = pool.submit(save)
-        began = time.monotonic()
-        with pytest.raises(Interrupted):
-            train.run(child, tmp_path, reporter)
-        saved.result(timeout=5)
-    assert time.monotonic() - began < 8
-    assert child.wait(timedelta(seconds=1)) is not None
-
-
-NAN = float("nan")
-
-
-def checkpoint(dev_loss: float | None) -> Checkpoint:
-    return Checkpoint(step=2, created_at=0, dev_loss=dev_loss)
-
-
-def test_a_nan_loss_fails_with_the_step_and_what_to_change() -> None:
-    with pytest.raises(TrainingFailed, match=r"NaN or infinite at step 3 .*learning rate 0\.0002") as caught:
-        train.check_diverged([3.1, 3.0, NAN, NAN], checkpoint(None), ResolvedTraining(), SilentReporter())
-    assert caught.value.next_step == "Halve learning_rate in the recipe, then create the job again."
-
-
-def test_a_good_earlier_checkpoint_is_used() -> None:
-    reporter = SilentReporter()
-    train.check_diverged([3.1, 3.0, float("inf")], checkpoint(2.9), ResolvedTraining(), reporter)
-    assert reporter.messages[0].endswith("checkpoint-2 is from before.")
-
-
-@pytest.mark.parametrize("losses", [[], [3.1], [NAN, 3.0]])
-def test_a_training_that_ends_with_a_number_has_not_diverged(losses: list[float]) -> None:
-    reporter = SilentReporter()
-    train.check_diverged(losses, checkpoint(None), ResolvedTraining(), reporter)
-    assert reporter.messages == []
 
 
 def test_the_bases_weights_are_hashed_by_name(tmp_path: Path) -> None:

@@ -1,0 +1,134 @@
+"""A training without memory or disk space: the job asks, and its next attempt has the answer."""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+
+import pytest
+from standins import BASE
+from work import event_messages
+
+from scriptorium.artifacts import manifest
+from scriptorium.artifacts.file_store import FileStore
+from scriptorium.contracts import (
+    DecisionKind,
+    Hyperparameters,
+    Job,
+    Phase,
+    Status,
+    TrainRequest,
+    TrainResult,
+)
+from scriptorium.errors import DiskFull, OutOfMemory
+from scriptorium.jobs.reporter import Reporter
+from scriptorium.jobs.restore import restore_jobs
+from scriptorium.jobs.runner import Context, run_phase
+from scriptorium.planning.resolve import resolve_training
+from scriptorium.recipe import Decisions, Recipe, Training
+from services.trainer.failures.remedies import ask_about_disk, ask_about_memory
+
+RESULT = TrainResult(checkpoints=[], first_loss=3.0, last_loss=2.0, steps=1, trained_tokens=1, seconds=1.0)
+
+
+class MemoryTraining:
+    """Work that has memory for `rows` rows at a time, and records the micro-batches that it was given."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        self.batches: list[int] = []
+
+    def __call__(self, request: TrainRequest, folder: Path, reporter: Reporter) -> TrainResult:
+        training = resolve_training(request.training, 8)
+        while True:
+            self.batches.append(training.micro_batch_size)
+            if training.micro_batch_size <= self.rows:
+                return RESULT
+            error = OutOfMemory(f"Training ran out of memory (micro-batch {training.micro_batch_size})")
+            training = ask_about_memory(error, training, 100, reporter)
+
+
+def submit(context: Context, **policy: str) -> Job:
+    """Submit a job that has been prepared."""
+    file = FileStore(context.volume.files).add(io.BytesIO(b"Once."), "book.txt", "fine-tune")
+    recipe = Recipe(
+        name="r",
+        training=Training(micro_batch_size=8, gradient_accumulation_steps="auto"),
+        decisions=Decisions.model_validate(policy),
+    )
+    job = Job(id="ftjob-1", created_at=int(time.time()), model=BASE, training_file=file.id, recipe=recipe,
+              hyperparameters=Hyperparameters(), phase=Phase.TRAIN, status=Status.QUEUED)  # fmt: skip
+    folder = context.volume.folder(job.id, Phase.PREPARE)
+    folder.mkdir(parents=True)
+    manifest.write(folder, {"result": {}, "seconds": 1})
+    return context.pipeline.submit(job)
+
+
+def attempt(context: Context, work: object) -> Job:
+    """Run one attempt and return the job's record."""
+    run_phase("ftjob-1", Phase.TRAIN, work, context=context)  # type: ignore[arg-type]
+    return context.store.jobs.get("ftjob-1")
+
+
+def test_by_default_the_recommended_remedies_are_taken_one_after_the_other(context: Context) -> None:
+    submit(context)
+    training = MemoryTraining(2)
+    job = attempt(context, training)
+    assert (training.batches, job.phase, job.attempts[Phase.TRAIN]) == ([8, 4, 2], Phase.MERGE, 1)
+    assert job.decisions[DecisionKind.OUT_OF_MEMORY].answer == "micro_batch_2"
+    assert [text for text in event_messages(context, job.id) if "Taken as recommended: micro_batch_4" in text]
+
+
+def test_each_lack_of_memory_is_asked_about_anew_and_the_next_attempt_has_every_answer(context: Context) -> None:
+    submit(context, out_of_memory="ask")
+    training = MemoryTraining(2)
+    for remedy in ("micro_batch_4", "micro_batch_2"):
+        job = attempt(context, training)
+        assert (job.status, job.decisions[DecisionKind.OUT_OF_MEMORY].answer) == (Status.PAUSED, None)
+        context.store.client.flushdb()
+        restore_jobs(context)
+        context.pipeline.answer("ftjob-1", DecisionKind.OUT_OF_MEMORY, remedy)
+    job = attempt(context, training)
+    assert (training.batches, job.phase) == ([8, 4, 2], Phase.MERGE)
+    assert (job.attempts[Phase.TRAIN], job.excused[Phase.TRAIN]) == (3, 2)
+
+
+def test_a_worker_that_dies_after_the_decision_does_not_lose_it(context: Context) -> None:
+    submit(context)
+
+    def die(request: TrainRequest, folder: Path, reporter: Reporter) -> TrainResult:
+        training = resolve_training(request.training, 8)
+        ask_about_memory(OutOfMemory("no memory"), training, 100, reporter)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        attempt(context, die)
+    training = MemoryTraining(4)
+    attempt(context, training)
+    assert training.batches == [4]
+
+
+def test_the_answer_to_stop_ends_the_job_with_its_code(context: Context) -> None:
+    submit(context, out_of_memory="ask")
+    attempt(context, MemoryTraining(2))
+    context.pipeline.answer("ftjob-1", DecisionKind.OUT_OF_MEMORY, "stop")
+    job = attempt(context, MemoryTraining(8))
+    assert job.status is Status.FAILED
+    assert job.error is not None
+    assert (job.error.code, job.error.message.startswith("Training stopped by your decision.")) == (
+        "out_of_memory", True,
+    )  # fmt: skip
+
+
+def test_a_full_disk_pauses_the_job_each_time_until_somebody_has_freed_some(context: Context) -> None:
+    submit(context)
+
+    def fill(request: TrainRequest, folder: Path, reporter: Reporter) -> TrainResult:
+        ask_about_disk(DiskFull("no space left to train"), folder, 0, reporter)
+        return RESULT
+
+    for _ in range(2):
+        assert attempt(context, fill).status is Status.PAUSED
+        context.pipeline.answer("ftjob-1", DecisionKind.DISK_FULL, "go_on")
+    assert attempt(context, lambda *_: RESULT).phase is Phase.MERGE
