@@ -78,6 +78,8 @@ class Training(Section):
     "auto" is replaced before training by what fits the book, the base model and the device: see `ResolvedTraining`.
     `liger` computes norms, rotary embeddings and the loss with Liger's kernels; `cut_cross_entropy` takes the loss of
     the library of that name instead. `fsdp` shards the model over all GPUs. Without a GPU none of the three is used.
+    At each checkpoint the model answers `samples` held-out briefs with at most `sample_tokens` tokens, for a person to
+    read; 0 samples: none.
     """
 
     adapter: Literal["qlora", "lora"] = "qlora"
@@ -102,6 +104,8 @@ class Training(Section):
     fsdp: bool = False
     checkpoints: int = Field(default=4, ge=1, le=50)
     dev_rows: int = Field(default=64, ge=1)
+    samples: int = Field(default=3, ge=0, le=16)
+    sample_tokens: int = Field(default=120, ge=8, le=1024)
     early_stopping_patience: int | None = Field(default=None, ge=1)
 
 

@@ -22,6 +22,7 @@ from scriptorium.jobs.sweep import sweep
 from scriptorium.store.connection import store_errors
 from services.api import files, prune
 from services.api.blind_reading import page_routes, readings
+from services.api.checkpoint_samples import routes as checkpoint_samples
 from services.api.comparison import compare
 from services.api.disk_space import DiskGuard
 from services.api.errors import handle_errors
@@ -58,7 +59,9 @@ def create_app(context: Context, *, reaping: bool = True, count_waiting: Waiting
     app.state.event_feed = EventFeed(context.store)
     app.state.telemetry = Telemetry(context, count_waiting)
     handle_errors(app)
-    for module in (files, jobs, compare, decisions, readings, page_routes, events, models, chat, health, prune):
+    for module in (
+        files, jobs, compare, decisions, checkpoint_samples, readings, page_routes, events, models, chat, health, prune,
+    ):  # fmt: skip
         app.include_router(module.router)
     app.add_middleware(BodyLimit, max_upload_bytes=context.settings.max_upload_bytes)
     app.add_middleware(DiskGuard, folder=context.volume.root, min_free=context.settings.min_free_bytes)

@@ -40,6 +40,7 @@ from scriptorium.settings import get_settings
 from services.trainer.run.axolotl import make_command, make_config, make_environment
 from services.trainer.run.measure_checkpoints import measure_checkpoints
 from services.trainer.run.progress import TrainingProgress
+from services.trainer.run.sample_order import order_samples
 
 LOG = "axolotl.log"
 POLL_INTERVAL = timedelta(seconds=0.5)
@@ -66,6 +67,7 @@ def train_adapter(request: TrainRequest, folder: Path, reporter: Reporter) -> Tr
     training = resolve_training(request.training, len(train))
     options = make_config(request, training, folder, train, dev, gpu=get_settings().gpu)
     config.write_text(yaml.safe_dump(options, sort_keys=False), encoding="utf-8")
+    order_samples(request, training, folder, dev, reporter)
     started = time.monotonic()
     hashes = hash_base(request.base, reporter)
     reporter.message(f"[TRAIN] Starting Axolotl: {len(train)} rows, {describe_settings(training)}")

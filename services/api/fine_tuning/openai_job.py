@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from scriptorium.contracts import Checkpoint, Event, EventType, Job, Status, StoredFile
+from scriptorium.contracts import Checkpoint, Event, EventType, Job, Phase, Status, StoredFile
 from scriptorium.jobs.requests import apply_hyperparameters
 from scriptorium.recipe import Auto, Training
 
@@ -76,8 +76,15 @@ def effective_batch(training: Training) -> int | Auto:
 
 
 def render_pages(job: Job) -> Body | None:
-    """Return the paths of the report and of its blind reading; None until there is a report."""
-    return {name: f"/jobs/{job.id}/{name}" for name in ("report", "read")} if job.status is Status.SUCCEEDED else None
+    """Return the paths of the job's pages: its sample passages once it trains, its report and the blind reading.
+
+    None until there is one.
+    """
+    names = [
+        *(["samples"] if Phase.TRAIN in job.attempts else []),
+        *(["report", "read"] if job.status is Status.SUCCEEDED else []),
+    ]
+    return {name: f"/jobs/{job.id}/{name}" for name in names} or None
 
 
 def render_event(event: Event) -> Body:

@@ -2,7 +2,7 @@
 
 Runs in Axolotl's environment and imports of Scriptorium only modules that need the standard library alone. Beside the
 output folder (`checkpoints/`) it appends to `metrics.jsonl` and reads `control`, whose text may be "pause" (save a
-checkpoint, then stop).
+checkpoint, then stop). Before the first step and after each checkpoint the model writes its sample passages.
 """
 
 from __future__ import annotations
@@ -21,12 +21,15 @@ from scriptorium.artifacts import manifest
 from scriptorium.artifacts.training_log import TRAINING_LOG, append_to_log
 from services.trainer.inside_axolotl.machine import CpuUse, read_memory
 from services.trainer.inside_axolotl.utilisation import FROZEN_FLOPS, TRAINED_FLOPS, Utilisation
+from services.trainer.inside_axolotl.write_samples import SampleWriter
 
 LOGGED_KEYS = ("loss", "eval_loss", "learning_rate", "grad_norm", "epoch", "tokens/trainable")
 TOKENS_KEY = "tokens/total"  # padding included: the device works on it as well
 PEAK_SECONDS = 0.6
 PEAK_SIZES = (1024, 2048, 4096, 8192)
 PEAK_TRIES = 3
+BEGINNING_CHARACTERS = 160  # of a passage, for an event
+FAILURE_CHARACTERS = 300
 NF4 = "nf4, blocks of 64, nested in 256"  # what a merge can repeat
 
 
@@ -50,10 +53,14 @@ class ScriptoriumCallback(TrainerCallback):  # type: ignore[misc]
         self._control = folder / "control"
         self._losses: dict[str, float | None] = {"train_loss": None, "dev_loss": None}
         self._meter: Meter | None = None
+        self._samples = SampleWriter(folder, self._control.exists)
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+    def on_train_begin(
+        self, args: Any, state: Any, control: Any, model: Any = None, processing_class: Any = None, **_: Any
+    ) -> None:
         """Restore the token counts, measure the device's peak, and write that the first step is about to begin."""
         restore_token_counts(state, Path(args.output_dir))
+        self._write_samples(state, model, processing_class)
         self._meter = Meter(model, args.device, precision(args))
         write_quantised(model, self._log.with_name("quantised.safetensors"))
         self._write(state, event="begin", epoch=state.epoch or 0.0, num_epochs=args.num_train_epochs)
@@ -78,12 +85,28 @@ class ScriptoriumCallback(TrainerCallback):  # type: ignore[misc]
             control.should_save = True
             control.should_training_stop = True
 
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_save(
+        self, args: Any, state: Any, control: Any, model: Any = None, processing_class: Any = None, **_: Any
+    ) -> None:
         """Write the checkpoint's manifest, last of all: training never resumes from a checkpoint without one."""
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         manifest.write(folder, {"step": state.global_step, "created_at": int(time.time()), **self._losses})
         self._write(state, event="checkpoint", **self._losses)
+        self._write_samples(state, model, processing_class)
         self._pause()
+
+    def _write_samples(self, state: Any, model: Any, tokenizer: Any) -> None:
+        """Have the model write its passages, in one process of several; a failure costs only the passages."""
+        if not state.is_world_process_zero:
+            return
+        outcome = {}
+        try:
+            if samples := self._samples.write(model, tokenizer, state.global_step):
+                outcome = {"beginning": samples[0].text[:BEGINNING_CHARACTERS]}
+        except Exception as error:  # noqa: BLE001  # whatever it is, the training itself is well
+            outcome = {"failure": f"{type(error).__name__}: {error}"[:FAILURE_CHARACTERS]}
+        if outcome:
+            self._write(state, event="samples", epoch=state.epoch or 0.0, **outcome)
 
     def _pause(self) -> None:
         if self._meter:

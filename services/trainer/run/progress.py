@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from scriptorium.artifacts.training_log import LogLine, TrainingLogTail
-from scriptorium.contracts import Checkpoint
+from scriptorium.contracts import Checkpoint, Level
 from scriptorium.jobs.reporter import Reporter
 
 POINTS = 20
@@ -66,6 +66,8 @@ class TrainingProgress:
             self._begin(line)
         elif line.get("event") == "checkpoint":
             self._checkpoint(line)
+        elif line.get("event") == "samples":
+            self._samples(line)
         elif "eval_loss" in line:
             self._dev_loss(line)
         else:
@@ -95,6 +97,16 @@ class TrainingProgress:
         self._reporter.checkpoint(checkpoint)
         self._reporter.remember({"checkpoints": len(self._checkpoints)})
         self._reporter.message(f"[TRAIN] Saved checkpoint-{checkpoint.step}", **checkpoint.model_dump())
+
+    def _samples(self, line: LogLine) -> None:
+        step = line["step"]
+        if "failure" in line:
+            text = f"[TRAIN] No sample passages at step {step}: {line['failure']}"
+            self._reporter.message(text, Level.WARN, step=step)
+        else:
+            writer = f"checkpoint-{step}" if step else "The base model"
+            self._reporter.message(f"[TRAIN] {writer} writes: {quote_beginning(line['beginning'])}", step=step)
+        self._previous = line if self._previous else None  # nor is the time of writing
 
     def _dev_loss(self, line: LogLine) -> None:
         text = f"[TRAIN] Step {line['step']}/{line['max_steps']}: dev loss={line['eval_loss']:.2f}"
@@ -138,3 +150,9 @@ class TrainingProgress:
             first, last = self._epoch_losses[0], self._epoch_losses[-1]
             self._reporter.message(f"[TRAIN] Epoch {int(epoch)} complete, loss: {first:.2f} -> {last:.2f}", epoch=epoch)
             self._epoch_losses = []
+
+
+def quote_beginning(text: str) -> str:
+    """Return the beginning of a passage in one line, without what a terminal would obey."""
+    line = " ".join(text.split())
+    return f"“{''.join(character for character in line if character.isprintable())} …”"

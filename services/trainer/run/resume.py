@@ -6,15 +6,16 @@ import os
 from pathlib import Path
 
 from scriptorium.artifacts import manifest
+from scriptorium.artifacts.checkpoint_samples import append_samples, read_samples
 from scriptorium.artifacts.checkpoints import checkpoint_folder, complete_checkpoints
 from scriptorium.artifacts.training_log import TRAINING_LOG, append_to_log, read_training_log
 
 
 def resume_training(earlier: list[Path], folder: Path) -> None:
-    """Link the complete checkpoints of the attempt that got furthest, and the metrics up to there, into `folder`.
+    """Take the complete checkpoints of the attempt that got furthest, with the metrics and samples up to there.
 
-    They are linked, not moved: an attempt that only seemed dead keeps its own files, and no checkpoint is written
-    twice.
+    Checkpoints are linked, not moved: an attempt that only seemed dead keeps its own files, and no checkpoint is
+    written twice.
     """
     resumable = [(saved[-1].step, attempt) for attempt in earlier if (saved := complete_checkpoints(attempt))]
     if not resumable:
@@ -24,6 +25,7 @@ def resume_training(earlier: list[Path], folder: Path) -> None:
         _link(checkpoint_folder(source, checkpoint.step), checkpoint_folder(folder, checkpoint.step))
     lines = [line for line in read_training_log(source / TRAINING_LOG) if line["step"] <= last]
     append_to_log(folder / TRAINING_LOG, lines)
+    append_samples(folder, [sample for sample in read_samples(source) if sample.step <= last])
 
 
 def _link(source: Path, target: Path) -> None:
