@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 from scriptorium.artifacts import manifest
+from scriptorium.artifacts.checkpoint_samples import CheckpointSample, append_samples, read_samples
 from scriptorium.artifacts.checkpoints import complete_checkpoints
 from scriptorium.artifacts.training_log import read_training_log
 from services.trainer.run.resume import resume_training
@@ -27,7 +28,9 @@ def test_the_next_attempt_gets_complete_checkpoints_and_the_metrics_up_to_there(
     save(first, 6)
     save(first, 9, complete=False)
     write_metrics(first, 8)
+    append_samples(first, [CheckpointSample(step, 0, "Once.", True) for step in (0, 3, 6, 9)])
     resume_training([first], second)
+    assert [sample.step for sample in read_samples(second)] == [0, 3, 6]
     assert [checkpoint.step for checkpoint in complete_checkpoints(second)] == [3, 6]
     assert [line["step"] for line in read_training_log(second / "metrics.jsonl")] == [1, 2, 3, 4, 5, 6]
     assert not (second / "checkpoints" / "checkpoint-9").exists()
