@@ -9,7 +9,18 @@ from scriptorium.contracts.base import Contract
 from scriptorium.contracts.evaluate import EvaluateRequest, EvaluateResult, LossDrop, VoiceName, VoiceScore
 from scriptorium.contracts.event import Event, EventType, Level
 from scriptorium.contracts.files import StoredFile
-from scriptorium.contracts.job import Decision, DecisionKind, Hyperparameters, Job, JobError, Option, Phase, Status
+from scriptorium.contracts.job import (
+    Decision,
+    DecisionKind,
+    Hyperparameters,
+    Integration,
+    Job,
+    JobError,
+    Option,
+    Phase,
+    Status,
+    WandbIntegration,
+)
 from scriptorium.contracts.merge import MergeProof, MergeRequest, MergeResult
 from scriptorium.contracts.prepare import (
     Change,
@@ -21,7 +32,7 @@ from scriptorium.contracts.prepare import (
     TokenStatistics,
 )
 from scriptorium.contracts.serve import Agreement, Endpoint, ServeRequest, ServeResult
-from scriptorium.contracts.train import Checkpoint, TrainRequest, TrainResult
+from scriptorium.contracts.train import Checkpoint, TrainRequest, TrainResult, WandbRequest
 
 Result = PrepareResult | TrainResult | MergeResult | ServeResult | EvaluateResult
 Request = PrepareRequest | TrainRequest | MergeRequest | ServeRequest | EvaluateRequest
@@ -41,6 +52,7 @@ __all__ = [
     "EventType",
     "Finding",
     "Hyperparameters",
+    "Integration",
     "Job",
     "JobError",
     "Level",
@@ -64,4 +76,6 @@ __all__ = [
     "TrainResult",
     "VoiceName",
     "VoiceScore",
+    "WandbIntegration",
+    "WandbRequest",
 ]

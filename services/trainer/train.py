@@ -41,6 +41,7 @@ from services.trainer.run.axolotl import make_command, make_config, make_environ
 from services.trainer.run.measure_checkpoints import measure_checkpoints
 from services.trainer.run.progress import TrainingProgress
 from services.trainer.run.sample_order import order_samples
+from services.trainer.run.wandb_order import order_wandb_run, wandb_environment
 
 LOG = "axolotl.log"
 POLL_INTERVAL = timedelta(seconds=0.5)
@@ -71,7 +72,9 @@ def train_adapter(request: TrainRequest, folder: Path, reporter: Reporter) -> Tr
     started = time.monotonic()
     hashes = hash_base(request.base, reporter)
     reporter.message(f"[TRAIN] Starting Axolotl: {len(train)} rows, {describe_settings(training)}")
-    child = Child(make_command(environment, config), folder / LOG, make_environment(environment), folder)
+    order_wandb_run(request, folder, reporter)
+    variables = make_environment(environment) | wandb_environment(request, folder)
+    child = Child(make_command(environment, config), folder / LOG, variables, folder)
     progress = run(child, folder, reporter)
     result = collect_result(folder, progress, training, reporter, time.monotonic() - started)
     measure_checkpoints(request, folder, dev, [checkpoint.step for checkpoint in result.checkpoints], reporter)

@@ -78,6 +78,6 @@ def test_a_pause_is_not_held_up_by_writing(measured: dict[str, Any]) -> None:
 
 
 def test_a_failure_to_write_costs_only_the_passages(measured: dict[str, Any], folder: Path) -> None:
-    *_, checkpoint, samples = read_training_log(folder / "again" / TRAINING_LOG)
-    assert (checkpoint["event"], samples["event"], samples["step"]) == ("checkpoint", "samples", 9)
-    assert "AttributeError" in samples["failure"]  # there is no model
+    *_, checkpoint, notice = read_training_log(folder / "again" / TRAINING_LOG)
+    assert (checkpoint["event"], notice["event"], notice["step"]) == ("checkpoint", "notice", 9)
+    assert "No sample passages at step 9: AttributeError" in notice["text"]  # there is no model

@@ -18,8 +18,10 @@ from safetensors.torch import save_file
 from transformers import TrainerCallback
 
 from scriptorium.artifacts import manifest
-from scriptorium.artifacts.training_log import TRAINING_LOG, append_to_log
+from scriptorium.artifacts.checkpoint_samples import read_samples
+from scriptorium.artifacts.training_log import TRAINING_LOG, append_to_log, read_training_log
 from services.trainer.inside_axolotl.machine import CpuUse, read_memory
+from services.trainer.inside_axolotl.trackers import Trackers
 from services.trainer.inside_axolotl.utilisation import FROZEN_FLOPS, TRAINED_FLOPS, Utilisation
 from services.trainer.inside_axolotl.write_samples import SampleWriter
 
@@ -29,7 +31,7 @@ PEAK_SECONDS = 0.6
 PEAK_SIZES = (1024, 2048, 4096, 8192)
 PEAK_TRIES = 3
 BEGINNING_CHARACTERS = 160  # of a passage, for an event
-FAILURE_CHARACTERS = 300
+NOTICE_CHARACTERS = 300
 NF4 = "nf4, blocks of 64, nested in 256"  # what a merge can repeat
 
 
@@ -53,13 +55,18 @@ class ScriptoriumCallback(TrainerCallback):  # type: ignore[misc]
         self._control = folder / "control"
         self._losses: dict[str, float | None] = {"train_loss": None, "dev_loss": None}
         self._meter: Meter | None = None
+        self._position = {"step": 0, "max_steps": 0}
         self._samples = SampleWriter(folder, self._control.exists)
+        self._trackers = Trackers(folder, self._notify)
 
     def on_train_begin(
         self, args: Any, state: Any, control: Any, model: Any = None, processing_class: Any = None, **_: Any
     ) -> None:
         """Restore the token counts, measure the device's peak, and write that the first step is about to begin."""
         restore_token_counts(state, Path(args.output_dir))
+        self._position = {"step": state.global_step, "max_steps": state.max_steps}
+        if state.is_world_process_zero:
+            self._trackers.open(read_training_log(self._log), read_samples(self._log.parent))
         self._write_samples(state, model, processing_class)
         self._meter = Meter(model, args.device, precision(args))
         write_quantised(model, self._log.with_name("quantised.safetensors"))
@@ -95,26 +102,38 @@ class ScriptoriumCallback(TrainerCallback):  # type: ignore[misc]
         self._write_samples(state, model, processing_class)
         self._pause()
 
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Close the trackers."""
+        self._trackers.close()
+
     def _write_samples(self, state: Any, model: Any, tokenizer: Any) -> None:
         """Have the model write its passages, in one process of several; a failure costs only the passages."""
         if not state.is_world_process_zero:
             return
-        outcome = {}
         try:
-            if samples := self._samples.write(model, tokenizer, state.global_step):
-                outcome = {"beginning": samples[0].text[:BEGINNING_CHARACTERS]}
+            samples = self._samples.write(model, tokenizer, state.global_step)
         except Exception as error:  # noqa: BLE001  # whatever it is, the training itself is well
-            outcome = {"failure": f"{type(error).__name__}: {error}"[:FAILURE_CHARACTERS]}
-        if outcome:
-            self._write(state, event="samples", epoch=state.epoch or 0.0, **outcome)
+            self._notify(f"No sample passages at step {state.global_step}: {type(error).__name__}: {error}")
+            return
+        if samples:
+            beginning = samples[0].text[:BEGINNING_CHARACTERS]
+            self._write(state, event="samples", epoch=state.epoch or 0.0, beginning=beginning)
+            self._trackers.add_samples(samples)
+
+    def _notify(self, text: str) -> None:
+        """Write a line that a person should read."""
+        line = {"time": time.time(), **self._position, "event": "notice", "text": text[:NOTICE_CHARACTERS]}
+        append_to_log(self._log, [line])
 
     def _pause(self) -> None:
         if self._meter:
             self._meter.pause()
 
     def _write(self, state: Any, **body: Any) -> None:
-        line = {"time": time.time(), "step": state.global_step, "max_steps": state.max_steps, **body}
+        self._position = {"step": state.global_step, "max_steps": state.max_steps}
+        line = {"time": time.time(), **self._position, **body}
         append_to_log(self._log, [line])
+        self._trackers.add(line)
 
 
 def write_quantised(model: Any, path: Path) -> None:

@@ -68,6 +68,8 @@ class TrainingProgress:
             self._checkpoint(line)
         elif line.get("event") == "samples":
             self._samples(line)
+        elif line.get("event") == "notice":
+            self._reporter.message(f"[TRAIN] {line['text']}", Level.WARN, step=line["step"])
         elif "eval_loss" in line:
             self._dev_loss(line)
         else:
@@ -100,12 +102,8 @@ class TrainingProgress:
 
     def _samples(self, line: LogLine) -> None:
         step = line["step"]
-        if "failure" in line:
-            text = f"[TRAIN] No sample passages at step {step}: {line['failure']}"
-            self._reporter.message(text, Level.WARN, step=step)
-        else:
-            writer = f"checkpoint-{step}" if step else "The base model"
-            self._reporter.message(f"[TRAIN] {writer} writes: {quote_beginning(line['beginning'])}", step=step)
+        writer = f"checkpoint-{step}" if step else "The base model"
+        self._reporter.message(f"[TRAIN] {writer} writes: {quote_beginning(line['beginning'])}", step=step)
         self._previous = line if self._previous else None  # nor is the time of writing
 
     def _dev_loss(self, line: LogLine) -> None:

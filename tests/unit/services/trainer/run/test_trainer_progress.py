@@ -77,9 +77,7 @@ def test_the_beginning_of_a_passage_is_an_event_in_one_harmless_line() -> None:
     for number, text in ((0, "Once\n\nupon"), (4, "A \x1b[2Jtime \u202e ")):
         line = {"time": 101.0, "step": number, "max_steps": 10, "event": "samples", "epoch": 0.4, "beginning": text}
         progress.report(line)
-    progress.report(
-        {"time": 1.0, "step": 8, "max_steps": 10, "event": "samples", "epoch": 0.8, "failure": "OutOfMemory"}
-    )
+    progress.report({"time": 1.0, "step": 8, "event": "notice", "text": "No sample passages at step 8: OutOfMemory"})
     assert reporter.messages == [
         "[TRAIN] The base model writes: “Once upon …”",
         "[TRAIN] checkpoint-4 writes: “A [2Jtime  …”",
