@@ -10,8 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from scriptorium.artifacts.checkpoint_samples import CheckpointSample
-
-FOLDER = "tensorboard"
+from scriptorium.artifacts.training_log import TENSORBOARD_FOLDER
 
 
 class EventFiles:
@@ -20,7 +19,7 @@ class EventFiles:
     def __init__(self, training: Path) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(training / FOLDER)
+        self._writer = SummaryWriter(training / TENSORBOARD_FOLDER)
 
     def add(self, points: Mapping[str, float], step: int, time: float) -> None:
         """Add a step's points; `time` is in seconds since 1970."""

@@ -63,7 +63,9 @@ def start_run(order: dict[str, Any], training: Path, notify: Callable[[str], Non
         notify(f"W&B cannot be reached; the run stays in training/wandb ({shorten(error)}).")
         wandb.teardown()  # it would hold the run's id as if the first try were still under way
         offline = {"mode": "offline"}
-        (training / RUN_FILE).write_text(json.dumps(order | offline), encoding="utf-8")  # for the measuring that follows
+        (training / RUN_FILE).write_text(
+            json.dumps(order | offline), encoding="utf-8"
+        )  # for the measuring that follows
         return wandb.init(**arguments | offline)
 
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 from scriptorium.artifacts import manifest
 from scriptorium.artifacts.checkpoint_samples import append_samples, read_samples
 from scriptorium.artifacts.checkpoints import checkpoint_folder, complete_checkpoints
-from scriptorium.artifacts.training_log import TRAINING_LOG, append_to_log, read_training_log
+from scriptorium.artifacts.training_log import TENSORBOARD_FOLDER, TRAINING_LOG, append_to_log, read_training_log
 
 
 def resume_training(earlier: list[Path], folder: Path) -> None:
     """Take the complete checkpoints of the attempt that got furthest, with the metrics and samples up to there.
 
     Checkpoints are linked, not moved: an attempt that only seemed dead keeps its own files, and no checkpoint is
-    written twice.
+    written twice. The earlier attempts' event files are removed, because TensorBoard would show the same curves twice.
     """
+    for attempt in earlier:  # the next attempt writes these curves anew
+        shutil.rmtree(attempt / TENSORBOARD_FOLDER, ignore_errors=True)
     resumable = [(saved[-1].step, attempt) for attempt in earlier if (saved := complete_checkpoints(attempt))]
     if not resumable:
         return

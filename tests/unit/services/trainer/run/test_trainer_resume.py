@@ -36,6 +36,14 @@ def test_the_next_attempt_gets_complete_checkpoints_and_the_metrics_up_to_there(
     assert not (second / "checkpoints" / "checkpoint-9").exists()
 
 
+def test_curves_are_shown_once(tmp_path: Path) -> None:
+    first, second = tmp_path / "1", tmp_path / "2"
+    second.mkdir()
+    (first / "tensorboard").mkdir(parents=True)
+    resume_training([first], second)
+    assert not (first / "tensorboard").exists()
+
+
 def test_of_several_attempts_the_one_that_got_furthest_is_resumed(tmp_path: Path) -> None:
     for name, steps in (("1", (3, 6)), ("2", (3,)), ("3", ())):
         (tmp_path / name).mkdir()
