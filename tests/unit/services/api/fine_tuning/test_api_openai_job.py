@@ -10,6 +10,7 @@ from scriptorium.contracts import (
     Event,
     EventType,
     Hyperparameters,
+    Integration,
     Job,
     JobError,
     Status,
@@ -55,6 +56,14 @@ def test_auto_is_replaced_by_what_training_uses() -> None:
         render_job(make_job(hyperparameters=hyperparameters), {}, None)["hyperparameters"]
         == hyperparameters.model_dump()
     )
+
+
+def test_an_integration_comes_back_as_it_was_requested() -> None:
+    integration = {"type": "wandb", "wandb": {"project": "novel", "name": None, "entity": None, "tags": ["a"]}}
+    rendered = render_job(make_job(integrations=[Integration.model_validate(integration)]), {}, None)
+    assert rendered["integrations"] == [integration]
+    (parsed,) = FineTuningJob.model_validate(rendered).integrations or ()
+    assert (parsed.type, parsed.wandb.project, parsed.wandb.tags) == ("wandb", "novel", ["a"])
 
 
 def test_extensions_stand_under_a_key_of_their_own() -> None:

@@ -1,0 +1,42 @@
+"""What TensorBoard and W&B show of a training that was killed and resumed: each step once, and no text at W&B."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from in_axolotl import AXOLOTL_MARKS, run_in_axolotl
+
+pytestmark = AXOLOTL_MARKS
+
+
+@pytest.fixture(scope="module")
+def tracked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Run the script and return what it wrote."""
+    folder: Path = tmp_path_factory.mktemp("tracked")
+    run_in_axolotl("tracked.py", folder)
+    body: dict[str, Any] = json.loads((folder / "tracked.json").read_text())
+    assert body["notices"] == []
+    return body
+
+
+def test_tensorboard_has_one_curve_over_both_attempts(tracked: dict[str, Any]) -> None:
+    scalars = tracked["events"]["scalars"]
+    losses = {step: pytest.approx(3.0 - step / 10) for step in (1, 2, 3, 4)}  # not the 9.0 of the attempt that died
+    assert scalars["train/loss"] == [[step, loss] for step, loss in losses.items()]
+    assert scalars["dev/loss"] == [[2, 2.5]]
+    assert scalars["dev/selectivity"] == [[2, 0.25]]
+    assert scalars["device/tokens_per_second"][0] == [2, 250.0]
+    assert {"device/mfu", "train/tokens"} <= set(scalars)
+    assert tracked["events"]["texts"] == ["samples/1/text_summary"]
+
+
+def test_a_wandb_run_without_a_key_waits_on_the_disk_with_the_same_numbers_and_no_text(tracked: dict[str, Any]) -> None:
+    run = tracked["run"]
+    assert run["identity"] == ["ftjob-1", "novel", "Emma", ["a"]]
+    assert [(row["_step"], row["train/loss"]) for row in run["rows"]] == [(1, 2.9), (2, 2.8), (3, 2.7), (4, 2.6)]
+    assert run["rows"][1]["dev/loss"] == 2.5
+    assert {"device/mfu", "device/tokens_per_second"} <= set(run["rows"][1])
+    assert not run["leaked"]
