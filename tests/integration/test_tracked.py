@@ -8,6 +8,12 @@ from typing import Any
 
 import pytest
 from in_axolotl import AXOLOTL_MARKS, run_in_axolotl
+from standins import serving
+from wandb_server import WandbServer
+
+from scriptorium.contracts import TrainRequest, WandbRequest
+from scriptorium.recipe import Training
+from services.trainer.run.wandb_order import wandb_environment
 
 pytestmark = AXOLOTL_MARKS
 
@@ -16,7 +22,7 @@ pytestmark = AXOLOTL_MARKS
 def tracked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Run the script and return what it wrote."""
     folder: Path = tmp_path_factory.mktemp("tracked")
-    run_in_axolotl("tracked.py", folder)
+    run_in_axolotl("tracked.py", folder, "offline")
     body: dict[str, Any] = json.loads((folder / "tracked.json").read_text())
     assert body["notices"] == []
     return body
@@ -40,3 +46,24 @@ def test_a_wandb_run_without_a_key_waits_on_the_disk_with_the_same_numbers_and_n
     assert run["rows"][1]["dev/loss"] == 2.5
     assert {"device/mfu", "device/tokens_per_second"} <= set(run["rows"][1])
     assert not run["leaked"]
+
+
+def test_a_server_gets_each_step_once_over_both_attempts_and_nothing_but_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = WandbServer()
+    with serving(server.app()) as address:
+        monkeypatch.setenv("WANDB_API_KEY", "k" * 40)
+        monkeypatch.setenv("WANDB_BASE_URL", address)
+        run = WandbRequest(id="ftjob-1", project="novel", name="Emma")
+        request = TrainRequest(dataset=tmp_path, base=tmp_path, training=Training(), wandb=run)
+        run_in_axolotl("tracked.py", tmp_path, "online", **wandb_environment(request, tmp_path))
+    assert json.loads((tmp_path / "tracked.json").read_text())["notices"] == []
+    steps = [(row["_step"], row["train/loss"]) for row in server.rows if "train/loss" in row]
+    assert steps == [(1, 2.9), (2, 2.8), (3, 2.7), (4, 2.6)]
+    assert [(row["checkpoint"], row["dev/selectivity"]) for row in server.rows if "checkpoint" in row] == [(2, 0.25)]
+    sent = b"".join(server.bodies)
+    for private in (b"secret", str(tmp_path).encode(), b"k" * 40):
+        assert private not in sent
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any(b"k" * 40 in path.read_bytes() for path in files)

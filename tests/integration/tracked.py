@@ -1,7 +1,7 @@
-"""Trackers over two attempts at one training: `python tracked.py FOLDER`, in Axolotl's environment.
+"""Trackers over two attempts at one training: `python tracked.py FOLDER MODE`, in Axolotl's environment.
 
-The first attempt is killed two steps after its checkpoint of step 2; the second goes on from there. FOLDER/tracked.json
-has what TensorBoard and W&B's own formats hold of the second attempt's folder.
+The first attempt is killed one or two steps after its checkpoint of step 2; the second goes on from there. MODE is
+offline or online. FOLDER/tracked.json has what TensorBoard's and W&B's own formats hold of the second attempt's folder.
 """
 
 import json
@@ -19,8 +19,8 @@ from services.trainer.inside_axolotl.trackers import Trackers
 
 BLOCK_BYTES = 32768
 CHUNK_HEADER = struct.Struct("<IHB")  # checksum, length, and whether it is whole, first, middle or last
-WHOLE, LAST = 1, 4
-ORDER = {"id": "ftjob-1", "project": "novel", "name": "Emma", "entity": None, "tags": ["a"], "mode": "offline"}
+WHOLE_CHUNK, LAST_CHUNK = 1, 4
+ORDER = {"id": "ftjob-1", "project": "novel", "name": "Emma", "entity": None, "tags": ["a"], "mode": sys.argv[2]}
 
 
 def make_line(step: int, **numbers: float) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def read_records(path: Path) -> Iterator[Any]:
         position += CHUNK_HEADER.size
         parts += data[position : position + length]
         position += length
-        if kind in (WHOLE, LAST):
+        if kind in (WHOLE_CHUNK, LAST_CHUNK):
             yield wandb_internal_pb2.Record.FromString(parts)
             parts = b""
 
@@ -85,7 +85,8 @@ def read_run(folder: Path) -> dict[str, Any]:
 if __name__ == "__main__":
     root = Path(sys.argv[1])
     log = [make_line(1), make_line(2), {"time": 1005.0, "step": 2, "max_steps": 4, "eval_loss": 2.5}]
-    notices = track(root / "first", [], [*log, make_line(3), make_line(4, loss=9.0)])
+    online = ORDER["mode"] == "online"
+    notices = track(root / "first", [], [*log, make_line(3)] + ([] if online else [make_line(4, loss=9.0)]))
     notices += track(root / "second", log, [make_line(3), make_line(4)])
     measuring = Trackers(root / "second", notices.append)
     measuring.open()
@@ -94,5 +95,6 @@ if __name__ == "__main__":
     runs = sorted((root / "second").glob("wandb/offline-run-*"))
     for extra in runs[1:]:  # the measuring's
         extra.rename(root / extra.name)
-    tracked = {"events": read_events(root / "second"), "run": read_run(root / "second"), "notices": notices}
+    run = {} if online else read_run(root / "second")
+    tracked = {"events": read_events(root / "second"), "run": run, "notices": notices}
     (root / "tracked.json").write_text(json.dumps(tracked))

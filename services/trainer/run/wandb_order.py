@@ -40,4 +40,8 @@ def wandb_environment(request: TrainRequest, folder: Path) -> dict[str, str]:
     if request.wandb is None:
         return {}
     own_folders = dict.fromkeys(OWN_FOLDERS, str(folder / FOLDER / "own"))
-    return own_folders | {name: os.environ[name] for name in VARIABLES if os.environ.get(name)}
+    return (
+        own_folders
+        | {"WANDB_ERROR_REPORTING": "false"}
+        | {name: os.environ[name] for name in VARIABLES if os.environ.get(name)}
+    )
