@@ -66,8 +66,10 @@ def read_order(training: Path) -> SampleOrder | None:
 
 def append_samples(training: Path, samples: Iterable[CheckpointSample]) -> None:
     """Append passages to a training folder's."""
-    (training / FOLDER).mkdir(exist_ok=True)
-    append_to_log(training / FOLDER / TEXTS, map(asdict, samples))
+    lines = [asdict(sample) for sample in samples]
+    if lines:
+        (training / FOLDER).mkdir(exist_ok=True)
+        append_to_log(training / FOLDER / TEXTS, lines)
 
 
 def read_samples(training: Path) -> list[CheckpointSample]:
