@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 from in_axolotl import AXOLOTL_MARKS, run_in_axolotl
 from standins import serving
-from wandb_server import WandbServer
+from starlette.types import ASGIApp
+from wandb_server import WandbServer, refusing_server
 
 from scriptorium.contracts import TrainRequest, WandbRequest
 from scriptorium.recipe import Training
 from services.trainer.run.wandb_order import wandb_environment
 
 pytestmark = AXOLOTL_MARKS
+
+KEY = "k" * 40
 
 
 @pytest.fixture(scope="module")
@@ -48,22 +51,41 @@ def test_a_wandb_run_without_a_key_waits_on_the_disk_with_the_same_numbers_and_n
     assert not run["leaked"]
 
 
+def track_online(app: ASGIApp, mode: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Run the script with a key, against a server, and return what it wrote."""
+    with serving(app) as address:
+        monkeypatch.setenv("WANDB_API_KEY", KEY)
+        monkeypatch.setenv("WANDB_BASE_URL", address)
+        run = WandbRequest(id="ftjob-1", project="novel", name="Emma")
+        request = TrainRequest(dataset=folder, base=folder, training=Training(), wandb=run)
+        run_in_axolotl("tracked.py", folder, mode, **wandb_environment(request, folder))
+    body: dict[str, Any] = json.loads((folder / "tracked.json").read_text())
+    return body
+
+
 def test_a_server_gets_each_step_once_over_both_attempts_and_nothing_but_numbers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = WandbServer()
-    with serving(server.app()) as address:
-        monkeypatch.setenv("WANDB_API_KEY", "k" * 40)
-        monkeypatch.setenv("WANDB_BASE_URL", address)
-        run = WandbRequest(id="ftjob-1", project="novel", name="Emma")
-        request = TrainRequest(dataset=tmp_path, base=tmp_path, training=Training(), wandb=run)
-        run_in_axolotl("tracked.py", tmp_path, "online", **wandb_environment(request, tmp_path))
-    assert json.loads((tmp_path / "tracked.json").read_text())["notices"] == []
+    assert track_online(server.app(), "online", tmp_path, monkeypatch)["notices"] == []
     steps = [(row["_step"], row["train/loss"]) for row in server.rows if "train/loss" in row]
     assert steps == [(1, 2.9), (2, 2.8), (3, 2.7), (4, 2.6)]
     assert [(row["checkpoint"], row["dev/selectivity"]) for row in server.rows if "checkpoint" in row] == [(2, 0.25)]
     sent = b"".join(server.bodies)
-    for private in (b"secret", str(tmp_path).encode(), b"k" * 40):
+    for private in (b"secret", str(tmp_path).encode(), KEY.encode()):
         assert private not in sent
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert not any(b"k" * 40 in path.read_bytes() for path in files)
+    assert not any(KEY.encode() in path.read_bytes() for path in files)
+
+
+def test_a_server_that_refuses_the_key_costs_a_notice_and_the_run_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracked = track_online(refusing_server(), "refused", tmp_path, monkeypatch)
+    (notice,) = tracked["notices"]  # the measuring does not try again
+    assert "401" in notice
+    assert notice.endswith("It stays in training/wandb, to be sent with `wandb sync`.")
+    assert [(row["_step"], row["train/loss"]) for row in tracked["run"]["rows"]] == [
+        (1, 2.9), (2, 2.8), (3, 2.7), (4, 2.6),
+    ]  # fmt: skip
+    assert len(tracked["events"]["scalars"]["train/loss"]) == 4

@@ -1,7 +1,8 @@
 """Trackers over two attempts at one training: `python tracked.py FOLDER MODE`, in Axolotl's environment.
 
 The first attempt is killed one or two steps after its checkpoint of step 2; the second goes on from there. MODE is
-offline or online. FOLDER/tracked.json has what TensorBoard's and W&B's own formats hold of the second attempt's folder.
+offline, online, or refused by the server. FOLDER/tracked.json has what TensorBoard's and W&B's own formats hold of the
+second attempt's folder.
 """
 
 import json
@@ -20,7 +21,14 @@ from services.trainer.inside_axolotl.trackers import Trackers
 BLOCK_BYTES = 32768
 CHUNK_HEADER = struct.Struct("<IHB")  # checksum, length, and whether it is whole, first, middle or last
 WHOLE_CHUNK, LAST_CHUNK = 1, 4
-ORDER = {"id": "ftjob-1", "project": "novel", "name": "Emma", "entity": None, "tags": ["a"], "mode": sys.argv[2]}
+ORDER = {
+    "id": "ftjob-1",
+    "project": "novel",
+    "name": "Emma",
+    "entity": None,
+    "tags": ["a"],
+    "mode": "offline" if sys.argv[2] == "offline" else "online",
+}
 
 
 def make_line(step: int, **numbers: float) -> dict[str, Any]:
@@ -82,19 +90,29 @@ def read_run(folder: Path) -> dict[str, Any]:
     return {"rows": rows, "identity": identity, "leaked": b"secret" in path.read_bytes()}
 
 
-if __name__ == "__main__":
-    root = Path(sys.argv[1])
+def measure(folder: Path) -> list[str]:
+    """Add a selectivity as the measuring does that follows a training, and put its offline run aside."""
+    notices: list[str] = []
+    trackers = Trackers(folder, notices.append)
+    trackers.open()
+    trackers.add({"time": 1100.0, "step": 2, "selectivity": 0.25})
+    trackers.close()
+    for extra in sorted(folder.glob("wandb/offline-run-*"))[1:]:
+        extra.rename(folder.parent / extra.name)
+    return notices
+
+
+def main(root: Path, mode: str) -> None:
+    """Run both attempts, or only one if the server refuses, then measure and read what there is."""
     log = [make_line(1), make_line(2), {"time": 1005.0, "step": 2, "max_steps": 4, "eval_loss": 2.5}]
-    online = ORDER["mode"] == "online"
-    notices = track(root / "first", [], [*log, make_line(3)] + ([] if online else [make_line(4, loss=9.0)]))
+    died_at = {"offline": [make_line(3), make_line(4, loss=9.0)], "online": [make_line(3)]}
+    notices = track(root / "first", [], log + died_at[mode]) if mode in died_at else []
     notices += track(root / "second", log, [make_line(3), make_line(4)])
-    measuring = Trackers(root / "second", notices.append)
-    measuring.open()
-    measuring.add({"time": 1100.0, "step": 2, "selectivity": 0.25})
-    measuring.close()
-    runs = sorted((root / "second").glob("wandb/offline-run-*"))
-    for extra in runs[1:]:  # the measuring's
-        extra.rename(root / extra.name)
-    run = {} if online else read_run(root / "second")
+    notices += measure(root / "second")
+    run = {} if mode == "online" else read_run(root / "second")
     tracked = {"events": read_events(root / "second"), "run": run, "notices": notices}
     (root / "tracked.json").write_text(json.dumps(tracked))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -5,9 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 
 ENTITY = "jane"
+
+
+def refusing_server() -> FastAPI:
+    """Make the application of a server that knows nobody's key."""
+    app = FastAPI()
+    app.api_route("/{path:path}", methods=["GET", "POST", "PUT"])(lambda path: Response(status_code=401))
+    return app
 
 
 class WandbServer:

@@ -60,7 +60,9 @@ def start_run(order: dict[str, Any], training: Path, notify: Callable[[str], Non
     except wandb.Error as error:
         if order["mode"] == "offline":
             raise
-        notify(f"W&B cannot be reached; the run stays in training/wandb ({shorten(error)}).")
+        notify(
+            f"W&B does not take the run ({shorten(error)}). It stays in training/wandb, to be sent with `wandb sync`."
+        )
         wandb.teardown()  # it would hold the run's id as if the first try were still under way
         offline = {"mode": "offline"}
         (training / RUN_FILE).write_text(
