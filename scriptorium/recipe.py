@@ -91,6 +91,8 @@ class Training(Section):
     the library of that name instead. `fsdp` shards the model over all GPUs. Without a GPU none of the three is used.
     `method` says what a row is: a chat whose answer is learned, or a preference between two answers, by which `dpo`
     moves the model away from its base as far as `beta` allows (smaller is farther).
+    At each checkpoint the model answers `samples` held-out briefs with at most `sample_tokens` tokens, for a person to
+    read; 0 samples: none.
     """
 
     method: Literal["supervised", "dpo"] = "supervised"
@@ -117,6 +119,8 @@ class Training(Section):
     fsdp: bool = False
     checkpoints: int = Field(default=4, ge=1, le=50)
     dev_rows: int = Field(default=64, ge=1)
+    samples: int = Field(default=3, ge=0, le=16)
+    sample_tokens: int = Field(default=120, ge=8, le=1024)
     early_stopping_patience: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")

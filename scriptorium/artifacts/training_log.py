@@ -15,6 +15,7 @@ from typing import Any
 
 TRAINING_LOG = "metrics.jsonl"
 TRAINING_CSV = "metrics.csv"
+TENSORBOARD_FOLDER = "tensorboard"  # event files of the same lines, for TensorBoard
 CSV_COLUMNS = ("step", "train_loss", "train_accuracy", "valid_loss", "valid_mean_token_accuracy")
 
 LogLine = dict[str, Any]

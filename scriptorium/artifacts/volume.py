@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,6 +77,11 @@ class Volume:
         folders = self.run(job_id).glob(f"{phase}.*.tmp")
         numbered = sorted((int(folder.name.split(".")[1]), folder) for folder in folders)
         return [folder for number, folder in numbered if number < attempt]
+
+    def outputs(self, job_id: str, phase: Phase) -> list[Path]:
+        """Return the folders that hold a phase's output, whole or unfinished: the published one, then the newest."""
+        published = [folder] if (folder := self.folder(job_id, phase)).is_dir() else []
+        return published + self.earlier_attempts(job_id, phase, sys.maxsize)[::-1]
 
     def published(self, job_id: str, phase: Phase) -> dict[str, Any] | None:
         """Return the manifest of a published phase, or None."""

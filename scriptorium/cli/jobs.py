@@ -91,6 +91,7 @@ def follow_to_report(client: Client, job_id: str, output: Path | None, *, as_jso
     paths = fetch_results(client, job, output or Path("reports") / job_id)
     if not as_json:
         out.print(f"model: {job['fine_tuned_model']}")
+        out.print(f"sample passages: {client.url}{job['scriptorium']['pages']['samples']}")
         out.print(f"blind reading: {client.url}{job['scriptorium']['pages']['read']}")
         out.print(f"report: {next(path for path in paths if path.name == 'report.html')}")
 

@@ -14,11 +14,13 @@ from scriptorium.contracts.job import (
     Decision,
     DecisionKind,
     Hyperparameters,
+    Integration,
     Job,
     JobError,
     Option,
     Phase,
     Status,
+    WandbIntegration,
 )
 from scriptorium.contracts.merge import MergeProof, MergeRequest, MergeResult
 from scriptorium.contracts.prepare import (
@@ -31,7 +33,7 @@ from scriptorium.contracts.prepare import (
     TokenStatistics,
 )
 from scriptorium.contracts.serve import Agreement, Endpoint, ServeRequest, ServeResult
-from scriptorium.contracts.train import Checkpoint, TrainRequest, TrainResult
+from scriptorium.contracts.train import Checkpoint, TrainRequest, TrainResult, WandbRequest
 
 Result = PrepareResult | TrainResult | MergeResult | ServeResult | EvaluateResult
 Request = PrepareRequest | TrainRequest | MergeRequest | ServeRequest | EvaluateRequest
@@ -52,6 +54,7 @@ __all__ = [
     "EventType",
     "Finding",
     "Hyperparameters",
+    "Integration",
     "Job",
     "JobError",
     "Level",
@@ -75,4 +78,6 @@ __all__ = [
     "TrainResult",
     "VoiceName",
     "VoiceScore",
+    "WandbIntegration",
+    "WandbRequest",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from scriptorium.contracts.base import Contract
 from scriptorium.recipe import Recipe
@@ -53,6 +53,25 @@ class Hyperparameters(Contract):
     n_epochs: Annotated[int, Field(ge=1, le=50)] | Literal["auto"] = "auto"
     batch_size: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = "auto"
     learning_rate_multiplier: Annotated[float, Field(gt=0, le=10)] | Literal["auto"] = "auto"
+
+
+WandbName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^/\\#?%:\x00-\x1f]+$")]
+
+
+class WandbIntegration(Contract):
+    """Where at Weights & Biases a job's run is shown; without a name it has the job's id."""
+
+    project: WandbName
+    name: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    entity: WandbName | None = None
+    tags: list[Annotated[str, StringConstraints(min_length=1, max_length=64)]] = Field(default=[], max_length=16)
+
+
+class Integration(Contract):
+    """Another service that shows a job's numbers, in the shape of OpenAI's API."""
+
+    type: Literal["wandb"]
+    wandb: WandbIntegration
 
 
 class DecisionKind(StrEnum):
@@ -136,6 +155,7 @@ class Job(Contract):
     recipe: Recipe
     hyperparameters: Hyperparameters
     checkpoint: int | None = None
+    integrations: list[Integration] = []
     status: Status = Status.VALIDATING
     phase: Phase = Phase.PREPARE
     attempts: dict[Phase, int] = {}

@@ -21,6 +21,16 @@ class Checkpoint(Contract):
     selectivity: float | None = None
 
 
+class WandbRequest(Contract):
+    """A run at Weights & Biases that gets the training's numbers; its id is the job's."""
+
+    id: str
+    project: str
+    name: str
+    entity: str | None = None
+    tags: list[str] = []
+
+
 class TrainRequest(Contract):
     """A prepared dataset, a base model and the training options."""
 
@@ -28,6 +38,7 @@ class TrainRequest(Contract):
     base: Path
     training: Training
     seed: int = 42
+    wandb: WandbRequest | None = None
 
 
 class TrainResult(Contract):

@@ -9,10 +9,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 
-def page_templates(folder: Path, **filters: Callable[..., Any]) -> Environment:
-    """Return the templates of a folder and those that all pages share; an undefined name is an error."""
+def page_templates(*folders: Path, **filters: Callable[..., Any]) -> Environment:
+    """Return the templates of folders, the first first, and of this one; an undefined name is an error."""
     environment = Environment(
-        loader=FileSystemLoader([folder, Path(__file__).parent]),
+        loader=FileSystemLoader([*folders, Path(__file__).parent]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -85,7 +85,19 @@ def train(job: c.Job, context: RequestContext) -> c.TrainRequest:
         base=context.base(job),
         training=apply_answers(training, job.decisions),
         seed=job.seed,
+        wandb=wandb(job),
     )
+
+
+def wandb(job: c.Job) -> c.WandbRequest | None:
+    """Return the run at Weights & Biases that the job asks for, tagged like those of the hosted API."""
+    for integration in job.integrations:
+        run = integration.wandb
+        tags = [*run.tags, "scriptorium", job.id]
+        return c.WandbRequest(
+            id=job.id, project=run.project, name=run.name or job.id, entity=run.entity, tags=list(dict.fromkeys(tags))
+        )
+    return None
 
 
 def merge(job: c.Job, context: RequestContext) -> c.MergeRequest:

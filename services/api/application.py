@@ -22,6 +22,7 @@ from scriptorium.jobs.sweep import sweep
 from scriptorium.store.connection import store_errors
 from services.api import files, prune
 from services.api.blind_reading import page_routes, readings
+from services.api.checkpoint_samples import routes as checkpoint_samples
 from services.api.comparison import compare
 from services.api.disk_space import DiskGuard
 from services.api.errors import handle_errors
@@ -64,6 +65,7 @@ def create_app(context: Context, *, reaping: bool = True, count_waiting: Waiting
         estimates,
         compare,
         decisions,
+        checkpoint_samples,
         readings,
         page_routes,
         events,

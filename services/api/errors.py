@@ -25,7 +25,7 @@ from scriptorium.errors import (
     explain,
     field_name,
 )
-from services.api.blind_reading.page import show_error
+from services.api.pages.page import show_error
 
 log = logging.getLogger(__name__)
 

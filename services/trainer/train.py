@@ -28,6 +28,8 @@ from services.trainer.run.axolotl import TrainingRows, make_command, make_config
 from services.trainer.run.launch import choose_gpus, choose_loss, show_gpus
 from services.trainer.run.measure_checkpoints import measure_checkpoints
 from services.trainer.run.rows import prepare_rows
+from services.trainer.run.sample_order import order_samples
+from services.trainer.run.wandb_order import order_wandb_run, wandb_environment
 from services.trainer.run.watch import watch_training
 
 LOG = "axolotl.log"
@@ -46,6 +48,8 @@ def train_adapter(request: TrainRequest, folder: Path, reporter: Reporter) -> Tr
     rows = prepare_rows(request, folder)
     plan = plan_run(request, folder, rows, max(1, len(gpus)), reporter)
     planned_speed = plan.estimate.tokens_per_second if plan.estimate else None
+    order_samples(request, plan.training, folder, rows.dev, reporter)
+    order_wandb_run(request, folder, reporter)
     started, started_at = time.monotonic(), time.time()
     hashes = hash_base(request.base, reporter)
     with disk_errors():
@@ -79,7 +83,7 @@ def run_axolotl(
     options = make_config(request, training, folder, rows, gpu=get_settings().gpu, processes=processes)
     config.write_text(yaml.safe_dump(options, sort_keys=False), encoding="utf-8")
     reporter.message(f"[TRAIN] Starting Axolotl: {len(rows.train)} rows, {describe_settings(training)}")
-    variables = make_environment(environment) | show_gpus(gpus)
+    variables = make_environment(environment) | show_gpus(gpus) | wandb_environment(request, folder)
     child = Child(make_command(environment, config, processes), folder / LOG, variables, folder)
     watch_training(child, folder, training, reporter, planned_speed)
 

@@ -18,7 +18,7 @@ from scriptorium.settings import Settings
 COMPOSE_FILES = ("compose.yaml", "compose.cpu.yaml", "compose.worker.yaml", "deploy/compose/base.yaml")
 LIGHT_SERVICES = ("api", "data", "merger", "evaluator")
 ENGINE_SERVICES = ("trainer", "server")
-PUBLISHED_SERVICES = {"api", "grafana", "prometheus"}
+PUBLISHED_SERVICES = {"api", "grafana", "prometheus", "tensorboard"}
 # Settings that the containers fix, and settings that only the command line or the local processes read.
 FIXED_SETTINGS = {"DATA_DIR", "REDIS_URL", "API_HOST", "DEVICE", "STOP_GRACE", "ALIVE_FILE", "ENGINE_HOST", "SERVICE"}
 LOCAL_SETTINGS = {"MODELS_DIR", "RECIPES_DIR", "API_PORT", "API_URL", "AXOLOTL_ENV", "VLLM_ENV", "IMPOSTORS_DIR"}
@@ -52,11 +52,31 @@ def test_every_container_is_hardened_by_the_same_base(name: str, project: Path) 
         assert not {"privileged", "network_mode", "cap_add", "user"} & set(body) - {"user"}
 
 
-def test_only_three_services_publish_a_port_and_on_loopback_by_default(project: Path) -> None:
+def test_few_services_publish_a_port_and_on_loopback_by_default(project: Path) -> None:
     services = load_yaml(project, COMPOSE_FILES[0])["services"]
     assert {name for name, body in services.items() if "ports" in body} == PUBLISHED_SERVICES
     ports = [port for body in services.values() for port in body.get("ports", [])]
     assert all(port.startswith("${BIND_ADDRESS:-127.0.0.1}:") for port in ports)
+
+
+def test_tensorboard_reads_what_the_trainer_wrote_in_the_trainers_image(project: Path) -> None:
+    services = load_yaml(project, COMPOSE_FILES[0])["services"]
+    tensorboard, trainer = services["tensorboard"], services["trainer"]
+    assert tensorboard["profiles"] == ["tensorboard"]
+    assert (tensorboard["image"], tensorboard["build"]) == (trainer["image"], trainer["build"])
+    assert tensorboard["volumes"] == ["data:/data:ro"]
+    assert "healthcheck" in tensorboard, "the image's own looks for the worker's file"
+    on_cpu = load_yaml(project, COMPOSE_FILES[1])["services"]
+    assert on_cpu["tensorboard"]["image"] == on_cpu["trainer-cpu"]["image"]
+
+
+def test_a_key_for_wandb_comes_from_the_users_environment_to_the_trainer_alone(project: Path) -> None:
+    base = load_yaml(project, COMPOSE_FILES[3])["services"]
+    holders = {
+        name: body["environment"] for name, body in base.items() if "WANDB_API_KEY" in body.get("environment", {})
+    }
+    assert list(holders) == ["trainer"]
+    assert holders["trainer"]["WANDB_API_KEY"] is None, "no value: it is handed through, and stands in no file of ours"
 
 
 def test_every_setting_reaches_the_containers_or_is_fixed_by_them(project: Path) -> None:
@@ -72,7 +92,7 @@ def test_every_setting_reaches_the_containers_or_is_fixed_by_them(project: Path)
 
 def test_every_variable_is_in_the_table_and_in_the_example(project: Path) -> None:
     text = "".join((project / name).read_text() for name in COMPOSE_FILES)
-    used = set(re.findall(r"\$\{([A-Z_]+)", text)) | {"HF_TOKEN"}
+    used = set(re.findall(r"\$\{([A-Z_]+)", text)) | {"HF_TOKEN", "WANDB_API_KEY", "WANDB_BASE_URL"}
     used = {name for name in used if not name.startswith("SCRIPTORIUM_")}
     table = (project / "docs" / "settings.md").read_text()
     assert [name for name in sorted(used) if f"`{name}`" not in table] == []

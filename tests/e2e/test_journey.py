@@ -38,7 +38,7 @@ def small_recipe(project: Path, steps: int = STEPS) -> dict[str, Any]:
     import yaml
 
     recipe: dict[str, Any] = yaml.safe_load((project / "recipes" / "cpu.yaml").read_text())
-    recipe["training"] |= {"max_steps": steps, "checkpoints": steps // 3, "dev_rows": 2}
+    recipe["training"] |= {"max_steps": steps, "checkpoints": steps // 3, "dev_rows": 2, "sample_tokens": 12}
     return {**recipe, "name": "small"}
 
 

@@ -17,7 +17,7 @@ AXOLOTL_MARKS = [
 ]
 
 
-def run_in_axolotl(script: str, *arguments: object) -> None:
+def run_in_axolotl(script: str, *arguments: object, **variables_of_test: str) -> None:
     """Run a script of this folder to its end, offline and on the CPU."""
     variables = {
         "HF_HUB_OFFLINE": "1",
@@ -27,6 +27,11 @@ def run_in_axolotl(script: str, *arguments: object) -> None:
     }
     command = [str(PYTHON), str(FOLDER / script), *map(str, arguments)]
     process = subprocess.run(
-        command, env=os.environ | variables, capture_output=True, text=True, timeout=600, check=False
+        command,
+        env=os.environ | variables | variables_of_test,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
     )
     assert process.returncode == 0, process.stderr[-3000:]

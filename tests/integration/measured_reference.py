@@ -54,11 +54,14 @@ def losses(folder: Path, step: int | None) -> dict[str, list[float]]:
 
 def main(folder: Path) -> None:
     """Write the order, carry it out, and write the expected losses."""
-    order = {"base": str(folder / "base"), "adapters": make(folder), "passages": PASSAGES, "others": OTHERS,
-             "references": 1, "quantised": str(folder / "none")}  # fmt: skip
+    order = {"training": str(folder), "base": str(folder / "base"), "adapters": make(folder),
+             "passages": PASSAGES, "others": OTHERS, "references": 1, "quantised": str(folder / "none")}  # fmt: skip
     (folder / "order.json").write_text(json.dumps(order))
     score_checkpoints.main(folder / "order.json")
     expected = {str(step or "base"): losses(folder, step) for step in (None, 3, 6)}
+    results = {step: json.loads((folder / f"checkpoint-{step}.json").read_text()) for step in (3, 6)}
+    selectivity = {step: score_checkpoints.selectivity(result["bases"]["stored"]) for step, result in results.items()}
+    (folder / "selectivity.json").write_text(json.dumps(selectivity))
     (folder / "expected.json").write_text(json.dumps(expected))
 
 

@@ -85,7 +85,7 @@ def test_every_problem_of_a_request_is_reported_at_once(client: openai.OpenAI, h
         "suffix",
         "seed",
         "hyperparameters.n_epochs",
-        "integrations",
+        "integrations.0.wandb",
         "method.type",
         f"metadata.{'k' * 65}.[key]",
         "recipe.training.lora_r",

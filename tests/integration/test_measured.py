@@ -49,3 +49,9 @@ def test_losses_with_and_without_the_adapter(folder: Path, step: int) -> None:
 def test_an_adapter_that_adds_nothing_selects_nothing(folder: Path) -> None:
     assert on_stored(folder, 3).selectivity == pytest.approx(0, abs=1e-6)
     assert abs(on_stored(folder, 6).selectivity or 0) > 1e-4
+
+
+def test_trackers_get_the_selectivity_that_the_contracts_compute(folder: Path) -> None:
+    tracked = json.loads((folder / "selectivity.json").read_text())
+    assert tracked == {str(step): pytest.approx(on_stored(folder, step).selectivity, abs=1e-9) for step in (3, 6)}
+    assert list((folder / "tensorboard").iterdir())

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from in_axolotl import AXOLOTL_MARKS, run_in_axolotl
 
+from scriptorium.artifacts.checkpoint_samples import read_samples
 from scriptorium.artifacts.training_log import TRAINING_LOG, read_training_log
 from services.trainer.run.progress import DEVICE_METRICS
 
@@ -80,3 +81,29 @@ def test_every_step_has_the_devices_numbers_and_the_first_no_mfu(measured: dict[
     assert 1e8 < begin["peak_flops"] < 1e15
     ratio = 400 * measured["flops"] / 0.05 / max(measured["peaks"])
     assert all(ratio / 50 < line["mfu_ratio"] < ratio * 50 for line in steps[1:])
+
+
+def test_writing_samples_leaves_the_training_bit_for_bit_as_it_is(measured: dict[str, Any]) -> None:
+    without, with_samples = measured["writing"]["losses"]
+    assert with_samples == without
+    assert len(set(without)) == 4
+
+
+def test_the_same_random_numbers_at_each_checkpoint_and_other_words_once_it_has_learned(
+    measured: dict[str, Any], folder: Path
+) -> None:
+    texts = [[sample.text for sample in read_samples(folder) if sample.step == step] for step in range(4)]
+    assert [len(briefs) for briefs in texts] == [2, 2, 2, 2]
+    assert texts[0] == measured["writing"]["repeated"]  # in another run, before its first step
+    assert texts[3] != texts[0]
+    assert all(1 <= len(text.split()) <= 12 for briefs in texts for text in briefs)
+
+
+def test_a_pause_is_not_held_up_by_writing(measured: dict[str, Any]) -> None:
+    assert measured["writing"]["paused"] == 0
+
+
+def test_a_failure_to_write_costs_only_the_passages(measured: dict[str, Any], folder: Path) -> None:
+    *_, checkpoint, notice = read_training_log(folder / "again" / TRAINING_LOG)
+    assert (checkpoint["event"], notice["event"], notice["step"]) == ("checkpoint", "notice", 9)
+    assert "No sample passages at step 9: AttributeError" in notice["text"]  # there is no model

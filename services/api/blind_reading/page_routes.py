@@ -13,16 +13,10 @@ from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Phase
 from scriptorium.contracts.report import REPORT_PAGE
 from services.api.blind_reading.blind_reading import BlindReading, Letter, clean_name, make_anonymous_name
-from services.api.blind_reading.page import (
-    ISOLATION_POLICY,
-    render_section,
-    security_headers,
-    show_begin,
-    show_end,
-    show_question,
-)
+from services.api.blind_reading.page import render_section, show_begin, show_end, show_question
 from services.api.blind_reading.readings import open_reading
 from services.api.dependencies import Context
+from services.api.pages.page import ISOLATION_POLICY, security_headers
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["pages"], default_response_class=HTMLResponse)
 

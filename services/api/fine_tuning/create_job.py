@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from scriptorium.artifacts.file_store import FileStore
-from scriptorium.contracts import Hyperparameters, Job, Status
+from scriptorium.contracts import Hyperparameters, Integration, Job, Status
 from scriptorium.errors import Conflict
 from scriptorium.jobs.runner import Context
 from scriptorium.models.base_models import check_model
@@ -79,7 +79,7 @@ class CreateJob(RequestPart):
     seed: int | None = Field(default=None, ge=0, le=2**31 - 1)
     metadata: dict[MetadataKey, MetadataValue] | None = Field(default=None, max_length=16)
     priority: int = Field(default=0, ge=-10, le=10)
-    integrations: list[Any] | None = Field(default=None)
+    integrations: list[Integration] | None = Field(default=None, max_length=1)
     recipe: Recipe = Field(default=None, validate_default=True)  # resolve_recipe replaces None
     overrides: dict[str, Any] | None = None
     checkpoint: int | None = Field(default=None, ge=1)
@@ -105,14 +105,6 @@ class CreateJob(RequestPart):
         """Refuse a validation file: whole chapters of the manuscript are held out instead."""
         if value is not None:
             raise ValueError("is not supported: whole chapters of the manuscript are held out instead; leave it out")
-        return value
-
-    @field_validator("integrations")
-    @classmethod
-    def refuse_integrations(cls, value: list[Any] | None) -> list[Any] | None:
-        """Refuse integrations rather than silently ignore them."""
-        if value:
-            raise ValueError("are not supported; leave them out")
         return value
 
     @field_validator("recipe", mode="before")
@@ -211,6 +203,7 @@ def read_job(body: dict[str, Any], context: Context) -> Job:
         recipe=request.requested_recipe,
         hyperparameters=request.requested_hyperparameters,
         checkpoint=request.checkpoint,
+        integrations=request.integrations or [],
         **({} if request.seed is None else {"seed": request.seed}),
     )
 
@@ -256,5 +249,6 @@ def same_request(one: Job, other: Job) -> bool:
         "recipe",
         "hyperparameters",
         "checkpoint",
+        "integrations",
     }
     return one.model_dump(include=requested_fields) == other.model_dump(include=requested_fields)

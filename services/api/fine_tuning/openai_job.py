@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from scriptorium.contracts import Checkpoint, Event, EventType, Job, Status, StoredFile
+from scriptorium.contracts import Checkpoint, Event, EventType, Job, Phase, Status, StoredFile
 from scriptorium.jobs.requests import apply_hyperparameters
 from scriptorium.recipe import Auto, Training
 
@@ -56,7 +56,7 @@ def render_job(job: Job, progress: dict[str, float], position: int | None) -> Bo
         "trained_tokens": job.trained_tokens,
         "error": job.error.model_dump() if job.error else None,
         "seed": job.seed,
-        "integrations": [],
+        "integrations": [integration.model_dump() for integration in job.integrations],
         "metadata": job.metadata,
         "scriptorium": {
             "phase": job.phase,
@@ -86,8 +86,15 @@ def plan_value(value: int | Auto, planned: float | None) -> int | Auto:
 
 
 def render_pages(job: Job) -> Body | None:
-    """Return the paths of the report and of its blind reading; None until there is a report."""
-    return {name: f"/jobs/{job.id}/{name}" for name in ("report", "read")} if job.status is Status.SUCCEEDED else None
+    """Return the paths of the job's pages: its sample passages once it trains, its report and the blind reading.
+
+    None until there is one.
+    """
+    names = [
+        *(["samples"] if Phase.TRAIN in job.attempts else []),
+        *(["report", "read"] if job.status is Status.SUCCEEDED else []),
+    ]
+    return {name: f"/jobs/{job.id}/{name}" for name in names} or None
 
 
 def render_event(event: Event) -> Body:

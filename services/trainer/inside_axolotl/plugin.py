@@ -3,7 +3,8 @@
 Runs in Axolotl's environment and imports of Scriptorium only modules that need the standard library alone. Beside the
 output folder (`checkpoints/`) it appends to `metrics.jsonl` and reads `control`, whose text may be "pause" (save a
 checkpoint, then stop) or "stop" (save nothing more). A loss that is not finite ends the training at once: weights
-that have become NaN stay so, and must not be saved.
+that have become NaN stay so, and must not be saved. Before
+the first step and after each checkpoint the model writes its sample passages.
 """
 
 from __future__ import annotations
@@ -21,10 +22,13 @@ from safetensors.torch import save_file
 from transformers import TrainerCallback
 
 from scriptorium.artifacts import manifest
-from scriptorium.artifacts.training_log import TRAINING_LOG, append_to_log
+from scriptorium.artifacts.checkpoint_samples import read_samples
+from scriptorium.artifacts.training_log import TRAINING_LOG, append_to_log, read_training_log
 from services.trainer.inside_axolotl.machine import CpuUse, read_memory, read_peak
 from services.trainer.inside_axolotl.prepared_rows import save_in_this_process
+from services.trainer.inside_axolotl.trackers import Trackers
 from services.trainer.inside_axolotl.utilisation import FROZEN_FLOPS, TRAINED_FLOPS, Utilisation
+from services.trainer.inside_axolotl.write_samples import SampleWriter
 
 LOGGED_KEYS = ("loss", "eval_loss", "learning_rate", "grad_norm", "epoch", "tokens/trainable")
 TOKENS_KEY = "tokens/total"  # padding included: the device works on it as well
@@ -32,6 +36,8 @@ PEAK_SECONDS = 0.6
 PEAK_SIZES = (1024, 2048, 4096, 8192)
 PEAK_TRIES = 3
 MEMORY_SHARE = "SCRIPTORIUM_TRAIN_MEMORY_SHARE"
+BEGINNING_CHARACTERS = 160  # of a passage, for an event
+NOTICE_CHARACTERS = 300
 NF4 = "nf4, blocks of 64, nested in 256"  # what a merge can repeat
 
 
@@ -65,13 +71,27 @@ class ScriptoriumCallback(TrainerCallback):  # type: ignore[misc]
         self._control = folder / "control"
         self._losses: dict[str, float | None] = {"train_loss": None, "dev_loss": None}
         self._meter: Meter | None = None
+        self._position = {"step": 0, "max_steps": 0}
+        self._samples = SampleWriter(folder, self._control.exists)
+        self._trackers = Trackers(folder, self._notify)
 
     def on_train_begin(
-        self, args: Any, state: Any, control: Any, model: Any = None, train_dataloader: Any = None, **_: Any
+        self,
+        args: Any,
+        state: Any,
+        control: Any,
+        model: Any = None,
+        train_dataloader: Any = None,
+        processing_class: Any = None,
+        **_: Any,
     ) -> None:
         """Restore what a resume lacks, measure the device's peak, and write that the first step is about to begin."""
         restore_token_counts(state, Path(args.output_dir))
         restore_epoch(state, train_dataloader)
+        self._position = {"step": state.global_step, "max_steps": state.max_steps}
+        if state.is_world_process_zero:
+            self._trackers.open(read_training_log(self._log), read_samples(self._log.parent))
+        self._write_samples(state, model, processing_class)
         self._meter = Meter(model, args.device, precision(args))
         if state.is_world_process_zero:
             write_quantised(model, self._log.with_name("quantised.safetensors"))
@@ -101,18 +121,22 @@ class ScriptoriumCallback(TrainerCallback):  # type: ignore[misc]
             how = self._read_control()
             self._stop(control, how, save=how == "pause")
 
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_save(
+        self, args: Any, state: Any, control: Any, model: Any = None, processing_class: Any = None, **_: Any
+    ) -> None:
         """Write the checkpoint's manifest, last of all: training never resumes from a checkpoint without one."""
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         any_process(True, args.device)  # all have saved their part
         if state.is_world_process_zero:
             manifest.write(folder, {"step": state.global_step, "created_at": int(time.time()), **self._losses})
         self._write(state, event="checkpoint", **self._losses)
+        self._write_samples(state, model, processing_class)
         self._pause()
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Write that the last step is done, and why it was the last."""
         self._write(state, event="end", reason="complete" if state.global_step >= state.max_steps else self._ending)
+        self._trackers.close()
 
     def _read_control(self) -> str:
         """Return what the trainer asks for: "pause", "stop", or nothing."""
@@ -126,14 +150,35 @@ class ScriptoriumCallback(TrainerCallback):  # type: ignore[misc]
         control.should_save = save
         control.should_evaluate = control.should_evaluate and save
 
+    def _write_samples(self, state: Any, model: Any, tokenizer: Any) -> None:
+        """Have the model write its passages, in one process of several; a failure costs only the passages."""
+        if not state.is_world_process_zero:
+            return
+        try:
+            samples = self._samples.write(model, tokenizer, state.global_step)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the training itself is well
+            self._notify(f"No sample passages at step {state.global_step}: {type(error).__name__}: {error}")
+            return
+        if samples:
+            beginning = samples[0].text[:BEGINNING_CHARACTERS]
+            self._write(state, event="samples", epoch=state.epoch or 0.0, beginning=beginning)
+            self._trackers.add_samples(samples)
+
+    def _notify(self, text: str) -> None:
+        """Write a line that a person should read."""
+        line = {"time": time.time(), **self._position, "event": "notice", "text": text[:NOTICE_CHARACTERS]}
+        append_to_log(self._log, [line])
+
     def _pause(self) -> None:
         if self._meter:
             self._meter.pause()
 
     def _write(self, state: Any, **body: Any) -> None:
-        line = {"time": time.time(), "step": state.global_step, "max_steps": state.max_steps, **body}
+        self._position = {"step": state.global_step, "max_steps": state.max_steps}
         if state.is_world_process_zero:
+            line = {"time": time.time(), **self._position, **body}
             append_to_log(self._log, [line])
+            self._trackers.add(line)
 
 
 def any_process(condition: bool, device: Any) -> bool:

@@ -2,17 +2,19 @@
 
 It runs in Axolotl's environment.
 
-ORDER.json: `base`, `adapters` {result file: adapter folder}, `passages` [{ids, start}] of the author and of `others`,
-how many `references` are stored token by token, and the file that lists the weights that training had `quantised`. One
-result for each adapter (see `scriptorium.artifacts.checkpoint_losses`), on the base as it is stored and, if training
-quantised, on the NF4 round trip of just those weights.
+ORDER.json: the `training` folder, `base`, `adapters` {result file: adapter folder}, `passages` [{ids, start}] of the
+author and of `others`, how many `references` are stored token by token, and the file that lists the weights that
+training had `quantised`. One result for each adapter (see `scriptorium.artifacts.checkpoint_losses`), on the base as it
+is stored and, if training quantised, on the NF4 round trip of just those weights.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+import time
+import warnings
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ import torch
 from peft import PeftModel
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM
+
+from services.trainer.inside_axolotl.trackers import Trackers
 
 POSITIONS = 128  # log-probabilities computed at once: a large vocabulary takes half a megabyte for each
 
@@ -41,6 +45,32 @@ def main(path: Path) -> None:
             results[name]["bases"][base] = {**result, **base_losses, "others": others}
             model = tuned.unload()
             write(Path(name), results[name])
+    track(Path(order["training"]), results.values())
+
+
+def track(training: Path, results: Iterable[Result]) -> None:
+    """Add each checkpoint's selectivity on the stored base to the training's trackers."""
+    measured = {result["step"]: selectivity(result["bases"]["stored"]) for result in results}
+    known = {step: value for step, value in measured.items() if value is not None}
+    if known:
+        trackers = Trackers(training, warnings.warn)
+        trackers.open()
+        for step, value in sorted(known.items()):
+            trackers.add({"time": time.time(), "step": step, "selectivity": value})
+        trackers.close()
+
+
+def selectivity(losses: Result) -> float | None:
+    """Return what the author's passages gained over those of others; see `scriptorium.artifacts.checkpoint_losses`."""
+    if not losses["others"] or not losses["without"]:
+        return None
+    gain = mean_loss(losses["without"]) - mean_loss(losses["passages"])
+    return gain - (mean_loss(losses["others_without"]) - mean_loss(losses["others"]))
+
+
+def mean_loss(passages: list[Result]) -> float:
+    """Return the mean loss over all tokens of the passages, in nats per token."""
+    return float(sum(passage["loss"] for passage in passages) / sum(passage["tokens"] for passage in passages))
 
 
 def load_base(folder: str) -> Any:

@@ -28,6 +28,7 @@ from scriptorium.process.child import Child, tail
 from scriptorium.sampling import spread
 from scriptorium.settings import get_settings
 from services.trainer.run.axolotl import make_environment
+from services.trainer.run.wandb_order import wandb_environment
 
 LOG = "measure.log"
 POLL_INTERVAL = timedelta(seconds=0.3)
@@ -64,7 +65,8 @@ def measure_checkpoints(
         "services.trainer.inside_axolotl.score_checkpoints",
         order,
     ]
-    child = Child(command, folder / LOG, make_environment(environment), folder)
+    variables = make_environment(environment) | wandb_environment(request, folder)
+    child = Child(command, folder / LOG, variables, folder)
     watch(child, folder, steps, reporter)
     order.unlink()
 
@@ -85,6 +87,7 @@ def make_order(
 ) -> dict[str, object]:
     """Make the child's order: paths and passages."""
     return {
+        "training": str(folder),
         "base": str(request.base),
         "adapters": {str(checkpoint_losses_path(folder, step)): str(checkpoint_folder(folder, step)) for step in steps},
         "passages": list(passages),

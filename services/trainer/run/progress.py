@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from scriptorium.artifacts.training_log import LogLine, TrainingLogTail
-from scriptorium.contracts import Checkpoint
+from scriptorium.contracts import Checkpoint, Level
 from scriptorium.jobs.reporter import Reporter
 
 POINTS = 20
@@ -74,6 +74,10 @@ class TrainingProgress:
             self._checkpoint(line)
         elif line.get("event") == "end":
             self._end(line)
+        elif line.get("event") == "samples":
+            self._samples(line)
+        elif line.get("event") == "notice":
+            self._reporter.message(f"[TRAIN] {line['text']}", Level.WARN, step=line["step"])
         elif "eval_loss" in line:
             self._dev_loss(line)
         else:
@@ -109,6 +113,12 @@ class TrainingProgress:
         if self.ending == "early_stop":
             place = f"step {line['step']} of {line['max_steps']}"
             self._reporter.message(f"[TRAIN] Stopped early at {place}: the dev loss no longer falls", **line)
+
+    def _samples(self, line: LogLine) -> None:
+        step = line["step"]
+        writer = f"checkpoint-{step}" if step else "The base model"
+        self._reporter.message(f"[TRAIN] {writer} writes: {quote_beginning(line['beginning'])}", step=step)
+        self._previous = line if self._previous else None  # nor is the time of writing
 
     def _dev_loss(self, line: LogLine) -> None:
         text = f"[TRAIN] Step {line['step']}/{line['max_steps']}: dev loss={line['eval_loss']:.2f}"
@@ -152,3 +162,9 @@ class TrainingProgress:
             first, last = self._epoch_losses[0], self._epoch_losses[-1]
             self._reporter.message(f"[TRAIN] Epoch {int(epoch)} complete, loss: {first:.2f} -> {last:.2f}", epoch=epoch)
             self._epoch_losses = []
+
+
+def quote_beginning(text: str) -> str:
+    """Return the beginning of a passage in one line, without what a terminal would obey."""
+    line = " ".join(text.split())
+    return f"“{''.join(character for character in line if character.isprintable())} …”"

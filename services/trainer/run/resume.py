@@ -8,19 +8,24 @@ import shutil
 from pathlib import Path
 
 from scriptorium.artifacts import manifest
+from scriptorium.artifacts.checkpoint_samples import FOLDER as SAMPLES_FOLDER
+from scriptorium.artifacts.checkpoint_samples import TEXTS, append_samples, read_samples
 from scriptorium.artifacts.checkpoints import FOLDER, checkpoint_folder, complete_checkpoints
-from scriptorium.artifacts.training_log import TRAINING_LOG, append_to_log, read_training_log
+from scriptorium.artifacts.training_log import TENSORBOARD_FOLDER, TRAINING_LOG, append_to_log, read_training_log
 
 CONTROL = "control"  # the file by which the plugin is asked to stop
 BEGUN_ANEW = "begun_anew"  # marks an attempt for which the checkpoints of earlier ones are of no use
 
 
 def resume_training(earlier: list[Path], folder: Path) -> None:
-    """Link the complete checkpoints of the attempt that got furthest, and the metrics up to there, into `folder`.
+    """Take the complete checkpoints of the attempt that got furthest, with the metrics and samples up to there.
 
-    They are linked, not moved: an attempt that only seemed dead keeps its own files, and no checkpoint is written
-    twice. Attempts from before one that began anew do not count.
+    Checkpoints are linked, not moved: an attempt that only seemed dead keeps its own files, and no checkpoint is
+    written twice. Attempts from before one that began anew do not count. The earlier attempts' event files are removed,
+    because TensorBoard would show the same curves twice.
     """
+    for attempt in earlier:  # the next attempt writes these curves anew
+        shutil.rmtree(attempt / TENSORBOARD_FOLDER, ignore_errors=True)
     beginnings = [number for number, attempt in enumerate(earlier) if (attempt / BEGUN_ANEW).exists()]
     usable = earlier[max(beginnings, default=0) :]
     resumable = [(saved[-1].step, attempt) for attempt in usable if (saved := complete_checkpoints(attempt))]
@@ -31,6 +36,7 @@ def resume_training(earlier: list[Path], folder: Path) -> None:
         _link(checkpoint_folder(source, checkpoint.step), checkpoint_folder(folder, checkpoint.step))
     lines = [line for line in read_training_log(source / TRAINING_LOG) if line["step"] <= last]
     append_to_log(folder / TRAINING_LOG, lines)
+    append_samples(folder, [sample for sample in read_samples(source) if sample.step <= last])
 
 
 def newest_step(folder: Path) -> int:
@@ -63,6 +69,7 @@ def begin_anew(folder: Path) -> None:
     (folder / BEGUN_ANEW).touch()
     shutil.rmtree(folder / FOLDER, ignore_errors=True)
     (folder / TRAINING_LOG).unlink(missing_ok=True)
+    (folder / SAMPLES_FOLDER / TEXTS).unlink(missing_ok=True)
 
 
 def fits_rank(folder: Path, rank: int) -> bool:

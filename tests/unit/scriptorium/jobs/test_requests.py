@@ -3,8 +3,17 @@ from pathlib import Path
 
 from scriptorium.artifacts.file_store import FileStore
 from scriptorium.artifacts.volume import Volume
-from scriptorium.contracts import Endpoint, Hyperparameters, Job, Phase, TrainResult
-from scriptorium.jobs.requests import RequestContext, apply_hyperparameters, brief_writer, impostors, merge
+from scriptorium.contracts import (
+    Endpoint,
+    Hyperparameters,
+    Integration,
+    Job,
+    Phase,
+    TrainResult,
+    WandbIntegration,
+    WandbRequest,
+)
+from scriptorium.jobs.requests import RequestContext, apply_hyperparameters, brief_writer, impostors, merge, wandb
 from scriptorium.recipe import Data, Recipe, Training
 from scriptorium.settings import Settings
 
@@ -62,3 +71,11 @@ def test_impostors_come_with_the_job_or_from_the_volume(tmp_path) -> None:
     file = FileStore(volume.files).add(BytesIO(b"PK"), "others.zip", "fine-tune")
     uploaded = impostors(job.model_copy(update={"impostors": file.id}), RequestContext(settings, volume))
     assert uploaded == {"impostors": volume.files / file.id / "content", "impostors_name": "others.zip"}
+
+
+def test_a_wandb_run_has_the_jobs_id_so_that_an_attempt_goes_on_with_it() -> None:
+    job = Job(id="ftjob-1", created_at=0, model="m", training_file="f", recipe=Recipe(name="r"), hyperparameters=AUTO)
+    assert wandb(job) is None
+    integration = Integration(type="wandb", wandb=WandbIntegration(project="novel", tags=["draft"]))
+    run = wandb(job.model_copy(update={"integrations": [integration]}))
+    assert run == WandbRequest(id="ftjob-1", project="novel", name="ftjob-1", tags=["draft", "scriptorium", "ftjob-1"])

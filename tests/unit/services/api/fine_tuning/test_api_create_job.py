@@ -61,6 +61,29 @@ def test_hyperparameters_are_given_in_one_place(context: Context, body: dict[str
         read_job({**body, **knobs, **under}, context)
 
 
+def test_a_wandb_run_is_requested_in_the_shape_of_the_hosted_api(context: Context, body: dict[str, Any]) -> None:
+    wandb = {"project": "my novel", "name": "Emma, third try", "entity": "jane", "tags": ["draft"]}
+    job = read_job({**body, "integrations": [{"type": "wandb", "wandb": wandb}]}, context)
+    assert [integration.wandb.model_dump() for integration in job.integrations] == [wandb]
+    assert not same_request(job, read_job(body, context))
+    least = read_job({**body, "integrations": [{"type": "wandb", "wandb": {"project": "novel"}}]}, context)
+    assert least.integrations[0].wandb.tags == []
+
+
+def test_every_problem_of_an_integration_has_its_place(context: Context, body: dict[str, Any]) -> None:
+    wandb = {"project": "a/b", "tags": [""], "api_key": "secret"}
+    with pytest.raises(InvalidRequest) as caught:
+        read_job({**body, "integrations": [{"type": "mlflow", "wandb": wandb}]}, context)
+    assert [problem.place for problem in caught.value.problems] == [
+        "integrations.0.type", "integrations.0.wandb.project", "integrations.0.wandb.tags.0",
+        "integrations.0.wandb.api_key",
+    ]  # fmt: skip
+    assert "secret" not in str(caught.value)
+    two = [{"type": "wandb", "wandb": {"project": "novel"}}] * 2
+    with pytest.raises(InvalidRequest, match="integrations"):
+        read_job({**body, "integrations": two}, context)
+
+
 def test_a_default_recipe_that_is_missing_is_a_problem_like_any_other(context: Context, body: dict[str, Any]) -> None:
     broken_context = Context(
         context.settings.model_copy(update={"default_recipe": "lost"}), context.store, context.volume, context.pipeline

@@ -12,6 +12,7 @@ from scriptorium.contracts import (
     Event,
     EventType,
     Hyperparameters,
+    Integration,
     Job,
     JobError,
     Option,
@@ -68,6 +69,14 @@ def test_auto_is_the_plans_once_training_has_one() -> None:
     assert (before["n_epochs"], before["batch_size"]) == ("auto", "auto")
     assert (after["n_epochs"], after["batch_size"]) == (4, 6)
     assert render_job(make_job(), plan, None)["hyperparameters"]["batch_size"] == 8  # the recipe's own number
+
+
+def test_an_integration_comes_back_as_it_was_requested() -> None:
+    integration = {"type": "wandb", "wandb": {"project": "novel", "name": None, "entity": None, "tags": ["a"]}}
+    rendered = render_job(make_job(integrations=[Integration.model_validate(integration)]), {}, None)
+    assert rendered["integrations"] == [integration]
+    (parsed,) = FineTuningJob.model_validate(rendered).integrations or ()
+    assert (parsed.type, parsed.wandb.project, parsed.wandb.tags) == ("wandb", "novel", ["a"])
 
 
 def test_extensions_stand_under_a_key_of_their_own() -> None:

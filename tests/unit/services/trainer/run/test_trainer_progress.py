@@ -71,6 +71,31 @@ def test_checkpoints_and_dev_losses_are_reported() -> None:
     assert (reporter.checkpoints[0].step, reporter.checkpoints[0].dev_loss) == (4, 3.5)
 
 
+def test_the_beginning_of_a_passage_is_an_event_in_one_harmless_line() -> None:
+    reporter = SilentReporter()
+    progress = TrainingProgress(reporter)
+    for number, text in ((0, "Once\n\nupon"), (4, "A \x1b[2Jtime \u202e ")):
+        line = {"time": 101.0, "step": number, "max_steps": 10, "event": "samples", "epoch": 0.4, "beginning": text}
+        progress.report(line)
+    progress.report({"time": 1.0, "step": 8, "event": "notice", "text": "No sample passages at step 8: OutOfMemory"})
+    assert reporter.messages == [
+        "[TRAIN] The base model writes: “Once upon …”",
+        "[TRAIN] checkpoint-4 writes: “A [2Jtime  …”",
+        "[TRAIN] No sample passages at step 8: OutOfMemory",
+    ]
+
+
+def test_the_time_of_writing_is_not_a_steps_and_ends_no_epoch() -> None:
+    reporter = SilentReporter()
+    progress = TrainingProgress(reporter)
+    for line in (begin(), step(1, 3.0, 1.2, time=102.0)):
+        progress.report(line)
+    progress.report({"time": 110.0, "step": 1, "max_steps": 10, "event": "samples", "epoch": 1.2, "beginning": "Once"})
+    progress.report(step(2, 2.5, 1.4, time=112.0))
+    assert reporter.numbers[-1]["tokens_per_second"] == 250.0
+    assert sum("complete" in message for message in reporter.messages) == 1
+
+
 def test_an_incomplete_line_waits_until_it_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     lines = TrainingLogTail(path)

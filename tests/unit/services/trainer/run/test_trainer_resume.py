@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 from scriptorium.artifacts import manifest
+from scriptorium.artifacts.checkpoint_samples import CheckpointSample, append_samples, read_samples
 from scriptorium.artifacts.checkpoints import complete_checkpoints
 from scriptorium.artifacts.training_log import read_training_log
 from services.trainer.run.resume import begin_anew, fits_rank, is_finished, resume_training, rewind
@@ -27,10 +28,20 @@ def test_the_next_attempt_gets_complete_checkpoints_and_the_metrics_up_to_there(
     save(first, 6)
     save(first, 9, complete=False)
     write_metrics(first, 8)
+    append_samples(first, [CheckpointSample(step, 0, "Once.", True) for step in (0, 3, 6, 9)])
     resume_training([first], second)
+    assert [sample.step for sample in read_samples(second)] == [0, 3, 6]
     assert [checkpoint.step for checkpoint in complete_checkpoints(second)] == [3, 6]
     assert [line["step"] for line in read_training_log(second / "metrics.jsonl")] == [1, 2, 3, 4, 5, 6]
     assert not (second / "checkpoints" / "checkpoint-9").exists()
+
+
+def test_curves_are_shown_once(tmp_path: Path) -> None:
+    first, second = tmp_path / "1", tmp_path / "2"
+    second.mkdir()
+    (first / "tensorboard").mkdir(parents=True)
+    resume_training([first], second)
+    assert not (first / "tensorboard").exists()
 
 
 def test_of_several_attempts_the_one_that_got_furthest_is_resumed(tmp_path: Path) -> None:

@@ -1,0 +1,52 @@
+"""How a page is rendered. The templates escape everything, because books, models and readers are not trusted.
+
+No page loads anything: its style and its few lines of script carry the nonce of the Content-Security-Policy.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment
+
+from scriptorium.errors import ScriptoriumError
+from scriptorium.html.paragraphs import split_paragraphs
+from scriptorium.html.templates import page_templates
+
+ISOLATION_POLICY = "frame-ancestors 'none'; base-uri 'none'"
+
+
+def room_templates(folder: Path, **filters: Callable[..., Any]) -> Environment:
+    """Return the templates of a room's folder, with the layout that all pages share."""
+    return page_templates(folder, Path(__file__).parent, paragraphs=split_paragraphs, **filters)
+
+
+def render_page(templates: Environment, name: str, status: int = 200, **values: object) -> HTMLResponse:
+    """Render a template as a response that loads nothing and may be framed nowhere."""
+    nonce = secrets.token_urlsafe(16)
+    page = templates.get_template(f"{name}.html.j2").render(nonce=nonce, **values)
+    sources = f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'"
+    policy = f"{sources}; form-action 'self'; {ISOLATION_POLICY}"
+    return HTMLResponse(page, status, security_headers(policy))
+
+
+def security_headers(policy: str) -> dict[str, str]:
+    """Return the headers of a page that holds texts of others and differs from reader to reader."""
+    return {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "Cache-Control": "no-store",
+    }
+
+
+def show_error(error: ScriptoriumError) -> HTMLResponse:
+    """Show what went wrong."""
+    return render_page(TEMPLATES, "error", error.status, message=str(error), next_step=error.next_step)
+
+
+TEMPLATES = room_templates(Path(__file__).parent)
