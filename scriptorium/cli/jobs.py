@@ -59,9 +59,9 @@ def run(
         body["recipe"] = recipe_name
     if Path(recipe_name).suffix in (".yaml", ".yml"):
         body["recipe"] = by_hand.resolve_recipe(recipe_name, settings).model_dump()
-    announce_plan(client, body)
     body |= {"priority": priority} if priority else {}
     body |= {"overrides": overrides} if overrides else {}
+    announce_plan(client, body)
     job = client.create(body | ({"suffix": suffix} if suffix else {}))
     if detach:
         show(job, as_json, job["id"])

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from scriptorium.artifacts.file_store import FILE_ID
 from scriptorium.cli import by_hand
-from scriptorium.cli.app import Json, Model, RecipeName, app, connect, err, out, show
+from scriptorium.cli.app import Assignments, Json, Model, RecipeName, app, connect, err, out, show
 from scriptorium.cli.client import Client
 from scriptorium.contracts.estimate import TrainingEstimate
 from scriptorium.errors import InvalidTrainingFile, ScriptoriumError
@@ -27,11 +27,12 @@ def plan(
     book: Annotated[str, typer.Argument(help="A manuscript, or the id of an uploaded one, file-...")],
     model: Model = None,
     recipe: RecipeName = None,
+    assignments: Assignments = None,
     as_json: Json = False,
 ) -> None:
     """Show what a job would need and do: updates, memory, time and disk. Nothing is uploaded or started."""
     settings = get_settings()
-    loaded_recipe = by_hand.resolve_recipe(recipe or settings.default_recipe, settings)
+    loaded_recipe = by_hand.resolve_recipe(recipe, settings, assignments or [])
     body: dict[str, Any] = {"model": model or settings.default_model, "recipe": loaded_recipe.model_dump(mode="json")}
     if FILE_ID.fullmatch(book):
         body["training_file"] = book

@@ -24,12 +24,13 @@ class MemoryParts(Contract):
 
 
 class DurationParts(Contract):
-    """The seconds of a training phase: until the first step, its steps, its evaluations, its saving, and afterwards."""
+    """The seconds of a training phase: until the first step, its parts while it trains, and afterwards."""
 
     start: float
     steps: float
     evaluations: float
     saving: float
+    samples: float = 0.0
     measuring: float
 
     @property

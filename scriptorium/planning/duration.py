@@ -22,6 +22,8 @@ LAUNCH_SECONDS = 0.0075  # for a block: 630 tokens/s were reported for rows of 1
 START_SECONDS = {True: 45.0, False: 40.0}  # Axolotl's imports and preparation, on a GPU and on a CPU
 MEASURE_START_SECONDS = 12.0  # torch and peft only
 LOAD_BYTES = 1.0e9  # a second: reading and hashing the base
+DECODE_SECONDS = 0.001  # for a token and a block: PyTorch's generate launches every kernel by itself
+CPU_READ_BYTES = 4.5e9  # a second: the weights are read for every token
 SAVE_SECONDS = 0.8
 WRITE_BYTES = 0.5e9  # a second, with fsync and hash
 MEASURED_PASSAGES = 4  # of other authors; of the author: the dev rows
@@ -41,10 +43,18 @@ def plan_duration(
         steps=updates * training.gradient_accumulation_steps * batch_seconds(training, shape, dataset, device),
         evaluations=evaluations * dev_rows * forward if dev_rows else 0.0,
         saving=count_checkpoints(training, updates) * saving_seconds(training, shape),
+        samples=count_checkpoints(training, updates) * writing_seconds(training, shape, device) if dev_rows else 0.0,
         measuring=measuring_seconds(
             training, dev_rows, forward, base_bytes / LOAD_BYTES, count_checkpoints(training, updates)
         ),
     )
+
+
+def writing_seconds(training: ResolvedTraining, shape: ModelShape, device: Device) -> float:
+    """Return the seconds in which a checkpoint writes its sample passages, all at once, token by token."""
+    blocks = shape.layers * DECODE_SECONDS
+    token = blocks if device.gpu else blocks + shape.parameters * shape.stored_bytes / CPU_READ_BYTES
+    return training.sample_tokens * token if training.samples else 0.0
 
 
 def measuring_seconds(
@@ -66,10 +76,15 @@ def arithmetic_speed(training: ResolvedTraining, device: Device) -> float:
 
 
 def batch_seconds(training: ResolvedTraining, shape: ModelShape, dataset: DatasetSize, device: Device) -> float:
-    """Return the seconds of a micro-batch of mean length, forward and backward."""
+    """Return the seconds of a micro-batch of mean length, forward and backward.
+
+    A preference is two rows, and the base without its adapter reads both as well.
+    """
     row = training.sequence_len * 0.95 if training.sample_packing else dataset.padded_row(training.micro_batch_size)
     tokens = training.micro_batch_size * min(row, training.sequence_len)
     flops = tokens * shape.training_flops(training.lora_r, dataset.mean_row, recompute=training.gradient_checkpointing)
+    if training.method == "dpo":
+        flops = 2 * (flops + tokens * shape.forward_flops(training.lora_r, dataset.mean_row))
     seconds = flops / arithmetic_speed(training, device)
     return max(seconds, shape.layers * LAUNCH_SECONDS) if device.gpu else seconds
 

@@ -56,9 +56,12 @@ def heap_bytes(activations: int, logits: int) -> int:
 
 
 def batch_tokens(training: ResolvedTraining, dataset: DatasetSize) -> int:
-    """Return the most tokens of a micro-batch: packed rows are full, others are padded to the longest."""
+    """Return the most tokens of a micro-batch: packed rows are full, others are padded to the longest.
+
+    A preference is two rows, with either answer.
+    """
     row = training.sequence_len if training.sample_packing else min(dataset.longest_row, training.sequence_len)
-    return training.micro_batch_size * row
+    return training.micro_batch_size * row * (2 if training.method == "dpo" else 1)
 
 
 def value_bytes(training: ResolvedTraining) -> int:
@@ -111,7 +114,10 @@ def block_bytes(training: ResolvedTraining, shape: ModelShape, *, kernels: bool)
 
 
 def logit_bytes(training: ResolvedTraining, shape: ModelShape, tokens: int, *, gpu: bool) -> int:
-    """Return the bytes of logits and loss: 10 T V, or 8 T h if a fused loss never makes them whole."""
-    if gpu and (training.liger or training.cut_cross_entropy):
+    """Return the bytes of logits and loss: 10 T V, or 8 T h if a fused loss never makes them whole.
+
+    A preference is computed from logits, so its loss is never fused.
+    """
+    if gpu and training.method == "supervised" and (training.liger or training.cut_cross_entropy):
         return tokens * shape.hidden * FUSED_LOSS_BYTES
     return tokens * shape.vocabulary * (LOGITS_BYTES if training.precision == "bf16" else 12)

@@ -53,21 +53,26 @@ class RunPlan:
     device: Device | None = None
 
 
-def plan_run(request: TrainRequest, folder: Path, rows: TrainingRows, processes: int, reporter: Reporter) -> RunPlan:
-    """Plan a training on these rows, and report the plan and the seed workflow's checklist.
+def measure_dataset(request: TrainRequest, rows: TrainingRows) -> DatasetSize:
+    """Return the size of a training's dataset, its packed rows counted."""
+    answers = chat_tokenizer(request.base).count([row.passage for row in rows.train])
+    size = size_of_rows(rows.lengths, answers, len(rows.dev))
+    packed = count_rows(request.training, rows.lengths) if request.training.sample_packing else None
+    return replace(size, counted_packed_rows=packed)
 
-    Each of the `processes` trains a share of the rows. Raises MemoryLow with the options that make it fit, or DiskLow,
-    if it needs more than is free.
+
+def plan_run(request: TrainRequest, folder: Path, dataset: DatasetSize, processes: int, reporter: Reporter) -> RunPlan:
+    """Plan a training on a dataset in so many processes, and report the plan and the seed workflow's checklist.
+
+    Raises MemoryLow with the options that make it fit, or DiskLow, if it needs more than is free.
     """
-    settings, stepped = get_settings(), count_rows(request.training, rows.lengths)
+    settings = get_settings()
     try:
         shape = read_shape(request.base)
     except BaseModelUnusable as error:
         reporter.message(f"[TRAIN] Memory and time are not planned: {error}", Level.WARN)
-        return RunPlan(resolve_training(request.training, math.ceil(stepped / processes)))
-    answers = chat_tokenizer(request.base).count([row.passage for row in rows.train])
-    packed_rows = stepped if request.training.sample_packing else None
-    dataset = replace(size_of_rows(rows.lengths, answers, len(rows.dev)), counted_packed_rows=packed_rows)
+        rows = dataset.counted_packed_rows or dataset.rows
+        return RunPlan(resolve_training(request.training, math.ceil(rows / processes)))
     runs = read_runs(settings.measured_runs)
     device = read_device(settings, runs, gpus=processes, now=True)
     plan = estimate(request.training, shape, dataset, device, runs)
@@ -169,13 +174,21 @@ def measured_peak(lines: Sequence[LogLine], *, gpu: bool) -> int | None:
 def measured_duration(lines: Sequence[LogLine], started_at: float, seconds: float) -> DurationParts | None:
     """Return the parts of a training phase of so many seconds from its log; None if it was interrupted.
 
-    Each line says when its part ended: the beginning, a step, an evaluation, a checkpoint.
+    Each line says when its part ended: the beginning, a step, an evaluation, a checkpoint, the sample passages.
     """
-    if sum(line.get("event") == "begin" for line in lines) != 1 or lines[0].get("event") != "begin":
+    beginnings = [number for number, line in enumerate(lines) if line.get("event") == "begin"]
+    if len(beginnings) != 1 or any(line["step"] for line in lines[: beginnings[0]]):
         return None
-    spent = {"steps": 0.0, "evaluations": 0.0, "saving": 0.0}
-    for before, line in pairwise(lines):
-        part = "saving" if line.get("event") == "checkpoint" else "evaluations" if "eval_loss" in line else "steps"
-        spent[part] += max(0.0, line["time"] - before["time"])
-    start = max(0.0, lines[0]["time"] - started_at)
+    trained = lines[beginnings[0] :]
+    spent = {"steps": 0.0, "evaluations": 0.0, "saving": 0.0, "samples": 0.0}
+    for before, line in pairwise(trained):
+        spent[name_part(line)] += max(0.0, line["time"] - before["time"])
+    start = max(0.0, trained[0]["time"] - started_at)
     return DurationParts(start=start, **spent, measuring=max(0.0, seconds - start - sum(spent.values())))
+
+
+def name_part(line: LogLine) -> str:
+    """Return the part of a training that ended with a line."""
+    if "eval_loss" in line:
+        return "evaluations"
+    return "steps" if "loss" in line else "samples" if line.get("event") == "samples" else "saving"

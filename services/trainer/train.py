@@ -22,7 +22,7 @@ from scriptorium.process.child import Child
 from scriptorium.recipe import ResolvedTraining
 from scriptorium.settings import get_settings
 from services.trainer.failures.explain import describe_settings
-from services.trainer.plan_run import plan_run, record_run
+from services.trainer.plan_run import measure_dataset, plan_run, record_run
 from services.trainer.recovery import train_to_end
 from services.trainer.run.axolotl import TrainingRows, make_command, make_config, make_environment
 from services.trainer.run.launch import choose_gpus, choose_loss, show_gpus
@@ -46,7 +46,7 @@ def train_adapter(request: TrainRequest, folder: Path, reporter: Reporter) -> Tr
         raise EnvironmentMissing(f"Axolotl is not installed in {environment}.")
     gpus = choose_gpus(request.training, get_settings())
     rows = prepare_rows(request, folder)
-    plan = plan_run(request, folder, rows, max(1, len(gpus)), reporter)
+    plan = plan_run(request, folder, measure_dataset(request, rows), max(1, len(gpus)), reporter)
     planned_speed = plan.estimate.tokens_per_second if plan.estimate else None
     order_samples(request, plan.training, folder, rows.dev, reporter)
     order_wandb_run(request, folder, reporter)

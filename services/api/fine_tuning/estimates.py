@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
@@ -15,9 +17,10 @@ from scriptorium.jobs.requests import apply_hyperparameters
 from scriptorium.jobs.runner import Context as PhaseContext
 from scriptorium.models.base_models import locate_model
 from scriptorium.planning.dataset_size import DatasetSize, size_of_passages
+from scriptorium.planning.device import Device
 from scriptorium.planning.estimate import estimate
 from scriptorium.planning.manuscript_words import size_of_manuscript
-from scriptorium.planning.measured_runs import read_runs
+from scriptorium.planning.measured_runs import MeasuredRun, read_runs
 from scriptorium.planning.model_shape import ModelShape, known_shape, read_shape
 from scriptorium.planning.this_machine import read_device
 from services.api.dependencies import Context
@@ -66,18 +69,25 @@ def estimate_job(body: dict[str, Any], context: PhaseContext) -> TrainingEstimat
         request = EstimateRequest.model_validate(body, context=context)
     except ValidationError as error:
         raise combine_errors(error.errors()) from None
-    training = apply_hyperparameters(request.recipe.training, request.requested_hyperparameters)
+    training = apply_hyperparameters(request.requested_recipe.training, request.requested_hyperparameters)
     runs = read_runs(context.settings.measured_runs)
     gpus = len(context.settings.gpu_indices) if training.fsdp else 1
     return estimate(
         training,
         find_shape(request.model, context),
         find_size(request, context),
-        read_device(context.settings, runs, gpus=gpus),
+        find_device(context, runs, gpus),
         runs,
         recipe=request.recipe.name,
-        exports=request.recipe.export,
+        exports=request.requested_recipe.export,
     )
+
+
+def find_device(context: PhaseContext, runs: Sequence[MeasuredRun], gpus: int) -> Device:
+    """Return the device that trains; of GPUs that cannot be seen from here the smallest memory that the store knows."""
+    device = read_device(context.settings, runs, gpus=gpus)
+    memories = context.store.leases.device_memory().values()
+    return replace(device, total_bytes=min(memories)) if device.gpu and not device.total_bytes and memories else device
 
 
 def find_shape(model: str, context: PhaseContext) -> ModelShape:
@@ -99,16 +109,18 @@ def find_size(request: EstimateRequest, context: PhaseContext) -> DatasetSize:
         return prepared
     files = FileStore(context.volume.files)
     file = files.get(str(request.training_file))
-    return size_of_manuscript(files.content(file.id), file.filename, request.recipe)
+    return size_of_manuscript(files.content(file.id), file.filename, request.requested_recipe)
 
 
 def find_prepared(request: EstimateRequest, context: PhaseContext) -> DatasetSize | None:
     """Return the size of the dataset that a recent job made of the same file in the same way, if there is one."""
-    wanted = (request.training_file, request.model, request.recipe.data)
+    wanted = (request.training_file, request.model, request.requested_recipe.data)
     for job in context.store.jobs.newest(SEARCHED_JOBS):
         if (job.training_file, job.model, job.recipe.data) == wanted:
             published = context.volume.published(job.id, Phase.PREPARE)
             if published is not None:
                 splits = PrepareResult.model_validate(published["result"]).splits
-                return size_of_passages(splits["train"], splits.get("dev"), request.recipe, f"the dataset of {job.id}")
+                return size_of_passages(
+                    splits["train"], splits.get("dev"), request.requested_recipe, f"the dataset of {job.id}"
+                )
     return None

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from scriptorium.cli import by_hand, jobs
 from scriptorium.cli.main import app
-from scriptorium.errors import InvalidRecipe
+from scriptorium.errors import Conflict, InvalidRecipe
 from scriptorium.settings import Settings
 
 
@@ -20,6 +20,9 @@ class JobClient:
 
     def upload(self, file: BinaryIO, name: str) -> dict[str, Any]:
         return {"id": f"file-{name}"}
+
+    def estimate(self, body: dict[str, Any]) -> dict[str, Any]:
+        raise Conflict("not here")
 
     def create(self, body: dict[str, Any]) -> dict[str, Any]:
         self.body = body

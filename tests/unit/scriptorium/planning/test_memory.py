@@ -55,3 +55,12 @@ def test_checkpointing_keeps_one_block_and_the_inputs_of_all() -> None:
         return plan_memory(training, llama(), FULL_ROWS, card()).activations
 
     assert activations(True) < activations(False) / 8
+
+
+def test_a_preference_is_two_rows_and_never_fused() -> None:
+    one, two = (
+        plan_memory(ResolvedTraining(method=method, liger=True), llama(), FULL_ROWS, card())
+        for method in ("supervised", "dpo")
+    )
+    assert two.activations == pytest.approx(2 * one.activations)
+    assert two.logits == 2 * 4096 * 128256 * 10

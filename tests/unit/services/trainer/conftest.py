@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from services.trainer import plan_run
 from services.trainer.run import axolotl, rows
 from tests.fake_axolotl import FakeAxolotl
 
@@ -21,6 +22,7 @@ def words(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     monkeypatch.setattr(axolotl, "chat_tokenizer", lambda folder: tokenizer)
     monkeypatch.setattr(rows, "chat_tokenizer", lambda folder: tokenizer)
+    monkeypatch.setattr(plan_run, "chat_tokenizer", lambda folder: tokenizer)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from scriptorium.planning.measured_runs import read_runs
 from scriptorium.recipe import Training
 from scriptorium.settings import get_settings
 from services.trainer import plan_run as planning
-from services.trainer.plan_run import RunPlan, plan_run, record_run
+from services.trainer.plan_run import RunPlan, measure_dataset, plan_run, record_run
 from services.trainer.run.axolotl import TrainingRows
 
 GIB = 1024**3
@@ -75,7 +75,9 @@ def rows(count: int = 41, words: int = 1400) -> list[Row]:
 
 def plan(tmp_path: Path, reporter: SilentReporter, training: Training = AUTO) -> RunPlan:
     request = TrainRequest(dataset=tmp_path / "dataset", base=tmp_path / "base", training=training)
-    return plan_run(request, tmp_path / "run", TrainingRows(rows(), [1403] * 41, rows(6)), 1, reporter)
+    lengths = [len(row.passage.split()) + 3 for row in rows()]
+    dataset = measure_dataset(request, TrainingRows(rows(), lengths, rows(6)))
+    return plan_run(request, tmp_path / "run", dataset, 1, reporter)
 
 
 def test_auto_is_resolved_with_the_real_rows_and_the_checklist_is_logged(tmp_path: Path) -> None:
@@ -97,6 +99,13 @@ def test_auto_is_resolved_with_the_real_rows_and_the_checklist_is_logged(tmp_pat
     [numbers] = reporter.numbers
     assert (numbers["planned_epochs"], numbers["planned_batch_size"], numbers["total_steps"]) == (3, 2, 63)
     assert numbers["eta_seconds"] == run.estimate.seconds
+
+
+def test_packed_rows_are_counted_as_the_trainer_packs_them(tmp_path: Path) -> None:
+    """Two rows of 1,403 tokens fit into 4,096."""
+    run = plan(tmp_path, SilentReporter(), Training(adapter="lora", sample_packing=True, num_epochs=3))
+    assert run.dataset is not None
+    assert run.dataset.counted_packed_rows == 21
 
 
 def test_too_few_updates_are_a_warning(tmp_path: Path) -> None:
@@ -159,18 +168,19 @@ STEPS: tuple[LogLine, ...] = (
     {"time": 1042.0, "step": 2, "loss": 2.0, "peak_memory_bytes": 15 * GIB},
     {"time": 1044.0, "step": 2, "eval_loss": 2.1},
     {"time": 1045.0, "step": 2, "event": "checkpoint"},
+    {"time": 1048.0, "step": 2, "event": "samples"},
 )
 
 
 def test_what_a_run_needed_is_kept_for_the_next_estimate(tmp_path: Path) -> None:
     run = plan(tmp_path, SilentReporter())
-    log(tmp_path, BEGIN, *STEPS)
+    log(tmp_path, {"time": 1025.0, "event": "samples"}, BEGIN, *STEPS)
     result = record_run(run, tmp_path, RESULT, started_at=1000.0)
     assert result.peak_bytes == 15 * GIB + GIB // 2  # the tensors, and the context around them
     assert result.tokens_per_second == 300.0
     [measured] = read_runs(get_settings().measured_runs)
     assert measured.duration.model_dump() == {
-        "start": 30.0, "steps": 10.0, "evaluations": 4.0, "saving": 1.0, "measuring": 15.0,
+        "start": 30.0, "steps": 10.0, "evaluations": 4.0, "saving": 1.0, "samples": 3.0, "measuring": 12.0,
     }  # fmt: skip
     assert measured.duration.total == RESULT.seconds
     assert measured.device.peak_flops == 1.9e14
