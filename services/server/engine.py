@@ -11,10 +11,11 @@ from pathlib import Path
 
 import httpx
 
-from scriptorium.process.child import Child, tail
+from scriptorium.process.child import Child
 from scriptorium.process.ports import free_port
 from scriptorium.settings import Settings
 from scriptorium.store.serving import Engine, WantedModel
+from services.server.engine_failures import append_mark, find_cause, read_since
 
 STOP_GRACE = timedelta(seconds=3)
 LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
@@ -42,6 +43,9 @@ class VllmEngine:
         self.ready = False
         self.was_ready = False
         self._answered_at = time.monotonic()  # or when it was started
+        self._log = log
+        self._mark = f"Scriptorium starts vLLM for {', '.join(model.name for model in plan)} on port {self.port}"
+        append_mark(log, self._mark)
         self._child = Child(make_command(plan, settings, self.port), log, make_environment(settings, gpu))
 
     @property
@@ -72,9 +76,8 @@ class VllmEngine:
         return describe_plan(self.plan, state, reason, self.url)
 
     def failure_reason(self) -> str:
-        """Return why the process ended: the log's last error, or its status."""
-        errors = [line for line in tail(self._child.log, 60) if "Error" in line]
-        return errors[-1][:300] if errors else f"it ended with status {self._child.returncode}"
+        """Return why the process ended: the cause in the log since its start, or its status."""
+        return find_cause(read_since(self._log, self._mark)) or f"it ended with status {self._child.returncode}"
 
 
 def describe_plan(plan: EnginePlan, state: str, reason: str = "", url: str = "") -> list[Engine]:
