@@ -13,11 +13,14 @@ import httpx
 
 from scriptorium.process.child import Child
 from scriptorium.process.ports import free_port
+from scriptorium.process.tool_environment import make_tool_environment
 from scriptorium.settings import Settings
 from scriptorium.store.serving import Engine, WantedModel
 from services.server.engine_failures import append_mark, find_cause, read_since
 
 STOP_GRACE = timedelta(seconds=3)
+# FlashInfer's top-k and top-p sampler is compiled at run time by nvcc, which a host with no more than a driver lacks.
+GPU_DEFAULTS = {"VLLM_USE_FLASHINFER_SAMPLER": "0"}
 LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 EnginePlan = tuple[WantedModel, ...]  # models that one engine serves: a base and its adapters
 
@@ -114,24 +117,19 @@ def lora_rank(adapter: Path) -> int:
 
 def make_environment(settings: Settings, gpu: int | None = None) -> dict[str, str]:
     """Make the environment variables of vLLM's process, which sees one `gpu` only if that is given."""
-    inherited = ("HOME", "LANG", "TMPDIR", "HF_HOME", "CUDA_HOME", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
-    environment = {name: os.environ[name] for name in inherited if name in os.environ}
-    environment |= {
-        "PATH": f"{settings.vllm_env / 'bin'}:{os.environ.get('PATH', '/usr/bin:/bin')}",
-        "PYTHONUNBUFFERED": "1",
-        "HF_HUB_OFFLINE": "1",
-        "VLLM_NO_USAGE_STATS": "1",
-        "DO_NOT_TRACK": "1",
-        "VLLM_CACHE_ROOT": str(settings.cache / "vllm"),  # it compiles for each model; `scriptorium prune` removes that
-    }
+    fixed = {"VLLM_NO_USAGE_STATS": "1"}
     if gpu is not None:
-        environment["CUDA_VISIBLE_DEVICES"] = str(gpu)
-    if not settings.gpu:
-        cores = os.cpu_count() or 1
-        environment |= {
-            "VLLM_CPU_KVCACHE_SPACE": str(settings.engine_kv_cache_gib),
-            "TORCHDYNAMO_DISABLE": "1",  # eager throughout: it needs no C++ compiler, nor the minute that one takes
-            "OMP_WAIT_POLICY": "PASSIVE",  # an engine that waits must not take the cores of one that works
-            "VLLM_CPU_OMP_THREADS_BIND": f"0-{cores - 1}",  # its default leaves one core idle
-        }
-    return environment
+        fixed["CUDA_VISIBLE_DEVICES"] = str(gpu)
+    return make_tool_environment(
+        settings.vllm_env, settings.cache, GPU_DEFAULTS if settings.gpu else cpu_defaults(settings), fixed
+    )
+
+
+def cpu_defaults(settings: Settings) -> dict[str, str]:
+    """Return the variables of an engine on a CPU, unless the user sets them."""
+    return {
+        "VLLM_CPU_KVCACHE_SPACE": str(settings.engine_kv_cache_gib),
+        "VLLM_CPU_OMP_THREADS_BIND": f"0-{(os.cpu_count() or 1) - 1}",  # its default leaves one core idle
+        "TORCHDYNAMO_DISABLE": "1",  # eager throughout: it needs no C++ compiler, nor the minute that one takes
+        "OMP_WAIT_POLICY": "PASSIVE",  # an engine that waits must not take the cores of one that works
+    }

@@ -34,8 +34,8 @@ KNOWN_CAUSES = tuple(
         (
             r"max seq len \((?P<context>\d+)\), \(?(?P<needed>[\d.]+) GiB KV.*memory \((?P<free>[\d.]+) GiB\)\. "
             r"Based on.*length is (?P<fitting>\d+)",
-            "out of memory: a context of {context} tokens needs {needed} GiB of KV cache and {free} are left; {fitting} "
-            "tokens fit: set SCRIPTORIUM_ENGINE_CONTEXT={fitting}, or raise SCRIPTORIUM_ENGINE_MEMORY_SHARE",
+            "out of memory: a context of {context} tokens needs {needed} GiB of KV cache and {free} are left; "
+            "{fitting} tokens fit: set SCRIPTORIUM_ENGINE_CONTEXT={fitting}, or raise SCRIPTORIUM_ENGINE_MEMORY_SHARE",
         ),
         (
             r"max seq len \((?P<context>\d+)\), \(?(?P<needed>[\d.]+) GiB KV.*memory \((?P<free>[\d.]+) GiB\)",
@@ -56,8 +56,8 @@ KNOWN_CAUSES = tuple(
             "out of memory on the GPU; close what else uses it, or lower SCRIPTORIUM_ENGINE_MEMORY_SHARE",
         ),
         (
-            r"NVIDIA driver on your system is too old|driver version is insufficient|forward compatibility was attempted"
-            r"|CUDA_ERROR_SYSTEM_DRIVER_MISMATCH|unsupported display driver",
+            r"NVIDIA driver on your system is too old|driver version is insufficient|"
+            r"forward compatibility was attempted|CUDA_ERROR_SYSTEM_DRIVER_MISMATCH|unsupported display driver",
             "the NVIDIA driver is too old: CUDA 13 needs 580 or newer; `scriptorium doctor` says how to install it",
         ),
         (

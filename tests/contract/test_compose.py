@@ -13,7 +13,10 @@ import jsonschema
 import pytest
 import yaml
 
+from scriptorium.process.tool_environment import cache_folders, inherit
 from scriptorium.settings import Settings
+from services.server.engine import make_environment as make_server_environment
+from services.trainer.run.axolotl import make_environment as make_trainer_environment
 
 COMPOSE_FILES = ("compose.yaml", "compose.cpu.yaml", "compose.worker.yaml", "deploy/compose/base.yaml")
 LIGHT_SERVICES = ("api", "data", "merger", "evaluator")
@@ -150,3 +153,28 @@ def test_the_environment_file_has_fresh_passwords_and_the_parts_for_this_machine
         first["COMPOSE_FILE"],
     )
     assert len(completed["REDIS_PASSWORD"]) == 32, "what an .env lacks is added to it"
+
+
+def test_what_is_compiled_at_run_time_lies_where_it_can_be_executed(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = load_yaml(project, COMPOSE_FILES[3])["services"]
+    volumes = dict(volume.split(":")[:2][::-1] for volume in services["service"]["volumes"])
+    in_memory = [folder.split(":")[0] for folder in services["container"]["tmpfs"]]  # its short form is noexec
+    monkeypatch.setenv("SCRIPTORIUM_CACHE_DIR", services["service"]["environment"]["SCRIPTORIUM_CACHE_DIR"])
+    for environment in (make_server_environment(Settings()), make_trainer_environment(Settings().axolotl_env)):
+        caches = {name: Path(environment[name]) for name in cache_folders(Path())}
+        assert {"TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", "VLLM_CACHE_ROOT"} <= set(caches)
+        for name, folder in caches.items():
+            assert any(folder.is_relative_to(volume) for volume in volumes), name
+            assert not any(folder.is_relative_to(path) for path in in_memory), name
+
+
+def test_the_tools_own_settings_can_be_passed_to_their_containers(project: Path) -> None:
+    services = load_yaml(project, COMPOSE_FILES[3])["services"]
+    for name in ENGINE_SERVICES:
+        passed = {key for key, value in services[name]["environment"].items() if value is None}
+        assert inherit(dict.fromkeys(passed, "")).keys() == passed
+        assert {"PYTORCH_ALLOC_CONF", "OMP_NUM_THREADS"} <= passed
+    table = (project / "docs" / "settings.md").read_text()
+    assert [name for name in passed if f"`{name}`" not in table] == []

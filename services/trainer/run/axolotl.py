@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,9 @@ from scriptorium.artifacts.dataset import Row
 from scriptorium.contracts import TrainRequest
 from scriptorium.models.tokenizer import chat_tokenizer
 from scriptorium.planning.resolve import count_updates
+from scriptorium.process.tool_environment import make_tool_environment
 from scriptorium.recipe import ResolvedTraining
-from scriptorium.settings import PROJECT
+from scriptorium.settings import PROJECT, get_settings
 
 PLUGIN = "services.trainer.inside_axolotl.plugin.ScriptoriumPlugin"
 SHARED_KEYS = (
@@ -33,6 +33,13 @@ SHARED_KEYS = (
     "sample_packing",
     "gradient_checkpointing",
 )
+
+DEFAULTS = {
+    "TOKENIZERS_PARALLELISM": "false",
+    "MALLOC_MMAP_THRESHOLD_": "268435456",  # keep freed activations: returning them costs a third of the speed
+    "MALLOC_TRIM_THRESHOLD_": "1073741824",
+}
+FIXED = {"AXOLOTL_DO_NOT_TRACK": "1", "PYTHONPATH": str(PROJECT)}
 
 
 def make_config(
@@ -90,17 +97,5 @@ def make_command(environment: Path, config: Path) -> list[str | Path]:
 
 
 def make_environment(environment: Path) -> dict[str, str]:
-    """Make the environment variables of Axolotl's process: of ours only those that it needs."""
-    inherited = ("HOME", "LANG", "TMPDIR", "HF_HOME", "CUDA_HOME", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
-    path = f"{environment / 'bin'}:{os.environ.get('PATH', '/usr/bin:/bin')}"
-    return {
-        **{name: os.environ[name] for name in inherited if name in os.environ},
-        "PATH": path,
-        "PYTHONPATH": str(PROJECT),
-        "PYTHONUNBUFFERED": "1",
-        "HF_HUB_OFFLINE": "1",
-        "AXOLOTL_DO_NOT_TRACK": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-        "MALLOC_MMAP_THRESHOLD_": "268435456",  # keep freed activations: returning them costs a third of the speed
-        "MALLOC_TRIM_THRESHOLD_": "1073741824",
-    }
+    """Make the environment variables of a process in Axolotl's environment."""
+    return make_tool_environment(environment, get_settings().cache, DEFAULTS, FIXED)

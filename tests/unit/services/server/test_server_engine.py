@@ -39,6 +39,14 @@ def test_on_a_gpu_base_and_adapter_share_one_engine(tmp_path: Path) -> None:
     assert "VLLM_CPU_KVCACHE_SPACE" not in make_environment(settings)
 
 
+def test_on_a_gpu_nothing_needs_nvcc_unless_the_user_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(device="cuda")
+    assert make_environment(settings, gpu=3)["CUDA_VISIBLE_DEVICES"] == "3"
+    assert make_environment(settings)["VLLM_USE_FLASHINFER_SAMPLER"] == "0"
+    monkeypatch.setenv("VLLM_USE_FLASHINFER_SAMPLER", "1")
+    assert make_environment(settings)["VLLM_USE_FLASHINFER_SAMPLER"] == "1"
+
+
 @pytest.mark.parametrize(("rank", "allowed"), [(4, 8), (16, 16), (64, 64), (100, 128)])
 def test_the_rank_is_one_that_vllm_knows(rank: int, allowed: int, tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text(json.dumps({"r": rank}))

@@ -47,7 +47,7 @@ def failed_start(error: str) -> list[str]:
     [
         (
             "ValueError: Free memory on device cuda:0 (3.22/31.36 GiB) on startup is less than desired GPU memory "
-            "utilization (0.85, 26.66 GiB). Decrease GPU memory utilization or reduce GPU memory used by other processes.",
+            "utilization (0.85, 26.66 GiB). Decrease GPU memory utilization or reduce GPU memory used by others.",
             ["out of memory", "3.22 of the GPU's 31.36 GiB", "26.66", "SCRIPTORIUM_ENGINE_MEMORY_SHARE (0.85)"],
         ),
         (
@@ -58,8 +58,8 @@ def failed_start(error: str) -> list[str]:
             ["131072 tokens needs 16.0 GiB", "9.41 are left", "77072 tokens fit", "SCRIPTORIUM_ENGINE_CONTEXT=77072"],
         ),
         (
-            "ValueError: To serve at least one request with the model's max seq len (4096), (1.0 GiB KV cache is needed, "
-            "which is larger than the available KV cache memory (0.01 GiB). Try increasing `gpu_memory_utilization`",
+            "ValueError: To serve at least one request with the model's max seq len (4096), (1.0 GiB KV cache is "
+            "needed, which is larger than the available KV cache memory (0.01 GiB). Try decreasing `max_model_len`",
             ["4096 tokens needs 1.0 GiB", "lower SCRIPTORIUM_ENGINE_CONTEXT"],
         ),
         (
@@ -103,8 +103,8 @@ def test_the_cause_is_found_far_above_the_last_lines(error: str, words: list[str
 
 
 def test_a_compilation_without_pythons_headers_is_explained() -> None:
-    lines = failed_start("subprocess.CalledProcessError: Command '['/usr/bin/gcc', '/tmp/tmp1/cuda_utils.c']' failed")
-    lines.insert(3, "/tmp/tmp1/cuda_utils.c:6:10: fatal error: Python.h: No such file or directory")
+    lines = failed_start("subprocess.CalledProcessError: Command '['/usr/bin/gcc', 'cuda_utils.c']' failed")
+    lines.insert(3, "cuda_utils.c:6:10: fatal error: Python.h: No such file or directory")
     assert "python3-dev" in (find_cause(lines) or "")
 
 
@@ -135,7 +135,7 @@ def test_an_engine_whose_process_was_killed_says_so() -> None:
 
 
 def test_a_log_without_an_error_has_no_cause() -> None:
-    lines = failed_start("")[:2] + ["Triton is installed, but doesn't include CPU backend. Disabling Triton."]
+    lines = [*failed_start("")[:2], "Triton is installed, but doesn't include CPU backend. Disabling Triton."]
     assert find_cause(lines) is None
 
 
