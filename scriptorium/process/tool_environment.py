@@ -25,7 +25,7 @@ def make_tool_environment(
 ) -> dict[str, str]:
     """Make the variables of a process in the environment `tool`: the user's win over `defaults`, never over `fixed`."""
     path = {"PATH": f"{tool / 'bin'}:{os.environ.get('PATH', '/usr/bin:/bin')}"}
-    return {**defaults, **inherit(os.environ), **cache_folders(cache), **FIXED, **fixed, **path}
+    return {**defaults, **inherit(os.environ), **cuda_libraries(tool), **cache_folders(cache), **FIXED, **fixed, **path}
 
 
 def inherit(environ: Mapping[str, str]) -> dict[str, str]:
@@ -35,6 +35,16 @@ def inherit(environ: Mapping[str, str]) -> dict[str, str]:
         for name, value in environ.items()
         if (name in NAMES or name.startswith(PREFIXES)) and not name.endswith(SECRET_ENDINGS)
     }
+
+
+def cuda_libraries(tool: Path) -> dict[str, str]:
+    """Return LD_LIBRARY_PATH with CUDA 13's libraries of this environment in front, if it has them.
+
+    The entrypoint of Axolotl's image does the same: a library of the system may be older than what torch was built for.
+    """
+    folders = [str(folder) for folder in sorted(tool.glob("lib/python3*/site-packages/nvidia/cu13/lib"))]
+    others = [folder for folder in os.environ.get("LD_LIBRARY_PATH", "").split(":") if folder and folder not in folders]
+    return {"LD_LIBRARY_PATH": ":".join(folders + others)} if folders else {}
 
 
 def cache_folders(cache: Path) -> dict[str, str]:

@@ -54,3 +54,13 @@ def test_the_trainers_process_finds_our_plugin_and_keeps_freed_memory() -> None:
     environment = make_trainer_environment(Path("/env"))
     assert (Path(environment["PYTHONPATH"]) / "services/trainer/inside_axolotl/plugin.py").exists()
     assert environment["MALLOC_TRIM_THRESHOLD_"] == "1073741824"
+
+
+def test_the_cuda_libraries_of_the_environment_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/usr/local/nvidia/lib64")
+    assert make_tool_environment(tmp_path, tmp_path, {}, {})["LD_LIBRARY_PATH"] == "/usr/local/nvidia/lib64"
+    libraries = tmp_path / "lib/python3.12/site-packages/nvidia/cu13/lib"
+    libraries.mkdir(parents=True)
+    assert (
+        make_tool_environment(tmp_path, tmp_path, {}, {})["LD_LIBRARY_PATH"] == f"{libraries}:/usr/local/nvidia/lib64"
+    )
