@@ -93,10 +93,41 @@ def test_the_defaults_of_the_table_are_those_of_the_files(project: Path) -> None
             assert rows[name] == default, name
 
 
-def test_images_are_pinned(project: Path) -> None:
-    images = re.findall(r"_IMAGE:-([^}]+)\}", "".join((project / name).read_text() for name in COMPOSE_FILES))
-    assert images
-    assert [image for image in images if ":" not in image or image.endswith(":latest")] == []
+def is_pinned(image: str) -> bool:
+    """Return whether an image is one release: a digest, or a tag with a version that is not rebuilt on each push."""
+    name, _, digest = image.partition("@")
+    tag = name.rpartition("/")[2].partition(":")[2]
+    floating = re.search(r"(^|[-_.])(main|master|latest|nightly|dev|edge|stable)([-_.]|$)", tag)
+    return bool(digest or (re.search(r"\d+\.\d+", tag) and not floating))
+
+
+@pytest.mark.parametrize(
+    ("image", "pinned"),
+    [
+        ("axolotlai/axolotl:main-py3.12-cu130-2.12.0", False),
+        ("axolotlai/axolotl:0.19.0-py3.12-cu130-2.12.0", True),
+        ("vllm/vllm-openai:latest", False),
+        ("vllm/vllm-openai", False),
+        ("localhost:5000/vllm", False),
+        ("python:3", False),
+        ("vllm/vllm-openai:nightly-0.33.1", False),
+        ("vllm/vllm-openai@sha256:" + 64 * "0", True),
+    ],
+)
+def test_an_image_that_is_rebuilt_under_its_name_is_not_pinned(image: str, pinned: bool) -> None:
+    assert is_pinned(image) == pinned
+
+
+def test_images_are_pinned_and_the_same_everywhere(project: Path) -> None:
+    composed = re.findall(
+        r"\$\{(\w+_IMAGE):-([^}]+)\}", "".join((project / name).read_text() for name in COMPOSE_FILES)
+    )
+    dockerfiles = [*project.glob("services/*/Dockerfile"), *project.glob("deploy/*/Dockerfile")]
+    built = re.findall(r"^ARG (\w+_IMAGE)=(\S+)$", "".join(path.read_text() for path in dockerfiles), re.MULTILINE)
+    assert len(composed) >= 8
+    assert {name for name, _ in built} == {"PYTHON_IMAGE", "AXOLOTL_IMAGE", "VLLM_IMAGE"}
+    assert [image for _, image in composed + built if not is_pinned(image)] == []
+    assert len(set(composed + built)) == len({name for name, _ in composed + built}), "one default for each"
 
 
 def test_every_service_has_a_dockerfile_with_the_same_beginning(project: Path) -> None:
