@@ -92,7 +92,7 @@ def describe_plan(plan: EnginePlan, state: str, reason: str = "", url: str = "")
 
 
 def make_command(plan: EnginePlan, settings: Settings, port: int) -> list[str | Path]:
-    """Make the command line. On a CPU compiling costs more than the few hundred requests of a job bring back."""
+    """Make the command line; nothing is compiled for an eager model, nor on a CPU, where it does not pay."""
     base, adapters = plan[0], [model for model in plan if model.adapter]
     line: list[str | Path] = [settings.vllm_env / "bin" / "python", "-m", "vllm.entrypoints.openai.api_server"]
     line += ["--model", base.folder, "--served-model-name", base.name if not base.adapter else "base"]
@@ -105,8 +105,10 @@ def make_command(plan: EnginePlan, settings: Settings, port: int) -> list[str | 
         ]
         line += ["--lora-modules", *(f"{model.name}={model.adapter}" for model in adapters)]
     if settings.gpu:
-        return [*line, "--gpu-memory-utilization", str(settings.engine_memory_share)]
-    return [*line, "--enforce-eager"]
+        line += ["--gpu-memory-utilization", str(settings.engine_memory_share)]
+    if base.eager or not settings.gpu:
+        line += ["--enforce-eager"]
+    return line
 
 
 def lora_rank(adapter: Path) -> int:
