@@ -32,7 +32,7 @@ def load_yaml(project: Path, name: str) -> dict[str, Any]:
     return body
 
 
-@pytest.mark.parametrize("name", COMPOSE_FILES)
+@pytest.mark.parametrize("name", (*COMPOSE_FILES, "tests/compose/standins.yaml"))
 def test_a_compose_file_fits_the_specification(name: str, project: Path) -> None:
     schema = files("check_jsonschema") / "builtin_schemas" / "vendor" / "compose-spec.json"
     jsonschema.validate(load_yaml(project, name), json.loads(schema.read_text("utf-8")))
@@ -140,6 +140,13 @@ def test_every_service_has_a_dockerfile_with_the_same_beginning(project: Path) -
         assert "USER scriptorium" in text
         assert "HEALTHCHECK" in text
         assert f'"services.{name}.worker"' in text
+
+
+def test_the_stand_ins_of_the_official_images_are_the_stages_of_a_cpu(project: Path) -> None:
+    for body in load_yaml(project, "tests/compose/standins.yaml")["services"].values():
+        text = (project / body["build"]["dockerfile"]).read_text()
+        stage = text.split(f" AS {body['build']['target']}\n")[1].split("\nFROM ")[0]
+        assert "/workspace/axolotl-venv" in stage or "ENV PATH=/opt/vllm/bin:$PATH" in stage, "where upstream has them"
 
 
 def test_one_version_of_uv_builds_everything(project: Path) -> None:
