@@ -85,14 +85,19 @@ load: light ## ten thousand ended jobs, a thousand queued, a million events: rea
 	@PYTHONPATH=. $(BIN)/python -m bench.load
 
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --no-header --no-annotate --no-emit-find-links --no-emit-index-url --python-version 3.11
-lock: $(BIN)/uv ## compile the pinned requirement files anew
+COMPILE_GPU = env -u UV_FIND_LINKS -u UV_TORCH_BACKEND $(filter-out --upgrade,$(COMPILE)) --python-platform x86_64-manylinux_2_28
+lock: light ## compile the pinned requirement files anew, for a GPU as well (a few minutes)
 	@$(COMPILE) pyproject.toml -o requirements.txt
 	@$(COMPILE) -c requirements.txt --group dev pyproject.toml -o requirements-dev.txt
 	@$(COMPILE) -c requirements.txt deploy/celery-exporter/requirements.in -o deploy/celery-exporter/requirements.txt
 	@$(COMPILE) services/trainer/requirements.in -o services/trainer/requirements.txt
 	@sed -i 's/^\(torch==[0-9.]*\)+cpu$$/\1/' services/trainer/requirements.txt
+	@cp services/trainer/requirements.txt services/trainer/requirements-gpu.txt # uv keeps the versions that it finds there
+	@$(COMPILE_GPU) services/trainer/requirements.in -o services/trainer/requirements-gpu.txt
+	@$(COMPILE_GPU) --upgrade services/server/requirements-gpu.in -o services/server/requirements-gpu.txt
 	@$(COMPILE) services/server/requirements-cpu.in -o services/server/requirements-cpu.txt \
 	  --no-emit-package torchvision --no-emit-package torchaudio --no-emit-package torchcodec
+	@$(BIN)/python -m tests.gpu_metadata
 
 clean: ## remove environments and everything built
 	rm -rf .venv .envs build

@@ -161,10 +161,11 @@ def orphaned_runs(volume: Volume, records: Records) -> Iterator[Path]:
 
 
 def compile_caches(cache: Path) -> Iterator[Path]:
-    """Yield what vLLM compiled for one model each; it compiles again what it needs."""
-    for folder in (cache / "vllm" / "torch_compile_cache").glob("*"):
-        if is_older(folder, CACHE_AGE):
-            yield folder
+    """Yield what training and serving compiled, by model or by kernel; they compile again what they need."""
+    for compiler in ("vllm/torch_compile_cache", "inductor", "triton"):
+        for folder in (cache / compiler).glob("*"):
+            if is_older(folder, CACHE_AGE):
+                yield folder
 
 
 def old_logs(logs: Path) -> Iterator[Path]:

@@ -1,7 +1,7 @@
 """Build the environments: `python -m scriptorium.local.environments [NAME ...]`; existing ones cost no time.
 
     light     our own code (.venv)                      requirements.txt, requirements-dev.txt
-    axolotl   training (.envs/axolotl)                  services/trainer/requirements.txt
+    axolotl   training (.envs/axolotl)                  services/trainer/requirements{,-gpu}.txt
     vllm      serving (.envs/vllm)                      services/server/requirements-{cpu,gpu}.txt
     demo      a small base model and books (build/demo) scriptorium/local/demo-requirements.txt
 
@@ -57,15 +57,15 @@ class Environment:
 
 
 def environments(*, gpu: bool) -> dict[str, Environment]:
-    """Return every environment by name; `gpu` selects the build of vLLM."""
+    """Return every environment by name; `gpu` selects the builds of Axolotl and vLLM: for CUDA, or for a CPU."""
     vllm = PROJECT / "services" / "server" / f"requirements-{'gpu' if gpu else 'cpu'}.txt"
     light = (PROJECT / "requirements.txt", PROJECT / "requirements-dev.txt", PROJECT / "pyproject.toml")
-    axolotl = PROJECT / "services" / "trainer" / "requirements.txt"
+    axolotl = PROJECT / "services" / "trainer" / f"requirements{'-gpu' if gpu else ''}.txt"
     demo = PROJECT / "scriptorium" / "local" / "demo-requirements.txt"
     entries = (
         Environment("light", PROJECT / ".venv", light, gib=0.7, editable=True),
-        Environment("axolotl", ENVS / "axolotl", (axolotl,), gib=4, torch=True),
-        Environment("vllm", ENVS / "vllm", (vllm,), gib=4, torch=True),
+        Environment("axolotl", ENVS / "axolotl", (axolotl,), gib=9 if gpu else 4, torch=True),
+        Environment("vllm", ENVS / "vllm", (vllm,), gib=13 if gpu else 4, torch=True),
         Environment("demo", DEMO / "packages", (demo,), gib=0.3, target=True),
     )
     return {environment.name: environment for environment in entries}
@@ -98,28 +98,30 @@ def prepare_folder(environment: Environment) -> None:
 
 
 def commands(environment: Environment, *, gpu: bool) -> Iterator[list[str]]:
-    """Yield uv's command lines; requirement files are complete, so only CUDA's vLLM has dependencies to resolve."""
+    """Yield uv's command lines; requirement files are complete, so no dependency is resolved."""
     uv = str(PROJECT / ".venv" / "bin" / "uv")
     files = [f"--requirement={path}" for path in environment.requirements if path.suffix == ".txt"]
-    complete = [] if gpu and environment.name == "vllm" else ["--no-deps"]
     if environment.target:
-        yield [uv, "pip", "install", "--quiet", "--target", str(environment.folder), *complete, *files]
+        yield [uv, "pip", "install", "--quiet", "--target", str(environment.folder), "--no-deps", *files]
         return
     python = environment.folder / "bin" / "python"
     if not python.exists():
         yield [uv, "venv", "--quiet", "--python", sys.executable, str(environment.folder)]
     backend = torch_backend(gpu=gpu) if environment.torch else []
     compiled = ["--compile-bytecode"] if environment.torch else []
-    yield [uv, "pip", "install", "--quiet", "--python", str(python), *complete, *compiled, *backend, *files]
+    yield [uv, "pip", "install", "--quiet", "--python", str(python), "--no-deps", *compiled, *backend, *files]
     if environment.editable:
         yield [uv, "pip", "install", "--quiet", "--python", str(python), "--no-deps", "--editable", str(PROJECT)]
 
 
 def torch_backend(*, gpu: bool) -> list[str]:
-    """Return uv's option for PyTorch's build; none if the user names a folder of wheels or a backend."""
-    if "UV_FIND_LINKS" in uv_environment() or "UV_TORCH_BACKEND" in os.environ:
+    """Return uv's option for PyTorch's build; none if the user names a folder of wheels or a backend.
+
+    On a GPU it is the build of the package index, for the CUDA whose libraries our lists pin.
+    """
+    if gpu or "UV_FIND_LINKS" in uv_environment() or "UV_TORCH_BACKEND" in os.environ:
         return []
-    return ["--torch-backend=auto"] if gpu else ["--torch-backend=cpu"]
+    return ["--torch-backend=cpu"]
 
 
 def uv_environment() -> Mapping[str, str]:

@@ -25,13 +25,17 @@ SERVERS_KEY = "scriptorium:serving:servers"
 
 
 class WantedModel(BaseModel):
-    """A model that should be served: its name, its folder, and an adapter on top if it is not merged."""
+    """A model that should be served: its name, its folder, and an adapter on top if it is not merged.
+
+    One that is asked a handful of questions is `eager`: its engine compiles nothing and so starts sooner.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     folder: str
     adapter: str | None = None
+    eager: bool = False
 
 
 class Engine(BaseModel):

@@ -11,12 +11,16 @@ from pathlib import Path
 
 import httpx
 
-from scriptorium.process.child import Child, tail
+from scriptorium.process.child import Child
 from scriptorium.process.ports import free_port
+from scriptorium.process.tool_environment import make_tool_environment
 from scriptorium.settings import Settings
 from scriptorium.store.serving import Engine, WantedModel
+from services.server.engine_failures import append_mark, find_cause, read_since
 
 STOP_GRACE = timedelta(seconds=3)
+# FlashInfer's top-k and top-p sampler is compiled at run time by nvcc, which a host with no more than a driver lacks.
+GPU_DEFAULTS = {"VLLM_USE_FLASHINFER_SAMPLER": "0"}
 LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 EnginePlan = tuple[WantedModel, ...]  # models that one engine serves: a base and its adapters
 
@@ -42,6 +46,9 @@ class VllmEngine:
         self.ready = False
         self.was_ready = False
         self._answered_at = time.monotonic()  # or when it was started
+        self._log = log
+        self._mark = f"Scriptorium starts vLLM for {', '.join(model.name for model in plan)} on port {self.port}"
+        append_mark(log, self._mark)
         self._child = Child(make_command(plan, settings, self.port), log, make_environment(settings, gpu))
 
     @property
@@ -72,9 +79,8 @@ class VllmEngine:
         return describe_plan(self.plan, state, reason, self.url)
 
     def failure_reason(self) -> str:
-        """Return why the process ended: the log's last error, or its status."""
-        errors = [line for line in tail(self._child.log, 60) if "Error" in line]
-        return errors[-1][:300] if errors else f"it ended with status {self._child.returncode}"
+        """Return why the process ended: the cause in the log since its start, or its status."""
+        return find_cause(read_since(self._log, self._mark)) or f"it ended with status {self._child.returncode}"
 
 
 def describe_plan(plan: EnginePlan, state: str, reason: str = "", url: str = "") -> list[Engine]:
@@ -86,7 +92,7 @@ def describe_plan(plan: EnginePlan, state: str, reason: str = "", url: str = "")
 
 
 def make_command(plan: EnginePlan, settings: Settings, port: int) -> list[str | Path]:
-    """Make the command line. On a CPU compiling costs more than the few hundred requests of a job bring back."""
+    """Make the command line; nothing is compiled for an eager model, nor on a CPU, where it does not pay."""
     base, adapters = plan[0], [model for model in plan if model.adapter]
     line: list[str | Path] = [settings.vllm_env / "bin" / "python", "-m", "vllm.entrypoints.openai.api_server"]
     line += ["--model", base.folder, "--served-model-name", base.name if not base.adapter else "base"]
@@ -99,8 +105,10 @@ def make_command(plan: EnginePlan, settings: Settings, port: int) -> list[str | 
         ]
         line += ["--lora-modules", *(f"{model.name}={model.adapter}" for model in adapters)]
     if settings.gpu:
-        return [*line, "--gpu-memory-utilization", str(settings.engine_memory_share)]
-    return [*line, "--enforce-eager"]
+        line += ["--gpu-memory-utilization", str(settings.engine_memory_share)]
+    if base.eager or not settings.gpu:
+        line += ["--enforce-eager"]
+    return line
 
 
 def lora_rank(adapter: Path) -> int:
@@ -111,24 +119,19 @@ def lora_rank(adapter: Path) -> int:
 
 def make_environment(settings: Settings, gpu: int | None = None) -> dict[str, str]:
     """Make the environment variables of vLLM's process, which sees one `gpu` only if that is given."""
-    inherited = ("HOME", "LANG", "TMPDIR", "HF_HOME", "CUDA_HOME", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
-    environment = {name: os.environ[name] for name in inherited if name in os.environ}
-    environment |= {
-        "PATH": f"{settings.vllm_env / 'bin'}:{os.environ.get('PATH', '/usr/bin:/bin')}",
-        "PYTHONUNBUFFERED": "1",
-        "HF_HUB_OFFLINE": "1",
-        "VLLM_NO_USAGE_STATS": "1",
-        "DO_NOT_TRACK": "1",
-        "VLLM_CACHE_ROOT": str(settings.cache / "vllm"),  # it compiles for each model; `scriptorium prune` removes that
-    }
+    fixed = {"VLLM_NO_USAGE_STATS": "1"}
     if gpu is not None:
-        environment["CUDA_VISIBLE_DEVICES"] = str(gpu)
-    if not settings.gpu:
-        cores = os.cpu_count() or 1
-        environment |= {
-            "VLLM_CPU_KVCACHE_SPACE": str(settings.engine_kv_cache_gib),
-            "TORCHDYNAMO_DISABLE": "1",  # eager throughout: it needs no C++ compiler, nor the minute that one takes
-            "OMP_WAIT_POLICY": "PASSIVE",  # an engine that waits must not take the cores of one that works
-            "VLLM_CPU_OMP_THREADS_BIND": f"0-{cores - 1}",  # its default leaves one core idle
-        }
-    return environment
+        fixed["CUDA_VISIBLE_DEVICES"] = str(gpu)
+    return make_tool_environment(
+        settings.vllm_env, settings.cache, GPU_DEFAULTS if settings.gpu else cpu_defaults(settings), fixed
+    )
+
+
+def cpu_defaults(settings: Settings) -> dict[str, str]:
+    """Return the variables of an engine on a CPU, unless the user sets them."""
+    return {
+        "VLLM_CPU_KVCACHE_SPACE": str(settings.engine_kv_cache_gib),
+        "VLLM_CPU_OMP_THREADS_BIND": f"0-{(os.cpu_count() or 1) - 1}",  # its default leaves one core idle
+        "TORCHDYNAMO_DISABLE": "1",  # eager throughout: it needs no C++ compiler, nor the minute that one takes
+        "OMP_WAIT_POLICY": "PASSIVE",  # an engine that waits must not take the cores of one that works
+    }

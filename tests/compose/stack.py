@@ -10,8 +10,13 @@ from typing import Any
 
 from scriptorium.process.ports import free_port
 from tests.compose.shell import PROJECT, run, succeeds, wait_for
+from tests.compose.standins import SYSTEM_LIBRARIES, build_official_images
 
 MISSING_SERVICE = "grafana"  # no package registry has it; its boards' queries are sent to Prometheus instead
+TOOL_ENVIRONMENTS = {
+    "trainer": ("services.trainer.run.axolotl", "get_settings().axolotl_env"),
+    "server": ("services.server.engine", "get_settings()"),
+}
 EVALUATION_SETTINGS = {
     "SCRIPTORIUM_EVALUATION_PROMPTS": "8",
     "SCRIPTORIUM_EVALUATION_INSTRUCTIONS": "32",
@@ -56,11 +61,22 @@ class ComposeStack:
         """Build every image; those of a GPU host only on top of stand-ins, because the official ones are 20 GB."""
         self.compose("build", *self.services())
         if "AXOLOTL_IMAGE" in self.env:
-            self.compose("--profile", "gpu", "build", "trainer", "server")
-            for name in ("trainer", "server"):
-                self.docker(
-                    "run", "--rm", "--read-only", f"scriptorium/{name}", "python", "-m", "scriptorium", "--help"
-                )
+            self.build_for_gpu()
+
+    def build_for_gpu(self) -> None:
+        """Build the images of a GPU host on stand-ins, and check that upstream's library paths reach the tools."""
+        files = ("-f", str(PROJECT / "compose.yaml"), "-f", str(PROJECT / "tests" / "compose" / "standins.yaml"))
+        self.compose(*files, "build", "axolotl-cpu", "vllm-cpu")
+        build_official_images(self._docker)
+        self.compose("--profile", "gpu", "build", "trainer", "server")
+        for name, (module, argument) in TOOL_ENVIRONMENTS.items():
+            script = (
+                f"from scriptorium.settings import get_settings; from {module} import make_environment; "
+                f"print(make_environment({argument})['LD_LIBRARY_PATH'])"
+            )
+            libraries = self.docker("run", "--rm", "--read-only", f"scriptorium/{name}", "python", "-c", script)
+            assert libraries.strip().endswith(SYSTEM_LIBRARIES), libraries
+            assert ("nvidia/cu13/lib:" in libraries) == (name == "trainer"), libraries
 
     def up(self) -> None:
         """Start everything and wait until it is healthy."""

@@ -13,7 +13,10 @@ import jsonschema
 import pytest
 import yaml
 
+from scriptorium.process.tool_environment import cache_folders, inherit
 from scriptorium.settings import Settings
+from services.server.engine import make_environment as make_server_environment
+from services.trainer.run.axolotl import make_environment as make_trainer_environment
 
 COMPOSE_FILES = ("compose.yaml", "compose.cpu.yaml", "compose.worker.yaml", "deploy/compose/base.yaml")
 LIGHT_SERVICES = ("api", "data", "merger", "evaluator")
@@ -29,7 +32,7 @@ def load_yaml(project: Path, name: str) -> dict[str, Any]:
     return body
 
 
-@pytest.mark.parametrize("name", COMPOSE_FILES)
+@pytest.mark.parametrize("name", (*COMPOSE_FILES, "tests/compose/standins.yaml"))
 def test_a_compose_file_fits_the_specification(name: str, project: Path) -> None:
     schema = files("check_jsonschema") / "builtin_schemas" / "vendor" / "compose-spec.json"
     jsonschema.validate(load_yaml(project, name), json.loads(schema.read_text("utf-8")))
@@ -110,10 +113,41 @@ def test_the_defaults_of_the_table_are_those_of_the_files(project: Path) -> None
             assert rows[name] == default, name
 
 
-def test_images_are_pinned(project: Path) -> None:
-    images = re.findall(r"_IMAGE:-([^}]+)\}", "".join((project / name).read_text() for name in COMPOSE_FILES))
-    assert images
-    assert [image for image in images if ":" not in image or image.endswith(":latest")] == []
+def is_pinned(image: str) -> bool:
+    """Return whether an image is one release: a digest, or a tag with a version that is not rebuilt on each push."""
+    name, _, digest = image.partition("@")
+    tag = name.rpartition("/")[2].partition(":")[2]
+    floating = re.search(r"(^|[-_.])(main|master|latest|nightly|dev|edge|stable)([-_.]|$)", tag)
+    return bool(digest or (re.search(r"\d+\.\d+", tag) and not floating))
+
+
+@pytest.mark.parametrize(
+    ("image", "pinned"),
+    [
+        ("axolotlai/axolotl:main-py3.12-cu130-2.12.0", False),
+        ("axolotlai/axolotl:0.19.0-py3.12-cu130-2.12.0", True),
+        ("vllm/vllm-openai:latest", False),
+        ("vllm/vllm-openai", False),
+        ("localhost:5000/vllm", False),
+        ("python:3", False),
+        ("vllm/vllm-openai:nightly-0.33.1", False),
+        ("vllm/vllm-openai@sha256:" + 64 * "0", True),
+    ],
+)
+def test_an_image_that_is_rebuilt_under_its_name_is_not_pinned(image: str, pinned: bool) -> None:
+    assert is_pinned(image) == pinned
+
+
+def test_images_are_pinned_and_the_same_everywhere(project: Path) -> None:
+    composed = re.findall(
+        r"\$\{(\w+_IMAGE):-([^}]+)\}", "".join((project / name).read_text() for name in COMPOSE_FILES)
+    )
+    dockerfiles = [*project.glob("services/*/Dockerfile"), *project.glob("deploy/*/Dockerfile")]
+    built = re.findall(r"^ARG (\w+_IMAGE)=(\S+)$", "".join(path.read_text() for path in dockerfiles), re.MULTILINE)
+    assert len(composed) >= 8
+    assert {name for name, _ in built} == {"PYTHON_IMAGE", "AXOLOTL_IMAGE", "VLLM_IMAGE"}
+    assert [image for _, image in composed + built if not is_pinned(image)] == []
+    assert len(set(composed + built)) == len({name for name, _ in composed + built}), "one default for each"
 
 
 def test_every_service_has_a_dockerfile_with_the_same_beginning(project: Path) -> None:
@@ -126,6 +160,13 @@ def test_every_service_has_a_dockerfile_with_the_same_beginning(project: Path) -
         assert "USER scriptorium" in text
         assert "HEALTHCHECK" in text
         assert f'"services.{name}.worker"' in text
+
+
+def test_the_stand_ins_of_the_official_images_are_the_stages_of_a_cpu(project: Path) -> None:
+    for body in load_yaml(project, "tests/compose/standins.yaml")["services"].values():
+        text = (project / body["build"]["dockerfile"]).read_text()
+        stage = text.split(f" AS {body['build']['target']}\n")[1].split("\nFROM ")[0]
+        assert "/workspace/axolotl-venv" in stage or "ENV PATH=/opt/vllm/bin:$PATH" in stage, "where upstream has them"
 
 
 def test_one_version_of_uv_builds_everything(project: Path) -> None:
@@ -170,3 +211,28 @@ def test_the_environment_file_has_fresh_passwords_and_the_parts_for_this_machine
         first["COMPOSE_FILE"],
     )
     assert len(completed["REDIS_PASSWORD"]) == 32, "what an .env lacks is added to it"
+
+
+def test_what_is_compiled_at_run_time_lies_where_it_can_be_executed(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = load_yaml(project, COMPOSE_FILES[3])["services"]
+    volumes = dict(volume.split(":")[:2][::-1] for volume in services["service"]["volumes"])
+    in_memory = [folder.split(":")[0] for folder in services["container"]["tmpfs"]]  # its short form is noexec
+    monkeypatch.setenv("SCRIPTORIUM_CACHE_DIR", services["service"]["environment"]["SCRIPTORIUM_CACHE_DIR"])
+    for environment in (make_server_environment(Settings()), make_trainer_environment(Settings().axolotl_env)):
+        caches = {name: Path(environment[name]) for name in cache_folders(Path())}
+        assert {"TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", "VLLM_CACHE_ROOT"} <= set(caches)
+        for name, folder in caches.items():
+            assert any(folder.is_relative_to(volume) for volume in volumes), name
+            assert not any(folder.is_relative_to(path) for path in in_memory), name
+
+
+def test_the_tools_own_settings_can_be_passed_to_their_containers(project: Path) -> None:
+    services = load_yaml(project, COMPOSE_FILES[3])["services"]
+    for name in ENGINE_SERVICES:
+        passed = {key for key, value in services[name]["environment"].items() if value is None}
+        assert inherit(dict.fromkeys(passed, "")).keys() == passed
+        assert {"PYTORCH_ALLOC_CONF", "OMP_NUM_THREADS"} <= passed
+    table = (project / "docs" / "settings.md").read_text()
+    assert [name for name in passed if f"`{name}`" not in table] == []

@@ -149,15 +149,16 @@ def test_a_run_that_nobody_knows_is_pruned_but_never_swept(context: Context, job
 
 def test_compile_caches_and_old_logs_are_pruned(context: Context) -> None:
     logs, compiled = context.settings.logs, context.settings.cache / "vllm" / "torch_compile_cache"
+    kernel = context.settings.cache / "triton" / "old"
     for path in (compiled / "old" / "rank_0" / "x.so", compiled / "new" / "x.so", logs / "api.log", logs / "api.log.1",
-                 logs / "vllm-old.log", logs / "vllm-new.log"):  # fmt: skip
+                 kernel / "x.so", logs / "vllm-old.log", logs / "vllm-new.log"):  # fmt: skip
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(os.urandom(5000))
-    for path in (compiled / "old", logs / "api.log", logs / "vllm-old.log"):
+    for path in (compiled / "old", kernel, logs / "api.log", logs / "vllm-old.log"):
         age(path, 8 * DAYS)
     pruned = {kind.kind: kind for kind in prune(context.volume, stored_records(context.store), context.settings,
                                                 dry_run=True)}  # fmt: skip
-    assert pruned[LeftoverKind.COMPILE_CACHES].paths == [compiled / "old"]
+    assert pruned[LeftoverKind.COMPILE_CACHES].paths == [compiled / "old", kernel]
     assert sorted(pruned[LeftoverKind.LOGS].paths) == [logs / "api.log.1", logs / "vllm-old.log"]
     assert pruned[LeftoverKind.LOGS].bytes >= 10000
     assert (compiled / "old").exists()

@@ -74,7 +74,7 @@ def test_on_a_gpu_the_merged_model_answers_first_and_then_base_and_adapter_share
     monkeypatch.setenv("SCRIPTORIUM_DEVICE", "cuda")
     serve_model(request_, tmp_path, SilentReporter())
     first, second = wanted_models
-    assert first == [WantedModel(name=TUNED, folder=str(request_.merged))]
+    assert first == [WantedModel(name=TUNED, folder=str(request_.merged), eager=True)]
     assert second == [
         WantedModel(name=BASE, folder=str(request_.base)),
         WantedModel(name=TUNED, folder=str(request_.base), adapter=str(request_.adapter)),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from scriptorium.contracts import TrainRequest
 from scriptorium.models.tokenizer import chat_tokenizer
 from scriptorium.planning.packing import ROWS_IN_PACKED_ROW, count_rows
 from scriptorium.planning.resolve import count_updates, count_warmup
+from scriptorium.process.tool_environment import make_tool_environment
 from scriptorium.recipe import ResolvedTraining
 from scriptorium.settings import PROJECT, get_settings
 
@@ -40,6 +40,13 @@ SHARED_KEYS = (
     "gradient_checkpointing",
     "early_stopping_patience",
 )
+
+DEFAULTS = {
+    "TOKENIZERS_PARALLELISM": "false",
+    "MALLOC_MMAP_THRESHOLD_": "268435456",  # keep freed activations: returning them costs a third of the speed
+    "MALLOC_TRIM_THRESHOLD_": "1073741824",
+}
+FIXED = {"AXOLOTL_DO_NOT_TRACK": "1", "PYTHONPATH": str(PROJECT)}
 
 
 @dataclass(frozen=True)
@@ -180,18 +187,6 @@ def make_command(environment: Path, config: Path, processes: int = 1) -> list[st
 
 
 def make_environment(environment: Path) -> dict[str, str]:
-    """Make the environment variables of Axolotl's process: of ours only those that it needs."""
-    inherited = ("HOME", "LANG", "TMPDIR", "HF_HOME", "CUDA_HOME", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
-    path = f"{environment / 'bin'}:{os.environ.get('PATH', '/usr/bin:/bin')}"
-    return {
-        **{name: os.environ[name] for name in inherited if name in os.environ},
-        "PATH": path,
-        "PYTHONPATH": str(PROJECT),
-        "PYTHONUNBUFFERED": "1",
-        "HF_HUB_OFFLINE": "1",
-        "AXOLOTL_DO_NOT_TRACK": "1",
-        "SCRIPTORIUM_TRAIN_MEMORY_SHARE": str(get_settings().train_memory_share),
-        "TOKENIZERS_PARALLELISM": "false",
-        "MALLOC_MMAP_THRESHOLD_": "268435456",  # keep freed activations: returning them costs a third of the speed
-        "MALLOC_TRIM_THRESHOLD_": "1073741824",
-    }
+    """Make the environment variables of a process in Axolotl's environment."""
+    fixed = {**FIXED, "SCRIPTORIUM_TRAIN_MEMORY_SHARE": str(get_settings().train_memory_share)}
+    return make_tool_environment(environment, get_settings().cache, DEFAULTS, fixed)

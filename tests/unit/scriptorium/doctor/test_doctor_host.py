@@ -1,12 +1,14 @@
 """Ports, values that compose requires, the base model, and the environments of Axolotl and vLLM."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from doctor_machine import FakeProbe, container, run_check, subject
 
 from scriptorium.doctor.base_model import check_base_model
-from scriptorium.doctor.environments import PRINT_VERSION, check_environments
+from scriptorium.doctor.check import CheckFinding
+from scriptorium.doctor.environments import PRINT_INCLUDE, PRINT_VERSION, check_environments
 from scriptorium.doctor.passwords import check_passwords, required_variables
 from scriptorium.doctor.ports import check_ports
 from scriptorium.doctor.probe import CommandOutput, Probe
@@ -163,3 +165,52 @@ def test_a_real_interpreter_prints_the_version_of_a_package() -> None:
 
     assert Probe().run(sys.executable, "-c", PRINT_VERSION, "no-such-package", "pytest").out.startswith("pytest ")
     assert Probe().run(sys.executable, "-c", PRINT_VERSION, "no-such-package").code == 1
+
+
+HEADERS = {"get_default_scheme": "/usr/include/python3.12 python3.12-dev\n"}
+NVCC = "vLLM nvcc"
+
+
+def examine_compilers(*, programs: tuple[str, ...], **fields: Any) -> dict[str, CheckFinding]:
+    files = {**ENVS, **fields.pop("files", {})}
+    probe = FakeProbe(programs=programs, files=files, answers={**HEADERS, **ANSWERS}, **fields)
+    return run_check(check_environments, subject(probe, **PATHS))
+
+
+def test_on_a_gpu_triton_needs_a_c_compiler_and_pythons_headers_and_nothing_needs_nvcc() -> None:
+    bare = examine_compilers(programs=("nvidia-smi",))
+    for tool in ("Axolotl", "vLLM"):
+        assert (bare[f"{tool} C compiler"].status, bare[f"{tool} C compiler"].fix) == ("fail", "sudo apt install gcc")
+        assert bare[f"{tool} Python.h"].status == "fail"
+        assert bare[f"{tool} Python.h"].fix == "sudo apt install python3.12-dev"
+    assert (bare[NVCC].status, "not needed" in bare[NVCC].seen) == ("ok", True)
+    headers = {"/usr/include/python3.12/Python.h": ""}
+    complete = examine_compilers(programs=("nvidia-smi", "gcc"), files=headers)
+    assert {finding.status for finding in complete.values()} == {"ok"}
+    assert complete["Axolotl C compiler"].seen == "/usr/bin/gcc"
+
+
+def test_the_sampler_that_a_user_turns_on_needs_nvcc() -> None:
+    on = {"VLLM_USE_FLASHINFER_SAMPLER": "1", "CUDA_HOME": "/opt/cuda"}
+    assert examine_compilers(programs=("nvidia-smi", "gcc"), environ=on)[NVCC].status == "fail"
+    toolkit = {"/opt/cuda/bin/nvcc": ""}
+    assert examine_compilers(programs=("nvidia-smi", "gcc"), environ=on, files=toolkit)[NVCC].status == "ok"
+
+
+def test_without_a_gpu_nothing_is_compiled() -> None:
+    assert examine_compilers(programs=("gcc",)).keys() == {"Axolotl", "vLLM"}
+
+
+def test_in_a_container_what_triton_needs_comes_with_the_image() -> None:
+    probe = container("trainer", programs=("nvidia-smi",), files=ENVS, answers={**HEADERS, **ANSWERS})
+    finding = run_check(check_environments, subject(probe, "trainer", **PATHS))["Axolotl C compiler"]
+    assert finding.status == "fail"
+    assert "docker compose build trainer" in finding.fix
+
+
+def test_a_real_interpreter_prints_where_its_headers_are() -> None:
+    import sys
+    import sysconfig
+
+    answer = Probe().run(sys.executable, "-c", PRINT_INCLUDE)
+    assert answer.out.split() == [sysconfig.get_paths()["include"], f"python3.{sys.version_info[1]}-dev"]

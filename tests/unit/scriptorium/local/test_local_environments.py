@@ -20,9 +20,12 @@ def make_environment(tmp_path: Path, name: str = "axolotl") -> Environment:
     return Environment(name, tmp_path / "env", (requirements,), gib=0.001, torch=True)
 
 
-def test_the_gpu_decides_which_vllm_is_installed() -> None:
-    assert environments(gpu=True)["vllm"].requirements[0].name == "requirements-gpu.txt"
-    assert environments(gpu=False)["vllm"].requirements[0].name == "requirements-cpu.txt"
+def test_the_gpu_decides_which_builds_are_installed_and_their_lists_are_complete() -> None:
+    for name, cpu_list in (("vllm", "requirements-cpu.txt"), ("axolotl", "requirements.txt")):
+        environment = environments(gpu=True)[name]
+        assert environment.requirements[0].name == "requirements-gpu.txt"
+        assert "--no-deps" in list(commands(environment, gpu=True))[-1]
+        assert environments(gpu=False)[name].requirements[0].name == cpu_list
 
 
 def test_every_requirement_file_is_there_and_pinned() -> None:
@@ -39,7 +42,7 @@ def test_pytorch_comes_from_its_own_index_unless_the_user_names_wheels(monkeypat
     for name in ("UV_FIND_LINKS", "PIP_FIND_LINKS", "UV_TORCH_BACKEND"):
         monkeypatch.delenv(name, raising=False)
     assert torch_backend(gpu=False) == ["--torch-backend=cpu"]
-    assert torch_backend(gpu=True) == ["--torch-backend=auto"]
+    assert torch_backend(gpu=True) == [], "another build of CUDA than the one whose libraries are in the list"
     monkeypatch.setenv("PIP_FIND_LINKS", "wheels")
     assert torch_backend(gpu=False) == []
 

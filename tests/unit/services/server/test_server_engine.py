@@ -36,7 +36,21 @@ def test_on_a_gpu_base_and_adapter_share_one_engine(tmp_path: Path) -> None:
     assert line[line.index("--max-lora-rank") + 1] == "64"
     assert line[line.index("--lora-modules") + 1] == f"ft:x={tmp_path}"
     assert line[line.index("--gpu-memory-utilization") + 1] == "0.85"
+    assert "--enforce-eager" not in line, "what chats and evaluates is compiled"
     assert "VLLM_CPU_KVCACHE_SPACE" not in make_environment(settings)
+
+
+def test_on_a_gpu_the_merged_models_few_requests_are_answered_without_compiling() -> None:
+    merged = WantedModel(name="ft:x", folder="/runs/x/merged", eager=True)
+    assert "--enforce-eager" in make_command((merged,), Settings(device="cuda"), 9000)
+
+
+def test_on_a_gpu_nothing_needs_nvcc_unless_the_user_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(device="cuda")
+    assert make_environment(settings, gpu=3)["CUDA_VISIBLE_DEVICES"] == "3"
+    assert make_environment(settings)["VLLM_USE_FLASHINFER_SAMPLER"] == "0"
+    monkeypatch.setenv("VLLM_USE_FLASHINFER_SAMPLER", "1")
+    assert make_environment(settings)["VLLM_USE_FLASHINFER_SAMPLER"] == "1"
 
 
 @pytest.mark.parametrize(("rank", "allowed"), [(4, 8), (16, 16), (64, 64), (100, 128)])
