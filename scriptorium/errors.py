@@ -24,6 +24,7 @@ ScriptoriumError
 │   ├── StackFailed            500  stack_failed
 │   ├── DiskFull               507  disk_full
 │   ├── DiskLow                507  disk_low
+│   ├── MemoryLow              507  memory_low
 │   ├── ModelNotReady          503  model_not_ready
 │   ├── StoreUnavailable       503  store_unavailable
 │   └── InternalError          500  internal_error
@@ -239,6 +240,13 @@ class DiskLow(SystemFailure):
     code = "disk_low"
     status = 507
     default_next_step = "Run `scriptorium prune`, or delete jobs that are not needed: `scriptorium delete JOB`."
+
+
+class MemoryLow(SystemFailure):
+    """A training is planned to need more memory than its device has free; it was not started."""
+
+    code = "memory_low"
+    status = 507
 
 
 class ModelNotReady(SystemFailure):

@@ -155,6 +155,11 @@ class Settings(BaseSettings):
         return self.data_dir / "logs"
 
     @property
+    def measured_runs(self) -> Path:
+        """The file of what finished trainings needed; the next estimates use it."""
+        return self.data_dir / "measured_runs.json"
+
+    @property
     def impostors(self) -> Path | None:
         """The folder or file of other authors' texts, if there is one."""
         folder = self.impostors_dir or self.data_dir / "impostors"

@@ -5,6 +5,7 @@
 <root>/models/<name>/                          base models
 <root>/references/*.txt                        other authors' books, for comparison
 <root>/impostors/<author>[/*]                  comparison authors for evaluation
+<root>/measured_runs.json                      what finished trainings needed, for the next estimates
 <root>/runs/<job id>/job.json                  the job's record, enough to restore it
 <root>/runs/<job id>/events.jsonl              events of an ended job; append-only
 <root>/runs/<job id>/readings.jsonl            answers of blind readers; append-only

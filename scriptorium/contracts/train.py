@@ -33,8 +33,9 @@ class TrainRequest(Contract):
 class TrainResult(Contract):
     """The checkpoints of a training, its first and last training loss, and its cost.
 
-    `base_hashes` holds the SHA-256 of the base's weights by file name, so that the adapter is merged with no other
-    base.
+    `peak_bytes` is the most memory that it needed on its device, `tokens_per_second` its mean speed in trained tokens
+    while it made steps; None if they were not measured. `base_hashes` holds the SHA-256 of the base's weights by file
+    name, so that the adapter is merged with no other base.
     """
 
     checkpoints: list[Checkpoint]
@@ -43,4 +44,6 @@ class TrainResult(Contract):
     steps: int
     trained_tokens: int
     seconds: float
+    peak_bytes: int | None = None
+    tokens_per_second: float | None = None
     base_hashes: dict[str, str] = {}

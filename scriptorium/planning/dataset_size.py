@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scriptorium.recipe import Data
+from scriptorium.recipe import Data, Recipe
 
-TOKENS_PER_WORD = 1.33  # English prose in the tokenizers of Llama 3 and SmolLM2
-FILL = 0.55  # where the mean passage lies between minimum and maximum: 424 of 350-480 words, 1,430 of 700-2,000 tokens
-PROMPT_TOKENS = 90  # chat template and prompt beside the passage, on average over the recipes' mix
+TOKENS_PER_WORD = 1.32  # English prose in the tokenizers of Llama 3 and SmolLM2: 1.31 to 1.33
+FILL = 0.52  # where the mean passage lies between minimum and maximum: 413 of 350-480 words, 1,343 of 700-2,000 tokens
+PROMPT_TOKENS = 93  # of the chat template and a brief
 PACKING_EFFICIENCY = 0.95  # share of a packed row that first-fit bins of passages fill
 
 
@@ -57,18 +57,30 @@ def size_of_rows(lengths: Sequence[int], answer_lengths: Sequence[int], dev_rows
     )
 
 
-def size_of_words(words: int, data: Data, basis: str) -> DatasetSize:
-    """Return the size that a manuscript of so many words will have: passages, less what is held out."""
+def size_of_words(words: int, recipe: Recipe, basis: str) -> DatasetSize:
+    """Return the size that a manuscript of so many words will have: passages, less what is held out.
+
+    A row with context has the passage before it in its prompt, unless that exceeds `sequence_len`.
+    """
+    data, limit = recipe.data, recipe.training.sequence_len
     unit = TOKENS_PER_WORD if data.chunking.unit == "words" else 1.0
     shortest, longest = data.chunking.minimum * unit, data.chunking.maximum * unit
     passage = shortest + FILL * (longest - shortest)
+    context = context_share(data)
     tokens = words * TOKENS_PER_WORD
     rows = max(1, round(tokens * (1 - data.split.dev - data.split.test) / passage))
     return DatasetSize(
         rows=rows,
-        tokens=round(rows * (passage + PROMPT_TOKENS)),
-        longest_row=round(longest + PROMPT_TOKENS),
+        tokens=round(rows * min(limit, passage * (1 + context) + PROMPT_TOKENS)),
+        longest_row=round(min(limit, longest * (2 if context else 1) + PROMPT_TOKENS)),
         answer_tokens=round(rows * passage),
         dev_rows=round(tokens * data.split.dev / passage),
         basis=basis,
     )
+
+
+def context_share(data: Data) -> float:
+    """Return the share of the training rows whose prompt is the passage before them."""
+    if data.prompt == "mixed":
+        return data.mix.get("context", 0.0) / sum(data.mix.values())
+    return float(data.prompt == "context")

@@ -44,8 +44,8 @@ def estimate(
     rows = rows_per_device(resolved, dataset, device)
     updates = count_updates(resolved, rows)
     runs = nearest_runs(history, resolved, shape, dataset, device)
-    memory = scale_memory(plan_memory(resolved, shape, dataset, device), runs)
-    duration = scale_duration(plan_duration(resolved, shape, dataset, device, updates), runs)
+    memory = scale_memory(plan_memory(resolved, shape, dataset, device), device, runs)
+    duration = scale_duration(plan_duration(resolved, shape, dataset, device, updates), device, runs)
     disk = plan_disk(resolved, shape, dataset, updates, exports)
     available = usable_bytes(device)
     enough_disk = device.free_disk_bytes is None or disk.total <= device.free_disk_bytes
@@ -79,7 +79,7 @@ def estimate(
             resolved,
             dataset.longest_row,
             gpu=device.gpu,
-            needed=lambda other: scale_memory(plan_memory(other, shape, dataset, device), runs).total,
+            needed=lambda other: scale_memory(plan_memory(other, shape, dataset, device), device, runs).total,
             limit=available,
         ),
     )  # fmt: skip
@@ -113,13 +113,11 @@ def rows_per_device(training: Training, dataset: DatasetSize, device: Device) ->
 
 def usable_bytes(device: Device) -> int | None:
     """Return the memory that a training may take; None if it cannot be read from here."""
-    if device.free_bytes is None:
-        return None
     limits = [
         device.free_bytes,
-        *([round(USABLE_SHARE * device.total_bytes)] if device.gpu and device.total_bytes else []),
+        round(USABLE_SHARE * device.total_bytes) if device.gpu and device.total_bytes else None,
     ]
-    return min(limits)
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def step_tokens(training: ResolvedTraining, dataset: DatasetSize, device: Device, updates: int) -> float:
@@ -129,25 +127,25 @@ def step_tokens(training: ResolvedTraining, dataset: DatasetSize, device: Device
     return rows * row
 
 
-def scale_memory(memory: MemoryParts, runs: Sequence[MeasuredRun]) -> MemoryParts:
+def scale_memory(memory: MemoryParts, device: Device, runs: Sequence[MeasuredRun]) -> MemoryParts:
     """Return the memory, corrected by what the nearest runs needed at their peak."""
-    expected = [plan_memory(run.training, run.shape, run.dataset, run.device).total for run in runs]
+    expected = [plan_memory(run.training, run.shape, run.dataset, device).total for run in runs]
     factor = correction([run.peak_bytes / total for run, total in zip(runs, expected, strict=True)])
     return MemoryParts(**{name: round(size * factor) for name, size in memory.model_dump().items()})
 
 
-def scale_duration(duration: DurationParts, runs: Sequence[MeasuredRun]) -> DurationParts:
-    """Return the duration, each part corrected by what it took in the nearest runs."""
-    expected = [plan_duration(run.training, run.shape, run.dataset, run.device, run.updates) for run in runs]
-    factors = {
-        name: correction([
-            getattr(run.duration, name) / getattr(plan, name)
-            for run, plan in zip(runs, expected, strict=True)
-            if getattr(plan, name) and getattr(run.duration, name)
-        ])
-        for name in DurationParts.model_fields
-    }  # fmt: skip
-    return DurationParts(**{name: round(getattr(duration, name) * factor, 1) for name, factor in factors.items()})
+def scale_duration(duration: DurationParts, device: Device, runs: Sequence[MeasuredRun]) -> DurationParts:
+    """Return the duration, each part corrected by what it took in the nearest runs.
+
+    What those took is compared with an estimate for the same device as this one, so that its peak cancels out.
+    """
+    expected = [plan_duration(run.training, run.shape, run.dataset, device, run.updates) for run in runs]
+
+    def factor(part: str) -> float:
+        pairs = [(getattr(run.duration, part), getattr(plan, part)) for run, plan in zip(runs, expected, strict=True)]
+        return correction([measured / plan for measured, plan in pairs if measured and plan])
+
+    return DurationParts(**{part: round(seconds * factor(part), 1) for part, seconds in duration.model_dump().items()})
 
 
 def list_warnings(training: ResolvedTraining, dataset: DatasetSize, device: Device, rows: int) -> list[str]:
@@ -167,7 +165,7 @@ def list_warnings(training: ResolvedTraining, dataset: DatasetSize, device: Devi
         )
     if device.gpu and device.peak_flops is None:
         warnings.append(f"The speed of {device.name} is not known: the time is a guess.")
-    if device.free_bytes is None:
+    if usable_bytes(device) is None:
         warnings.append(
             "The training device's memory cannot be read from here; it is checked when the training starts."
         )

@@ -38,6 +38,20 @@ def read_device_memory(gpu: int | None) -> DeviceMemory | None:
         return None
 
 
+def read_card_name(gpu: int) -> str | None:
+    """Return the name of a GPU by its index, such as "NVIDIA GeForce RTX 5090"; None if the driver does not tell."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+        try:
+            return str(pynvml.nvmlDeviceGetName(pynvml.nvmlDeviceGetHandleByIndex(gpu)))
+        finally:
+            pynvml.nvmlShutdown()
+    except pynvml.NVMLError:
+        return None
+
+
 def count_gpus() -> int:
     """Count the GPUs that the driver reports; 1 if it does not tell."""
     import pynvml

@@ -32,11 +32,11 @@ from scriptorium.errors import (
 )
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import chat_tokenizer
-from scriptorium.planning.resolve import resolve_training
 from scriptorium.process.child import Child, tail
 from scriptorium.recipe import ResolvedTraining
 from scriptorium.sampling import spread
 from scriptorium.settings import get_settings
+from services.trainer.plan_run import plan_run, record_run
 from services.trainer.run.axolotl import make_command, make_config, make_environment
 from services.trainer.run.measure_checkpoints import measure_checkpoints
 from services.trainer.run.progress import TrainingProgress
@@ -63,10 +63,11 @@ def train_adapter(request: TrainRequest, folder: Path, reporter: Reporter) -> Tr
     dev = spread(dev, request.training.dev_rows)
     write_rows(folder / "dev.jsonl", dev)
     config = folder / "config.yaml"
-    training = resolve_training(request.training, len(train))
+    run_plan = plan_run(request, folder, train, dev, reporter)
+    training = run_plan.training
     options = make_config(request, training, folder, train, dev, gpu=get_settings().gpu)
     config.write_text(yaml.safe_dump(options, sort_keys=False), encoding="utf-8")
-    started = time.monotonic()
+    started, started_at = time.monotonic(), time.time()
     hashes = hash_base(request.base, reporter)
     reporter.message(f"[TRAIN] Starting Axolotl: {len(train)} rows, {describe_settings(training)}")
     child = Child(make_command(environment, config), folder / LOG, make_environment(environment), folder)
@@ -76,9 +77,10 @@ def train_adapter(request: TrainRequest, folder: Path, reporter: Reporter) -> Tr
     checkpoints = complete_checkpoints(folder)
     for checkpoint in checkpoints:
         reporter.checkpoint(checkpoint)
-    return result.model_copy(
+    result = result.model_copy(
         update={"checkpoints": checkpoints, "base_hashes": hashes, "seconds": round(time.monotonic() - started, 1)}
     )
+    return record_run(run_plan, folder, result, started_at)
 
 
 def hash_base(base: Path, reporter: Reporter) -> dict[str, str]:
