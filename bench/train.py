@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -37,6 +38,7 @@ from scriptorium.settings import PROJECT, get_settings
 from services.trainer.run.axolotl import make_command, make_environment
 from services.trainer.train import LOG, POLL_INTERVAL, train_adapter
 
+FIRST = "ours0"  # the run whose configuration the bare ones take over
 CLOCK = "bench.step_clock.StepClockPlugin"
 SAMPLE_INTERVAL = 0.5  # seconds; the kernel keeps a process's peak, so only its last half second can be missed
 MB = 1 << 20
@@ -81,10 +83,9 @@ def take_turns(request: TrainRequest, folder: Path, rounds: int) -> tuple[list[T
     runs: dict[str, list[TimedTraining]] = {"ours": [], "bare": []}
     for number in range(rounds):
         ours, bare = folder / f"ours{number}", folder / f"bare{number}"
-        model = folder / "ours0"  # the run whose configuration the bare one takes over
-        turns: dict[str, Callable[[], TimedTraining]] = {
-            "ours": lambda ours=ours: time_training(lambda: run_ours(request, ours), ours),
-            "bare": lambda bare=bare: time_training(lambda: run_bare(model, bare), bare),
+        turns = {
+            "ours": partial(time_training, partial(run_ours, request, ours), ours),
+            "bare": partial(time_training, partial(run_bare, folder / FIRST, bare), bare),
         }
         for name in sorted(turns, reverse=number % 2 == 0):
             runs[name].append(turns[name]())

@@ -14,7 +14,7 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import serialize_file
+from safetensors.numpy import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from scriptorium.gpu_check.shape import BF16_BYTES, CheckShape
@@ -41,9 +41,7 @@ def write_model(folder: Path, shape: CheckShape) -> None:
         name = f"model-{number:05}-of-{len(shards):05}.safetensors"
         write_shard(folder / name, tensors, noise)
         places |= dict.fromkeys(tensors, name)
-    write_json(
-        folder / "model.safetensors.index.json", {"metadata": {"total_size": shape.bytes}, "weight_map": places}
-    )
+    write_json(folder / "model.safetensors.index.json", {"metadata": {"total_size": shape.bytes}, "weight_map": places})
     write_json(folder / "config.json", shape.config)
 
 
@@ -64,12 +62,13 @@ def split_into_shards(tensors: Mapping[str, tuple[int, ...]], limit: int = SHARD
 def write_shard(path: Path, tensors: Shapes, noise: NDArray[np.generic]) -> None:
     """Write one file of tensors: ones for norms, else noise that begins at another place for each."""
     rng = np.random.default_rng(len(tensors))
-    entries = {}
-    for name, shape in tensors.items():
-        size = prod(shape)
-        values = np.ones(size, noise.dtype) if len(shape) == 1 else np.resize(np.roll(noise, rng.integers(size)), size)
-        entries[name] = {"dtype": "bfloat16", "shape": list(shape), "data": values.tobytes()}
-    serialize_file(entries, str(path), {"format": "pt"})
+    values = {
+        name: np.ones(shape, noise.dtype)
+        if len(shape) == 1
+        else np.resize(np.roll(noise, rng.integers(noise.size)), shape)
+        for name, shape in tensors.items()
+    }
+    save_file(values, path, metadata={"format": "pt"})
 
 
 def write_tokenizer(folder: Path, vocabulary: int) -> None:
