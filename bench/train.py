@@ -45,6 +45,16 @@ MB = 1 << 20
 
 
 @dataclass(frozen=True)
+class PlannedTraining:
+    """What a training was planned to need, and what it needed: bytes at the peak, seconds of the whole phase."""
+
+    planned_peak: float
+    planned_seconds: float
+    peak: float
+    seconds: float
+
+
+@dataclass(frozen=True)
 class TimedTraining:
     """Seconds from the call to the first step's log, then of every further step; the peak memory of the process."""
 
@@ -52,30 +62,39 @@ class TimedTraining:
     steps: list[float]
     total: float
     peak_bytes: int
+    plan: PlannedTraining | None = None
 
 
 def main() -> None:
     """Measure in turns, print every run and the last lines."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2, help="one takes about two minutes")
     parser.add_argument("--steps", type=int, default=14)
     parser.add_argument("--json", type=Path, help="a file for all numbers")
     options = parser.parse_args()
     assets = demo_assets()
     with tempfile.TemporaryDirectory(prefix="bench-train-") as name:
         folder = Path(name)
+        os.environ["SCRIPTORIUM_DATA_DIR"] = str(folder)  # the measured runs of this benchmark are the only ones
         base = (assets.models / BASE).resolve()
         training = load_recipe(PROJECT / "recipes" / "cpu.yaml").training.model_copy(
             update={"max_steps": options.steps, "checkpoints": 2, "dev_rows": 2}
         )
         request = TrainRequest(dataset=prepare(assets.book, base, folder / "dataset"), base=base, training=training)
         ours, bare = take_turns(request, folder, options.rounds)
-    ratio, start = compare(ours, bare)
+    results = summarise(ours, bare)
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     if options.json:
         runs = {"ours": [asdict(run) for run in ours], "bare": [asdict(run) for run in bare]}
-        options.json.write_text(json.dumps({"overhead": ratio, "start_s": start, **runs}, indent=2), encoding="utf-8")
-    print(f"train: overhead={ratio:.3f} start_s={start:.1f}")
+        options.json.write_text(json.dumps({**results, **runs}, indent=2), encoding="utf-8")
+    if "peak_error_one_run" in results:
+        print(
+            "with one measured run: peak_error={peak_error_one_run:.2f} time_error={time_error_one_run:.2f}".format(
+                **results
+            )
+        )
+    print("train: overhead={overhead:.3f} start_s={start_s:.1f}".format(**results))
+    print("plan: peak_error={peak_error:.2f} time_error={time_error:.2f}".format(**results))
 
 
 def take_turns(request: TrainRequest, folder: Path, rounds: int) -> tuple[list[TimedTraining], list[TimedTraining]]:
@@ -93,10 +112,18 @@ def take_turns(request: TrainRequest, folder: Path, rounds: int) -> tuple[list[T
     return runs["ours"], runs["bare"]
 
 
-def run_ours(request: TrainRequest, folder: Path) -> None:
-    """Train through the trainer."""
+def run_ours(request: TrainRequest, folder: Path) -> PlannedTraining:
+    """Train through the trainer, which plans first, with what earlier runs needed."""
     folder.mkdir()
-    train_adapter(request, folder, SilentReporter())
+    reporter = SilentReporter()
+    result = train_adapter(request, folder, reporter)
+    plan = next(numbers for numbers in reporter.numbers if "planned_seconds" in numbers)
+    return PlannedTraining(
+        planned_peak=float(plan["planned_peak_bytes"] or 0),
+        planned_seconds=float(plan["planned_seconds"] or 0),
+        peak=float(result.peak_bytes or 0),
+        seconds=result.seconds,
+    )
 
 
 def run_bare(model: Path, folder: Path) -> None:
@@ -115,16 +142,17 @@ def run_bare(model: Path, folder: Path) -> None:
         raise SystemExit("axolotl train failed:\n" + "\n".join(tail(folder / LOG, 30)))
 
 
-def time_training(work: Callable[[], None], folder: Path) -> TimedTraining:
+def time_training(work: Callable[[], PlannedTraining | None], folder: Path) -> TimedTraining:
     """Run a training, and take its times from the log that it leaves."""
     peak = PeakMemory()
     peak.start()
     started, began = time.time(), time.monotonic()
-    work()
+    plan = work()
     total = time.monotonic() - began
     peak.end()
     times = [line["time"] for line in read_training_log(folder / TRAINING_LOG) if "loss" in line]
-    return TimedTraining(times[0] - started, [after - before for before, after in pairwise(times)], total, peak.bytes)
+    steps = [after - before for before, after in pairwise(times)]
+    return TimedTraining(times[0] - started, steps, total, peak.bytes, plan)
 
 
 class PeakMemory(threading.Thread):
@@ -158,9 +186,24 @@ def peak_of_training(process: psutil.Process) -> int:
     return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM")), 0)
 
 
-def compare(ours: Sequence[TimedTraining], bare: Sequence[TimedTraining]) -> tuple[float, float]:
-    """Return the ratio of the stepping times, ours to bare, and the difference of the seconds to the first step."""
-    return typical_seconds(ours) / typical_seconds(bare), median(r.start for r in ours) - median(r.start for r in bare)
+def summarise(ours: Sequence[TimedTraining], bare: Sequence[TimedTraining]) -> dict[str, float]:
+    """Return the numbers of the last lines; the second run's plan had one measured run to go by."""
+    plans = [run.plan for run in ours if run.plan]
+    return {
+        "overhead": typical_seconds(ours) / typical_seconds(bare),
+        "start_s": median(run.start for run in ours) - median(run.start for run in bare),
+        **plan_errors(plans[0], plans),
+        **({f"{name}_one_run": error for name, error in plan_errors(plans[1], plans[1:]).items()} if plans[1:] else {}),
+    }
+
+
+def plan_errors(plan: PlannedTraining, measured: Sequence[PlannedTraining]) -> dict[str, float]:
+    """Return how far a plan is off, as a share of the median of what was measured."""
+    peak, seconds = median(run.peak for run in measured), median(run.seconds for run in measured)
+    return {
+        "peak_error": abs(plan.planned_peak - peak) / peak,
+        "time_error": abs(plan.planned_seconds - seconds) / seconds,
+    }
 
 
 def typical_seconds(runs: Sequence[TimedTraining]) -> float:

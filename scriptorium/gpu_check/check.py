@@ -96,7 +96,7 @@ class GpuCheck:
             "serve": self._serve,
             "train again": lambda: self._train("lora", "again", AGAIN_STEPS),
         }
-        self._plan.work.mkdir(parents=True)
+        self._plan.work.mkdir(parents=True, exist_ok=True)
         try:
             for name in self._plan.steps:
                 step = take_step(name, works[name], self._lacks(name))
