@@ -1,11 +1,14 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from scriptorium.errors import Conflict
-from scriptorium.gpu_check.check import describe_error, keep_small_files, take_step
+from scriptorium.gpu_check.check import CheckPlan, GpuCheck, describe_error, keep_small_files, take_step
 from scriptorium.gpu_check.record import GIB, CheckRecord, Outcome, StepRecord, format_number, memory_share
+from scriptorium.gpu_check.shape import SHAPES
+from scriptorium.settings import Settings
 
 
 def step(name: str, **numbers: float) -> StepRecord:
@@ -92,3 +95,17 @@ def test_logs_are_kept_and_weights_are_not(tmp_path: Path) -> None:
     keep_small_files(work, output)
     kept = sorted(path.relative_to(output).as_posix() for path in output.rglob("*") if path.is_file())
     assert kept == ["engine.log", "job/api.log", "lora/axolotl.log", "lora/metrics.jsonl"]
+
+
+def test_without_room_for_the_model_what_needs_it_is_left_out_and_the_rest_goes_on(tmp_path: Path) -> None:
+    endless = replace(SHAPES["tiny"], intermediate=10**13)
+    settings = Settings(data_dir=tmp_path / "data", device="cpu", axolotl_env=tmp_path, vllm_env=tmp_path)
+    plan = CheckPlan(endless, tmp_path / "out", ("model", "lora", "card"))
+    lines: list[str] = []
+    record = GpuCheck(plan, settings, CheckRecord("cpu", "tiny"), lambda _: {}, lines.append).run()
+    model, lora, card = record.steps
+    assert model.outcome is Outcome.LEFT_OUT
+    assert "GiB of disk are needed and" in model.reason
+    assert "there is no model" in lora.reason
+    assert card.outcome is Outcome.DONE
+    assert len(lines) == 3
