@@ -8,7 +8,7 @@ def run(steps: list[float], start: float = 30.0, plan: PlannedTraining | None = 
 
 
 def test_one_disturbed_step_of_one_run_changes_nothing() -> None:
-    assert typical_seconds([run([1.0, 2.0]), run([1.0, 2.0]), run([50.0, 2.0])]) == 3.0
+    assert typical_seconds([run([1.0, 2.0]), run([50.0, 2.0])]) == 3.0
 
 
 def test_ours_is_compared_with_bare() -> None:
