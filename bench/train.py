@@ -3,8 +3,8 @@
 The demo's book, its small model and recipe cpu with a few steps. "Ours" is the trainer's whole function, with a
 reporter; "bare" is Axolotl's command with the same configuration and environment variables, without our plugin. They
 alternate, each first in every other round. Both train the same rows in the same order, so step is compared with step:
-of each step's time the fastest of the rounds counts, because other work on the machine only adds to it. A step's time
-goes to the next step's, evaluations and saves between them included.
+of each step's time the fastest of the rounds counts, because other work on the machine only adds to it. A step lasts
+from the log of the one before to its own, with the evaluations and saves between them.
 The last lines are `train: overhead=<ours/bare> start_s=<seconds to the first step, ours - bare>`
 and `plan: peak_error=<share> time_error=<share>`.
 """
