@@ -76,6 +76,12 @@ JOB_METRICS = {
     "gradient_norm": _job_metric("training_gradient_norm", "Norm of the gradient of the last step."),
     "trained_tokens": _job_metric("training_tokens", "Tokens trained so far."),
     "tokens_per_second": _job_metric("training_tokens_per_second", "Trained tokens per second."),
+    "planned_tokens_per_second": _job_metric(
+        "training_planned_tokens_per_second", "Trained tokens per second that the plan expects."
+    ),
+    "planned_peak_bytes": _job_metric(
+        "training_planned_memory_bytes", "Memory that the plan expects training to need at its peak."
+    ),
     "eta_seconds": _job_metric("training_eta_seconds", "Seconds until training ends."),
     "mfu_ratio": _job_metric("training_mfu_ratio", "Share of the device's measured peak that training achieves, 0-1."),
     "memory_used_bytes": _job_metric("training_memory_used_bytes", "Memory in use on the training device."),

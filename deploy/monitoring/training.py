@@ -91,13 +91,16 @@ LEARNING_PANELS = (
 )  # fmt: skip
 
 SPEED_PANELS = (
-    chart("Speed", "Tokens trained per second.", "suffix: tok/s",
-          Query(while_training("scriptorium_training_tokens_per_second"), "{{job_id}}"), width=6, low=0, decimals=0),
+    chart("Speed", "Tokens trained per second, and what the plan expects.", "suffix: tok/s",
+          Query(while_training("scriptorium_training_tokens_per_second"), "{{job_id}}"),
+          Query(f"max ({while_training('scriptorium_training_planned_tokens_per_second')})", "plan"),
+          width=6, low=0, decimals=0, dashed="plan"),
     chart("Use of the arithmetic", "Share of the device's measured matrix-multiplication peak that training achieves "
           "(MFU).", "percentunit", Query(while_training("scriptorium_training_mfu_ratio"), "{{job_id}}"), width=6,
           low=0),
-    chart("Memory", "Memory in use on the training device, against what it has: a GPU's own, or a CPU machine's.",
+    chart("Memory", "Memory in use on the training device, what the plan expects training to need, and what there is.",
           "bytes", Query(while_training("scriptorium_training_memory_used_bytes"), "{{job_id}}"),
+          Query(while_training("scriptorium_training_planned_memory_bytes"), "{{job_id}} plan"),
           Query(f"max ({while_training('scriptorium_training_memory_total_bytes')})", "device total"),
           width=6, low=0, dashed="device total"),
     chart("Device use", "How busy the GPU is, or all cores of a CPU.", "percentunit",

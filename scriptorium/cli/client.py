@@ -44,6 +44,10 @@ class Client:
         """Create a job."""
         return self._call("POST", "/fine_tuning/jobs", json=body)
 
+    def estimate(self, body: Body) -> Body:
+        """Return what a job would need and do."""
+        return self._call("POST", "/x/estimate", json=body)
+
     def job(self, job_id: str) -> Body:
         """Return a job."""
         return self._call("GET", f"/fine_tuning/jobs/{job_id}")

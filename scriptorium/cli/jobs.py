@@ -14,6 +14,7 @@ from scriptorium.cli.app import Impostors, Json, Model, RecipeName, app, connect
 from scriptorium.cli.client import Client
 from scriptorium.cli.follow import fetch_export, fetch_results, follow
 from scriptorium.cli.manuscript import open_manuscript
+from scriptorium.cli.plan import announce_plan
 from scriptorium.errors import Conflict
 from scriptorium.settings import get_settings
 
@@ -53,6 +54,7 @@ def run(
     }
     if Path(recipe_name).suffix in (".yaml", ".yml"):
         body["recipe"] = by_hand.resolve_recipe(recipe_name, settings).model_dump()
+    announce_plan(client, body)
     body |= {"priority": priority} if priority else {}
     job = client.create(body | ({"suffix": suffix} if suffix else {}))
     if detach:

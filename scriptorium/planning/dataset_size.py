@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from scriptorium.contracts import TokenStatistics
 from scriptorium.recipe import Data, Recipe
 
 TOKENS_PER_WORD = 1.32  # English prose in the tokenizers of Llama 3 and SmolLM2: 1.31 to 1.33
@@ -57,24 +58,35 @@ def size_of_rows(lengths: Sequence[int], answer_lengths: Sequence[int], dev_rows
     )
 
 
-def size_of_words(words: int, recipe: Recipe, basis: str) -> DatasetSize:
-    """Return the size that a manuscript of so many words will have: passages, less what is held out.
+def size_of_passages(train: TokenStatistics, dev: TokenStatistics | None, recipe: Recipe, basis: str) -> DatasetSize:
+    """Return the size of a prepared dataset, from the lengths of its passages."""
+    dev_rows = dev.examples if dev else 0
+    return with_prompts(train.examples, train.mean, train.maximum, recipe, dev_rows=dev_rows, basis=basis)
 
-    A row with context has the passage before it in its prompt, unless that exceeds `sequence_len`.
-    """
-    data, limit = recipe.data, recipe.training.sequence_len
+
+def size_of_words(words: int, recipe: Recipe, basis: str) -> DatasetSize:
+    """Return the size that a manuscript of so many words will have: passages, less what is held out."""
+    data = recipe.data
     unit = TOKENS_PER_WORD if data.chunking.unit == "words" else 1.0
     shortest, longest = data.chunking.minimum * unit, data.chunking.maximum * unit
     passage = shortest + FILL * (longest - shortest)
-    context = context_share(data)
-    tokens = words * TOKENS_PER_WORD
-    rows = max(1, round(tokens * (1 - data.split.dev - data.split.test) / passage))
+    passages = words * TOKENS_PER_WORD / passage
+    rows = max(1, round(passages * (1 - data.split.dev - data.split.test)))
+    return with_prompts(rows, passage, longest, recipe, dev_rows=round(passages * data.split.dev), basis=basis)
+
+
+def with_prompts(rows: int, mean: float, longest: float, recipe: Recipe, *, dev_rows: int, basis: str) -> DatasetSize:
+    """Return the size of rows with prompts, from the mean and the longest passage in tokens.
+
+    A prompt with context holds the passage before, unless the row would then exceed `sequence_len`.
+    """
+    limit, context = recipe.training.sequence_len, context_share(recipe.data)
     return DatasetSize(
         rows=rows,
-        tokens=round(rows * min(limit, passage * (1 + context) + PROMPT_TOKENS)),
+        tokens=round(rows * min(limit, mean * (1 + context) + PROMPT_TOKENS)),
         longest_row=round(min(limit, longest * (2 if context else 1) + PROMPT_TOKENS)),
-        answer_tokens=round(rows * passage),
-        dev_rows=round(tokens * data.split.dev / passage),
+        answer_tokens=round(rows * mean),
+        dev_rows=dev_rows,
         basis=basis,
     )
 

@@ -17,7 +17,7 @@ from scriptorium.recipe import ResolvedTraining
 
 LORA_SHARE = 0.5  # of a card's peak: 3,083 tokens/s of an 8B model on an RTX 4090, torchtune, packed
 QLORA_SHARE = 0.4  # the same with QLoRA: 2,413 tokens/s
-CPU_SHARE = 0.4  # of the measured peak of bf16 products: docs/experiments.md, 2026-11-26
+CPU_SHARE = 0.35  # of the measured peak of bf16 products: docs/experiments.md, 2026-11-26
 LAUNCH_SECONDS = 0.0075  # for a block: 630 tokens/s were reported for rows of 154 tokens on an RTX 5090
 START_SECONDS = {True: 45.0, False: 40.0}  # Axolotl's imports and preparation, on a GPU and on a CPU
 MEASURE_START_SECONDS = 12.0  # torch and peft only

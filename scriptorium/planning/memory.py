@@ -23,12 +23,15 @@ ADAMW_8BIT_BYTES = 2
 LOGITS_BYTES = 10  # bf16 logits, their fp32 copy, its log-softmax; backward: log-softmax, its gradient, that in bf16
 FUSED_LOSS_BYTES = 8  # times h: chunks of logits no larger than the hidden states, and the gradient of those
 CUDA_CONTEXT = 512 * MIB  # driver, kernels and cuBLAS workspaces; what no tensor counts
-INTERPRETER = 1100 * MIB  # Python with Axolotl, torch and transformers imported: docs/experiments.md, 2026-11-26
+INTERPRETER = 830 * MIB  # Python with Axolotl, torch and transformers imported: docs/experiments.md, 2026-11-26
+HEAP_SHARE = 1.0  # of activations and logits, on top: glibc's heap, kept for speed, fills with holes as rows vary
 
 
 def plan_memory(training: ResolvedTraining, shape: ModelShape, dataset: DatasetSize, device: Device) -> MemoryParts:
     """Return the memory of a training on each device, in bytes: of the micro-batch with the longest row."""
     tokens = batch_tokens(training, dataset)
+    activations = activation_bytes(training, shape, tokens, kernels=device.gpu)
+    logits = logit_bytes(training, shape, tokens, gpu=device.gpu)
     shards = device.gpus if training.fsdp else 1
     trained = shape.lora_parameters(training.lora_r) // shards
     return MemoryParts(
@@ -36,9 +39,9 @@ def plan_memory(training: ResolvedTraining, shape: ModelShape, dataset: DatasetS
         adapter=trained * (ADAPTER_BYTES + (AUTOCAST_BYTES if training.precision == "bf16" else 0)),
         gradients=trained * GRADIENT_BYTES,
         optimizer=trained * (ADAMW_8BIT_BYTES if training.optimizer == "adamw_8bit" else ADAMW_BYTES),
-        activations=activation_bytes(training, shape, tokens, kernels=device.gpu),
-        logits=logit_bytes(training, shape, tokens, gpu=device.gpu),
-        overhead=CUDA_CONTEXT if device.gpu else INTERPRETER,
+        activations=activations,
+        logits=logits,
+        overhead=CUDA_CONTEXT if device.gpu else INTERPRETER + round(HEAP_SHARE * (activations + logits)),
     )
 
 

@@ -19,6 +19,7 @@ FROZEN = 4  # forward, and the gradient of its input: arXiv:2001.08361, section 
 TRAINED = 6  # the same, and its own gradient
 SCORE_BACKWARD = 2.5  # attention's backward pass, in forward passes: five products instead of two (FlashAttention-2)
 SIZES = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+KNOWN_SHAPES = {"meta-llama/Llama-3.1-8B-Instruct": (128256, 4096, 32, 32, 8, 128, 14336, False)}
 
 
 @dataclass(frozen=True)
@@ -123,3 +124,8 @@ def shape_of(config: dict[str, Any], name: str) -> ModelShape:
         tied_embeddings=bool(config.get("tie_word_embeddings", False)),
         stored_bytes=4 if config.get("dtype", config.get("torch_dtype")) == "float32" else 2,
     )
+
+
+def known_shape(name: str) -> ModelShape | None:
+    """Return the shape of the default base model, so that it can be planned before it is fetched; None for others."""
+    return ModelShape(name, *KNOWN_SHAPES[name]) if name in KNOWN_SHAPES else None

@@ -25,7 +25,7 @@ from services.api.blind_reading import page_routes, readings
 from services.api.comparison import compare
 from services.api.disk_space import DiskGuard
 from services.api.errors import handle_errors
-from services.api.fine_tuning import decisions, events, jobs
+from services.api.fine_tuning import decisions, estimates, events, jobs
 from services.api.fine_tuning.event_feed import EventFeed
 from services.api.inference import chat, models
 from services.api.limits import BodyLimit
@@ -58,7 +58,20 @@ def create_app(context: Context, *, reaping: bool = True, count_waiting: Waiting
     app.state.event_feed = EventFeed(context.store)
     app.state.telemetry = Telemetry(context, count_waiting)
     handle_errors(app)
-    for module in (files, jobs, compare, decisions, readings, page_routes, events, models, chat, health, prune):
+    for module in (
+        files,
+        jobs,
+        estimates,
+        compare,
+        decisions,
+        readings,
+        page_routes,
+        events,
+        models,
+        chat,
+        health,
+        prune,
+    ):
         app.include_router(module.router)
     app.add_middleware(BodyLimit, max_upload_bytes=context.settings.max_upload_bytes)
     app.add_middleware(DiskGuard, folder=context.volume.root, min_free=context.settings.min_free_bytes)

@@ -52,5 +52,8 @@ def test_every_step_has_the_devices_numbers_and_the_first_no_mfu(measured: dict[
     for line in steps:
         assert 0 < line["memory_used_bytes"] < line["memory_total_bytes"]
         assert 0 <= line["device_use_ratio"] <= 1
+        assert 1e8 < line["peak_memory_bytes"] < line["memory_total_bytes"]
+    [begin] = [line for line in read_training_log(folder / TRAINING_LOG) if line.get("event") == "begin"]
+    assert 1e8 < begin["peak_flops"] < 1e15
     ratio = 400 * measured["flops"] / 0.05 / max(measured["peaks"])
     assert all(ratio / 50 < line["mfu_ratio"] < ratio * 50 for line in steps[1:])

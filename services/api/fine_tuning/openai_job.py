@@ -27,12 +27,15 @@ def render_file(file: StoredFile) -> Body:
 
 
 def render_job(job: Job, progress: dict[str, float], position: int | None) -> Body:
-    """Render a job; the recipe's values replace "auto". `position` counts from 1 while it waits for the GPU."""
+    """Render a job; the recipe's values replace "auto", and the plan's once training has one.
+
+    `position` counts from 1 while it waits for the GPU.
+    """
     training = apply_hyperparameters(job.recipe.training, job.hyperparameters)
     multiplier = job.hyperparameters.learning_rate_multiplier
     resolved = {
-        "n_epochs": training.num_epochs,
-        "batch_size": effective_batch(training),
+        "n_epochs": plan_value(training.num_epochs, progress.get("planned_epochs")),
+        "batch_size": plan_value(effective_batch(training), progress.get("planned_batch_size")),
         "learning_rate_multiplier": 1.0 if multiplier == "auto" else multiplier,
     }
     return {
@@ -73,6 +76,11 @@ def effective_batch(training: Training) -> int | Auto:
     if training.micro_batch_size == "auto" or training.gradient_accumulation_steps == "auto":
         return "auto"
     return training.micro_batch_size * training.gradient_accumulation_steps
+
+
+def plan_value(value: int | Auto, planned: float | None) -> int | Auto:
+    """Return a value of the recipe, or the plan's if the recipe leaves it to the plan."""
+    return int(planned) if value == "auto" and planned is not None else value
 
 
 def render_pages(job: Job) -> Body | None:

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from scriptorium.cli import jobs, phases
 from scriptorium.cli import main as command
+from scriptorium.errors import Conflict
 from scriptorium.settings import Settings
 
 
@@ -22,6 +23,9 @@ class UploadClient:
         if name.endswith(".zip"):
             self.names += zipfile.ZipFile(file).namelist()
         return {"id": f"file-{name}"}
+
+    def estimate(self, body: dict[str, Any]) -> dict[str, Any]:
+        raise Conflict("not here")
 
     def create(self, body: dict[str, Any]) -> dict[str, Any]:
         self.body = body

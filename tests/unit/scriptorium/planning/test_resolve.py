@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scriptorium.planning.resolve import MIN_UPDATES, count_updates, resolve_training
+from scriptorium.planning.resolve import MIN_UPDATES, count_updates, count_warmup, resolve_training
 from scriptorium.recipe import ResolvedTraining, Training
 
 AUTO = Training(num_epochs="auto", micro_batch_size="auto", gradient_accumulation_steps="auto", learning_rate="auto")
@@ -26,3 +26,23 @@ def test_auto_accumulates_no_more_than_leaves_enough_updates(rows: int) -> None:
 def test_the_last_update_of_an_epoch_may_have_fewer_rows() -> None:
     assert count_updates(ResolvedTraining(num_epochs=3, gradient_accumulation_steps=8), rows=41) == 18
     assert count_updates(ResolvedTraining(max_steps=45), rows=41) == 45
+
+
+def test_auto_accumulates_as_much_as_leaves_enough_updates() -> None:
+    assert resolve_training(AUTO, rows=41).gradient_accumulation_steps == 2  # 63 updates
+    assert resolve_training(AUTO, rows=104).gradient_accumulation_steps == 5  # 63
+    assert resolve_training(AUTO, rows=9000).gradient_accumulation_steps == 8
+
+
+def test_auto_reads_a_short_text_more_often_but_does_not_learn_it_by_heart() -> None:
+    assert [resolve_training(AUTO, rows=rows).num_epochs for rows in (100, 20, 15, 5)] == [3, 3, 4, 5]
+
+
+def test_auto_gives_a_narrow_model_a_higher_learning_rate() -> None:
+    assert resolve_training(AUTO, rows=100, hidden=576).learning_rate == 9.2e-4  # recipes/cpu.yaml: 1e-3
+
+
+def test_the_warm_up_is_rounded_as_axolotl_does() -> None:
+    training = ResolvedTraining(num_epochs=3, gradient_accumulation_steps=8, warmup_ratio=0.03)
+    assert [count_warmup(training, rows) for rows in (41, 100, 900)] == [0, 2, 10]
+    assert count_warmup(training.model_copy(update={"max_steps": 200}), 900) == 6

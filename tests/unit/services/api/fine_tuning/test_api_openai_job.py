@@ -57,6 +57,16 @@ def test_auto_is_replaced_by_what_training_uses() -> None:
     )
 
 
+def test_auto_is_the_plans_once_training_has_one() -> None:
+    training = TRAINING.model_copy(update={"num_epochs": "auto", "gradient_accumulation_steps": "auto"})
+    job = make_job(recipe=Recipe(name="r", training=training))
+    plan = {"planned_epochs": 4.0, "planned_batch_size": 6.0}
+    before, after = (render_job(job, progress, None)["hyperparameters"] for progress in ({}, plan))
+    assert (before["n_epochs"], before["batch_size"]) == ("auto", "auto")
+    assert (after["n_epochs"], after["batch_size"]) == (4, 6)
+    assert render_job(make_job(), plan, None)["hyperparameters"]["batch_size"] == 8  # the recipe's own number
+
+
 def test_extensions_stand_under_a_key_of_their_own() -> None:
     rendered = render_job(make_job(), {"step": 1.0}, 2)["scriptorium"]
     assert (rendered["phase"], rendered["recipe"], rendered["progress"], rendered["queue_position"]) == (

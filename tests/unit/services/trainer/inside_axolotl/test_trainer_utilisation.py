@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from services.trainer.inside_axolotl.machine import CpuUse, read_memory
+from services.trainer.inside_axolotl.machine import CpuUse, read_memory, read_peak
 from services.trainer.inside_axolotl.utilisation import Utilisation
 
 
@@ -48,3 +48,14 @@ def test_use_is_the_share_of_time_that_was_not_idle(tmp_path: Path) -> None:
     assert use.measure() == pytest.approx(0.75)
     path.write_text("cpu  160 0 110 815 110 5 0 0 90 0\n")
     assert use.measure() == 0.0
+
+
+def test_the_peak_of_a_process_is_its_own_and_only_grows(tmp_path: Path) -> None:
+    status = tmp_path / "status"
+    status.write_text("Name:\tpython\nVmPeak:\t 900 kB\nVmHWM:\t 700 kB\nVmRSS:\t 500 kB\n")
+    assert read_peak(status) == 700 * 1024
+    before = read_peak()
+    block = bytearray(64 * 1024**2)
+    block[::4096] = b"x" * len(block[::4096])
+    assert read_peak() >= before
+    assert read_peak() >= len(block)

@@ -1,0 +1,109 @@
+"""What a job would need and do, before it is created: a table, or one line before `scriptorium run`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from scriptorium.artifacts.file_store import FILE_ID
+from scriptorium.cli import by_hand
+from scriptorium.cli.app import Json, Model, RecipeName, app, connect, err, out, show
+from scriptorium.cli.client import Client
+from scriptorium.contracts.estimate import Estimate
+from scriptorium.errors import InvalidTrainingFile, ScriptoriumError
+from scriptorium.planning.describe import describe_changes, describe_plan, format_bytes, format_seconds
+from scriptorium.planning.manuscript_words import size_of_manuscript
+from scriptorium.settings import get_settings
+
+
+@app.command()
+def plan(
+    book: Annotated[str, typer.Argument(help="A manuscript, or the id of an uploaded one, file-...")],
+    model: Model = None,
+    recipe: RecipeName = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a job would need and do: updates, memory, time and disk. Nothing is uploaded or started."""
+    settings = get_settings()
+    loaded_recipe = by_hand.resolve_recipe(recipe or settings.default_recipe, settings)
+    body: dict[str, Any] = {"model": model or settings.default_model, "recipe": loaded_recipe.model_dump(mode="json")}
+    if FILE_ID.fullmatch(book):
+        body["training_file"] = book
+    elif not Path(book).exists():
+        raise InvalidTrainingFile(f"There is no file {book}.", param="BOOK")
+    else:
+        path = Path(book)
+        body["dataset"] = asdict(size_of_manuscript(path, path.resolve().name, loaded_recipe))
+    estimate = connect().estimate(body)
+    if as_json:
+        show(estimate, as_json, "")
+        return
+    print_plan(Estimate.model_validate(estimate))
+
+
+def announce_plan(client: Client, body: dict[str, Any]) -> None:
+    """Print in one line what a job will need and do; a job that cannot be planned is not held up."""
+    try:
+        estimate = Estimate.model_validate(client.estimate(body))
+    except ScriptoriumError as error:
+        err.print(f"plan: {error}", markup=False)
+        return
+    err.print(f"plan: {describe_plan(estimate)}", markup=False)
+    print_warnings(estimate)
+
+
+def print_plan(estimate: Estimate) -> None:
+    """Print an estimate as a table, then its warnings."""
+    training, memory, duration, disk = estimate.training, estimate.memory, estimate.duration, estimate.disk
+    table = Table("", "plan", "of which", box=None, header_style="bold")
+    rows = {
+        "base": (f"{estimate.model} on {estimate.device}", ""),
+        "recipe": (
+            estimate.recipe,
+            f"{training.adapter}, rank {training.lora_r}, sequence_len {training.sequence_len:,}",
+        ),
+        "rows": (f"{estimate.rows:,} and {estimate.dev_rows:,} dev rows", f"from {estimate.basis}"),
+        "tokens": (f"{estimate.tokens_per_epoch:,} an epoch", f"longest row {estimate.longest_row:,}"),
+        "updates": (
+            f"{estimate.updates:,}, {estimate.warmup_steps} to warm up",
+            f"{training.num_epochs} epoch(s), micro-batch {training.micro_batch_size}, "
+            f"accumulation {training.gradient_accumulation_steps}, learning rate {training.learning_rate:g}",
+        ),
+        "memory": (
+            f"{format_bytes(estimate.peak_bytes)} of {format_bytes(estimate.available_bytes)}",
+            ", ".join(f"{name} {format_bytes(size)}" for name, size in memory.model_dump().items()),
+        ),
+        "time": (
+            f"{format_seconds(estimate.seconds)} at {estimate.tokens_per_second:,.0f} tokens/s",
+            ", ".join(f"{name} {format_seconds(seconds)}" for name, seconds in duration.model_dump().items()),
+        ),
+        "disk": (
+            f"{format_bytes(estimate.disk_bytes)} of {format_bytes(estimate.free_disk_bytes)}",
+            ", ".join(
+                f"{name.replace('_', ' ')} {format_bytes(size)}" for name, size in disk.model_dump().items() if size
+            ),
+        ),
+    }
+    for name, (value, parts) in rows.items():
+        table.add_row(name, Text(value), Text(parts))
+    out.print(table, soft_wrap=False)
+    runs = (
+        f"corrected by {estimate.measured_runs} measured run(s)" if estimate.measured_runs else "not yet measured here"
+    )
+    out.print(f"memory and time: {runs}")
+    print_warnings(estimate)
+
+
+def print_warnings(estimate: Estimate) -> None:
+    """Print an estimate's warnings, and what to change if it does not fit."""
+    for warning in estimate.warnings:
+        err.print(f"warning: {warning}", style="yellow", markup=False)
+    if not estimate.fits:
+        enough_memory = estimate.available_bytes is None or estimate.peak_bytes <= estimate.available_bytes
+        advice = "Free some disk space." if enough_memory else describe_changes(estimate)
+        err.print(f"does not fit: {advice}", style="red", markup=False)

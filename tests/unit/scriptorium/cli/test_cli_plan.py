@@ -1,0 +1,79 @@
+"""`scriptorium plan` shows a table; `scriptorium run` shows a line before the job starts."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from scriptorium.cli import jobs, main
+from scriptorium.cli import plan as planning
+from scriptorium.cli.client import Client
+from scriptorium.planning.dataset_size import DatasetSize
+from scriptorium.planning.device import Device
+from scriptorium.planning.estimate import estimate
+from scriptorium.planning.model_shape import known_shape
+from scriptorium.recipe import Training
+
+SIZE = DatasetSize(rows=41, tokens=61_500, longest_row=2090, answer_tokens=57_000, dev_rows=6, basis="[red]words")
+GIB = 1024**3
+
+
+def make_estimate(free: int = 30) -> dict[str, Any]:
+    shape = known_shape("meta-llama/Llama-3.1-8B-Instruct")
+    assert shape is not None
+    device = Device("NVIDIA GeForce RTX 5090", True, 209.5e12, 32 * GIB, free * GIB, 500 * GIB)
+    return estimate(Training(), shape, SIZE, device, recipe="qlora").model_dump(mode="json")
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *words: str, body: dict[str, Any] | None = None, status: int = 200) -> Any:
+    requests: list[dict[str, Any]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/x/estimate":
+            requests.append(json.loads(request.content))
+            return httpx.Response(status, json=body or make_estimate())
+        return httpx.Response(200, json={"id": "file-1" if "files" in request.url.path else "ftjob-1"})
+
+    for module in (planning, jobs):
+        monkeypatch.setattr(module, "connect", lambda: Client("http://api.test", httpx.MockTransport(answer)))
+    return CliRunner().invoke(main.app, list(words), catch_exceptions=False), requests
+
+
+def test_a_book_is_counted_here_and_shown_as_a_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "book.txt").write_text("It was a dark and stormy night. " * 1000)
+    result, [body] = run(monkeypatch, "plan", str(tmp_path / "book.txt"), "--recipe", "qlora")
+    assert body["dataset"]["basis"] == "7,000 words of book.txt, not yet prepared"
+    assert (body["recipe"]["name"], body["model"]) == ("qlora", "meta-llama/Llama-3.1-8B-Instruct")
+    for text in ("18, 0 to warm up", "of 29.4 GiB", "weights", "[red]words", "not yet measured here"):
+        assert text in result.stdout, result.stdout
+    assert "warning: 18 updates teach little" in result.stderr
+
+
+def test_an_uploaded_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = "file-" + "0" * 24
+    result, [body] = run(monkeypatch, "plan", file, "--json")
+    assert body["training_file"] == file
+    assert json.loads(result.stdout) == make_estimate()
+
+
+def test_what_does_not_fit_says_what_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    result, _ = run(monkeypatch, "plan", "file-" + "0" * 24, body=make_estimate(free=9))
+    assert "does not fit: These options under `training` make it fit: liger: true" in result.stderr
+
+
+def test_a_run_shows_the_plan_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "book.txt").write_text("It was.")
+    result, [body] = run(monkeypatch, "run", str(tmp_path / "book.txt"), "--detach")
+    assert result.stdout == "ftjob-1\n"
+    assert body["training_file"] == "file-1"
+    assert result.stderr.startswith("plan: 18 updates (0 to warm up), about ")
+
+
+def test_a_job_that_cannot_be_planned_is_started_all_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "book.txt").write_text("It was.")
+    error = {"error": {"code": "base_model_unusable", "message": "The base is not here."}}
+    result, _ = run(monkeypatch, "run", str(tmp_path / "book.txt"), "--detach", body=error, status=500)
+    assert (result.stdout, result.stderr) == ("ftjob-1\n", "plan: The base is not here.\n")

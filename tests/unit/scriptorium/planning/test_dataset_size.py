@@ -1,0 +1,39 @@
+"""The size of a dataset: counted, from passages, or from words."""
+
+from pathlib import Path
+
+import pytest
+
+from scriptorium.contracts import TokenStatistics
+from scriptorium.planning.dataset_size import DatasetSize, size_of_passages, size_of_rows, size_of_words
+from scriptorium.recipe import Recipe, load_recipe
+
+
+def test_counted_rows() -> None:
+    size = size_of_rows([100, 300], [50, 250], dev_rows=1)
+    assert (size.rows, size.tokens, size.longest_row, size.answer_tokens, size.mean_row) == (2, 400, 300, 300, 200)
+
+
+@pytest.mark.parametrize(("recipe", "rows"), [("qlora", 41), ("lora", 104)])
+def test_the_words_of_the_seeds_book(recipe: str, rows: int, project: Path) -> None:
+    """63,000 words made 41 and 104 rows."""
+    loaded = load_recipe(project / "recipes" / f"{recipe}.yaml")
+    assert size_of_words(63_000, loaded, "words").rows == pytest.approx(rows, rel=0.08)
+
+
+def test_a_prompt_with_context_holds_the_passage_before() -> None:
+    """ "Tarzan of the Apes", prepared: rows of 727 and of 633 tokens around passages of 540, of at most 660."""
+    train = TokenStatistics(examples=144, mean=539.7, minimum=438, maximum=660, total=77_713)
+    mixed = Recipe.model_validate({"name": "mixed", "data": {"prompt": "mixed"}})
+    brief = Recipe.model_validate({"name": "brief", "data": {"prompt": "brief"}})
+    size = size_of_passages(train, None, mixed, "job")
+    assert size.mean_row == pytest.approx(727, rel=0.03)
+    assert size.longest_row == pytest.approx(1266, rel=0.15)
+    assert size_of_passages(train, None, brief, "job").mean_row == pytest.approx(633, rel=0.01)
+
+
+def test_rows_that_are_packed_or_padded() -> None:
+    size = DatasetSize(rows=100, tokens=65_000, longest_row=950, answer_tokens=60_000)
+    assert size.packed_rows(4096) == 17
+    assert size.padded_row(1) == 650
+    assert size.padded_row(2) == 750

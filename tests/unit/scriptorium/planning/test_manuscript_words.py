@@ -1,0 +1,85 @@
+"""Words of manuscripts that were not prepared, of every kind, and of files that are made to hurt."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from scriptorium.errors import InvalidTrainingFile
+from scriptorium.planning import manuscript_words
+from scriptorium.planning.manuscript_words import count_words, size_of_manuscript
+from scriptorium.recipe import Recipe
+
+RECIPE = Recipe(name="r")
+PROSE = "It was a dark and stormy night -- rain fell. " * 50
+
+
+def archive(**members: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in members.items():
+            packed.writestr(name.replace("__", "/").replace("_", "."), content)
+    return buffer.getvalue()
+
+
+HTML = f"<html><body class='a b c'><p>{PROSE}</p></body></html>".encode()
+DOCX = archive(word__document_xml=f"<w:p>{PROSE}</w:p>".encode(), word__styles_xml=b"<a>not these words</a>")
+EPUB = archive(text__one_xhtml=HTML, mimetype=b"application/epub+zip")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("book.txt", PROSE.encode()),
+        ("BOOK.MD", PROSE.encode()),
+        ("book.html", HTML),
+        ("book.docx", DOCX),
+        ("book.epub", EPUB),
+        ("books.zip", archive(one_txt=PROSE.encode(), image_png=b"word word")),
+        ("books.zip", archive(one_epub=EPUB)),
+    ],
+)
+def test_every_kind_has_the_same_words(name: str, content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "content").write_bytes(content)
+    assert count_words(tmp_path / "content", name) == 9 * 50
+    assert "450 words" in size_of_manuscript(tmp_path / "content", name, RECIPE).basis
+
+
+def test_a_folder_is_counted_file_by_file(tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f"chunk_{number}.txt").write_text(PROSE)
+    assert count_words(tmp_path, "book") == 3 * 9 * 50
+
+
+def test_what_is_not_read_counts_like_what_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manuscript_words, "READ_BYTES", 900)
+    (tmp_path / "book").write_text(PROSE)
+    assert count_words(tmp_path / "book", "book.txt") == pytest.approx(450, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("book.pdf", b"%PDF one two three"),
+        ("book.docx", b"one two three"),
+        ("book.txt", b""),
+        ("book.zip", archive(one_zip=archive(two_txt=PROSE.encode()))),  # and so a .zip that holds itself ends
+        ("rows.jsonl", b"\n\n"),
+    ],
+)
+def test_what_cannot_be_counted_is_refused(name: str, content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "content").write_bytes(content)
+    with pytest.raises(InvalidTrainingFile) as caught:
+        size_of_manuscript(tmp_path / "content", name, RECIPE)
+    assert caught.value.param == "training_file"
+
+
+def test_ready_rows_are_rows(tmp_path: Path) -> None:
+    row = json.dumps({"prompt": "Write a scene.", "completion": PROSE})
+    (tmp_path / "rows").write_text(f"{row}\n" * 100)
+    size = size_of_manuscript(tmp_path / "rows", "rows.jsonl", RECIPE)
+    assert size.rows == 70  # the recipe holds a third out
+    assert size.mean_row == pytest.approx(600, rel=0.05)
+    assert size.dev_rows == 10
