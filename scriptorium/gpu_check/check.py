@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from scriptorium.contracts import MergeRequest
@@ -89,12 +90,12 @@ class GpuCheck:
         works: Mapping[str, Callable[[], Numbers]] = {
             "card": self._look_at_card,
             "doctor": self._ask_doctor,
-            "job": lambda: self._run_job(self._plan.work / "job"),
+            "job": partial(self._run_job, self._plan.work / "job"),
             "model": self._write_model,
-            **{name: lambda name=name: self._train(name, name, self._plan.shape.max_steps) for name in TRAININGS},  # type: ignore[misc]
+            **{name: partial(self._train, name, name, self._plan.shape.max_steps) for name in TRAININGS},
             "merge": self._merge,
             "serve": self._serve,
-            "train again": lambda: self._train("lora", "again", AGAIN_STEPS),
+            "train again": partial(self._train, "lora", "again", AGAIN_STEPS),
         }
         self._plan.work.mkdir(parents=True, exist_ok=True)
         try:
