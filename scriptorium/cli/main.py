@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from scriptorium.cli import gpu_check, jobs, phases, plan, space, stack  # noqa: F401  # each adds its commands
+from scriptorium.cli import jobs, phases, plan, space, stack  # noqa: F401  # each adds its commands
 from scriptorium.cli.app import app, err
 from scriptorium.errors import ScriptoriumError
 

@@ -46,9 +46,9 @@ class CheckRecord:
 
     card: str
     shape: str
+    folder: str = ""
     memory_bytes: int = 0
     cap_gib: float | None = None
-    versions: dict[str, str] = field(default_factory=dict)
     steps: list[StepRecord] = field(default_factory=list)
 
     def number(self, step: str, name: str) -> float | None:

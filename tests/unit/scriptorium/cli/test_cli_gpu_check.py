@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from scriptorium.cli import main as command
-from scriptorium.cli.gpu_check import phase_seconds, small_recipe
+from scriptorium.cli.demo import phase_seconds, small_recipe
 from scriptorium.recipe import parse_recipe
 from scriptorium.settings import Settings, get_settings
 
