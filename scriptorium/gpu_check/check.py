@@ -40,6 +40,7 @@ from scriptorium.recipe import find_recipe
 from scriptorium.settings import Settings
 
 STEPS = ("card", "doctor", "job", "model", *TRAININGS, "merge", "serve", "train again")
+LARGE = ("models", "merged", "rows")  # folders of which nothing is kept
 KEPT_FILES = ("config.yaml", "*.jsonl", "*.log", "*.json", "logs/*.log")  # of the work folder; the weights go
 DISK_COPIES = 2.3  # the model, its merged copy, and the checkpoints
 AGAIN_STEPS = 2
@@ -100,6 +101,7 @@ class GpuCheck:
         self._plan.work.mkdir(parents=True, exist_ok=True)
         try:
             for name in self._plan.steps:
+                self._notify(f"{name} ...")
                 step = take_step(name, works[name], self._lacks(name))
                 self._record.steps.append(step)
                 self._record.write(self._plan.output)
@@ -197,7 +199,7 @@ def describe_error(error: Exception) -> str:
 
 def keep_small_files(work: Path, output: Path) -> None:
     """Copy the logs, configurations and numbers of each run to the output, and remove everything else."""
-    for folder in sorted(path for path in work.iterdir() if path.is_dir() and not path.name.startswith("rows")):
+    for folder in (path for path in work.iterdir() if path.is_dir() and not path.name.startswith(LARGE)):
         target = output / folder.name
         for file in (file for pattern in KEPT_FILES for file in folder.glob(pattern)):
             target.mkdir(exist_ok=True)

@@ -88,7 +88,13 @@ def test_the_record_can_be_read_by_machines(tmp_path: Path) -> None:
 
 def test_logs_are_kept_and_weights_are_not(tmp_path: Path) -> None:
     work, output = tmp_path / "out" / "work", tmp_path / "out"
-    for name in ("lora/metrics.jsonl", "lora/axolotl.log", "job/logs/api.log", "models/x/model.safetensors"):
+    for name in (
+        "lora/metrics.jsonl",
+        "lora/axolotl.log",
+        "job/logs/api.log",
+        "models/x/config.json",
+        "merged/config.json",
+    ):
         (work / name).parent.mkdir(parents=True, exist_ok=True)
         (work / name).write_text("text")
     (work / "engine.log").write_text("text")
@@ -108,4 +114,4 @@ def test_without_room_for_the_model_what_needs_it_is_left_out_and_the_rest_goes_
     assert "GiB of disk are needed and" in model.reason
     assert "there is no model" in lora.reason
     assert card.outcome is Outcome.DONE
-    assert len(lines) == 3
+    assert [line.split()[0] for line in lines] == ["model", "model", "lora", "lora", "card", "card"]
