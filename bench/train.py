@@ -130,7 +130,8 @@ def run_ours(request: TrainRequest, folder: Path) -> PlannedTraining:
 def run_bare(model: Path, folder: Path) -> None:
     """Train by Axolotl's command with the configuration of our run in `model`."""
     folder.mkdir()
-    shutil.copyfile(model / "dev.jsonl", folder / "dev.jsonl")
+    for rows in model.glob("[dt]*.jsonl"):  # dev, and train if the trainer wrote it in another form
+        shutil.copyfile(rows, folder / rows.name)
     config = yaml.safe_load((model / "config.yaml").read_text("utf-8").replace(str(model), str(folder)))
     (folder / "config.yaml").write_text(yaml.safe_dump({**config, "plugins": [CLOCK]}), encoding="utf-8")
     environment = get_settings().axolotl_env
