@@ -33,7 +33,8 @@ from scriptorium.gpu_check.serving import serve_once
 from scriptorium.gpu_check.shape import CheckShape
 from scriptorium.gpu_check.training import train_once
 from scriptorium.jobs.reporter import SilentReporter
-from scriptorium.local.environments import environments
+from scriptorium.local.demo_assets import GGUF
+from scriptorium.local.environments import DEMO
 from scriptorium.planning.this_machine import gpu_index
 from scriptorium.process.device_memory import read_device_memory
 from scriptorium.recipe import find_recipe
@@ -117,7 +118,7 @@ class GpuCheck:
             lacks.append(f"Axolotl is not installed in {settings.axolotl_env}")
         if name in ("job", "serve") and not (settings.vllm_env / "bin" / "python").exists():
             lacks.append(f"vLLM is not installed in {settings.vllm_env}")
-        if name == "job" and not environments(gpu=settings.gpu)["demo"].ready:
+        if name == "job" and not (DEMO / "packages" / GGUF).exists():
             lacks.append("the demo's model and book are not installed")
         if name in (*TRAININGS, "merge", "serve", "train again") and not self._is_done("model"):
             lacks.append("there is no model")
