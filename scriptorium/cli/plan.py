@@ -14,10 +14,11 @@ from scriptorium.artifacts.file_store import FILE_ID
 from scriptorium.cli import by_hand
 from scriptorium.cli.app import Json, Model, RecipeName, app, connect, err, out, show
 from scriptorium.cli.client import Client
-from scriptorium.contracts.estimate import Estimate
+from scriptorium.contracts.estimate import TrainingEstimate
 from scriptorium.errors import InvalidTrainingFile, ScriptoriumError
 from scriptorium.planning.describe import describe_changes, describe_plan, format_bytes, format_seconds
 from scriptorium.planning.manuscript_words import size_of_manuscript
+from scriptorium.recipe import Recipe
 from scriptorium.settings import get_settings
 
 
@@ -38,18 +39,24 @@ def plan(
         raise InvalidTrainingFile(f"There is no file {book}.", param="BOOK")
     else:
         path = Path(book)
-        body["dataset"] = asdict(size_of_manuscript(path, path.resolve().name, loaded_recipe))
+        body["dataset"] = count_dataset(path, loaded_recipe)
     estimate = connect().estimate(body)
     if as_json:
         show(estimate, as_json, "")
         return
-    print_plan(Estimate.model_validate(estimate))
+    print_plan(TrainingEstimate.model_validate(estimate))
+
+
+def count_dataset(path: Path, recipe: Recipe) -> dict[str, Any]:
+    """Return the counts of a manuscript on this machine as the API takes them."""
+    counts = asdict(size_of_manuscript(path, path.resolve().name, recipe))
+    return {name: value for name, value in counts.items() if value is not None}
 
 
 def announce_plan(client: Client, body: dict[str, Any]) -> None:
     """Print in one line what a job will need and do; a job that cannot be planned is not held up."""
     try:
-        estimate = Estimate.model_validate(client.estimate(body))
+        estimate = TrainingEstimate.model_validate(client.estimate(body))
     except ScriptoriumError as error:
         err.print(f"plan: {error}", markup=False)
         return
@@ -57,7 +64,7 @@ def announce_plan(client: Client, body: dict[str, Any]) -> None:
     print_warnings(estimate)
 
 
-def print_plan(estimate: Estimate) -> None:
+def print_plan(estimate: TrainingEstimate) -> None:
     """Print an estimate as a table, then its warnings."""
     training, memory, duration, disk = estimate.training, estimate.memory, estimate.duration, estimate.disk
     table = Table("", "plan", "of which", box=None, header_style="bold")
@@ -99,7 +106,7 @@ def print_plan(estimate: Estimate) -> None:
     print_warnings(estimate)
 
 
-def print_warnings(estimate: Estimate) -> None:
+def print_warnings(estimate: TrainingEstimate) -> None:
     """Print an estimate's warnings, and what to change if it does not fit."""
     for warning in estimate.warnings:
         err.print(f"warning: {warning}", style="yellow", markup=False)

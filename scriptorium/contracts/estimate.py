@@ -52,7 +52,7 @@ class DiskParts(Contract):
         return sum(self.model_dump().values())
 
 
-class Estimate(Contract):
+class TrainingEstimate(Contract):
     """What a training will need and do.
 
     `basis` says where the number of rows comes from. `tokens_per_second` counts the tokens that are trained, those of

@@ -19,7 +19,8 @@ PACKING_EFFICIENCY = 0.95  # share of a packed row that first-fit bins of passag
 class DatasetSize:
     """Rows to train on and their tokens, padding not included; `answer_tokens` are those that are trained.
 
-    `basis` says for people where the numbers come from.
+    `counted_packed_rows` is the number of packed rows if somebody has counted them; `basis` says for people where the
+    numbers come from.
     """
 
     rows: int
@@ -28,6 +29,7 @@ class DatasetSize:
     answer_tokens: int
     dev_rows: int = 0
     basis: str = "counted"
+    counted_packed_rows: int | None = None
 
     @property
     def mean_row(self) -> float:
@@ -36,7 +38,7 @@ class DatasetSize:
 
     def packed_rows(self, sequence_len: int) -> int:
         """Return the rows of `sequence_len` tokens that the rows are packed into."""
-        return max(1, math.ceil(self.tokens / (sequence_len * PACKING_EFFICIENCY)))
+        return self.counted_packed_rows or max(1, math.ceil(self.tokens / (sequence_len * PACKING_EFFICIENCY)))
 
     def padded_row(self, micro_batch: int) -> float:
         """Return the mean length of a row when batches are padded to their longest row.

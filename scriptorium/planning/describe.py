@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from scriptorium.contracts.estimate import Estimate
+from scriptorium.contracts.estimate import TrainingEstimate
 
 GIB = 1024**3
 MIB = 1024**2
 
 
-def describe_plan(plan: Estimate) -> str:
+def describe_plan(plan: TrainingEstimate) -> str:
     """Return a plan in one line: updates, time, memory and disk."""
     available = "" if plan.available_bytes is None else f" of {format_bytes(plan.available_bytes)}"
     return (
@@ -18,7 +18,7 @@ def describe_plan(plan: Estimate) -> str:
     )
 
 
-def describe_changes(plan: Estimate) -> str:
+def describe_changes(plan: TrainingEstimate) -> str:
     """Return the next step for a plan that does not fit into the memory."""
     if not plan.changes:
         return "Choose a smaller base model: no recipe fits this one into that memory."

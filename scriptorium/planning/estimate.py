@@ -1,6 +1,6 @@
 """The estimate of a training, from the recipe, the base's shape, the dataset's size, the device and measured runs.
 
-    estimate(training, shape, dataset, device, history) -> Estimate
+    estimate(training, shape, dataset, device, history) -> TrainingEstimate
 
 Pure: everything is passed in, nothing is read. docs/planning.md has the formulas and how good they are.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from scriptorium.contracts.estimate import DurationParts, Estimate, MemoryParts
+from scriptorium.contracts.estimate import DurationParts, MemoryParts, TrainingEstimate
 from scriptorium.planning.dataset_size import DatasetSize
 from scriptorium.planning.device import Device
 from scriptorium.planning.disk import plan_disk
@@ -38,7 +38,7 @@ def estimate(
     *,
     recipe: str = "",
     exports: Sequence[Export] = (),
-) -> Estimate:
+) -> TrainingEstimate:
     """Return what a training will need and do; `history` are the runs that `nearest_runs` chooses from."""
     resolved = choose_values(training, shape, dataset, device)
     rows = rows_per_device(resolved, dataset, device)
@@ -51,7 +51,7 @@ def estimate(
     enough_disk = device.free_disk_bytes is None or disk.total <= device.free_disk_bytes
     enough_memory = available is None or memory.total <= available
     answer_share = dataset.answer_tokens / dataset.tokens
-    return Estimate(
+    return TrainingEstimate(
         model=shape.name,
         recipe=recipe,
         training=resolved,
@@ -156,8 +156,6 @@ def list_warnings(training: ResolvedTraining, dataset: DatasetSize, device: Devi
         warnings.append(
             f"{updates} updates teach little, {MIN_UPDATES} or more are better: {raise_updates(training, rows)}."
         )
-    if training.warmup_ratio and not count_warmup(training, rows):
-        warnings.append(f"No update warms up: warmup_ratio {training.warmup_ratio:g} of {updates} is less than one.")
     if dataset.longest_row > training.sequence_len:
         warnings.append(
             f"The longest row has about {dataset.longest_row:,} tokens, more than sequence_len "

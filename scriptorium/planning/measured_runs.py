@@ -50,15 +50,15 @@ RUNS = TypeAdapter(list[MeasuredRun])
 
 
 def read_runs(path: Path) -> list[MeasuredRun]:
-    """Read the measured runs, oldest first; a file that is missing or of another version has none."""
+    """Read the measured runs, oldest first; a file that is missing, unreadable or of another version has none."""
     try:
         return RUNS.validate_json(path.read_bytes())
-    except (FileNotFoundError, ValidationError):
+    except (OSError, ValidationError):
         return []
 
 
 def add_run(path: Path, run: MeasuredRun) -> None:
-    """Add a run, whole or not at all; the oldest ones of more than MAX_RUNS go."""
+    """Add a run, whole or not at all; the oldest ones of more than MAX_RUNS go. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f"{path.name}.lock")):
         runs = [*read_runs(path), run][-MAX_RUNS:]

@@ -10,6 +10,7 @@ MIN_UPDATES = 60  # fewer teach a LoRA little, whatever the rows: its learning r
 AUTO_EPOCHS = 3
 MAX_EPOCHS = 5  # of a short text; more would have it learned by heart
 MAX_ACCUMULATION = 8
+MIN_WARMUP = 2  # Axolotl 0.19 makes two of one
 SEED_HIDDEN = 4096  # the model whose learning rate AUTO_LEARNING_RATE is: Llama-3.1-8B
 RATE_EXPONENT = 0.78  # tinker-cookbook's fit for LoRA on Llama models of many sizes (hyperparam_utils.py)
 
@@ -63,8 +64,6 @@ def count_updates(training: ResolvedTraining, rows: int) -> int:
 
 
 def count_warmup(training: ResolvedTraining, rows: int) -> int:
-    """Return the warm-up's updates as Axolotl rounds them: down, and never just one (core/builders/base.py)."""
-    batch = training.micro_batch_size * training.gradient_accumulation_steps
-    total = math.ceil(rows * training.num_epochs / batch)
-    steps = int(training.warmup_ratio * min(total, training.max_steps or total))
-    return 2 if steps == 1 else steps
+    """Return the updates during which the learning rate rises: rounded up, because a share of few would be none."""
+    updates = count_updates(training, rows)
+    return max(MIN_WARMUP, math.ceil(training.warmup_ratio * updates)) if training.warmup_ratio else 0

@@ -5,6 +5,7 @@ When the training has ended, what it needed is added to the machine's measured r
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from scriptorium.artifacts.checkpoints import FOLDER
 from scriptorium.artifacts.dataset import Row
 from scriptorium.artifacts.training_log import TRAINING_LOG, LogLine, read_training_log
 from scriptorium.contracts import Level, TrainRequest, TrainResult
-from scriptorium.contracts.estimate import DurationParts, Estimate
+from scriptorium.contracts.estimate import DurationParts, TrainingEstimate
 from scriptorium.errors import BaseModelUnusable, DiskLow, MemoryLow
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import chat_tokenizer
@@ -33,6 +34,8 @@ from scriptorium.planning.this_machine import read_device
 from scriptorium.recipe import ResolvedTraining
 from scriptorium.settings import get_settings
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class RunPlan:
@@ -42,7 +45,7 @@ class RunPlan:
     """
 
     training: ResolvedTraining
-    estimate: Estimate | None = None
+    estimate: TrainingEstimate | None = None
     shape: ModelShape | None = None
     dataset: DatasetSize | None = None
     device: Device | None = None
@@ -73,7 +76,7 @@ def plan_run(
     return RunPlan(plan.training, plan, shape, dataset, device)
 
 
-def report_plan(request: TrainRequest, folder: Path, plan: Estimate, reporter: Reporter) -> None:
+def report_plan(request: TrainRequest, folder: Path, plan: TrainingEstimate, reporter: Reporter) -> None:
     """Report the checklist, the plan and its warnings; the job's finish is expected from now on."""
     checkpoints = count_checkpoints(plan.training, plan.updates)
     end_of_turn = chat_tokenizer(request.base).end_of_turn
@@ -112,7 +115,7 @@ def report_plan(request: TrainRequest, folder: Path, plan: Estimate, reporter: R
     )
 
 
-def check_fit(plan: Estimate) -> None:
+def check_fit(plan: TrainingEstimate) -> None:
     """Raise MemoryLow or DiskLow if the plan needs more than is free."""
     if plan.available_bytes is not None and plan.peak_bytes > plan.available_bytes:
         needed, free = format_bytes(plan.peak_bytes), format_bytes(plan.available_bytes)
@@ -150,7 +153,10 @@ def record_run(plan: RunPlan, folder: Path, result: TrainResult, started_at: flo
             peak_bytes=peak,
             duration=duration,
         )
-        add_run(settings.measured_runs, run)
+        try:
+            add_run(settings.measured_runs, run)
+        except OSError as error:  # the training has ended well all the same
+            log.warning("the run is not kept for the next estimates: %s", error)
     return result.model_copy(update={"peak_bytes": peak, "tokens_per_second": speed})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,8 +11,10 @@ import pytest
 from standins import BASE
 from work import submit
 
+from scriptorium.cli.plan import count_dataset
 from scriptorium.contracts import Phase, PrepareResult, TokenStatistics
 from scriptorium.jobs.runner import Context
+from scriptorium.recipe import Recipe
 
 ESTIMATE = "/v1/x/estimate"
 COUNTS = {"rows": 144, "tokens": 90_000, "longest_row": 760, "answer_tokens": 77_000, "dev_rows": 21}
@@ -46,6 +49,13 @@ def test_counts_are_estimated(http: httpx.Client) -> None:
     assert estimate["seconds"] > 40
     assert estimate["fits"]
     assert "max_steps 60" in estimate["warnings"][0]
+
+
+def test_the_counts_of_the_command_line_are_understood(http: httpx.Client, tmp_path: Path) -> None:
+    (tmp_path / "book.txt").write_text("It was a dark and stormy night. " * 2000)
+    estimate = post(http, dataset=count_dataset(tmp_path / "book.txt", Recipe(name="r")), recipe="qlora")
+    assert estimate["basis"] == "14,000 words of book.txt, not yet prepared"
+    assert estimate["rows"] == 9
 
 
 def test_a_manuscript_is_estimated_from_its_words_until_a_job_has_prepared_it(

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from scriptorium.artifacts.file_store import FileStore
 from scriptorium.contracts import Phase, PrepareResult
-from scriptorium.contracts.estimate import Estimate
+from scriptorium.contracts.estimate import TrainingEstimate
 from scriptorium.errors import BaseModelUnusable
 from scriptorium.jobs.requests import apply_hyperparameters
 from scriptorium.jobs.runner import Context as PhaseContext
@@ -56,11 +56,11 @@ class EstimateRequest(CreateJob):
 
 @router.post("")
 def create_estimate(body: Annotated[dict[str, Any], Body()], context: Context) -> dict[str, Any]:
-    """Estimate a job's memory, time, updates and disk."""
+    """TrainingEstimate a job's memory, time, updates and disk."""
     return estimate_job(body, context).model_dump(mode="json")
 
 
-def estimate_job(body: dict[str, Any], context: PhaseContext) -> Estimate:
+def estimate_job(body: dict[str, Any], context: PhaseContext) -> TrainingEstimate:
     """Return the estimate for the job that `body` describes. Raises InvalidRequest or another UserError."""
     try:
         request = EstimateRequest.model_validate(body, context=context)

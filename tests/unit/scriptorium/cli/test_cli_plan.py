@@ -47,7 +47,7 @@ def test_a_book_is_counted_here_and_shown_as_a_table(monkeypatch: pytest.MonkeyP
     result, [body] = run(monkeypatch, "plan", str(tmp_path / "book.txt"), "--recipe", "qlora")
     assert body["dataset"]["basis"] == "7,000 words of book.txt, not yet prepared"
     assert (body["recipe"]["name"], body["model"]) == ("qlora", "meta-llama/Llama-3.1-8B-Instruct")
-    for text in ("18, 0 to warm up", "of 29.4 GiB", "weights", "[red]words", "not yet measured here"):
+    for text in ("18, 2 to warm up", "of 29.4 GiB", "weights", "[red]words", "not yet measured here"):
         assert text in result.stdout, result.stdout
     assert "warning: 18 updates teach little" in result.stderr
 
@@ -69,7 +69,7 @@ def test_a_run_shows_the_plan_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_p
     result, [body] = run(monkeypatch, "run", str(tmp_path / "book.txt"), "--detach")
     assert result.stdout == "ftjob-1\n"
     assert body["training_file"] == "file-1"
-    assert result.stderr.startswith("plan: 18 updates (0 to warm up), about ")
+    assert result.stderr.startswith("plan: 18 updates (2 to warm up), about ")
 
 
 def test_a_job_that_cannot_be_planned_is_started_all_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_auto_gives_a_narrow_model_a_higher_learning_rate() -> None:
     assert resolve_training(AUTO, rows=100, hidden=576).learning_rate == 9.2e-4  # recipes/cpu.yaml: 1e-3
 
 
-def test_the_warm_up_is_rounded_as_axolotl_does() -> None:
+def test_the_warm_up_is_rounded_up() -> None:
     training = ResolvedTraining(num_epochs=3, gradient_accumulation_steps=8, warmup_ratio=0.03)
-    assert [count_warmup(training, rows) for rows in (41, 100, 900)] == [0, 2, 10]
-    assert count_warmup(training.model_copy(update={"max_steps": 200}), 900) == 6
+    assert [count_warmup(training, rows) for rows in (41, 300, 900)] == [2, 4, 11]
+    assert count_warmup(training.model_copy(update={"warmup_ratio": 0.0}), 900) == 0

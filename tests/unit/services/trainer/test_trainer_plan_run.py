@@ -185,6 +185,13 @@ def test_an_interrupted_run_is_not_kept(tmp_path: Path) -> None:
     assert read_runs(get_settings().measured_runs) == []
 
 
+def test_a_run_that_cannot_be_kept_has_ended_well_all_the_same(tmp_path: Path) -> None:
+    run = plan(tmp_path, SilentReporter())
+    log(tmp_path, BEGIN, *STEPS)
+    (tmp_path / "data").write_text("a file in the way of the folder")
+    assert record_run(run, tmp_path, RESULT, started_at=1000.0).tokens_per_second == 300.0
+
+
 def test_the_next_plan_uses_the_measured_run(tmp_path: Path) -> None:
     run = plan(tmp_path, SilentReporter())
     assert run.estimate is not None
