@@ -24,7 +24,8 @@ LOGITS_BYTES = 10  # bf16 logits, their fp32 copy, its log-softmax; backward: lo
 FUSED_LOSS_BYTES = 8  # times h: chunks of logits no larger than the hidden states, and the gradient of those
 CUDA_CONTEXT = 512 * MIB  # driver, kernels and cuBLAS workspaces; what no tensor counts
 INTERPRETER = 830 * MIB  # Python with Axolotl, torch and transformers imported: docs/experiments.md, 2026-11-26
-HEAP_SHARE = 1.0  # of activations and logits, on top: glibc's heap, kept for speed, fills with holes as rows vary
+HEAP_BLOCK = 256 * MIB  # larger ones are mapped, and returned: MALLOC_MMAP_THRESHOLD_ of Axolotl's environment
+HEAP_LOGITS, HEAP_ACTIVATIONS = 1.7, 0.65  # of them on top: the heap, kept for speed, fills with holes as rows vary
 
 
 def plan_memory(training: ResolvedTraining, shape: ModelShape, dataset: DatasetSize, device: Device) -> MemoryParts:
@@ -41,8 +42,17 @@ def plan_memory(training: ResolvedTraining, shape: ModelShape, dataset: DatasetS
         optimizer=trained * (ADAMW_8BIT_BYTES if training.optimizer == "adamw_8bit" else ADAMW_BYTES),
         activations=activations,
         logits=logits,
-        overhead=CUDA_CONTEXT if device.gpu else INTERPRETER + round(HEAP_SHARE * (activations + logits)),
+        overhead=CUDA_CONTEXT if device.gpu else INTERPRETER + heap_bytes(activations, logits),
     )
+
+
+def heap_bytes(activations: int, logits: int) -> int:
+    """Return the holes in the heap of a training on a CPU, by two measured runs: docs/experiments.md, 2026-11-26.
+
+    A buffer of logits takes 4 of their 10 bytes. The longer the row, the more the holes, until buffers are mapped.
+    """
+    mapped = logits * 4 / LOGITS_BYTES > HEAP_BLOCK
+    return round(HEAP_ACTIVATIONS * activations + (0 if mapped else HEAP_LOGITS * logits))
 
 
 def batch_tokens(training: ResolvedTraining, dataset: DatasetSize) -> int:
