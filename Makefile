@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 
-.PHONY: load layout bench-merge bench-voice voice bench-generate help setup light demo test test-compose faults-data bench-data check format lock clean up down
+.PHONY: gpu-check bench-train load layout bench-merge bench-voice voice bench-generate help setup light demo test test-compose faults-data bench-data check format lock clean up down
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,13 @@ bench-voice: light ## the voice metric on human text where the truth is known: m
 
 voice: setup ## a real novel and two controls through training and evaluation: did the voice come through? (half an hour)
 	@PYTHONPATH=. $(BIN)/python -m bench.voice_run $(if $(FRESH),--fresh)
+
+bench-train: light ## training through us and by the bare `axolotl train`, in turns; the plan beside what it needed
+	@PYTHONPATH=. $(BIN)/python -m scriptorium.local.environments axolotl demo
+	@PYTHONPATH=. $(BIN)/python -m bench.train
+
+gpu-check: light ## this machine's NVIDIA card with every phase: speed, memory beside the plan, hand-over; what is installed is used
+	@PYTHONPATH=. $(BIN)/python -m scriptorium.cli.main gpu-check $(if $(OUTPUT),--output $(OUTPUT))
 
 load: light ## ten thousand ended jobs, a thousand queued, a million events: reads, scrape, reaper, memory, 500 followers
 	@PYTHONPATH=. $(BIN)/python -m bench.load

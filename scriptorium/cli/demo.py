@@ -1,13 +1,16 @@
-"""The demo: its own stack, a real book, and a report at the end.
+"""The demo: its own stack, a real book, and a report at the end; and the small job of the check of a card.
 
 It has its own data folder and a free port, so it can run beside another stack; it leaves no process behind.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import psutil
 from rich.console import Console
@@ -21,7 +24,11 @@ from scriptorium.local import stack
 from scriptorium.local.demo_assets import BASE, DemoAssets, demo_assets
 from scriptorium.local.environments import DEMO
 from scriptorium.local.impostors import install
+from scriptorium.recipe import find_recipe
 from scriptorium.settings import Settings
+
+JOB_STEPS = 9
+PHASE_TAGS = ("[DATA]", "[TRAIN]", "[MERGE]", "[SERVE]", "[VALIDATE]")
 
 out = Console(highlight=False, soft_wrap=True)
 
@@ -66,3 +73,41 @@ def demo() -> Path:
         stack.down(settings, notify=out.print)
     shutil.rmtree(data_dir)
     return report
+
+
+def run_small_job(folder: Path) -> Mapping[str, float]:
+    """Send the demo's book through a stack of its own; returns the seconds of each phase. Raises StackFailed."""
+    assets = demo_assets()
+    settings = demo_settings(assets, folder)
+    shutil.copytree(assets.references, folder / "references")
+    try:
+        client = Client(stack.up(settings, notify=lambda _: None, attached=True).api_url)
+        with open_manuscript(assets.book) as (name, content):
+            file = client.upload(content, name)
+        job = client.create({"model": BASE, "training_file": file["id"], "recipe": small_recipe(settings)})
+        events = list(client.events(job["id"]))
+        job = client.job(job["id"])
+    finally:
+        stack.down(settings, notify=lambda _: None)
+    (folder / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events), encoding="utf-8")
+    if job["status"] != "succeeded":
+        message = (job.get("error") or {}).get("message") or "no reason was given"
+        raise StackFailed(f"The job ended as {job['status']}: {message}")
+    return phase_seconds(events)
+
+
+def small_recipe(settings: Settings) -> dict[str, Any]:
+    """Return the demo's recipe with a fifth of its steps."""
+    recipe = find_recipe("cpu", settings.recipes_dir).model_dump(mode="json", exclude_none=True)
+    recipe["training"] |= {"max_steps": JOB_STEPS, "checkpoints": 1, "dev_rows": 2}
+    return {**recipe, "name": "gpu-check"}
+
+
+def phase_seconds(events: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """Return the seconds between the first and the last event of each phase."""
+    times: dict[str, list[float]] = {}
+    for event in events:
+        tag = next((tag for tag in PHASE_TAGS if str(event["message"]).startswith(tag)), None)
+        if tag:
+            times.setdefault(f"{tag.strip('[]').lower()}_s", []).append(float(event["created_at"]))
+    return {name: moments[-1] - moments[0] for name, moments in times.items()}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,6 +13,9 @@ from scriptorium.cli.app import Json, app, err, out, show, tabulate
 from scriptorium.cli.client import Client
 from scriptorium.errors import Conflict
 from scriptorium.settings import get_settings
+
+NO_CARD_STATUS = 2
+DEFAULT_CAP = 31.0  # GiB: a card that is sold with 32 has a little less for programs
 
 
 @app.command()
@@ -96,6 +100,40 @@ def doctor(
         print_findings(findings, out)
     if any(finding.status is CheckStatus.FAIL for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command("gpu-check")
+def gpu_check(
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="New folder for the record; default: gpu-check-DATE.")
+    ] = None,
+    step: Annotated[list[str] | None, typer.Option(help="Take only this step; may be repeated.")] = None,
+    cap_gib: Annotated[float, typer.Option(min=1, help="Memory that a training may take, in GiB.")] = DEFAULT_CAP,
+    device: Annotated[Literal["auto", "cpu"], typer.Option(help="cpu: try the check itself, without a card.")] = "auto",
+    shape: Annotated[Literal["8b", "tiny"], typer.Option(help="The model that is trained; tiny for a trial.")] = "8b",
+    as_json: Json = False,
+) -> None:
+    """Check this machine's card with every phase: speed, memory beside the plan, hand-over. A quarter of an hour.
+
+    The exit status is 1 if a step failed, and 2 without a card.
+    """
+    from scriptorium.cli.demo import run_small_job
+    from scriptorium.gpu_check.check import STEPS
+    from scriptorium.gpu_check.record import NO_CARD
+    from scriptorium.gpu_check.start import check_card
+
+    if unknown := [name for name in step or () if name not in STEPS]:
+        raise typer.BadParameter(f"{unknown[0]!r} is none of: {', '.join(STEPS)}", param_hint="--step")
+    on_cpu, steps = device == "cpu", step or ()
+    record = check_card(
+        output, shape=shape, cap_gib=cap_gib, steps=steps, on_cpu=on_cpu, run_job=run_small_job, notify=err.print
+    )
+    if record.card == NO_CARD:
+        err.print("There is no NVIDIA card that the driver reports. `scriptorium doctor` says what is missing.")
+    elif not as_json:
+        out.print(f"record: {record.folder}")
+    show(record.as_json(), as_json, record.last_line())
+    raise typer.Exit(NO_CARD_STATUS if record.card == NO_CARD else int(record.failed))
 
 
 @app.command()
