@@ -43,6 +43,11 @@ class ScriptoriumPlugin(BasePlugin):  # type: ignore[misc]
         """Log a NaN loss as NaN, and use the CPU if there is no GPU: otherwise bf16 is refused."""
         return {"logging_nan_inf_filter": False, **({} if torch.cuda.is_available() else {"use_cpu": True})}
 
+    def post_train_unload(self, cfg: Any) -> None:
+        """Delete the base, which Axolotl saves beside the adapter of a training by preferences."""
+        for path in Path(cfg.output_dir).glob("model*.safetensors*") if cfg.rl else ():
+            path.unlink()
+
     def add_callbacks_post_trainer(self, cfg: Any, trainer: Any) -> list[TrainerCallback]:
         """Add the callback that records and controls the training."""
         return [ScriptoriumCallback(Path(cfg.output_dir).parent)]
