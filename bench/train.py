@@ -37,7 +37,8 @@ from scriptorium.process.child import Child, tail
 from scriptorium.recipe import load_recipe
 from scriptorium.settings import PROJECT, get_settings
 from services.trainer.run.axolotl import make_command, make_environment
-from services.trainer.train import LOG, POLL_INTERVAL, train_adapter
+from services.trainer.run.watch import POLL_INTERVAL
+from services.trainer.train import LOG, train_adapter
 
 FIRST = "ours0"  # the run whose configuration the bare ones take over
 CLOCK = "bench.step_clock.StepClockPlugin"
@@ -79,7 +80,7 @@ def main() -> None:
         os.environ["SCRIPTORIUM_DATA_DIR"] = str(folder)  # the measured runs of this benchmark are the only ones
         base = (assets.models / BASE).resolve()
         training = load_recipe(PROJECT / "recipes" / "cpu.yaml").training.model_copy(
-            update={"max_steps": options.steps, "checkpoints": 2, "dev_rows": 2}
+            update={"max_steps": options.steps, "checkpoints": 2, "dev_rows": 2, "samples": 0}
         )
         request = TrainRequest(dataset=prepare(assets.book, base, folder / "dataset"), base=base, training=training)
         ours, bare = take_turns(request, folder, options.rounds)

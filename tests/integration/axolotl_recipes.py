@@ -2,7 +2,7 @@
 
 FOLDER has cases.json: {"base": a model's folder without weights, "configs": {name: {"config", "gpus"}}, "packed": a
 configuration of a run on this CPU}. It gets results.json: {"configs": {name: {"config"} or {"error"}}, "packed": what
-the trainer would train on, "agreed": answers}.
+the trainer would train on, "agreed": answers, "saved": names of files}.
 """
 
 import json
@@ -18,7 +18,7 @@ from axolotl.train import setup_model_and_trainer
 from axolotl.utils.dict import DictDefault
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from services.trainer.inside_axolotl.plugin import any_process
+from services.trainer.inside_axolotl.plugin import ScriptoriumPlugin, any_process
 
 
 def load(config: dict, gpus: int) -> DictDefault:
@@ -86,10 +86,19 @@ def agree(folder: Path) -> list[bool]:
     return answers
 
 
+def leave_saved(folder: Path) -> list[str]:
+    """Return which of the files that Axolotl saves in the end are left after a training by preferences."""
+    folder.mkdir()
+    for name in ("adapter_model.safetensors", "model.safetensors", "model-00001-of-00002.safetensors", "config.json"):
+        (folder / name).touch()
+    ScriptoriumPlugin().post_train_unload(DictDefault({"rl": "dpo", "output_dir": str(folder)}))
+    return sorted(path.name for path in folder.iterdir())
+
+
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     cases = json.loads((folder / "cases.json").read_text())
     packed = pack(Path(cases["base"]), cases["packed"])
     configs = {name: validate(**case) for name, case in cases["configs"].items()}
-    results = {"configs": configs, "packed": packed, "agreed": agree(folder)}
+    results = {"configs": configs, "packed": packed, "agreed": agree(folder), "saved": leave_saved(folder / "saved")}
     (folder / "results.json").write_text(json.dumps(results))

@@ -161,3 +161,7 @@ def test_no_packed_row_sees_another(cases: dict[str, Any]) -> None:
 
 def test_processes_that_share_a_training_agree_before_they_stop(cases: dict[str, Any]) -> None:
     assert cases["agreed"] == [True, False]
+
+
+def test_a_training_by_preferences_leaves_no_second_base(cases: dict[str, Any]) -> None:
+    assert cases["saved"] == ["adapter_model.safetensors", "config.json"]

@@ -57,6 +57,11 @@ class ScriptoriumPlugin(BasePlugin):  # type: ignore[misc]
         """Cap the GPU's memory before anything is loaded into it."""
         cap_memory()
 
+    def post_train_unload(self, cfg: Any) -> None:
+        """Delete the base, which Axolotl saves beside the adapter of a training by preferences."""
+        for path in Path(cfg.output_dir).glob("model*.safetensors*") if cfg.rl else ():
+            path.unlink()
+
     def add_callbacks_post_trainer(self, cfg: Any, trainer: Any) -> list[TrainerCallback]:
         """Add the callback that records and controls the training."""
         return [ScriptoriumCallback(Path(cfg.output_dir).parent, stops_early=bool(cfg.early_stopping_patience))]
