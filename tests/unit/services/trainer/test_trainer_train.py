@@ -11,6 +11,7 @@ import pytest
 
 from scriptorium.artifacts import manifest
 from scriptorium.artifacts.dataset import Row, write_rows
+from scriptorium.artifacts.training_log import append_to_log
 from scriptorium.contracts import Checkpoint, TrainRequest
 from scriptorium.errors import (
     Cancelled,
@@ -159,6 +160,7 @@ def test_a_shutdown_waits_for_a_checkpoint(tmp_path: Path) -> None:
     )
     child = Child([sys.executable, "-c", script, tmp_path], tmp_path / "log", {})
     reporter = SecondCheckReporter(Interrupted("shutdown"))
+    append_to_log(tmp_path / "metrics.jsonl", [{"step": 3, "max_steps": 6, "loss": 3.0}])
     checkpoint = tmp_path / "checkpoints" / "checkpoint-3"
     checkpoint.mkdir(parents=True)
 
