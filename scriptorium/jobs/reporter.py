@@ -37,7 +37,7 @@ class Reporter(Protocol):
         """
 
     def check(self) -> None:
-        """Raise Stopped (Cancelled, Interrupted or LeaseLost) if the phase should stop; cheap, so call it often."""
+        """Raise Stopped (Cancelled, Interrupted, Paused, LeaseLost) if the phase should stop; cheap: call it often."""
 
 
 class SilentReporter:

@@ -10,13 +10,14 @@ import pytest
 
 from scriptorium.artifacts import manifest
 from scriptorium.artifacts.checkpoints import checkpoint_folder
+from scriptorium.artifacts.training_log import TRAINING_LOG, append_to_log
 from scriptorium.contracts import TrainRequest
 from scriptorium.errors import Cancelled, Interrupted, Paused
 from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.process.child import Child
 from scriptorium.recipe import ResolvedTraining
 from services.trainer.run import axolotl
-from services.trainer.run.save_and_stop import PAUSE_PATIENCE, patience, save_and_stop
+from services.trainer.run.save_and_stop import PAUSE_PATIENCE, has_unsaved_steps, patience, save_and_stop
 
 
 class StoppingReporter(SilentReporter):
@@ -29,6 +30,16 @@ class StoppingReporter(SilentReporter):
     def check(self) -> None:
         reason = self.reasons.pop(0) if len(self.reasons) > 1 else self.reasons[0]
         raise reason
+
+
+def do_steps(folder: Path, *steps: int) -> None:
+    append_to_log(folder / TRAINING_LOG, [{"step": step, "loss": 3.0} for step in steps])
+
+
+def save(folder: Path, step: int) -> None:
+    checkpoint = checkpoint_folder(folder, step)
+    checkpoint.mkdir(parents=True)
+    manifest.write(checkpoint, {"step": step, "created_at": 0})
 
 
 def start_hanging(tmp_path: Path) -> Child:
@@ -45,6 +56,7 @@ def test_a_pause_has_more_time_than_a_shutdown(monkeypatch: pytest.MonkeyPatch) 
 def test_a_shutdown_or_a_cancel_ends_the_wait_of_a_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCRIPTORIUM_STOP_GRACE", "PT0.1S")
     child, started = start_hanging(tmp_path), time.monotonic()
+    do_steps(tmp_path, 1)
     try:
         save_and_stop(child, tmp_path, StoppingReporter(Paused("pause"), Interrupted("shutdown")))
         with pytest.raises(Cancelled):
@@ -53,6 +65,20 @@ def test_a_shutdown_or_a_cancel_ends_the_wait_of_a_pause(tmp_path: Path, monkeyp
         child.stop(timedelta(0))
     assert time.monotonic() - started < 5
     assert (tmp_path / "control").read_text() == "pause"
+
+
+def test_a_training_without_a_new_step_is_not_waited_for(tmp_path: Path) -> None:
+    assert not has_unsaved_steps(tmp_path)  # it is still loading
+    do_steps(tmp_path, 1, 2, 3)
+    assert has_unsaved_steps(tmp_path)
+    save(tmp_path, 3)
+    assert not has_unsaved_steps(tmp_path)
+    child, started = start_hanging(tmp_path), time.monotonic()
+    try:
+        save_and_stop(child, tmp_path, StoppingReporter(Paused("pause")))
+    finally:
+        child.stop(timedelta(0))
+    assert time.monotonic() - started < 5
 
 
 def test_the_checkpoints_of_pauses_push_no_other_from_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +93,5 @@ def test_the_checkpoints_of_pauses_push_no_other_from_the_disk(tmp_path: Path, m
 
     before = limit()
     for step in (3, 4, 5):
-        folder = checkpoint_folder(tmp_path, step)
-        folder.mkdir(parents=True)
-        manifest.write(folder, {"step": step, "created_at": 0})
+        save(tmp_path, step)
     assert limit() == before + 2
