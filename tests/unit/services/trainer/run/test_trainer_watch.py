@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from scriptorium.artifacts import manifest
+from scriptorium.artifacts.training_log import TRAINING_LOG, append_to_log
 from scriptorium.errors import Cancelled, Interrupted, TrainingFailed
 from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.process.child import Child
@@ -54,6 +55,7 @@ def test_a_shutdown_waits_for_a_checkpoint(tmp_path: Path) -> None:
     reporter = SecondCheckReporter(Interrupted("shutdown"))
     checkpoint = tmp_path / "checkpoints" / "checkpoint-3"
     checkpoint.mkdir(parents=True)
+    append_to_log(tmp_path / TRAINING_LOG, [{"time": 0.0, "step": 3, "max_steps": 6, "loss": 3.0}])
 
     def save() -> None:
         while not (tmp_path / "asked").exists():
