@@ -43,7 +43,7 @@ from scriptorium.settings import Settings
 STEPS = ("card", "doctor", "job", "model", *TRAININGS, "merge", "serve", "train again")
 LARGE = ("models", "merged", "rows")  # folders of which nothing is kept
 KEPT_FILES = ("config.yaml", "*.jsonl", "*.log", "*.json", "logs/*.log")  # of the work folder; the weights go
-DISK_COPIES = 2.3  # the model, its merged copy, and the checkpoints
+DISK_COPIES = 2.6  # the model, its merged copy, and the checkpoints of three trainings, 3 GB each at 8B
 AGAIN_STEPS = 2
 Notify = Callable[[str], None]
 
