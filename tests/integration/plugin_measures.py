@@ -154,7 +154,8 @@ def end(folder: Path, *, loss: float = 3.0, control_file: str = "", stops_early:
     if control_file:
         (folder / "control").write_text(control_file)
     callback = plugin.ScriptoriumCallback(folder, stops_early=stops_early)
-    args, state = SimpleNamespace(eval_strategy="steps"), SimpleNamespace(global_step=2, max_steps=3)
+    args = SimpleNamespace(eval_strategy="steps", device=CPU)
+    state = SimpleNamespace(global_step=2, max_steps=3, epoch=1.0, is_world_process_zero=True)
     control = SimpleNamespace(should_save=True, should_evaluate=True, should_training_stop=False)
     callback.on_step_end(args, state, control)
     callback.on_log(args, state, control, logs={"loss": loss})
