@@ -95,7 +95,7 @@ def write_samples(folder: Path) -> dict[str, object]:
     paused = len(read_samples(again))
     train(SampleWriter(again, lambda: False), steps=1)
     callback = plugin.ScriptoriumCallback(again)
-    args = SimpleNamespace(output_dir=str(again / "checkpoints"))
+    args = SimpleNamespace(output_dir=str(again / "checkpoints"), device=CPU)
     (again / "checkpoints" / "checkpoint-9").mkdir(parents=True)
     callback.on_save(args, SimpleNamespace(global_step=9, max_steps=9, epoch=1.0, is_world_process_zero=True), None)
     return {
