@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 
-.PHONY: gpu-check bench-train load layout bench-merge bench-voice voice bench-generate help setup light demo test test-compose faults-data bench-data check format lock clean up down
+.PHONY: gpu-check bench-train load layout bench-merge bench-voice voice bench-generate help setup light demo test lint test-compose faults-data bench-data check format lock clean up down
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,11 +32,13 @@ test: setup ## every test that this machine can run
 	@$(BIN)/lint-imports --no-logo >/dev/null || $(BIN)/lint-imports
 	@$(BIN)/python -m pytest tests/unit tests/contract tests/faults tests/integration tests/e2e
 
-check: light ## format, lint, types, import rules and unit tests, in under a minute
+lint: light ## format, lint, types and import rules
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+check: lint ## what `lint` checks, and the unit and contract tests, in a few minutes
 	@$(BIN)/python -m pytest -q tests/unit tests/contract
 
 layout: light ## how the tree and its names measure up: folders, class names, private words
