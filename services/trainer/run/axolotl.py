@@ -83,6 +83,7 @@ def make_config(
         "output_dir": str(folder / FOLDER),
         "dataset_prepared_path": str(folder / "prepared"),
         "dataset_num_proc": 0 if len(rows.train) <= FEW_ROWS else None,
+        "dataloader_num_workers": 0,  # a worker outlives a killed training, and rows are small
         "auto_resume_from_checkpoints": True,
         "chat_template": "tokenizer_default",
         "special_tokens": {"eos_token": chat_tokenizer(request.base).end_of_turn},

@@ -62,6 +62,9 @@ def rewind(folder: Path) -> None:
             shutil.rmtree(path)
     lines = [line for line in read_training_log(folder / TRAINING_LOG) if 0 < line["step"] <= last]
     manifest.replace_file(folder / TRAINING_LOG, "".join(json.dumps(line) + "\n" for line in lines))
+    samples = [sample for sample in read_samples(folder) if sample.step <= last]
+    (folder / SAMPLES_FOLDER / TEXTS).unlink(missing_ok=True)
+    append_samples(folder, samples)
 
 
 def begin_anew(folder: Path) -> None:

@@ -90,8 +90,10 @@ def test_another_start_in_the_same_folder_goes_on_from_what_is_whole(tmp_path: P
     save(tmp_path, 3)
     save(tmp_path, 6, complete=False)
     write_metrics(tmp_path, 8)
+    append_samples(tmp_path, [CheckpointSample(step, 0, "It was.", ended=True) for step in (0, 3, 6)])
     (tmp_path / "control").write_text("stop")
     rewind(tmp_path)
+    assert [sample.step for sample in read_samples(tmp_path)] == [0, 3]
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["checkpoint-3"]
     assert (tmp_path / "metrics.jsonl").read_text().count("\n") == 3  # what was torn is gone: lines can be appended
     assert [line["step"] for line in read_training_log(tmp_path / "metrics.jsonl")] == [1, 2, 3]
