@@ -177,7 +177,7 @@ def test_each_of_four_jobs_ends_right_and_a_lost_server_costs_no_attempt(running
     assert not (runs / jobs.cancelled / "training").exists()
     merged = manifest.read(runs / jobs.asking / "merged")
     assert merged is not None
-    assert merged["result"]["checkpoint"] == 3
+    assert merged["result"]["step"] == 3
 
 
 def test_one_job_at_a_time_held_the_device_in_the_order_of_submission(running: RunningStack, jobs: FourJobs) -> None:
