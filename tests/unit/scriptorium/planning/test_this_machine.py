@@ -1,6 +1,9 @@
 """The device of this machine, with and without a GPU that can be seen."""
 
+import os
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from planned import GIB, card
@@ -65,3 +68,23 @@ def test_the_gpu_is_the_one_that_children_see(tmp_path: Path, monkeypatch: pytes
     assert gpu_index(settings(tmp_path, "cuda")) == 3
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-8f6c1a")
     assert gpu_index(settings(tmp_path, "cuda")) == 1
+
+
+def test_a_slow_first_product_is_not_the_machines_peak(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library of products may start with the first one, and take a thousand times as long for it."""
+    import numpy as np
+
+    class SlowStart:
+        """A matrix whose first product takes longer than the whole probe."""
+
+        products = 0
+
+        def __matmul__(self, other: object) -> None:
+            SlowStart.products += 1
+            time.sleep(0.15 if SlowStart.products == 1 else 0.001)
+
+    generator = SimpleNamespace(random=lambda size, dtype: SlowStart())
+    monkeypatch.setattr(np.random, "default_rng", lambda seed: generator)
+    peak = this_machine.probe_cpu_peak.__wrapped__()
+    cores = len(os.sched_getaffinity(0))
+    assert peak > this_machine.BF16_GAIN * cores * 2 * this_machine.PROBE_SIZE**3 / 0.05
