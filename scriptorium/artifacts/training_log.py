@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+CONTROL = "control"  # beside the log: what the trainer asks the plugin for
 TRAINING_LOG = "metrics.jsonl"
 TRAINING_CSV = "metrics.csv"
 TENSORBOARD_FOLDER = "tensorboard"  # event files of the same lines, for TensorBoard

@@ -10,6 +10,7 @@ from scriptorium.contracts.evaluate import EvaluateRequest, EvaluateResult, Loss
 from scriptorium.contracts.event import Event, EventType, Level
 from scriptorium.contracts.files import StoredFile
 from scriptorium.contracts.job import (
+    GO_ON_ANSWER,
     STOP_ANSWER,
     Decision,
     DecisionKind,
@@ -39,6 +40,7 @@ Result = PrepareResult | TrainResult | MergeResult | ServeResult | EvaluateResul
 Request = PrepareRequest | TrainRequest | MergeRequest | ServeRequest | EvaluateRequest
 
 __all__ = [
+    "GO_ON_ANSWER",
     "STOP_ANSWER",
     "Agreement",
     "Change",

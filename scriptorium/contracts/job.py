@@ -99,7 +99,7 @@ class Option(Contract):
     changes: dict[str, int | bool] = {}
 
 
-STOP_ANSWER = "stop"  # the answer to end the job
+GO_ON_ANSWER, STOP_ANSWER = "go_on", "stop"  # the answers to go on as it is, and to end the job
 
 
 class Decision(Contract):

@@ -13,7 +13,7 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, LlamaConfig, LlamaForCausalLM
 
-from services.trainer.inside_axolotl.plugin import plain_name, write_quantised
+from services.trainer.inside_axolotl.quantised import plain_name, write_quantised
 
 
 @torch.no_grad()

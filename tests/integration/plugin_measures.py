@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from scriptorium.artifacts.checkpoint_samples import SampleBrief, SampleOrder, read_samples, write_order
-from services.trainer.inside_axolotl import plugin, score_checkpoints
+from services.trainer.inside_axolotl import meter, plugin, score_checkpoints
 from services.trainer.inside_axolotl.write_samples import SampleWriter
 
 CPU = torch.device("cpu")
@@ -193,14 +193,14 @@ if __name__ == "__main__":
         LlamaForCausalLM(CONFIG), LoraConfig(r=4, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
     )
     before = torch.random.get_rng_state()
-    peaks = [plugin.measure_peak(CPU, dtype) for dtype in (torch.float32, torch.bfloat16)]
+    peaks = [meter.measure_peak(CPU, dtype) for dtype in (torch.float32, torch.bfloat16)]
     simulate_steps(Path(sys.argv[1]), model)
     measured = {
-        "flops": plugin.count_flops(model),
+        "flops": meter.count_flops(model),
         "trained": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "peaks": peaks,
         "random_numbers_kept": torch.equal(before, torch.random.get_rng_state()),
-        "use_of_no_gpu": plugin.gpu_use(torch.device("cuda:0")),
+        "use_of_no_gpu": meter.gpu_use(torch.device("cuda:0")),
         "tokens": [resume(Path(sys.argv[1]), step) for step in (0, 2)],
         "packs_after_a_resume": resumed_packs(),
         "endings": {
@@ -212,6 +212,6 @@ if __name__ == "__main__":
         "caps": caps("0.92"),
         "places": places(),
         "writing": write_samples(Path(sys.argv[1])),
-        "peak_of_no_gpu": plugin.measure_peak(torch.device("cuda:0"), torch.float32),
+        "peak_of_no_gpu": meter.measure_peak(torch.device("cuda:0"), torch.float32),
     }
     (Path(sys.argv[1]) / "measured.json").write_text(json.dumps(measured))

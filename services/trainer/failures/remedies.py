@@ -11,7 +11,7 @@ import math
 import shutil
 from pathlib import Path
 
-from scriptorium.contracts import STOP_ANSWER, Decision, DecisionKind, Option
+from scriptorium.contracts import GO_ON_ANSWER, STOP_ANSWER, Decision, DecisionKind, Option
 from scriptorium.errors import DiskFull, OutOfMemory
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.recipe import ResolvedTraining
@@ -28,7 +28,6 @@ MIN_RANK = 8  # a smaller adapter learns little of a voice
 MIN_SEQUENCE = 128
 SEQUENCE_MULTIPLE = 64
 STOP = Option(name=STOP_ANSWER, meaning="end the job")
-GO_ON = "go_on"
 
 
 def ask_about_memory(
@@ -117,8 +116,8 @@ def ask_about_disk(error: DiskFull, folder: Path, min_free_bytes: int, reporter:
         kind=DecisionKind.DISK_FULL,
         question="There is no space left. Go on once some is free?",
         reason=error.message,
-        options=[Option(name=GO_ON, meaning="go on from the last whole checkpoint: some space was freed"), STOP],
-        recommended=GO_ON,
+        options=[Option(name=GO_ON_ANSWER, meaning="go on from the last whole checkpoint: some space was freed"), STOP],
+        recommended=GO_ON_ANSWER,
     )
     if reporter.ask(question) == STOP_ANSWER or shutil.disk_usage(folder).free < min_free_bytes:
         raise error

@@ -11,9 +11,14 @@ from scriptorium.artifacts import manifest
 from scriptorium.artifacts.checkpoint_samples import FOLDER as SAMPLES_FOLDER
 from scriptorium.artifacts.checkpoint_samples import TEXTS, append_samples, read_samples
 from scriptorium.artifacts.checkpoints import FOLDER, checkpoint_folder, complete_checkpoints
-from scriptorium.artifacts.training_log import TENSORBOARD_FOLDER, TRAINING_LOG, append_to_log, read_training_log
+from scriptorium.artifacts.training_log import (
+    CONTROL,
+    TENSORBOARD_FOLDER,
+    TRAINING_LOG,
+    append_to_log,
+    read_training_log,
+)
 
-CONTROL = "control"  # the file by which the plugin is asked to stop
 BEGUN_ANEW = "begun_anew"  # marks an attempt for which the checkpoints of earlier ones are of no use
 
 

@@ -7,12 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from scriptorium.artifacts.checkpoints import complete_checkpoints
-from scriptorium.artifacts.training_log import TRAINING_LOG, read_training_log
+from scriptorium.artifacts.training_log import CONTROL, TRAINING_LOG, read_training_log
 from scriptorium.errors import Interrupted, Paused
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.process.child import Child
 from scriptorium.settings import get_settings
-from services.trainer.run.resume import CONTROL
 
 PAUSE_PATIENCE = timedelta(minutes=10)  # an update of many rows takes minutes, and nobody is in a hurry
 POLL_INTERVAL = 0.2  # seconds
