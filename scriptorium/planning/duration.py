@@ -19,8 +19,11 @@ LORA_SHARE = 0.5  # of a card's peak: 3,083 tokens/s of an 8B model on an RTX 40
 QLORA_SHARE = 0.4  # the same with QLoRA: 2,413 tokens/s
 CPU_SHARE = 0.35  # of the measured peak of bf16 products: docs/experiments.md, 2026-11-26
 LAUNCH_SECONDS = 0.0075  # for a block: 630 tokens/s were reported for rows of 154 tokens on an RTX 5090
-START_SECONDS = {True: 45.0, False: 40.0}  # Axolotl's imports and preparation, on a GPU and on a CPU
-MEASURE_START_SECONDS = 12.0  # torch and peft only
+START_SECONDS = {True: 45.0, False: 14.0}  # Axolotl's imports and preparation, on a GPU (a guess) and on a CPU
+MEASURE_START_SECONDS = 8.0  # torch and peft only
+MEASURE_SHARE = (
+    0.5  # of an evaluation's pass, which also makes the logits of the prompt: docs/experiments.md, 2026-11-26
+)
 LOAD_BYTES = 1.0e9  # a second: reading and hashing the base
 DECODE_SECONDS = 0.001  # for a token and a block: PyTorch's generate launches every kernel by itself
 CPU_READ_BYTES = 4.5e9  # a second: the weights are read for every token
@@ -65,7 +68,7 @@ def measuring_seconds(
         return 0.0
     passages = dev_rows + max(MEASURED_PASSAGES, dev_rows)
     bases = 2 if training.adapter == "qlora" else 1  # as it is stored, and as NF4 left it
-    return MEASURE_START_SECONDS + load + bases * (checkpoints + 1) * passages * forward
+    return MEASURE_START_SECONDS + load + bases * (checkpoints + 1) * passages * MEASURE_SHARE * forward
 
 
 def arithmetic_speed(training: ResolvedTraining, device: Device) -> float:

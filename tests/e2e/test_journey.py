@@ -118,12 +118,7 @@ def cancel_in_the_queue(running: RunningStack, job_id: str) -> None:
 def kill_trainer_and_store_in_training(running: RunningStack, job_id: str) -> None:
     """Kill the trainer after a checkpoint, and Redis once the training has resumed."""
     wait_for("a first checkpoint", has_message(running, job_id, "Saved checkpoint-3"), 240)
-    training = running.processes("axolotl")
-    assert training
-    os.kill(running.pid("trainer"), signal.SIGKILL)
-    _, alive = psutil.wait_procs(training, timeout=5)
-    assert not any(map(stack.is_alive, alive))
-
+    kill_with_children(running, "trainer", "axolotl")
     wait_for("the training's return", has_message(running, job_id, "resuming at step"), 240)
     os.kill(running.pid("redis"), signal.SIGKILL)
     wait_for("the store's return", lambda: running.http.get("/healthz").status_code == 200, 30)
@@ -132,10 +127,15 @@ def kill_trainer_and_store_in_training(running: RunningStack, job_id: str) -> No
 def kill_server_in_evaluation(running: RunningStack, job_id: str) -> None:
     """Kill the server, and its engines with it, while a model writes passages."""
     wait_for("the first passages", has_message(running, job_id, "passages written"), 1500)
-    engines = running.processes("vllm.entrypoints")
-    assert engines
-    os.kill(running.pid("server"), signal.SIGKILL)
-    _, alive = psutil.wait_procs(engines, timeout=5)
+    kill_with_children(running, "server", "vllm.entrypoints")
+
+
+def kill_with_children(running: RunningStack, service: str, word: str) -> None:
+    """Kill a service with SIGKILL, and see its children with a word in their command line end with it."""
+    children = running.processes(word)
+    assert children
+    os.kill(running.pid(service), signal.SIGKILL)
+    _, alive = psutil.wait_procs(children, timeout=5)
     assert not any(map(stack.is_alive, alive))
 
 

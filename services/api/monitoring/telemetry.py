@@ -57,10 +57,9 @@ def collect(context: Context, count_waiting: Callable[[str], int]) -> Iterator[G
 def render_metric(metric: metrics.Metric, values: dict[tuple[str, ...], float]) -> str:
     """Render a metric as the client library would, which takes five times as long for thousands of series."""
     lines = [f"# HELP {metric.name} {_escape(metric.help)}\n# TYPE {metric.name} {metric.kind}\n"]
+    places = sorted(range(len(metric.labels)), key=metric.labels.__getitem__)
     for label_values, value in values.items():
-        labels = ",".join(
-            f'{name}="{_escape_quoted(text)}"' for name, text in sorted(zip(metric.labels, label_values, strict=True))
-        )
+        labels = ",".join(f'{metric.labels[place]}="{_escape_quoted(label_values[place])}"' for place in places)
         lines.append(f"{metric.name}{{{labels}}} " if labels else f"{metric.name} ")
         lines.append(f"{format_number(float(value))}\n")  # type: ignore[no-untyped-call]
     return "".join(lines)
@@ -71,4 +70,4 @@ def _escape(text: str) -> str:
 
 
 def _escape_quoted(text: str) -> str:
-    return _escape(text).replace('"', r"\"") if {"\\", "\n", '"'} & set(text) else text
+    return _escape(text).replace('"', r"\"")
