@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from scriptorium.contracts import Job
 from scriptorium.jobs import queue
@@ -35,7 +36,7 @@ class Snapshot:
     engines: list[Engine] = field(default_factory=list)
     queue_lengths: dict[str, int] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def active(self) -> list[Job]:
         """The jobs that have not ended."""
         return [job for job in self.shown_jobs if not job.status.final]
