@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from scriptorium.contracts.base import Contract
+from scriptorium.contracts.calibrate import CalibrateResult
 from scriptorium.contracts.serve import Endpoint
 
 
@@ -14,7 +15,8 @@ class EvaluateRequest(Contract):
 
     Limits: `prompts` briefs, `passages` whose loss is measured, answers of `max_tokens` tokens, `instructions` (0:
     none), `streams` concurrent requests per engine. `seeded` means that the engines accept seeds. `alike` names other
-    authors of the same period and genre.
+    authors of the same period and genre. The models write at their temperatures, which calibrating found on dev briefs.
+    `replayed_kinds` are kinds of request whose answers were trained on, so that the other kinds are judged apart.
     """
 
     dataset: Path
@@ -30,6 +32,10 @@ class EvaluateRequest(Contract):
     alike: list[str] = []
     streams: int = 128
     seeded: bool = False
+    temperature: float = 1.0
+    base_temperature: float = 1.0
+    replayed_kinds: list[str] = []
+    calibration: CalibrateResult | None = None
     seed: int = 42
 
 

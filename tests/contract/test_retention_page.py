@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
+from scriptorium.instructions.catalogue import KINDS
 from services.evaluator.retention import verdict
-from services.evaluator.retention.instructions.catalogue import KINDS
 
 
 def test_the_page_names_every_code_and_every_kind(project: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scriptorium.contracts.retention import Following, InstructionKind, LostInstruction
-from services.evaluator.retention.instructions.instruction import Instruction
+from scriptorium.instructions.instruction import Instruction
 from services.evaluator.retention.paired_interval import estimate_change
 from services.evaluator.retention.power import count_needed, margin, share_followed_by_chance
 

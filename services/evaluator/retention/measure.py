@@ -6,13 +6,13 @@ import time
 
 from scriptorium.contracts.base import Message
 from scriptorium.contracts.retention import Following, Retention
+from scriptorium.instructions.catalogue import write_instructions
+from scriptorium.instructions.instruction import Instruction
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer
 from services.evaluator.generation.concurrency import Progress, run_concurrently
 from services.evaluator.generation.vllm_client import VllmClient
 from services.evaluator.retention.compare import compare_answers
-from services.evaluator.retention.instructions.catalogue import write_instructions
-from services.evaluator.retention.instructions.instruction import Instruction
 from services.evaluator.retention.perplexity import measure_perplexity
 from services.evaluator.retention.verdict import judge_instructions, judge_perplexity, worst
 

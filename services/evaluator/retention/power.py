@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from functools import cache
 
-from services.evaluator.retention.instructions.instruction import Instruction
+from scriptorium.instructions.instruction import Instruction
 from services.evaluator.retention.paired_interval import CONFIDENCE, NORMAL, lower_bound
 
 POWER = 0.8

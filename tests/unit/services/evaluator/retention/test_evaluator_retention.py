@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from scriptorium.contracts import Endpoint
 from scriptorium.contracts.retention import Retention, RetentionVerdict
 from scriptorium.errors import Cancelled, EvaluationFailed
+from scriptorium.instructions.catalogue import write_instructions
+from scriptorium.instructions.instruction import Instruction
 from scriptorium.jobs.reporter import SilentReporter
 from services.evaluator.generation.vllm_client import open_clients
 from services.evaluator.retention.compare import MAX_EXAMPLES, compare_answers
-from services.evaluator.retention.instructions.catalogue import write_instructions
-from services.evaluator.retention.instructions.instruction import Instruction
 from services.evaluator.retention.measure import INSTRUCTIONS, MAX_TOKENS, measure_retention
 from services.evaluator.retention.perplexity import compare_losses, read_neutral_paragraphs
 from services.evaluator.retention.verdict import judge_instructions, judge_perplexity, worst

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.evaluator.retention.instructions import casing, forming, framing, language, lengths, wording
-from services.evaluator.retention.instructions.catalogue import KINDS, MAX_INSTRUCTIONS, write_instructions
-from services.evaluator.retention.instructions.instruction import Instruction
-from services.evaluator.retention.instructions.topics import TOPICS
+from scriptorium.instructions import casing, forming, framing, language, lengths, wording
+from scriptorium.instructions.catalogue import KINDS, MAX_INSTRUCTIONS, write_instructions
+from scriptorium.instructions.instruction import Instruction
+from scriptorium.instructions.topics import TOPICS
 from services.evaluator.retention.perplexity import read_neutral_paragraphs
 from services.evaluator.retention.power import share_followed_by_chance
 

@@ -6,9 +6,9 @@ import json
 import re
 from typing import Any
 
-from services.evaluator.retention.instructions import counting
-from services.evaluator.retention.instructions.instruction import Check
-from services.evaluator.retention.instructions.topics import TOPICS, Topic, opening_sentence
+from scriptorium.instructions import counting
+from scriptorium.instructions.instruction import Check
+from scriptorium.instructions.topics import TOPICS, Topic, opening_sentence
 
 FENCE = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL)
 KEYS = (("name", "use", "place"), ("title", "summary"), ("what", "where", "why"), ("noun", "adjective"))

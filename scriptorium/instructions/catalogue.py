@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from services.evaluator.retention.instructions import casing, forming, framing, language, lengths, wording
-from services.evaluator.retention.instructions.instruction import Check, Instruction
-from services.evaluator.retention.instructions.topics import TOPICS, Topic
+from scriptorium.instructions import casing, forming, framing, language, lengths, wording
+from scriptorium.instructions.instruction import Check, Instruction
+from scriptorium.instructions.topics import TOPICS, Topic
 
 InstructionWriter = Callable[[Topic, int], tuple[str, Check]]
 
