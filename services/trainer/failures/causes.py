@@ -93,6 +93,7 @@ CAUSES = (
         r"^MemoryError",
         r"ArrowMemoryError",
         r"memory allocation of \d+ bytes failed",
+        r"could not create a primitive$",  # oneDNN: its compiled code or scratch space found no memory
     ),
     _cause(
         BaseModelUnusable,

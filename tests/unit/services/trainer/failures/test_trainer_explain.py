@@ -39,6 +39,7 @@ def explain(
             MachineOutOfMemory,
         ),
         ("MemoryError", MachineOutOfMemory),
+        ("RuntimeError: could not create a primitive", MachineOutOfMemory),
         ("OSError: [Errno 28] No space left on device: '/data/runs/x/checkpoint-9/optimizer.pt'", DiskFull),
         ("safetensors_rust.SafetensorError: Error while serializing: I/O error: No space left on device", DiskFull),
         ("RuntimeError: The NVIDIA driver on your system is too old (found version 12020).", DriverMismatch),
