@@ -37,7 +37,7 @@ def resume_merge(earlier: list[Path], folder: Path) -> None:
 
 
 def make_fingerprint(plan: Plan, shard: Shard, adapter_hash: str) -> dict[str, object]:
-    """Return what decides a shard's bytes: adapter and strength, header, base and the base file's size and mtime."""
+    """Return what decides a shard's bytes: adapter and strength, header, kind of base, its size and mtime."""
     file = (plan.base.folder / shard.name).stat()
     header = hashlib.sha256(shard.header).hexdigest()
     kind = "nf4" if plan.adapter.quantised else "stored"
