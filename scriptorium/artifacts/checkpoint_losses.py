@@ -82,9 +82,10 @@ class CheckpointLosses(BaseModel):
     bases: dict[BaseVariant, BaseLosses]
 
 
-def checkpoint_losses_path(training: Path, step: int) -> Path:
-    """Return the path of a checkpoint's losses in a training folder."""
-    return training / FOLDER / f"checkpoint-{step}.json"
+def checkpoint_losses_path(training: Path, step: int, strength: float = 1.0) -> Path:
+    """Return the path of a checkpoint's losses in a training folder, at one strength of its adapter."""
+    scaled = "" if strength == 1 else f"@{strength:g}"
+    return training / FOLDER / f"checkpoint-{step}{scaled}.json"
 
 
 def read_checkpoint_losses(path: Path) -> CheckpointLosses | None:

@@ -11,7 +11,7 @@
 <root>/runs/<job id>/readings.jsonl            answers of blind readers; append-only
 <root>/runs/<job id>/<phase>.<attempt>.tmp/    work in progress
 <root>/runs/<job id>/<phase>.<attempt>.*.log    logs of attempts whose folders were swept
-<root>/runs/<job id>/{dataset,training,merged,serving,report}/    published, each with a manifest
+<root>/runs/<job id>/{dataset,training,calibration,merged,serving,report}/    published, each with a manifest
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from scriptorium.errors import DiskFull, LeaseLost
 FOLDERS = {
     Phase.PREPARE: "dataset",
     Phase.TRAIN: "training",
+    Phase.CALIBRATE: "calibration",
     Phase.MERGE: "merged",
     Phase.SERVE: "serving",
     Phase.EVALUATE: "report",

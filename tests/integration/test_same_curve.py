@@ -136,7 +136,7 @@ def test_a_killed_and_a_paused_training_go_on_exactly(context: Context, trained_
     resume_job(context.pipeline, job.id)
     with worker(context, one_thread, job) as last:
         last.wait(PATIENCE.total_seconds())
-    assert context.store.jobs.get(job.id).phase is Phase.MERGE
+    assert context.store.jobs.get(job.id).phase is Phase.CALIBRATE
     curve = read_curve(context.volume.folder(job.id, Phase.TRAIN) / TRAINING_LOG)
     assert list(curve) == list(range(1, STEPS + 1))
     assert PAUSED_AFTER <= step < max(undisturbed)  # there are steps after the kill, and others after the pause
