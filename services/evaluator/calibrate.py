@@ -20,6 +20,8 @@ from services.evaluator.calibration.choose import choose, describe
 from services.evaluator.calibration.dev_voice import DevVoice, learn_dev_voice
 from services.evaluator.calibration.picture import draw_calibration, render_calibration
 from services.evaluator.calibration.score_trials import Yardstick, describe_trial, list_passages, score_trial
+from services.evaluator.voice.gates.measurable import check_measurable
+from services.evaluator.voice.inputs import HeldOutPassage
 
 CALIBRATION, PICTURE = "calibration.json", "calibration.svg"
 NO_TRIALS = "Nothing was tried: the adapter is merged as it is and writes at temperature 1."
@@ -81,8 +83,14 @@ def _learn(
 ) -> tuple[DevVoice | None, list[str]]:
     """Learn the author's voice; if it cannot be measured on these rows, returns why."""
     reporter.message("[CALIBRATE] Learning the author's voice from the training text")
+    genuine = [HeldOutPassage(row.passage, row.brief, row.chapter) for row in rows]
+    written = list_passages(base)
     try:
-        return learn_dev_voice(request.dataset, rows, list_passages(base), request.alike, request.seed), []
+        voice = learn_dev_voice(request.dataset, genuine, written, base_calibration=written, seed=request.seed)
+        measurable = check_measurable(voice.score(written))
+        if measurable.outcome == "fail":
+            raise EvaluationFailed(measurable.finding, next_step=measurable.next_step)
+        return voice, []
     except EvaluationFailed as error:
         problems = "; ".join(f"{problem.place} {problem.message}" for problem in error.problems)
         details = f"{error.message} {problems.capitalize()}." if problems else error.message

@@ -1,8 +1,8 @@
 """The voice of what was tried: T on dev briefs, between the base's passages and the author's dev passages.
 
-The base's passages are both what the scores learn from and the 0 of the scale, because there are no other briefs to
-spare. That moves every trial's T in the same way and leaves their order as it is: it is good for choosing, and only the
-evaluation's T, on test briefs, says how much of the voice came through.
+The base's passages are both what the scores learn from and the 0 of the scale, because there are no other dev briefs
+to spare. That moves every trial's T in the same way and leaves their order as it is: it is good for choosing, and only
+the evaluation's T, on test briefs, says how much of the voice came through.
 """
 
 from __future__ import annotations
@@ -13,12 +13,10 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from scriptorium.artifacts.dataset import Row, read_rows
+from scriptorium.artifacts.dataset import read_rows
 from scriptorium.contracts.voice import Transfer
-from scriptorium.errors import EvaluationFailed
 from services.evaluator.impostors import read_impostors
 from services.evaluator.voice.align_lengths import align_lengths
-from services.evaluator.voice.gates.measurable import check_measurable
 from services.evaluator.voice.inputs import HeldOutPassage, VoiceInputs
 from services.evaluator.voice.measure import ONE_THREAD, LearnedVoice, learn_voice
 from services.evaluator.voice.score_passages import score_passages
@@ -45,24 +43,25 @@ class DevVoice:
 
 
 def learn_dev_voice(
-    dataset: Path, rows: Sequence[Row], base: Sequence[str], alike: Sequence[str], seed: int
+    dataset: Path,
+    genuine: Sequence[HeldOutPassage],
+    base: Sequence[str],
+    *,
+    base_calibration: Sequence[str],
+    seed: int,
 ) -> DevVoice:
-    """Learn the author from the training text; raises EvaluationFailed if T cannot be measured on these dev `rows`.
+    """Learn the author from the training text; raises EvaluationFailed if there is too little of something.
 
-    `base` is what the base wrote from their briefs.
+    `base` is what the base wrote from the briefs of `genuine`; the scores learn from `base_calibration` how it writes.
     """
     impostors = read_impostors(dataset, seed)
     inputs = VoiceInputs(
         author_train=[row.passage for row in read_rows(dataset / "train.jsonl")],
-        held_out=[HeldOutPassage(row.passage, row.brief, row.chapter) for row in rows],
+        held_out=genuine,
         base=base,
         tuned=base,
-        base_calibration=base,
-        seen_impostors=[convert_impostor(impostor, alike) for impostor in impostors if impostor.is_seen],
+        base_calibration=base_calibration,
+        seen_impostors=[convert_impostor(impostor, ()) for impostor in impostors if impostor.is_seen],
         unseen_impostors=[],
     )
-    voice = DevVoice(inputs, learn_voice(inputs), seed)
-    measurable = check_measurable(voice.score(base))
-    if measurable.outcome == "fail":
-        raise EvaluationFailed(measurable.finding, next_step=measurable.next_step)
-    return voice
+    return DevVoice(inputs, learn_voice(inputs), seed)

@@ -14,6 +14,7 @@ from scriptorium.html.axis import Tick, axis_around
 from scriptorium.html.templates import page_templates
 from services.evaluator.retention.power import margin
 
+TEMPLATES = Path(__file__).parent
 WIDTH, HEIGHT = 720, 380
 LEFT, RIGHT, TOP, BOTTOM = 60, 60, 30, 56  # room for the numbers, labels beside the points, and the titles of the axes
 
@@ -82,7 +83,7 @@ def draw_calibration(scores: Sequence[TrialScore]) -> CalibrationPlot | None:
 
 def render_calibration(plot: CalibrationPlot) -> str:
     """Render the picture as a file of its own."""
-    templates = page_templates(Path(__file__).parent)
+    templates = page_templates(TEMPLATES)
     return templates.get_template("calibration_file.svg.j2").render(plot=plot)
 
 
