@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from scriptorium.artifacts.trials import TemperaturePoint
 from scriptorium.contracts.base import Contract
 from scriptorium.recipe import Select
 
@@ -28,7 +29,8 @@ class TrialScore(Contract):
     """What a trial came to: T on dev briefs with its 95 % interval, and the dev instructions followed.
 
     `low_points` is the one-sided 95 % bound of the change against the base, in points; `kept` says that a loss beyond
-    the margin is ruled out. `long_enough` is the share of the passages that are long enough to be judged.
+    the margin is ruled out. `long_enough` is the share of the passages that are long enough to be judged, and
+    `base_long_enough` that of the base's. `chosen` marks the trial whose temperature is taken.
     """
 
     step: int
@@ -43,13 +45,16 @@ class TrialScore(Contract):
     low_points: float | None = None
     kept: bool = False
     long_enough: float | None = None
+    base_long_enough: float | None = None
     selectivity: float | None = None
+    chosen: bool = False
 
 
 class CalibrateResult(Contract):
     """The checkpoint to merge (None: merging chooses it), its strength, the temperatures of both models, the curve.
 
-    `reason` says in a sentence why.
+    `temperatures` is the curve that the chosen trial's temperature was found on, `genuine_loss` what it had to match.
+    `reason` says why in plain words.
     """
 
     step: int | None = None
@@ -57,4 +62,6 @@ class CalibrateResult(Contract):
     temperature: float = 1.0
     base_temperature: float = 1.0
     scores: list[TrialScore] = []
+    temperatures: list[TemperaturePoint] = []
+    genuine_loss: float | None = None
     reason: str = ""

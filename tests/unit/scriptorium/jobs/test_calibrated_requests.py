@@ -147,7 +147,7 @@ def test_the_evaluation_writes_at_the_temperatures(volume: Volume, context: Requ
     request = evaluate(make_job(volume, calibrated=calibrated), context)
     assert (request.temperature, request.base_temperature) == ((0.9, 0.8) if calibrated else (1.0, 1.0))
     assert request.calibration == (CHOSEN if calibrated else None)
-    assert request.replayed_kinds == []
+    assert request.replay is None
 
 
 def test_the_kinds_that_were_replayed_are_judged_apart(tmp_path: Path) -> None:
@@ -161,4 +161,4 @@ def test_the_kinds_that_were_replayed_are_judged_apart(tmp_path: Path) -> None:
     )
     publish(volume, Phase.SERVE, SERVED)
     context = RequestContext(Settings(data_dir=tmp_path, device="cpu"), volume)
-    assert evaluate(make_job(volume), context).replayed_kinds == ["list", "poem"]
+    assert evaluate(make_job(volume), context).replay == replay
