@@ -139,7 +139,7 @@ class Settings(BaseSettings):
 
     replay_rows: Path | None = Field(
         default=None,
-        description="Your own chat rows (a folder of .jsonl files), replayed in training instead of the base's answers.",
+        description="Your own chat rows (a folder of .jsonl files) to replay instead of the base's answers.",
     )
 
     @field_validator(

@@ -8,7 +8,6 @@ written, and the file `enough`, whose appearance ends the program.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from itertools import groupby
@@ -18,6 +17,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
+from scriptorium.artifacts.base_answers import Asked, BaseAnswer, append_answer
 from services.trainer.inside_axolotl.generate import Answer, end_tokens, generate
 from services.trainer.inside_axolotl.score_checkpoints import load_base
 
@@ -38,8 +38,8 @@ def main(path: Path) -> None:
     for requests in order["rounds"]:
         for request, answer in answer_requests(model, requests, settings, enough.exists):
             text = tokenizer.decode(answer.ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-            asked = {name: request[name] for name in ("request", "max_tokens", "temperature")}
-            append_line(output, {**asked, "answer": text, "ended": answer.ended})
+            asked = Asked(request["request"], request["max_tokens"], request["temperature"])
+            append_answer(output, asked, BaseAnswer(text, answer.ended))
 
 
 def load(base: str) -> Any:
@@ -84,15 +84,6 @@ def shorten(request: Order, answer: Answer) -> Answer:
     """Cut an answer at its own limit, if others of its batch had a higher one."""
     limit = request["max_tokens"]
     return answer if len(answer.ids) <= limit else Answer(answer.ids[:limit], ended=False)
-
-
-def append_line(path: Path, line: Order) -> None:
-    """Append a line in one write, so that two programs may append to a file; what a killed one left is closed first."""
-    with path.open("ab+", buffering=0) as file:
-        length = file.seek(0, os.SEEK_END)
-        file.seek(max(0, length - 1))
-        torn = file.read(1) not in (b"", b"\n")
-        file.write(b"\n" * torn + json.dumps(line).encode() + b"\n")
 
 
 if __name__ == "__main__":

@@ -13,15 +13,16 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from scriptorium.artifacts.base_answers import read_answers
 from scriptorium.contracts import TrainRequest
 from scriptorium.errors import ModelTooLarge, OutOfMemory, TrainingFailed
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import chat_tokenizer
 from scriptorium.process.child import Child
+from scriptorium.replay.catalogue import ReplayRequest
 from scriptorium.settings import get_settings
 from services.trainer.failures.explain import Ending, find_cause
-from services.trainer.replay.answers import read_answers
-from services.trainer.replay.requests import ReplayRequest, as_asked
+from services.trainer.replay.requests import as_asked
 from services.trainer.run.axolotl import make_environment
 
 LOG = "replay.log"

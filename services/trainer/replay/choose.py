@@ -9,15 +9,18 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
 
+from scriptorium.artifacts.base_answers import answers_path, read_answers
 from scriptorium.artifacts.dataset import Row
 from scriptorium.contracts import TrainRequest
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
+from scriptorium.replay.bank import REQUESTS_VERSION
+from scriptorium.replay.catalogue import ReplayRequest
+from scriptorium.replay.judge import judge_answer
 from scriptorium.sampling import spread
-from services.trainer.replay.answers import answers_path, read_answers
 from services.trainer.replay.ask import Inquiry, ask_base
 from services.trainer.replay.own_rows import KIND, read_own_rows
-from services.trainer.replay.requests import ReplayRequest, RequestBank, as_asked, write_book_requests
+from services.trainer.replay.requests import as_asked, write_book_requests
 
 MARGIN = 1.4  # times the tokens that are needed, in the first round: some answers are refused
 FILL = 0.5  # of its token limit that a mean answer takes; a small model falls short of the length asked
@@ -73,14 +76,13 @@ def choose_answers(
     *,
     hashes: Mapping[str, str],
     gpu: Mapping[str, str],
-    bank: RequestBank,
 ) -> Choice:
     """Choose good answers of the base until they have the tokens that are needed; what the cache lacks is asked."""
     output = answers_path(request.replay_cache or folder, request.base, hashes)
-    rounds = plan_rounds(write_book_requests(bank, rows), needed)
+    rounds = plan_rounds(write_book_requests(rows), needed)
 
     def choose(requests: Sequence[ReplayRequest]) -> Choice:
-        return choose_good(request, requests, output, needed, bank)
+        return choose_good(request, requests, output, needed)
 
     inquiry = Inquiry(rounds, output, lambda requests: choose(requests).tokens >= needed)
     if not inquiry.is_settled():
@@ -97,18 +99,16 @@ def plan_rounds(requests: Sequence[ReplayRequest], needed: int) -> list[Sequence
     return [requests[:first], *(requests[start : start + step] for start in range(first, len(requests), step))]
 
 
-def choose_good(
-    request: TrainRequest, requests: Sequence[ReplayRequest], output: Path, needed: int, bank: RequestBank
-) -> Choice:
+def choose_good(request: TrainRequest, requests: Sequence[ReplayRequest], output: Path, needed: int) -> Choice:
     """Choose the first good answers with the tokens that are needed, as rows; all of them if they have fewer."""
     tokenizer, answers = chat_tokenizer(request.base), read_answers(output)
-    choice = Choice(source=f"the base's own answers to requests {bank.version}")
+    choice = Choice(source=f"the base's own answers to requests {REQUESTS_VERSION}")
     for item in requests:
         if choice.tokens >= needed:
             break
         answer = answers[as_asked(item)]
         row = make_row(item, answer.text.strip())
-        reason = bank.judge(item, answer.text, answer.ended)
+        reason: str | None = judge_answer(item, answer.text, answer.ended)
         if not reason and tokenizer.count([tokenizer.render(row.messages)])[0] > request.training.sequence_len:
             reason = BEYOND_SEQUENCE
         if reason:

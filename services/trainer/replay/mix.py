@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -18,7 +18,6 @@ from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import chat_tokenizer
 from scriptorium.recipe import Training
 from services.trainer.replay.choose import Choice, choose_answers, choose_own_rows, count_trained
-from services.trainer.replay.requests import RequestBank, open_bank
 from services.trainer.run.resume import REPLAY as FOLDER
 
 ROWS = "rows.jsonl"
@@ -34,7 +33,6 @@ def replay_rows(
     *,
     hashes: Mapping[str, str],
     gpu: Mapping[str, str],
-    make_bank: Callable[[], RequestBank] = open_bank,
 ) -> tuple[list[Row], ReplayResult | None]:
     """Return the rows with those that are replayed behind them, and what those are; None if nothing is replayed.
 
@@ -51,8 +49,7 @@ def replay_rows(
         if request.replay_rows:
             choice = choose_own_rows(request, needed)
         else:
-            work = folder / FOLDER
-            choice = choose_answers(request, work, rows, needed, reporter, hashes=hashes, gpu=gpu, bank=make_bank())
+            choice = choose_answers(request, folder / FOLDER, rows, needed, reporter, hashes=hashes, gpu=gpu)
         chosen = choice.rows, make_result(choice, trained, time.monotonic() - started)
         write_choice(folder, *chosen)
     replayed, result = chosen
