@@ -12,7 +12,7 @@ from scriptorium.contracts import ReplayResult, TrainRequest
 from scriptorium.errors import Cancelled, ModelTooLarge
 from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.recipe import Training
-from services.trainer.replay import ask, choose, mix
+from services.trainer.replay import ask, choose, mix, requests
 from services.trainer.replay.mix import replay_rows, scale_steps
 from services.trainer.run.resume import resume_training
 from tests.unit.services.trainer.run.test_trainer_resume import save
@@ -164,8 +164,7 @@ def test_a_resumed_attempt_has_the_same_rows_without_the_cache(tmp_path: Path, c
 def test_if_the_bank_is_exhausted_the_share_reached_is_a_warning(
     tmp_path: Path, child: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written = choose.write_book_requests(passages())[:8]
-    monkeypatch.setattr(choose, "write_book_requests", lambda rows: written)
+    monkeypatch.setattr(requests, "MAX_REQUESTS", 8)
     reporter = SilentReporter()
     _, result = replay(request(tmp_path, keep=0.5), attempt(tmp_path, "1"), passages(), reporter)
     assert result
