@@ -8,6 +8,7 @@ from typing import Literal
 from scriptorium.contracts.base import Contract
 from scriptorium.contracts.calibrate import CalibrateResult
 from scriptorium.contracts.serve import Endpoint
+from scriptorium.contracts.train import ReplayResult
 
 
 class EvaluateRequest(Contract):
@@ -16,7 +17,7 @@ class EvaluateRequest(Contract):
     Limits: `prompts` briefs, `passages` whose loss is measured, answers of `max_tokens` tokens, `instructions` (0:
     none), `streams` concurrent requests per engine. `seeded` means that the engines accept seeds. `alike` names other
     authors of the same period and genre. The models write at their temperatures, which calibrating found on dev briefs.
-    `replayed_kinds` are kinds of request whose answers were trained on, so that the other kinds are judged apart.
+    `replay` is what was replayed in training, so that the kinds of instruction that it resembled are judged apart.
     """
 
     dataset: Path
@@ -34,7 +35,7 @@ class EvaluateRequest(Contract):
     seeded: bool = False
     temperature: float = 1.0
     base_temperature: float = 1.0
-    replayed_kinds: list[str] = []
+    replay: ReplayResult | None = None
     calibration: CalibrateResult | None = None
     seed: int = 42
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from scriptorium.contracts.base import Message
 from scriptorium.contracts.evaluate import EvaluateResult
 from scriptorium.contracts.retention import RetentionOutcome
+from scriptorium.contracts.train import ReplayResult
 from scriptorium.contracts.voice import VoiceOutcome
 
 REPORT = "report.json"
@@ -155,7 +156,10 @@ class ReportVerdict(BaseModel):
 
 
 class Report(BaseModel):
-    """The content of report.json. `kept` is the outcome of retention; the passages themselves are in samples.jsonl."""
+    """The content of report.json. `kept` is the outcome of retention; the passages themselves are in samples.jsonl.
+
+    `replay` is what was replayed in training; None if nothing was.
+    """
 
     title: str
     scriptorium: str
@@ -171,3 +175,4 @@ class Report(BaseModel):
     passages: PassageLosses
     training: TrainingLosses
     samples: str
+    replay: ReplayResult | None = None

@@ -30,7 +30,7 @@ def judge_answer(request: ReplayRequest, answer: str, ended: bool) -> Refusal | 
         return "echo"
     if compression(text) > MAX_COMPRESSION:
         return "loops"
-    if detect_language(text) not in (request.language, None):
+    if _is_foreign(request, text):
         return "wrong_language"
     return _judge_length(request, words) or ("wrong" if request.check and not request.check(text) else None)
 
@@ -39,6 +39,12 @@ def compression(text: str) -> float:
     """Return how many times smaller a text becomes if it is compressed."""
     data = text.encode()
     return len(data) / len(zlib.compress(data, 9))
+
+
+def _is_foreign(request: ReplayRequest, text: str) -> bool:
+    """Return whether an answer is in another language; a long one in no known language is foreign, too."""
+    language = detect_language(text)
+    return language != request.language and (language is not None or request.words is not None)
 
 
 def _judge_length(request: ReplayRequest, words: int) -> Refusal | None:

@@ -59,5 +59,5 @@ REPLAY_KINDS: dict[str, ReplayKind] = {
 
 
 def replayed_gate_kinds(kinds: Iterable[str]) -> set[str]:
-    """Return the kinds of the retention gate that replayed kinds resemble; none are known of a kind that is not ours."""
+    """Return the kinds of the retention gate that replayed kinds resemble; of foreign kinds none are known."""
     return {gate for kind in kinds if kind in REPLAY_KINDS for gate in REPLAY_KINDS[kind].resembles}

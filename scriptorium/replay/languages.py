@@ -10,6 +10,7 @@ from scriptorium.replay.bank import list_languages, read_bank
 ENGLISH = "en"
 MIN_WORDS = 6  # fewer may belong to several languages
 MIN_SMALL_SHARE = 0.15  # of the words; prose has 0.3 to 0.5, and lists have fewer
+MIN_SMALL_WORDS = 3  # one or two may be names, or what an apostrophe leaves
 MAX_SECOND = 0.8  # of the first language's small words: Spanish and Italian share a third of theirs
 
 
@@ -23,7 +24,10 @@ def detect_language(text: str) -> str | None:
         return None
     counts = {language: sum(word in _small_words(language) for word in words) for language in list_languages()}
     first, second = sorted(counts, key=lambda language: counts[language], reverse=True)[:2]
-    if counts[first] < MIN_SMALL_SHARE * len(words) or counts[second] > MAX_SECOND * counts[first]:
+    if (
+        counts[first] < max(MIN_SMALL_WORDS, MIN_SMALL_SHARE * len(words))
+        or counts[second] > MAX_SECOND * counts[first]
+    ):
         return None
     return first
 

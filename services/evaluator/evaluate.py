@@ -36,6 +36,7 @@ from scriptorium.contracts.voice import VoiceOutcome
 from scriptorium.errors import EvaluationFailed
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
+from scriptorium.replay.kinds import replayed_gate_kinds
 from scriptorium.sampling import spread
 from scriptorium.stats.bootstrap import DRAWS
 from services.evaluator.generation.concurrency import run_watched
@@ -161,7 +162,12 @@ async def _measure(
         samples = await run_protocol(protocol, pair, models, folder, reporter)
         losses = await _measure_coherence(samples, rows, pair[0], tokenizer, max_tokens=max_tokens, reporter=reporter)
         number = request.instructions
-        retention = await measure_retention(pair, tokenizer, request.seed, reporter, number) if number else None
+        replayed = replayed_gate_kinds(request.replay.kinds) if request.replay else ()
+        retention = (
+            await measure_retention(pair, tokenizer, request.seed, reporter, number, replayed_kinds=replayed)
+            if number
+            else None
+        )
     return Measurements(
         models=models,
         max_tokens=max_tokens,
@@ -242,6 +248,7 @@ def _build_report(
         passages=PassageLosses(author=measured.author, others=measured.others),
         training=read_losses(request.metrics),
         samples=SAMPLES,
+        replay=request.replay,
     )
 
 
