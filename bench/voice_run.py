@@ -104,7 +104,7 @@ def train(name: str, dataset: Path, base: Path, recipe: Recipe) -> Path:
     print(f"\n--- {name}", flush=True)
     training, merged = WORK / name / "training", WORK / name / "merged"
     if not training.exists():
-        train_request = TrainRequest(dataset=dataset, base=base, training=recipe.training)
+        train_request = TrainRequest(dataset=dataset, base=base, training=recipe.training, replay_cache=WORK / "replay")
         run_into(training, lambda folder: train_adapter(train_request, folder, ConsoleReporter()))
     if not merged.exists():
         hashes = TrainResult.model_validate(result_of(training)).base_hashes

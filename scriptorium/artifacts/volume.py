@@ -5,6 +5,7 @@
 <root>/models/<name>/                          base models
 <root>/references/*.txt                        other authors' books, for comparison
 <root>/impostors/<author>[/*]                  comparison authors for evaluation
+<root>/replay/<base>/answers.jsonl             a base's own answers to plain requests, asked once; append-only
 <root>/measured_runs.json                      what finished trainings needed, for the next estimates
 <root>/runs/<job id>/job.json                  the job's record, enough to restore it
 <root>/runs/<job id>/events.jsonl              events of an ended job; append-only
@@ -48,6 +49,7 @@ class Volume:
         self.runs = root / "runs"
         self.models = models or root / "models"
         self.references = root / "references"
+        self.replay = root / "replay"
 
     def run(self, job_id: str) -> Path:
         """Return the folder of a job."""

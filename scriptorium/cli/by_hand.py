@@ -120,7 +120,10 @@ def train(dataset: Path, output: Path, model: str, recipe: Recipe, settings: Set
     """Train on a dataset folder; writes a training folder."""
     from services.trainer.train import train_adapter
 
-    request = TrainRequest(dataset=dataset.resolve(), base=resolve_base(model, settings), training=recipe.training)
+    request = TrainRequest(
+        dataset=dataset.resolve(), base=resolve_base(model, settings), training=recipe.training,
+        replay_cache=settings.replay, replay_rows=settings.replay_rows,
+    )  # fmt: skip
     return run_into(output.resolve(), lambda folder: train_adapter(request, folder, ConsoleReporter()))
 
 

@@ -86,10 +86,21 @@ def train(
     model: Model = None,
     recipe: RecipeName = None,
     assignments: Assignments = None,
+    replay_rows: Annotated[
+        Path | None,
+        typer.Option(
+            "--replay-rows",
+            exists=True,
+            file_okay=False,
+            help="Your own chat rows (a folder of .jsonl files) to replay, instead of the base's answers.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Train by hand: turn a dataset folder into a training folder with checkpoints."""
     settings = get_settings()
+    if replay_rows:
+        settings = settings.model_copy(update={"replay_rows": replay_rows.absolute()})
     loaded_recipe = by_hand.resolve_recipe(recipe, settings, assignments or [])
     show_result(
         by_hand.train(dataset, output, model or settings.default_model, loaded_recipe, settings), output, as_json

@@ -85,6 +85,8 @@ def train(job: c.Job, context: RequestContext) -> c.TrainRequest:
         base=context.base(job),
         training=apply_answers(training, job.decisions),
         seed=job.seed,
+        replay_cache=context.volume.replay,
+        replay_rows=context.settings.replay_rows,
         wandb=wandb(job),
     )
 

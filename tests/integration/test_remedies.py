@@ -54,7 +54,7 @@ def submit(context: Context, **policy: str) -> Job:
     file = FileStore(context.volume.files).add(io.BytesIO(b"Once."), "book.txt", "fine-tune")
     recipe = Recipe(
         name="r",
-        training=Training(micro_batch_size=8, gradient_accumulation_steps="auto"),
+        training=Training(micro_batch_size=8, gradient_accumulation_steps="auto", keep=0),
         decisions=Decisions.model_validate(policy),
     )
     job = Job(id="ftjob-1", created_at=int(time.time()), model=BASE, training_file=file.id, recipe=recipe,

@@ -36,7 +36,7 @@ pytestmark = [*AXOLOTL_MARKS, pytest.mark.slow]
 STEPS, CHECKPOINT, KILLED_AFTER, PAUSED_AFTER = 16, 8, 13, 9
 TRAINING = Training(
     adapter="lora", lora_r=8, lora_alpha=16, lora_dropout=0.1, max_steps=STEPS, gradient_accumulation_steps=2,
-    learning_rate=1e-3, sequence_len=256, gradient_checkpointing=False, checkpoints=2,
+    learning_rate=1e-3, sequence_len=256, gradient_checkpointing=False, checkpoints=2, keep=0,
 )  # fmt: skip
 EXACT = ("learning_rate", "epoch", "tokens/trainable")  # the last tells the rows apart, whose lengths all differ
 NUMBERS = ("loss", "grad_norm", *EXACT)

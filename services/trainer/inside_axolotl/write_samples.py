@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
 
 from scriptorium.artifacts.checkpoint_samples import (
     CheckpointSample,
-    SampleOrder,
     append_samples,
     lacks_samples,
     read_order,
     read_samples,
 )
+from services.trainer.inside_axolotl.generate import end_tokens, generate
 
 
 class SampleWriter:
@@ -39,13 +38,20 @@ class SampleWriter:
             return []
         with undisturbed(model):
             torch.manual_seed(order.seed)
-            answers = generate(model, tokenizer, order, self._is_stopping)
+            answers = generate(
+                model,
+                [brief.ids for brief in order.briefs],
+                max_tokens=order.max_tokens,
+                temperature=1.0,
+                end=end_tokens(model, tokenizer.eos_token_id),  # Axolotl made it the template's end of turn
+                pad=tokenizer.eos_token_id,
+                is_stopping=self._is_stopping,
+            )
         if self._is_stopping():
             return []
-        end = tokenizer.eos_token_id
         samples = [
-            CheckpointSample(step, number, tokenizer.decode(ids, skip_special_tokens=True).strip(), end in ids)
-            for number, ids in enumerate(answers)
+            CheckpointSample(step, number, tokenizer.decode(answer.ids, skip_special_tokens=True).strip(), answer.ended)
+            for number, answer in enumerate(answers)
         ]
         append_samples(self._folder, samples)
         return samples
@@ -62,43 +68,3 @@ def undisturbed(model: Any) -> Iterator[None]:
             yield
         finally:
             model.train(training)
-
-
-def generate(model: Any, tokenizer: Any, order: SampleOrder, is_stopping: Callable[[], bool]) -> list[list[int]]:
-    """Return the answers as token ids, written together; in bfloat16 if the model's layers are of mixed precision."""
-    end = tokenizer.eos_token_id
-    width = max(len(brief.ids) for brief in order.briefs)
-    ids = torch.full((len(order.briefs), width), end)
-    mask = torch.zeros_like(ids)
-    for row, brief in enumerate(order.briefs):  # an answer follows its prompt, so the padding stands before
-        ids[row, width - len(brief.ids) :] = torch.tensor(brief.ids)
-        mask[row, width - len(brief.ids) :] = 1
-    settings = GenerationConfig(
-        do_sample=True, temperature=1.0, top_k=0, top_p=1.0, max_new_tokens=order.max_tokens, use_cache=True,
-        eos_token_id=end, pad_token_id=end,
-    )  # fmt: skip
-    mixed = len({parameter.dtype for parameter in model.parameters() if parameter.is_floating_point()}) > 1
-    with torch.autocast(model.device.type, torch.bfloat16, enabled=mixed):
-        texts = model.generate(
-            input_ids=ids.to(model.device),
-            attention_mask=mask.to(model.device),
-            generation_config=settings,
-            stopping_criteria=StoppingCriteriaList([StopWhen(is_stopping)]),
-        )
-    return [cut_after(text, end) for text in texts[:, width:].tolist()]
-
-
-class StopWhen(StoppingCriteria):  # type: ignore[misc]
-    """Ends every answer once a condition is true."""
-
-    def __init__(self, condition: Callable[[], bool]) -> None:
-        self._condition = condition
-
-    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
-        """Return whether each answer ends here."""
-        return torch.full((input_ids.shape[0],), self._condition(), device=input_ids.device)
-
-
-def cut_after(ids: list[int], end: int) -> list[int]:
-    """Cut an answer after its first end token: what follows is padding."""
-    return ids[: ids.index(end) + 1] if end in ids else ids
