@@ -85,6 +85,7 @@ def train(job: c.Job, context: RequestContext) -> c.TrainRequest:
         base=context.base(job),
         training=apply_answers(training, job.decisions),
         seed=job.seed,
+        calibration=job.recipe.calibration,
         wandb=wandb(job),
     )
 

@@ -4,9 +4,10 @@ It runs in Axolotl's environment, on the base as it is stored. For each trial it
 finds the written text as likely as genuine text, writes passages at it, and answers instructions.
 
 ORDER.json: `base`, `seed`, `end` (the id that ends a turn), `trials` [{path, step, strength, adapter, losses}] (see
-`scriptorium.artifacts.trials`; the base's own has none of the last two); encoded `briefs` and `instructions` with
-`max_tokens` and `answer_tokens`; encoded `genuine` texts, cut like what is written to `probe_tokens`; and `passages`,
-`others`, `references` and `quantised` as `score_checkpoints` gets them, for the losses at each strength but 1.
+`scriptorium.artifacts.trials`; the base's own has none of the last two); encoded `briefs` (with `brief_numbers`) and
+`instructions` with `max_tokens` and `answer_tokens`; encoded `genuine` texts, cut like what is written to
+`probe_tokens`; and `passages`, `others`, `references` and `quantised` as `score_checkpoints` gets them, for the losses
+at each strength but 1.
 
 A trial that is there is not repeated. Adapters are LoRA, with rsLoRA's scaling or ranks by layer if need be; DoRA is
 refused, because its magnitudes do not grow with the strength.
@@ -26,7 +27,7 @@ from peft import PeftModel
 from peft.tuners.lora import LoraLayer
 from transformers import AutoTokenizer
 
-from services.trainer.inside_axolotl.generate import generate
+from services.trainer.inside_axolotl.generate import Answer, end_tokens, generate
 from services.trainer.inside_axolotl.score_checkpoints import (
     Result,
     load_base,
@@ -40,6 +41,8 @@ from services.trainer.inside_axolotl.score_checkpoints import (
 )
 from services.trainer.inside_axolotl.temperature import find_temperature
 
+BATCH = 32  # prompts answered together: enough to fill a card, and a few gigabytes of keys and values on an 8B model
+
 Order = dict[str, Any]
 
 
@@ -50,7 +53,7 @@ def main(path: Path) -> None:
     losses: dict[str, Result] = {
         trial["losses"]: {"step": trial["step"], "bases": {}}
         for trial in order["trials"]
-        if trial.get("losses") and not Path(trial["losses"]).exists()
+        if order["passages"] and "losses" in trial and not Path(trial["losses"]).exists()
     }
     for base in prepare_bases(model, Path(order["quantised"])):
         without = BaseScores(model, order) if losses else None
@@ -147,12 +150,12 @@ class Writer:
     def probe(self, temperature: float) -> list[list[int]]:
         """Return the beginnings of passages at a temperature, encoded again as plain text, as the evaluation reads."""
         limit = self._order["probe_tokens"]
-        texts = [self._decode(answer.ids) for answer in self._generate("briefs", limit, temperature)]
+        texts = [self._decode(answer.ids) for answer in self._generate(self._order["briefs"], limit, temperature)]
         return [self._tokenizer(text).input_ids[:limit] for text in texts]
 
     def write_passages(self, temperature: float) -> list[Result]:
         """Write a passage for each brief; its number is that of the distinct brief."""
-        answers = self._generate("briefs", self._order["max_tokens"], temperature)
+        answers = self._generate(self._order["briefs"], self._order["max_tokens"], temperature)
         return [
             {"brief": brief, "text": self._decode(answer.ids), "tokens": len(answer.ids), "ended": answer.ended}
             for brief, answer in zip(self._order["brief_numbers"], answers, strict=True)
@@ -160,20 +163,24 @@ class Writer:
 
     def answer_instructions(self) -> list[str]:
         """Answer each instruction greedily."""
-        return [self._decode(answer.ids) for answer in self._generate("instructions", self._order["answer_tokens"], 0)]
+        answers = self._generate(self._order["instructions"], self._order["answer_tokens"], 0)
+        return [self._decode(answer.ids) for answer in answers]
 
-    def _generate(self, prompts: str, max_tokens: int, temperature: float) -> list[Any]:
+    def _generate(self, prompts: list[list[int]], max_tokens: int, temperature: float) -> list[Answer]:
         torch.manual_seed(self._order["seed"])
         end = self._order["end"]
-        return generate(
-            self._model,
-            self._order[prompts],
-            max_tokens=max_tokens,
-            temperature=temperature,
-            end=end,
-            pad=end,
-            is_stopping=lambda: False,  # whoever started this process ends it
-        )
+        return [
+            answer
+            for start in range(0, len(prompts), BATCH)
+            for answer in generate(
+                self._model,
+                prompts[start : start + BATCH],
+                max_tokens=max_tokens,
+                temperature=temperature,
+                end=end_tokens(self._model, end),
+                pad=end,
+            )
+        ]
 
     def _decode(self, ids: list[int]) -> str:
         text = self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
@@ -183,11 +190,11 @@ class Writer:
 def mean_base_loss(model: Any, texts: list[list[int]]) -> float:
     """Return the mean over texts of the base's mean loss per token, in nats; of two tokens or more each.
 
-    It is the number that the evaluation's coherence gate compares. Nothing written at all is infinitely unlikely.
+    It is the number that the evaluation's coherence gate compares; 0 if nothing was written at all.
     """
     with getattr(model, "disable_adapter", nullcontext)():
         losses = [score(model, ids, 1)[0] for ids in texts if len(ids) > 1]
-    return -sum(sum(chosen) / len(chosen) for chosen in losses) / len(losses) if losses else float("inf")
+    return -sum(sum(chosen) / len(chosen) for chosen in losses) / len(losses) if losses else 0.0
 
 
 if __name__ == "__main__":
