@@ -30,6 +30,7 @@ from services.trainer.run.launch import choose_gpus, choose_loss, show_gpus
 from services.trainer.run.measure_checkpoints import measure_checkpoints
 from services.trainer.run.rows import prepare_rows, read_rows_to_train
 from services.trainer.run.sample_order import order_samples
+from services.trainer.run.trials import run_trials
 from services.trainer.run.wandb_order import order_wandb_run, wandb_environment
 from services.trainer.run.watch import watch_training
 
@@ -64,11 +65,12 @@ def train_adapter(request: TrainRequest, folder: Path, reporter: Reporter) -> Tr
     checkpoints = complete_checkpoints(folder)
     for checkpoint in checkpoints:
         reporter.checkpoint(checkpoint)
+    trial_seconds = run_trials(request, folder, rows.dev, checkpoints, reporter)
     seconds = round(time.monotonic() - started, 1)
     result = result.model_copy(
         update={"checkpoints": checkpoints, "base_hashes": hashes, "replay": replay, "seconds": seconds}
     )
-    return record_run(replace(plan, training=training), folder, result, started_at)
+    return record_run(replace(plan, training=training), folder, result, started_at, trial_seconds)
 
 
 def run_axolotl(

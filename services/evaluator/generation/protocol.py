@@ -11,11 +11,11 @@ from scriptorium.artifacts.dataset import Row, read_rows
 from scriptorium.contracts import EvaluateRequest
 from scriptorium.contracts.report import Decoding, ModelInfo, Role, Sample
 from scriptorium.jobs.reporter import Reporter
+from scriptorium.models.token_budget import choose_budget, count_room
 from scriptorium.models.tokenizer import ChatTokenizer
 from services.evaluator.generation.plan import PlannedPassage, list_temperatures, plan_passages, with_base_temperature
 from services.evaluator.generation.prompted_baseline import choose_excerpts
 from services.evaluator.generation.samples import Writer, write_samples
-from services.evaluator.generation.token_budget import choose_budget, count_room
 from services.evaluator.generation.vllm_client import VllmClient
 
 SEEDED = "one per brief, the same for every model"

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from scriptorium.artifacts.dataset import IMPOSTORS, write_lines
 from scriptorium.artifacts.report import read_samples
 from scriptorium.contracts.report import SAMPLES
+from scriptorium.models.token_budget import choose_budget
 from services.evaluator.generation.plan import (
     Temperatures,
     list_temperatures,
@@ -12,7 +13,6 @@ from services.evaluator.generation.plan import (
     with_base_temperature,
 )
 from services.evaluator.generation.prompted_baseline import build_messages, choose_excerpts, cut_excerpt
-from services.evaluator.generation.token_budget import choose_budget
 from services.evaluator.impostors import count_unseen, read_impostors
 
 
