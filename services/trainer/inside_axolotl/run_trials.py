@@ -50,6 +50,8 @@ def main(path: Path) -> None:
     """Run every trial; then write the losses at each strength, which are complete once all bases were read."""
     order = json.loads(path.read_text("utf-8"))
     model = load_base(order["base"])
+    if not torch.cuda.is_available():
+        model.float()  # a CPU computes single tokens in bfloat16 many times slower
     losses: dict[str, Result] = {
         trial["losses"]: {"step": trial["step"], "bases": {}}
         for trial in order["trials"]
