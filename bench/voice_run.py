@@ -50,7 +50,7 @@ from services.trainer.train import train_adapter
 WORK, EXAMPLE = PROJECT / "build" / "voice", PROJECT / "docs" / "example"
 ALIKE = ["crane", "twain", "hawthorne", "irving", "cooper"]  # Americans who wrote novels in the hundred years before
 STEPS, CHECKPOINTS, KEEP = 240, 2, 0.05
-CALIBRATION = Calibration(strengths=[0.6, 0.8, 1.0, 1.2], briefs=24, instructions=96)
+CALIBRATION = Calibration(strengths=[0.75, 1.0], briefs=16, instructions=64)  # a trial takes two minutes on two cores
 CONTEXT, MAX_TOKENS, PROMPTS, INSTRUCTIONS = 2048, 640, 48, 192
 
 

@@ -41,7 +41,7 @@ from services.trainer.inside_axolotl.score_checkpoints import (
 )
 from services.trainer.inside_axolotl.temperature import find_temperature
 
-BATCH = 32  # prompts answered together: enough to fill a card, and a few gigabytes of keys and values on an 8B model
+BATCH = 48  # prompts answered together: a few gigabytes of keys and values on an 8B model
 
 Order = dict[str, Any]
 
@@ -50,8 +50,6 @@ def main(path: Path) -> None:
     """Run every trial; then write the losses at each strength, which are complete once all bases were read."""
     order = json.loads(path.read_text("utf-8"))
     model = load_base(order["base"])
-    if not torch.cuda.is_available():
-        model.float()  # a CPU computes single tokens in bfloat16 many times slower
     losses: dict[str, Result] = {
         trial["losses"]: {"step": trial["step"], "bases": {}}
         for trial in order["trials"]
