@@ -4,9 +4,8 @@ It runs in Axolotl's environment, on the base as it is stored. For each trial it
 finds the written text as likely as genuine text, writes passages at it, and answers instructions.
 
 ORDER.json: `base`, `seed`, `end` (the id that ends a turn), `trials` [{path, step, strength, adapter, losses}] (see
-`scriptorium.artifacts.trials`; the base's own has none of the last two); encoded `briefs` (with `brief_numbers`) and
-`instructions` with `max_tokens` and `answer_tokens`; encoded `genuine` texts, cut like what is written to
-`probe_tokens`; and `passages`, `others`, `references` and `quantised` as `score_checkpoints` gets them, for the losses
+`scriptorium.artifacts.trials`; the base's own has none of the last two); encoded `briefs` and `instructions` with
+`max_tokens` and `answer_tokens`; encoded `genuine` texts, cut like what is written to `probe_tokens`; and `passages`, `others`, `references` and `quantised` as `score_checkpoints` gets them, for the losses
 at each strength but 1.
 
 A trial that is there is not repeated. Adapters are LoRA, with rsLoRA's scaling or ranks by layer if need be; DoRA is
@@ -154,11 +153,11 @@ class Writer:
         return [self._tokenizer(text).input_ids[:limit] for text in texts]
 
     def write_passages(self, temperature: float) -> list[Result]:
-        """Write a passage for each brief; its number is that of the distinct brief."""
+        """Write a passage for each brief."""
         answers = self._generate(self._order["briefs"], self._order["max_tokens"], temperature)
         return [
             {"brief": brief, "text": self._decode(answer.ids), "tokens": len(answer.ids), "ended": answer.ended}
-            for brief, answer in zip(self._order["brief_numbers"], answers, strict=True)
+            for brief, answer in enumerate(answers)
         ]
 
     def answer_instructions(self) -> list[str]:

@@ -10,7 +10,6 @@ import json
 import shutil
 import time
 from collections.abc import Sequence
-from itertools import cycle, islice
 from pathlib import Path
 
 from scriptorium.artifacts.checkpoint_losses import FOLDER as MEASURED
@@ -28,6 +27,7 @@ from scriptorium.sampling import spread
 from scriptorium.settings import get_settings
 from services.trainer.run.axolotl import make_environment
 from services.trainer.run.measure_checkpoints import MIN_OTHERS, REFERENCES, locate_passages, watch_child
+from services.trainer.run.rows import read_training_rows
 
 LOG = "trials.log"
 PROBE_TOKENS = 160  # of a passage that a temperature is found with: enough to tell prose from babble
@@ -37,23 +37,25 @@ PlannedTrial = tuple[int | None, float]  # step and strength; None and 0 for the
 
 
 def run_trials(
-    request: TrainRequest, folder: Path, dev: Sequence[Row], checkpoints: Sequence[Checkpoint], reporter: Reporter
+    request: TrainRequest, folder: Path, measured: Sequence[Row], checkpoints: Sequence[Checkpoint], reporter: Reporter
 ) -> float:
     """Write the trials that are missing, and return the seconds that it took. A failure is reported and leaves none.
 
-    Raises what `check` raises.
+    Briefs are those of all dev rows, evenly spread; `measured` are the dev rows whose losses are measured for each
+    checkpoint. Raises what `check` raises.
     """
     started = time.monotonic()
     trials = plan_trials(checkpoints, request.calibration.strengths)
     missing = [trial for trial in trials if not all(path.exists() for path in result_paths(folder, trial))]
+    dev = read_training_rows(request, "dev")
     if not trials or not dev or not missing:
         return 0.0
     (folder / FOLDER).mkdir(exist_ok=True)
     (folder / MEASURED).mkdir(exist_ok=True)
     order = folder / "trials_order.json"  # not in their folder, where every file is a trial
-    order.write_text(json.dumps(make_order(request, folder, dev, missing)), encoding="utf-8")
+    order.write_text(json.dumps(make_order(request, folder, dev, measured, missing)), encoding="utf-8")
     reporter.message(
-        f"[TRAIN] {len(missing)} trial(s): {request.calibration.briefs} passages and "
+        f"[TRAIN] {len(missing)} trial(s): {min(len(dev), request.calibration.briefs)} passages and "
         f"{request.calibration.instructions} answers each"
     )
     environment = get_settings().axolotl_env
@@ -81,23 +83,25 @@ def result_paths(folder: Path, trial: PlannedTrial) -> list[Path]:
 
 
 def make_order(
-    request: TrainRequest, folder: Path, dev: Sequence[Row], trials: Sequence[PlannedTrial]
+    request: TrainRequest,
+    folder: Path,
+    dev: Sequence[Row],
+    measured: Sequence[Row],
+    trials: Sequence[PlannedTrial],
 ) -> dict[str, object]:
     """Make the child's order: the trials, and everything that is written and read in each of them."""
     tokenizer, calibration, settings = chat_tokenizer(request.base), request.calibration, get_settings()
     rows = spread(dev, calibration.briefs)
-    numbers = list(islice(cycle(range(len(rows))), calibration.briefs))
     briefs = [tokenizer.encode(tokenizer.render(row.messages[:-1], add_generation_prompt=True)) for row in rows]
     requests = [instruction.request for instruction in write_dev_instructions(calibration.instructions)]
-    passages = locate_passages(request, dev)
+    passages = locate_passages(request, measured)
     others = spread(read_rows(request.dataset / f"{REFERENCE}.jsonl"), max(MIN_OTHERS, len(passages)))
     return {
         "base": str(request.base),
         "seed": request.seed,
         "end": tokenizer.encode(tokenizer.end_of_turn)[0],
         "trials": [describe_trial(folder, trial) for trial in trials],
-        "brief_numbers": numbers,
-        "briefs": [briefs[number] for number in numbers],
+        "briefs": briefs,
         "max_tokens": choose_budget(rows, tokenizer, settings.evaluation_max_tokens, settings.engine_context),
         "instructions": [encode_request(tokenizer, text) for text in requests],
         "answer_tokens": ANSWER_TOKENS,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scriptorium.artifacts.checkpoint_losses import checkpoint_losses_path
-from scriptorium.artifacts.dataset import Row
+from scriptorium.artifacts.dataset import Row, write_rows
 from scriptorium.artifacts.trials import TemperaturePoint, Trial, read_trials, trial_path
 from scriptorium.contracts import Checkpoint, TrainRequest
 from scriptorium.errors import Cancelled
@@ -65,7 +65,9 @@ def test_losses_at_full_strength_are_those_already_measured(tmp_path: Path) -> N
     assert checkpoint_losses_path(tmp_path, 20, 0.75).name == "checkpoint-20@0.75.json"
 
 
-def test_the_order_repeats_few_briefs_and_cuts_what_is_genuine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_order_has_each_brief_once_and_cuts_what_is_genuine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tokenizer = SimpleNamespace(
         end_of_turn="<end>",
         render=lambda messages, add_generation_prompt: messages[-1]["content"],
@@ -77,11 +79,15 @@ def test_the_order_repeats_few_briefs_and_cuts_what_is_genuine(tmp_path: Path, m
     monkeypatch.setattr(trials, "chat_tokenizer", lambda folder: tokenizer)
     monkeypatch.setattr(measure_checkpoints, "chat_tokenizer", lambda folder: tokenizer)
     order = trials.make_order(
-        request(tmp_path, briefs=5, instructions=3), tmp_path, [row("a"), row("bb")], [(None, 0.0), (20, 0.75)]
+        request(tmp_path, briefs=5, instructions=3),
+        tmp_path,
+        dev=[row("a"), row("bb")],
+        measured=[row("a")],
+        trials=[(None, 0.0), (20, 0.75)],
     )
-    assert order["brief_numbers"] == [0, 1, 0, 1, 0]
-    assert order["briefs"] == [[1], [2], [1], [2], [1]]
+    assert order["briefs"] == [[1], [2]]
     assert order["genuine"] == [[1] * trials.PROBE_TOKENS] * 2
+    assert len(order["passages"]) == 1  # type: ignore[arg-type]
     assert order["end"] == 99
     assert len(order["instructions"]) == 3  # type: ignore[arg-type]
     base, tuned = json.loads(json.dumps(order["trials"]))
@@ -92,8 +98,11 @@ def test_the_order_repeats_few_briefs_and_cuts_what_is_genuine(tmp_path: Path, m
 
 @pytest.mark.parametrize(("strengths", "dev"), [([], [row("a")]), ([1.0], [])])
 def test_without_strengths_or_dev_rows_nothing_is_tried(tmp_path: Path, strengths: list[float], dev: list[Row]) -> None:
-    assert trials.run_trials(request(tmp_path, strengths=strengths), tmp_path, dev, CHECKPOINTS, SilentReporter()) == 0
-    assert list(tmp_path.iterdir()) == []
+    training = tmp_path / "training"
+    training.mkdir()
+    write_rows(tmp_path / "dev.jsonl", dev)
+    assert trials.run_trials(request(tmp_path, strengths=strengths), training, dev, CHECKPOINTS, SilentReporter()) == 0
+    assert list(training.iterdir()) == []
 
 
 def test_complete_trials_are_not_repeated(tmp_path: Path) -> None:
