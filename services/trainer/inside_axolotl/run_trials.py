@@ -5,8 +5,8 @@ finds the written text as likely as genuine text, writes passages at it, and ans
 
 ORDER.json: `base`, `seed`, `end` (the id that ends a turn), `trials` [{path, step, strength, adapter, losses}] (see
 `scriptorium.artifacts.trials`; the base's own has none of the last two); encoded `briefs` and `instructions` with
-`max_tokens` and `answer_tokens`; encoded `genuine` texts, cut like what is written to `probe_tokens`; and `passages`, `others`, `references` and `quantised` as `score_checkpoints` gets them, for the losses
-at each strength but 1.
+`max_tokens` and `answer_tokens`; encoded `genuine` texts, cut like what is written to `probe_tokens`; and `passages`,
+`others`, `references` and `quantised` as `score_checkpoints` gets them, for the losses at each strength but 1.
 
 A trial that is there is not repeated. Adapters are LoRA, with rsLoRA's scaling or ranks by layer if need be; DoRA is
 refused, because its magnitudes do not grow with the strength.
