@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
 
+from services.trainer.inside_axolotl.cpu_attention import grouped_on_cpu
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -55,7 +57,8 @@ def generate(
         use_cache=True, eos_token_id=sorted(end), pad_token_id=pad,
     )  # fmt: skip
     mixed = len({parameter.dtype for parameter in model.parameters() if parameter.is_floating_point()}) > 1
-    with torch.no_grad(), torch.autocast(model.device.type, torch.bfloat16, enabled=mixed):
+    autocast = torch.autocast(model.device.type, torch.bfloat16, enabled=mixed)
+    with torch.no_grad(), grouped_on_cpu(model), autocast:
         texts = model.generate(
             input_ids=ids.to(model.device),
             attention_mask=mask.to(model.device),

@@ -65,9 +65,7 @@ def test_losses_at_full_strength_are_those_already_measured(tmp_path: Path) -> N
     assert checkpoint_losses_path(tmp_path, 20, 0.75).name == "checkpoint-20@0.75.json"
 
 
-def test_the_order_has_each_brief_once_and_cuts_genuine_text(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_order_has_each_brief_once_and_cuts_genuine_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer = SimpleNamespace(
         end_of_turn="<end>",
         render=lambda messages, add_generation_prompt: messages[-1]["content"],
