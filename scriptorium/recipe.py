@@ -188,7 +188,7 @@ class Recipe(Section):
     data: Data = Data()
     training: Training = Training()
     export: list[Export] = []
-    select: Select = "loss"
+    select: Select = "balance"
     decisions: Decisions = Decisions()
     calibration: Calibration = Calibration()
     evaluation: Evaluation = Evaluation()
