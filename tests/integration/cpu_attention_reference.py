@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM
 
-from services.trainer.inside_axolotl import generate as generating
+from services.trainer.inside_axolotl.writing import generate as generating
 
 
 def main(base: str, output: Path) -> None:

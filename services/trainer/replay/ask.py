@@ -28,7 +28,7 @@ from services.trainer.run.axolotl import make_environment
 LOG = "replay.log"
 ORDER = "order.json"
 ENOUGH = "enough"
-PROGRAM = "services.trainer.inside_axolotl.write_answers"
+PROGRAM = "services.trainer.inside_axolotl.writing.write_answers"
 POLL_INTERVAL = timedelta(seconds=0.5)
 REPORT_INTERVAL = 5.0  # seconds
 NEXT_STEP = "Its log is replay.log in the training folder; `training.keep: 0` in the recipe trains without replay."

@@ -30,6 +30,7 @@ from services.trainer.run.measure_checkpoints import MIN_OTHERS, REFERENCES, loc
 from services.trainer.run.rows import read_training_rows
 
 LOG = "trials.log"
+PROGRAM = "services.trainer.inside_axolotl.writing.run_trials"
 PROBE_TOKENS = 160  # of a passage that a temperature is found with: enough to tell prose from babble
 ANSWER_TOKENS = 96  # of an answer to an instruction
 
@@ -59,7 +60,11 @@ def run_trials(
         f"{request.calibration.instructions} answers each"
     )
     environment = get_settings().axolotl_env
-    program: list[str | Path] = [environment / "bin" / "python", "-m", "services.trainer.inside_axolotl.run_trials"]
+    program: list[str | Path] = [
+        environment / "bin" / "python",
+        "-m",
+        "services.trainer.inside_axolotl.writing.run_trials",
+    ]
     child = Child([*program, order], folder / LOG, make_environment(environment), folder)
     watch(child, folder, trials, missing, reporter)
     order.unlink()

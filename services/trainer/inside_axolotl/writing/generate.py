@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
 
-from services.trainer.inside_axolotl.cpu_attention import grouped_on_cpu
+from services.trainer.inside_axolotl.writing.cpu_attention import grouped_on_cpu
 
 
 @dataclass(frozen=True)

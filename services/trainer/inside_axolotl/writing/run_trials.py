@@ -1,4 +1,4 @@
-"""Try checkpoints at several strengths: `python -m services.trainer.inside_axolotl.run_trials ORDER.json`.
+"""Try checkpoints at several strengths: `python -m services.trainer.inside_axolotl.writing.run_trials ORDER.json`.
 
 It runs in Axolotl's environment, on the base as it is stored. For each trial it finds the temperature at which the base
 finds the written text as likely as genuine text, writes passages at it, and answers instructions.
@@ -26,7 +26,6 @@ from peft import PeftModel
 from peft.tuners.lora import LoraLayer
 from transformers import AutoTokenizer
 
-from services.trainer.inside_axolotl.generate import Answer, end_tokens, generate
 from services.trainer.inside_axolotl.score_checkpoints import (
     Result,
     load_base,
@@ -38,7 +37,8 @@ from services.trainer.inside_axolotl.score_checkpoints import (
     sum_losses,
     write,
 )
-from services.trainer.inside_axolotl.temperature import find_temperature
+from services.trainer.inside_axolotl.writing.generate import Answer, end_tokens, generate
+from services.trainer.inside_axolotl.writing.temperature import find_temperature
 
 BATCH = 48  # prompts answered together: a few gigabytes of keys and values on an 8B model
 

@@ -20,7 +20,7 @@ from scriptorium.artifacts.checkpoint_samples import (
     read_order,
     read_samples,
 )
-from services.trainer.inside_axolotl.generate import end_tokens, generate
+from services.trainer.inside_axolotl.writing.generate import end_tokens, generate
 
 
 class SampleWriter:

@@ -1,4 +1,4 @@
-"""Let the base answer plain requests: `python -m services.trainer.inside_axolotl.write_answers ORDER.json`.
+"""Let the base answer plain requests: `python -m services.trainer.inside_axolotl.writing.write_answers ORDER.json`.
 
 It runs in Axolotl's environment. ORDER.json: the `base`, the `seed`, the `end` of a turn as a token id, the `rounds` of
 requests [{request, ids, max_tokens, temperature}], the `output` that each answer is appended to as soon as it is
@@ -18,8 +18,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from scriptorium.artifacts.base_answers import Asked, BaseAnswer, append_answer
-from services.trainer.inside_axolotl.generate import Answer, end_tokens, generate
 from services.trainer.inside_axolotl.score_checkpoints import load_base
+from services.trainer.inside_axolotl.writing.generate import Answer, end_tokens, generate
 
 GPU_SHARE = 0.8  # of the free memory that the weights may take; the rest is for what is being written
 GPU_BATCH = 32  # halved whenever it does not fit

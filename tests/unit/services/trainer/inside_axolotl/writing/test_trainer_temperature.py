@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.trainer.inside_axolotl.temperature import (
+from services.trainer.inside_axolotl.writing.temperature import (
     HIGHEST,
     LOWEST,
     MEASUREMENTS,
