@@ -111,7 +111,9 @@ async def sample(request: EvaluateRequest, protocol: Protocol, folder: Path) -> 
     async with open_clients(request.base, request.tuned, None, RETRY_DELAYS, request.streams) as pair:
         model_infos = await fetch_model_info(pair)
         started = time.perf_counter()
-        samples = await run_protocol(protocol, pair, model_infos, folder, SilentReporter())
+        samples = await run_protocol(
+            protocol, pair, model_infos, folder, SilentReporter(), choose_temperature=lambda _: 1.0
+        )
         return sum(sample.tokens or 0 for sample in samples) / (time.perf_counter() - started)
 
 

@@ -80,7 +80,7 @@ def main() -> None:
         os.environ["SCRIPTORIUM_DATA_DIR"] = str(folder)  # the measured runs of this benchmark are the only ones
         base = (assets.models / BASE).resolve()
         training = load_recipe(PROJECT / "recipes" / "cpu.yaml").training.model_copy(
-            update={"max_steps": options.steps, "checkpoints": 2, "dev_rows": 2, "samples": 0}
+            update={"max_steps": options.steps, "checkpoints": 2, "dev_rows": 2, "samples": 0, "keep": 0}
         )
         request = TrainRequest(dataset=prepare(assets.book, base, folder / "dataset"), base=base, training=training)
         ours, bare = take_turns(request, folder, options.rounds)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import random
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -88,9 +89,32 @@ def loop(text: str, words: int) -> str:
     return " ".join(beginning * (words // LOOP_WORDS + 1))
 
 
-def salad(train: Sequence[str], words: int, chance: random.Random) -> str:
-    """Draw words of the author in any order."""
-    return " ".join(chance.choices(" ".join(train).split(), k=words))
+def blur(text: str, train: Sequence[str], share: float, chance: random.Random) -> str:
+    """Replace a share of the words by words of the author."""
+    vocabulary = " ".join(train).split()
+    return " ".join(chance.choice(vocabulary) if chance.random() < share else word for word in text.split())
+
+
+def salad(train: Sequence[str], words: int, chance: random.Random, temperature: float = 1.0) -> str:
+    """Draw words of the author in any order; the colder, the more of the frequent ones."""
+    return " ".join(cool(Counter(" ".join(train).split()), temperature).draw(chance, words))
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Words with their weights."""
+
+    words: Sequence[str]
+    weights: Sequence[float]
+
+    def draw(self, chance: random.Random, count: int) -> list[str]:
+        """Draw `count` words."""
+        return chance.choices(self.words, self.weights, k=count)
+
+
+def cool(counts: Mapping[str, int], temperature: float) -> Distribution:
+    """Return the distribution of counted words at a temperature, as a language model samples."""
+    return Distribution(list(counts), [count ** (1 / temperature) for count in counts.values()])
 
 
 def learn_pairs(train: Sequence[str]) -> Mapping[str, list[str]]:
@@ -102,11 +126,11 @@ def learn_pairs(train: Sequence[str]) -> Mapping[str, list[str]]:
     return followers
 
 
-def babble(pairs: Mapping[str, list[str]], words: int, chance: random.Random) -> str:
-    """Walk along the author's word pairs."""
+def babble(pairs: Mapping[str, list[str]], words: int, chance: random.Random, temperature: float = 1.0) -> str:
+    """Walk along the author's word pairs; the colder, the more of the frequent ones."""
     token, tokens = "The", ["The"]
     while len(tokens) < words * 1.15:
-        token = chance.choice(pairs.get(token) or pairs["the"])
+        (token,) = cool(Counter(pairs.get(token) or pairs["the"]), temperature).draw(chance, 1)
         tokens.append(token)
     return re.sub(r" (?=[.,;:!?])", "", " ".join(tokens))
 

@@ -96,6 +96,20 @@ JOB_METRICS = {
         "step",
     ),
     "phase_seconds": _job_metric("phase_seconds", "How long a finished phase took.", "phase"),
+    "calibration_strength": _job_metric("calibration_strength", "The strength at which the adapter is merged."),
+    "calibration_temperature": _job_metric(
+        "calibration_temperature", "The temperature at which the tuned model writes."
+    ),
+    "calibration_voice": _job_metric(
+        "calibration_voice_transfer",
+        "T on dev briefs of the chosen checkpoint at a strength of its adapter.",
+        "strength",
+    ),
+    "calibration_followed_points": _job_metric(
+        "calibration_followed_points",
+        "Lower bound of the change in dev instructions followed, against the base, at a strength, in points.",
+        "strength",
+    ),
     "merge_bytes_per_second": _job_metric("merge_bytes_per_second", "Bytes of the merged model per second of merging."),
     "data_words": _job_metric("data_words", "Words of the manuscript after cleaning."),
     "data_chapters": _job_metric("data_chapters", "Chapters of the manuscript."),

@@ -16,7 +16,7 @@ from scriptorium.errors import InvalidRecipe, list_problems
 PromptKind = Literal["brief", "context", "continue"]
 Prompt = Literal["brief", "context", "continue", "mixed"]
 Export = Literal["gguf-f16", "gguf-q8_0"]
-Select = Literal["loss", "voice", "decision"]
+Select = Literal["balance", "loss", "voice", "decision"]
 Auto = Literal["auto"]
 Mix = dict[PromptKind, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
 
@@ -93,6 +93,8 @@ class Training(Section):
     moves the model away from its base as far as `beta` allows (smaller is farther).
     At each checkpoint the model answers `samples` held-out briefs with at most `sample_tokens` tokens, for a person to
     read; 0 samples: none.
+    `keep` is the share of the trained tokens that are the base's own answers to plain requests, so that instructions
+    are kept while a voice is learned; 0 switches that off.
     """
 
     method: Literal["supervised", "dpo"] = "supervised"
@@ -122,6 +124,7 @@ class Training(Section):
     samples: int = Field(default=3, ge=0, le=16)
     sample_tokens: int = Field(default=120, ge=8, le=1024)
     early_stopping_patience: int | None = Field(default=None, ge=1)
+    keep: float = Field(default=0.05, ge=0, le=0.5)
 
     @model_validator(mode="after")
     def check_combination(self) -> Self:
@@ -145,6 +148,18 @@ class ResolvedTraining(Training):
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 2e-4
 
 
+class Calibration(Section):
+    """The trials after training: the strengths of the adapter that are tried, on so many dev briefs and instructions.
+
+    No strength: nothing is tried, and the whole adapter is merged. The best checkpoint is tried at every strength, the
+    others at 1.
+    """
+
+    strengths: list[Annotated[float, Field(gt=0, le=2)]] = [0.5, 0.75, 1.0, 1.25]
+    briefs: int = Field(default=24, ge=4, le=96)
+    instructions: int = Field(default=96, ge=0, le=384)
+
+
 class Decisions(Section):
     """Who settles a debatable question: a person is asked, or the recommended answer is taken."""
 
@@ -164,7 +179,8 @@ class Recipe(Section):
     """A complete recipe; `export` names additional formats for the merged model.
 
     `select` says which checkpoint is merged: the one with the lowest dev loss, the one with the highest selectivity
-    (the gain of the author's held-out passages over those of others), or the one that a person chooses.
+    (the gain of the author's held-out passages over those of others), or the one that a person chooses. "balance" takes
+    checkpoint and strength with the most voice that keep the base's instructions.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
@@ -172,8 +188,9 @@ class Recipe(Section):
     data: Data = Data()
     training: Training = Training()
     export: list[Export] = []
-    select: Select = "loss"
+    select: Select = "balance"
     decisions: Decisions = Decisions()
+    calibration: Calibration = Calibration()
     evaluation: Evaluation = Evaluation()
 
     @model_validator(mode="before")

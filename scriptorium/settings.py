@@ -137,9 +137,14 @@ class Settings(BaseSettings):
         default=None, description="Other authors, one file or folder each; default: impostors/ in the data folder."
     )
 
+    replay_rows: Path | None = Field(
+        default=None,
+        description="Your own chat rows (a folder of .jsonl files) to replay instead of the base's answers.",
+    )
+
     @field_validator(
         "data_dir", "models_dir", "recipes_dir", "cache_dir", "axolotl_env", "vllm_env", "alive_file", "impostors_dir",
-        mode="after",
+        "replay_rows", mode="after",
     )  # fmt: skip
     @classmethod
     def make_absolute(cls, path: Path | None) -> Path | None:
@@ -177,6 +182,11 @@ class Settings(BaseSettings):
     def measured_runs(self) -> Path:
         """The file of what finished trainings needed; the next estimates use it."""
         return self.data_dir / "measured_runs.json"
+
+    @property
+    def replay(self) -> Path:
+        """The folder of what bases have answered; the next trainings replay it."""
+        return self.data_dir / "replay"
 
     @property
     def impostors(self) -> Path | None:

@@ -96,5 +96,5 @@ def make_request(folder: Path, **training: object) -> TrainRequest:
     passage = [{"role": "user", "content": "Write."}, {"role": "assistant", "content": "word " * 20}]
     write_rows(folder / "dataset" / "train.jsonl", [Row(messages=passage, chapter="1")] * 8)
     write_rows(folder / "dataset" / "dev.jsonl", [])
-    options = Training.model_validate({"adapter": "lora", "gradient_accumulation_steps": 2, **training})
+    options = Training.model_validate({"adapter": "lora", "keep": 0, "gradient_accumulation_steps": 2, **training})
     return TrainRequest(dataset=folder / "dataset", base=folder / "base", training=options)

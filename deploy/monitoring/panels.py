@@ -157,6 +157,7 @@ def curves(
     height: int = 8,
     percent: bool = False,
     decimals: int = 2,
+    x_decimals: int = 0,
 ) -> Panel:
     """Draw one line per `series` along a label that holds a number, so that runs of different times share one axis.
 
@@ -173,7 +174,7 @@ def curves(
         axis,
         [
             models.DynamicConfigValue("unit", "percent" if percent else "none"),
-            models.DynamicConfigValue("decimals", 0),
+            models.DynamicConfigValue("decimals", x_decimals),
             models.DynamicConfigValue("custom.axisLabel", x_title),
             *([models.DynamicConfigValue("max", 100)] if percent else []),
         ],

@@ -7,7 +7,14 @@ from deploy.monitoring.panels import Column, Query, bars, chart, groups, matrix,
 from deploy.monitoring.queries import RUN_SELECTOR, last, or_none, or_zero
 from deploy.monitoring.serving import GPU_HOLDER, HOLDER_NAMES, STATUS_COLOURS
 
-PHASE_COLOURS = {"prepare": "blue", "train": "orange", "merge": "purple", "serve": "green", "evaluate": "yellow"}
+PHASE_COLOURS = {
+    "prepare": "blue",
+    "train": "orange",
+    "calibrate": "#5794F2",
+    "merge": "purple",
+    "serve": "green",
+    "evaluate": "yellow",
+}
 JOB_COLOURS = {
     "succeeded": "green",
     "running": "orange",

@@ -9,9 +9,10 @@ from deploy.monitoring.queries import RUN_SELECTOR, last, newest, while_training
 PHASE_NAMES = {
     1: ("prepare", "blue"),
     2: ("train", "orange"),
-    3: ("merge", "purple"),
-    4: ("serve", "green"),
-    5: ("evaluate", "yellow"),
+    3: ("calibrate", "#5794F2"),
+    4: ("merge", "purple"),
+    5: ("serve", "green"),
+    6: ("evaluate", "yellow"),
     0: ("not at work", "#2f333b"),
 }
 

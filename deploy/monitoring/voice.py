@@ -69,6 +69,24 @@ VOICE_PANELS = (
            series="job_id", x_label="step", x_title="step", width=8, decimals=3),
 )  # fmt: skip
 
+CALIBRATION_PANELS = (
+    curves("T by strength", "How far text from dev briefs has come to the author, by how much of the adapter is added: "
+           "the voice that a strength gives.", "none",
+           Query(last("scriptorium_calibration_voice_transfer", "job_id", "strength")),
+           series="job_id", x_label="strength", x_title="strength", width=9, decimals=0,
+           x_decimals=2),
+    curves("Instructions kept by strength", "Lower bound of the change in dev instructions followed, against the base, "
+           "in points: the price of a strength.", "none",
+           Query(last("scriptorium_calibration_followed_points", "job_id", "strength")),
+           series="job_id", x_label="strength", x_title="strength", width=9, decimals=0,
+           x_decimals=2),
+    rows("What was chosen", "The strength at which each run's adapter was merged, and the temperature at which it "
+         "writes.",
+         Column("strength", last("scriptorium_calibration_strength"), decimals=2),
+         Column("temperature", last("scriptorium_calibration_temperature"), decimals=2),
+         key="job_id", key_title="run", width=6, height=8),
+)  # fmt: skip
+
 DROP_PANELS = (
     groups("Drop in held-out loss, run by run", "How much the loss on held-out text falls from base to tuned model, "
            "with both bounds: green should stand clear above grey.", "percent",
@@ -104,6 +122,7 @@ BOARD = Board(
     rows=(
         PanelRow("", CURRENT_PANELS),
         PanelRow("Did the voice come through?", VOICE_PANELS),
+        PanelRow("How strong may it be?", CALIBRATION_PANELS),
         PanelRow("Did it learn the author?", DROP_PANELS),
         PanelRow("From which text", TEXT_PANELS),
     ),

@@ -1,6 +1,7 @@
 """Losses of held-out passages under each checkpoint, on each base it may be merged with; measured after training.
 
-<training>/measured/checkpoint-<step>.json: training writes it, merging chooses by it, serving compares with it.
+<training>/measured/checkpoint-<step>.json: training writes it, merging chooses by it, serving compares with it. With
+the adapter at another strength than 1: <training>/measured/checkpoint-<step>@<strength>.json.
 """
 
 from __future__ import annotations
@@ -82,9 +83,10 @@ class CheckpointLosses(BaseModel):
     bases: dict[BaseVariant, BaseLosses]
 
 
-def checkpoint_losses_path(training: Path, step: int) -> Path:
-    """Return the path of a checkpoint's losses in a training folder."""
-    return training / FOLDER / f"checkpoint-{step}.json"
+def checkpoint_losses_path(training: Path, step: int, strength: float = 1.0) -> Path:
+    """Return the path of a checkpoint's losses, with its adapter at a strength, in a training folder."""
+    suffix = "" if strength == 1 else f"@{strength:g}"
+    return training / FOLDER / f"checkpoint-{step}{suffix}.json"
 
 
 def read_checkpoint_losses(path: Path) -> CheckpointLosses | None:

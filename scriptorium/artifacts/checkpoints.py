@@ -15,6 +15,7 @@ from scriptorium.artifacts.checkpoint_losses import checkpoint_losses_path, read
 from scriptorium.contracts import Checkpoint
 
 FOLDER = "checkpoints"
+SCALED_ADAPTER = "adapter"  # in a merged model's folder, if the adapter was merged at another strength than 1
 
 
 def checkpoint_folder(training: Path, step: int) -> Path:

@@ -5,13 +5,14 @@
 <root>/models/<name>/                          base models
 <root>/references/*.txt                        other authors' books, for comparison
 <root>/impostors/<author>[/*]                  comparison authors for evaluation
+<root>/replay/<base>/answers.jsonl             a base's own answers to plain requests, asked once; append-only
 <root>/measured_runs.json                      what finished trainings needed, for the next estimates
 <root>/runs/<job id>/job.json                  the job's record, enough to restore it
 <root>/runs/<job id>/events.jsonl              events of an ended job; append-only
 <root>/runs/<job id>/readings.jsonl            answers of blind readers; append-only
 <root>/runs/<job id>/<phase>.<attempt>.tmp/    work in progress
 <root>/runs/<job id>/<phase>.<attempt>.*.log    logs of attempts whose folders were swept
-<root>/runs/<job id>/{dataset,training,merged,serving,report}/    published, each with a manifest
+<root>/runs/<job id>/{dataset,training,calibration,merged,serving,report}/    published, each with a manifest
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from scriptorium.errors import DiskFull, LeaseLost
 FOLDERS = {
     Phase.PREPARE: "dataset",
     Phase.TRAIN: "training",
+    Phase.CALIBRATE: "calibration",
     Phase.MERGE: "merged",
     Phase.SERVE: "serving",
     Phase.EVALUATE: "report",
@@ -47,6 +49,7 @@ class Volume:
         self.runs = root / "runs"
         self.models = models or root / "models"
         self.references = root / "references"
+        self.replay = root / "replay"
 
     def run(self, job_id: str) -> Path:
         """Return the folder of a job."""

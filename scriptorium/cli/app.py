@@ -28,6 +28,21 @@ Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the recipe: training.num_epochs=5; repeatable."),
 ]
+
+
+def check_strength(value: float | None) -> float | None:
+    """Return a strength that an adapter can be merged at; a usage error if it is 0."""
+    if value == 0:
+        raise typer.BadParameter("must be above 0")
+    return value
+
+
+Strength = Annotated[
+    float | None,
+    typer.Option(
+        min=0, max=2, callback=check_strength, help="How much of the adapter is merged: 1 is all of it, 0.5 half."
+    ),
+]
 Impostors = Annotated[
     Path | None,
     typer.Option(

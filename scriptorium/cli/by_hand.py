@@ -13,7 +13,14 @@ from pydantic import BaseModel
 from scriptorium.artifacts import manifest
 from scriptorium.artifacts.dataset import SPLITS
 from scriptorium.artifacts.training_log import TRAINING_LOG
-from scriptorium.contracts import Endpoint, EvaluateRequest, MergeRequest, PrepareRequest, TrainRequest
+from scriptorium.contracts import (
+    CalibrateRequest,
+    Endpoint,
+    EvaluateRequest,
+    MergeRequest,
+    PrepareRequest,
+    TrainRequest,
+)
 from scriptorium.errors import Conflict
 from scriptorium.jobs.reporter import ConsoleReporter, SilentReporter
 from scriptorium.jobs.requests import brief_writer
@@ -113,20 +120,38 @@ def train(dataset: Path, output: Path, model: str, recipe: Recipe, settings: Set
     """Train on a dataset folder; writes a training folder."""
     from services.trainer.train import train_adapter
 
-    request = TrainRequest(dataset=dataset.resolve(), base=resolve_base(model, settings), training=recipe.training)
+    request = TrainRequest(
+        dataset=dataset.resolve(), base=resolve_base(model, settings), training=recipe.training,
+        replay_cache=settings.replay, replay_rows=settings.replay_rows,
+    )  # fmt: skip
     return run_into(output.resolve(), lambda folder: train_adapter(request, folder, ConsoleReporter()))
 
 
+def calibrate(
+    dataset: Path, training: Path, output: Path, model: str, settings: Settings, *,
+    checkpoint: int | None, strength: float | None, alike: list[str],
+) -> BaseModel:  # fmt: skip
+    """Choose checkpoint, strength and temperature of a training folder; writes a folder with the choice."""
+    from services.evaluator.calibrate import calibrate_voice
+
+    request = CalibrateRequest(
+        dataset=dataset.resolve(), training=training.resolve(), tokenizer=resolve_base(model, settings),
+        checkpoint=checkpoint, strength=strength, alike=alike,
+    )  # fmt: skip
+    return run_into(output.resolve(), lambda folder: calibrate_voice(request, folder, ConsoleReporter()))
+
+
 def merge(
-    training: Path, output: Path, model: str, settings: Settings, *, checkpoint: int | None, select: Select
-) -> BaseModel:
+    training: Path, output: Path, model: str, settings: Settings, *,
+    checkpoint: int | None, select: Select, strength: float, temperature: float | None,
+) -> BaseModel:  # fmt: skip
     """Merge the given or the best checkpoint of a training folder; writes a model folder."""
     from services.merger.merge import merge_adapter
 
     result = (manifest.read(training) or {}).get("result", {})
     request = MergeRequest(
         base=resolve_base(model, settings), training=training.resolve(), checkpoint=checkpoint, select=select,
-        base_hashes=result.get("base_hashes", {}),
+        strength=strength, temperature=temperature, base_hashes=result.get("base_hashes", {}),
     )  # fmt: skip
     return run_into(output, lambda folder: merge_adapter(request, folder, ConsoleReporter()))
 

@@ -28,7 +28,7 @@ from scriptorium.recipe import find_recipe
 from scriptorium.settings import Settings
 
 JOB_STEPS = 9
-PHASE_TAGS = ("[DATA]", "[TRAIN]", "[MERGE]", "[SERVE]", "[VALIDATE]")
+PHASE_TAGS = ("[DATA]", "[TRAIN]", "[CALIBRATE]", "[MERGE]", "[SERVE]", "[VALIDATE]")
 
 out = Console(highlight=False, soft_wrap=True)
 

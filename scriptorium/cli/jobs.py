@@ -10,7 +10,20 @@ import typer
 from rich.markup import escape
 
 from scriptorium.cli import by_hand
-from scriptorium.cli.app import Assignments, Impostors, Json, Model, RecipeName, app, connect, err, out, show, tabulate
+from scriptorium.cli.app import (
+    Assignments,
+    Impostors,
+    Json,
+    Model,
+    RecipeName,
+    Strength,
+    app,
+    connect,
+    err,
+    out,
+    show,
+    tabulate,
+)
 from scriptorium.cli.client import Client
 from scriptorium.cli.follow import fetch_export, fetch_results, follow
 from scriptorium.cli.manuscript import open_manuscript
@@ -37,6 +50,7 @@ def run(
     priority: Annotated[
         int, typer.Option(min=-10, max=10, help="Who gets a free GPU first: higher before lower, then by time.")
     ] = 0,
+    strength: Strength = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the report.")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Print the job's id and do not wait for the job.")] = False,
     as_json: Json = False,
@@ -60,6 +74,7 @@ def run(
     if Path(recipe_name).suffix in (".yaml", ".yml"):
         body["recipe"] = by_hand.resolve_recipe(recipe_name, settings).model_dump()
     body |= {"priority": priority} if priority else {}
+    body |= {"strength": strength} if strength else {}
     body |= {"overrides": overrides} if overrides else {}
     announce_plan(client, body)
     job = client.create(body | ({"suffix": suffix} if suffix else {}))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from scriptorium.cli import by_hand
-from scriptorium.cli.app import Assignments, Impostors, Json, Model, RecipeName, api_url, app, out, show
+from scriptorium.cli.app import Assignments, Impostors, Json, Model, RecipeName, Strength, api_url, app, out, show
 from scriptorium.cli.preview import print_preview
 from scriptorium.contracts import Endpoint
 from scriptorium.recipe import Select
@@ -32,6 +32,9 @@ Dataset = Annotated[
 ]
 Training = Annotated[
     Path, typer.Argument(help="A training folder, from `scriptorium train`.", exists=True, file_okay=False)
+]
+Alike = Annotated[
+    list[str] | None, typer.Option(help="Comparison author of the same period and genre; may be repeated.")
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", help="New folder to write.")]
 
@@ -83,14 +86,45 @@ def train(
     model: Model = None,
     recipe: RecipeName = None,
     assignments: Assignments = None,
+    replay_rows: Annotated[
+        Path | None,
+        typer.Option(
+            "--replay-rows",
+            exists=True,
+            file_okay=False,
+            help="Your own chat rows (a folder of .jsonl files) to replay, instead of the base's answers.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Train by hand: turn a dataset folder into a training folder with checkpoints."""
     settings = get_settings()
+    if replay_rows:
+        settings = settings.model_copy(update={"replay_rows": replay_rows.absolute()})
     loaded_recipe = by_hand.resolve_recipe(recipe, settings, assignments or [])
     show_result(
         by_hand.train(dataset, output, model or settings.default_model, loaded_recipe, settings), output, as_json
     )
+
+
+@app.command()
+def calibrate(
+    dataset: Dataset,
+    training: Training,
+    output: Output,
+    model: Model = None,
+    checkpoint: Annotated[int | None, typer.Option(help="Step of the checkpoint; the best one by default.")] = None,
+    strength: Strength = None,
+    alike: Alike = None,
+    as_json: Json = False,
+) -> None:
+    """Calibrate by hand: choose checkpoint, strength and temperature by the trials of a training."""
+    settings = get_settings()
+    result = by_hand.calibrate(
+        dataset, training, output, model or settings.default_model, settings,
+        checkpoint=checkpoint, strength=strength, alike=alike or [],
+    )  # fmt: skip
+    show_result(result, output, as_json)
 
 
 @app.command()
@@ -102,15 +136,23 @@ def merge(
     select: Annotated[
         Select,
         typer.Option(
-            help="How to choose the best checkpoint. loss: by dev loss; voice: by voice; decision: choose by hand."
+            help="How to choose the best checkpoint. loss: by dev loss; voice: by voice; decision: choose by hand; "
+            "balance: as voice, unless `scriptorium calibrate` has named a checkpoint."
         ),
     ] = "loss",
+    strength: Strength = None,
+    temperature: Annotated[
+        float | None, typer.Option(min=0, max=2, help="Temperature at which the model writes by default.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Merge by hand: merge the best checkpoint, or a given one, into its base model."""
     settings = get_settings()
     base = model or settings.default_model
-    result = by_hand.merge(training, output, base, settings, checkpoint=checkpoint, select=select)
+    result = by_hand.merge(
+        training, output, base, settings,
+        checkpoint=checkpoint, select=select, strength=strength or 1.0, temperature=temperature,
+    )  # fmt: skip
     show_result(result, output, as_json)
 
 
@@ -128,9 +170,7 @@ def evaluate(
     tuned: Annotated[str, typer.Option(help="The tuned model's name on its server.")],
     output: Output,
     model: Model = None,
-    alike: Annotated[
-        list[str] | None, typer.Option(help="Comparison author of the same period and genre; may be repeated.")
-    ] = None,
+    alike: Alike = None,
     as_json: Json = False,
 ) -> None:
     """Evaluate by hand: compare the base model and the tuned model, both running, on held-out text."""

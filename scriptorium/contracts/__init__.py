@@ -6,6 +6,7 @@ Every path in a request is absolute and is chosen by our code, never by a user. 
 from __future__ import annotations
 
 from scriptorium.contracts.base import Contract
+from scriptorium.contracts.calibrate import CalibrateRequest, CalibrateResult, TrialScore
 from scriptorium.contracts.evaluate import EvaluateRequest, EvaluateResult, LossDrop, VoiceName, VoiceScore
 from scriptorium.contracts.event import Event, EventType, Level
 from scriptorium.contracts.files import StoredFile
@@ -34,15 +35,17 @@ from scriptorium.contracts.prepare import (
     TokenStatistics,
 )
 from scriptorium.contracts.serve import Agreement, Endpoint, ServeRequest, ServeResult
-from scriptorium.contracts.train import Checkpoint, TrainRequest, TrainResult, WandbRequest
+from scriptorium.contracts.train import Checkpoint, ReplayResult, TrainRequest, TrainResult, WandbRequest
 
-Result = PrepareResult | TrainResult | MergeResult | ServeResult | EvaluateResult
-Request = PrepareRequest | TrainRequest | MergeRequest | ServeRequest | EvaluateRequest
+Result = PrepareResult | TrainResult | CalibrateResult | MergeResult | ServeResult | EvaluateResult
+Request = PrepareRequest | TrainRequest | CalibrateRequest | MergeRequest | ServeRequest | EvaluateRequest
 
 __all__ = [
     "GO_ON_ANSWER",
     "STOP_ANSWER",
     "Agreement",
+    "CalibrateRequest",
+    "CalibrateResult",
     "Change",
     "Checkpoint",
     "CleaningStep",
@@ -68,6 +71,7 @@ __all__ = [
     "Phase",
     "PrepareRequest",
     "PrepareResult",
+    "ReplayResult",
     "Request",
     "Result",
     "ServeRequest",
@@ -78,6 +82,7 @@ __all__ = [
     "TokenStatistics",
     "TrainRequest",
     "TrainResult",
+    "TrialScore",
     "VoiceName",
     "VoiceScore",
     "WandbIntegration",

@@ -32,6 +32,7 @@ class DurationParts(Contract):
     saving: float
     samples: float = 0.0
     measuring: float
+    trials: float = 0.0
 
     @property
     def total(self) -> float:

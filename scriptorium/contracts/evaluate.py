@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Literal
 
 from scriptorium.contracts.base import Contract
+from scriptorium.contracts.calibrate import CalibrateResult
 from scriptorium.contracts.serve import Endpoint
+from scriptorium.contracts.train import ReplayResult
 
 
 class EvaluateRequest(Contract):
@@ -14,7 +16,8 @@ class EvaluateRequest(Contract):
 
     Limits: `prompts` briefs, `passages` whose loss is measured, answers of `max_tokens` tokens, `instructions` (0:
     none), `streams` concurrent requests per engine. `seeded` means that the engines accept seeds. `alike` names other
-    authors of the same period and genre.
+    authors of the same period and genre. The models write at their temperatures, which calibrating found on dev briefs.
+    `replay` is what was replayed in training, so that the kinds of instruction that it resembled are judged apart.
     """
 
     dataset: Path
@@ -30,6 +33,10 @@ class EvaluateRequest(Contract):
     alike: list[str] = []
     streams: int = 128
     seeded: bool = False
+    temperature: float = 1.0
+    base_temperature: float = 1.0
+    replay: ReplayResult | None = None
+    calibration: CalibrateResult | None = None
     seed: int = 42
 
 

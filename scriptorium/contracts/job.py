@@ -12,10 +12,11 @@ from scriptorium.recipe import Recipe
 
 
 class Phase(StrEnum):
-    """The five phases of a job, in order."""
+    """The phases of a job, in order."""
 
     PREPARE = "prepare"
     TRAIN = "train"
+    CALIBRATE = "calibrate"
     MERGE = "merge"
     SERVE = "serve"
     EVALUATE = "evaluate"
@@ -137,7 +138,8 @@ class Job(Contract):
     """The record of one fine-tuning job; `version` grows with every update of the store's.
 
     `attempts` holds the fencing token of each phase; `excused` counts the attempts that a shutdown ended. `impostors`
-    is the id of an uploaded .zip of other authors' works, used instead of those on the volume. `sent_at` is when the
+    is the id of an uploaded .zip of other authors' works, used instead of those on the volume. A `checkpoint` or
+    `strength` that is given is not chosen. `sent_at` is when the
     phase was sent, 0 once a worker has claimed it; `hinted_at` is when it was last sent, sent again or claimed.
     `pause_requested` holds from a user's pause until the resume; the status is paused once no worker holds the job.
     `submitted_at` is `created_at` with its fraction of a second: the order of jobs sent at once; 0 in old records.
@@ -155,6 +157,7 @@ class Job(Contract):
     recipe: Recipe
     hyperparameters: Hyperparameters
     checkpoint: int | None = None
+    strength: float | None = None
     integrations: list[Integration] = []
     status: Status = Status.VALIDATING
     phase: Phase = Phase.PREPARE

@@ -12,6 +12,7 @@ from scriptorium.recipe import Export, Select
 class MergeRequest(Contract):
     """The folder of a finished training and the base it started from; `checkpoint` None means the best one.
 
+    The adapter's update is scaled by `strength`. A `temperature` is written into the model's generation_config.json.
     `base_hashes` holds the SHA-256 of the base's files by name, if training recorded them; `exports` are additional
     formats for the merged model.
     """
@@ -19,6 +20,8 @@ class MergeRequest(Contract):
     base: Path
     training: Path
     checkpoint: int | None = None
+    strength: float = 1.0
+    temperature: float | None = None
     select: Select = "loss"
     base_hashes: dict[str, str] = {}
     exports: list[Export] = []
@@ -46,6 +49,8 @@ class MergeResult(Contract):
     """
 
     step: int
+    strength: float = 1.0
+    temperature: float | None = None
     dev_loss: float | None
     selectivity: float | None = None
     base: BaseVariant = "stored"

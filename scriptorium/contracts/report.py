@@ -11,8 +11,10 @@ from typing import Literal
 from pydantic import BaseModel
 
 from scriptorium.contracts.base import Message
+from scriptorium.contracts.calibrate import CalibrateResult
 from scriptorium.contracts.evaluate import EvaluateResult
 from scriptorium.contracts.retention import RetentionOutcome
+from scriptorium.contracts.train import ReplayResult
 from scriptorium.contracts.voice import VoiceOutcome
 
 REPORT = "report.json"
@@ -36,7 +38,7 @@ class ModelInfo(BaseModel):
 
 
 class Decoding(BaseModel):
-    """The sampling parameters of every model. A lower temperature would make a caricature of a voice."""
+    """The sampling parameters of a passage. A temperature below the calibrated one makes a caricature of a voice."""
 
     temperature: float = 1.0
     top_p: float = FULL_DISTRIBUTION["top_p"]
@@ -126,12 +128,15 @@ class TrainingLosses(BaseModel):
 class EvaluationSettings(BaseModel):
     """The settings of the measurement; `longest_tokens` is the cut-off of rendered passages, `cut` how many were cut.
 
-    `prompts` is the number of briefs that every model answered, `calibration` the number of passages that the base
-    wrote from dev briefs. `excerpts` were shown to the base to imitate (empty: it was not asked to). `streams` is the
-    number of concurrent requests per engine.
+    `decoding` is the tuned model's. The base wrote at `base_temperature`: of all `base_temperatures` the one at which
+    its passages from dev briefs were nearest to the author. `prompts` is the number of briefs that every model
+    answered, `calibration` the number of passages that the base wrote from dev briefs. `excerpts` were shown to the
+    base to imitate (empty: it was not asked to). `streams` is the number of concurrent requests per engine.
     """
 
     decoding: Decoding
+    base_temperature: float = 1.0
+    base_temperatures: list[float] = [1.0]
     seeds: str
     prompts: int
     calibration: int = 0
@@ -155,7 +160,11 @@ class ReportVerdict(BaseModel):
 
 
 class Report(BaseModel):
-    """The content of report.json. `kept` is the outcome of retention; the passages themselves are in samples.jsonl."""
+    """The content of report.json. `kept` is the outcome of retention; the passages themselves are in samples.jsonl.
+
+    `replay` is what was replayed in training; None if nothing was.
+    `calibration` says how the strength and the temperature were chosen; None if nothing was calibrated.
+    """
 
     title: str
     scriptorium: str
@@ -167,7 +176,9 @@ class Report(BaseModel):
     result: EvaluateResult
     voice: VoiceOutcome
     kept: RetentionOutcome
+    calibration: CalibrateResult | None = None
     settings: EvaluationSettings
     passages: PassageLosses
     training: TrainingLosses
     samples: str
+    replay: ReplayResult | None = None

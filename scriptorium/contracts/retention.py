@@ -46,11 +46,23 @@ class PairedChange(BaseModel):
     high_points: float
 
 
+class KindGroup(Contract):
+    """The instructions of some kinds: how many each model followed, the change, and the loss that must be ruled out."""
+
+    kinds: tuple[str, ...]
+    asked: int
+    base: int
+    tuned: int
+    change: PairedChange
+    margin_points: float
+
+
 class Following(Contract):
     """The numbers of instructions followed: `gained` by the tuned model alone, `lost` by the base alone.
 
     `by_chance` is the share (0 to 1) that the base's answers follow by accident; `needed` is how many it must follow
     beyond those for a loss of half of them to be noticed; `margin_points` is the loss that must be ruled out.
+    `replayed` are the kinds that replayed requests resembled, `unseen` the others; None if no replay is known.
     """
 
     asked: int
@@ -64,6 +76,8 @@ class Following(Contract):
     needed: int | None
     kinds: tuple[InstructionKind, ...]
     examples: tuple[LostInstruction, ...]
+    replayed: KindGroup | None = None
+    unseen: KindGroup | None = None
 
     @property
     def deliberate(self) -> float:
@@ -109,11 +123,11 @@ class RetentionPart(Contract):
 
 
 class Retention(Contract):
-    """The retention gate: its verdict is that of the worse of its two parts."""
+    """The retention gate: its verdict is that of the worst of its parts."""
 
     code: Literal["retention"] = "retention"
     verdict: RetentionVerdict
-    parts: tuple[RetentionPart, RetentionPart]
+    parts: tuple[RetentionPart, ...]
     next_step: str | None
     following: Following
     perplexity: Perplexity

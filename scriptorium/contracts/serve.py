@@ -20,6 +20,7 @@ class ServeRequest(Contract):
 
     `measured` is the path of the losses of base and adapter before merging (see
     `scriptorium.artifacts.checkpoint_losses`); the merged model, which has the base `merged_on`, must reproduce them.
+    The tuned model writes at `temperature` if a request names none.
     """
 
     base: Path
@@ -29,6 +30,7 @@ class ServeRequest(Contract):
     tuned_name: str
     measured: Path | None = None
     merged_on: BaseVariant = "stored"
+    temperature: float | None = None
     job_id: str = ""
     rank: float = 0.0
 

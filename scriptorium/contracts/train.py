@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from scriptorium.contracts.base import Contract
-from scriptorium.recipe import Training
+from scriptorium.recipe import Calibration, Training
 
 
 class Checkpoint(Contract):
@@ -32,13 +32,35 @@ class WandbRequest(Contract):
 
 
 class TrainRequest(Contract):
-    """A prepared dataset, a base model and the training options."""
+    """A prepared dataset, a base model and the training options, with the trials that follow.
+
+    `replay_cache` is the folder that keeps a base's own answers for the next training; `replay_rows` is a folder of the
+    user's own chat rows, which are replayed instead.
+    """
 
     dataset: Path
     base: Path
     training: Training
     seed: int = 42
+    replay_cache: Path | None = None
+    replay_rows: Path | None = None
+    calibration: Calibration = Calibration(strengths=[])
     wandb: WandbRequest | None = None
+
+
+class ReplayResult(Contract):
+    """What was replayed: rows and trained tokens, their share of all, rows by kind of request, and where from.
+
+    `refused` counts the answers that were left out, by reason.
+    """
+
+    rows: int
+    tokens: int
+    share: float
+    kinds: dict[str, int]
+    refused: dict[str, int] = {}
+    source: str = ""
+    seconds: float = 0.0
 
 
 class TrainResult(Contract):
@@ -58,3 +80,4 @@ class TrainResult(Contract):
     peak_bytes: int | None = None
     tokens_per_second: float | None = None
     base_hashes: dict[str, str] = {}
+    replay: ReplayResult | None = None

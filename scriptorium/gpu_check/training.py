@@ -19,7 +19,8 @@ def train_once(base: Path, dataset: Path, folder: Path, recipe: Recipe, *, card:
     """Train one epoch of the recipe, or `max_steps`, with one checkpoint at the end; returns the numbers."""
     from services.trainer.train import train_adapter
 
-    training = recipe.training.model_copy(update={"num_epochs": 1, "checkpoints": 1, "max_steps": max_steps})
+    changes = {"num_epochs": 1, "checkpoints": 1, "max_steps": max_steps, "keep": 0}  # the model has nothing to say
+    training = recipe.training.model_copy(update=changes)
     reporter = SilentReporter()
     folder.mkdir(parents=True)
     started = time.time()

@@ -16,7 +16,7 @@ Locate = Callable[[Endpoint], str | None]
 
 def merged_model(request: ServeRequest) -> WantedModel:
     """Return the tuned model as it was merged."""
-    return WantedModel(name=request.tuned_name, folder=str(request.merged))
+    return WantedModel(name=request.tuned_name, folder=str(request.merged), temperature=request.temperature)
 
 
 def session_models(request: ServeRequest, *, gpu: bool) -> tuple[WantedModel, WantedModel]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scriptorium.contracts import (
+    CalibrateResult,
     EvaluateResult,
     LossDrop,
     MergeResult,
@@ -13,12 +14,14 @@ from scriptorium.contracts import (
     Result,
     ServeResult,
     TrainResult,
+    TrialScore,
     VoiceScore,
 )
 
 RESULTS: dict[Phase, type[Result]] = {
     Phase.PREPARE: PrepareResult,
     Phase.TRAIN: TrainResult,
+    Phase.CALIBRATE: CalibrateResult,
     Phase.MERGE: MergeResult,
     Phase.SERVE: ServeResult,
     Phase.EVALUATE: EvaluateResult,
@@ -43,6 +46,8 @@ def _result_metrics(result: Result) -> Numbers:
             return _prepare_metrics(result)
         case TrainResult():
             return _train_metrics(result)
+        case CalibrateResult():
+            return _calibrate_metrics(result)
         case MergeResult():
             return {"merge_bytes_per_second": result.bytes / result.seconds} if result.seconds else {}
         case ServeResult():
@@ -74,6 +79,23 @@ def _train_metrics(result: TrainResult) -> Numbers:
     }
     curve = {f"checkpoint_selectivity/{checkpoint.step}": checkpoint.selectivity for checkpoint in result.checkpoints}
     return {name: value for name, value in {**final_values, **curve}.items() if value is not None}
+
+
+def _calibrate_metrics(result: CalibrateResult) -> Numbers:
+    """Return the choice, and the scores of its checkpoint's trials by strength."""
+    numbers: Numbers = {"calibration_strength": result.strength}
+    if result.scores:
+        numbers["calibration_temperature"] = result.temperature
+    for score in result.scores:
+        if score.step == result.step:
+            numbers |= _trial_metrics(score)
+    return numbers
+
+
+def _trial_metrics(score: TrialScore) -> Numbers:
+    """Return T of a trial, and the change of the instructions followed as the gate judges it."""
+    values = {"calibration_voice": score.transfer, "calibration_followed_points": score.low_points}
+    return {f"{name}/{score.strength:g}": value for name, value in values.items() if value is not None}
 
 
 def _evaluate_metrics(result: EvaluateResult) -> Numbers:

@@ -28,7 +28,8 @@ class Step:
 
 TABLE = {
     Phase.PREPARE: Step(queue.PREPARE, Status.VALIDATING, "[DATA]", Phase.TRAIN),
-    Phase.TRAIN: Step(queue.TRAIN, Status.RUNNING, "[TRAIN]", Phase.MERGE),
+    Phase.TRAIN: Step(queue.TRAIN, Status.RUNNING, "[TRAIN]", Phase.CALIBRATE),
+    Phase.CALIBRATE: Step(queue.CALIBRATE, Status.RUNNING, "[CALIBRATE]", Phase.MERGE),
     Phase.MERGE: Step(queue.MERGE, Status.RUNNING, "[MERGE]", Phase.SERVE),
     Phase.SERVE: Step(queue.SERVE, Status.RUNNING, "[SERVE]", Phase.EVALUATE),
     Phase.EVALUATE: Step(queue.EVALUATE, Status.RUNNING, "[VALIDATE]", None),

@@ -22,11 +22,19 @@ from scriptorium.settings import get_settings
 
 PREPARE = "scriptorium.prepare"
 TRAIN = "scriptorium.train"
+CALIBRATE = "scriptorium.calibrate"
 MERGE = "scriptorium.merge"
 SERVE = "scriptorium.serve"
 EVALUATE = "scriptorium.evaluate"
 
-QUEUES = {PREPARE: "data", TRAIN: "trainer", MERGE: "merger", SERVE: "server", EVALUATE: "evaluator"}
+QUEUES = {
+    PREPARE: "data",
+    TRAIN: "trainer",
+    CALIBRATE: "evaluator",
+    MERGE: "merger",
+    SERVE: "server",
+    EVALUATE: "evaluator",
+}
 
 VISIBILITY_TIMEOUT = 24 * 3600  # seconds
 
@@ -36,7 +44,7 @@ def app() -> Celery:
     """Return this process's Celery app."""
     celery = Celery("scriptorium", broker=get_settings().broker_url)
     celery.conf.update(
-        task_queues=[Queue(name) for name in QUEUES.values()],
+        task_queues=[Queue(name) for name in dict.fromkeys(QUEUES.values())],
         task_routes={task: {"queue": queue} for task, queue in QUEUES.items()},
         task_create_missing_queues=False,
         task_ignore_result=True,

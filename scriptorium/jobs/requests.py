@@ -9,7 +9,7 @@ from typing import Any
 
 from scriptorium import contracts as c
 from scriptorium.artifacts.checkpoint_losses import checkpoint_losses_path
-from scriptorium.artifacts.checkpoints import checkpoint_folder
+from scriptorium.artifacts.checkpoints import SCALED_ADAPTER, checkpoint_folder
 from scriptorium.artifacts.file_store import FileStore
 from scriptorium.artifacts.training_log import TRAINING_LOG
 from scriptorium.artifacts.volume import Volume
@@ -85,6 +85,9 @@ def train(job: c.Job, context: RequestContext) -> c.TrainRequest:
         base=context.base(job),
         training=apply_answers(training, job.decisions),
         seed=job.seed,
+        replay_cache=context.volume.replay,
+        replay_rows=context.settings.replay_rows,
+        calibration=job.recipe.calibration,
         wandb=wandb(job),
     )
 
@@ -100,12 +103,41 @@ def wandb(job: c.Job) -> c.WandbRequest | None:
     return None
 
 
+def calibrate(job: c.Job, context: RequestContext) -> c.CalibrateRequest:
+    """Make the request from the dataset and the training folder; what the job names itself is not chosen."""
+    return c.CalibrateRequest(
+        dataset=context.volume.folder(job.id, c.Phase.PREPARE),
+        training=context.volume.folder(job.id, c.Phase.TRAIN),
+        tokenizer=context.base(job),
+        select=job.recipe.select,
+        checkpoint=job.checkpoint,
+        strength=job.strength,
+        alike=job.recipe.evaluation.alike,
+        seed=job.seed,
+    )
+
+
+def calibration(job: c.Job, context: RequestContext) -> c.CalibrateResult | None:
+    """Return what calibrating came to; None for a job that was beyond that phase before there was one."""
+    if c.Phase.CALIBRATE not in job.attempts:
+        return None
+    return c.CalibrateResult.model_validate(context.result(job, c.Phase.CALIBRATE))
+
+
 def merge(job: c.Job, context: RequestContext) -> c.MergeRequest:
-    """Make the request from the training folder and the base it started from."""
+    """Make the request from the training folder and the base it started from.
+
+    Checkpoint and strength are those that the job names; with `select: balance` calibrating chose what it leaves open.
+    Without trials there is no temperature.
+    """
+    calibrated = calibration(job, context)
+    chosen = calibrated if calibrated and job.recipe.select == "balance" else c.CalibrateResult()
     return c.MergeRequest(
         base=context.base(job),
         training=context.volume.folder(job.id, c.Phase.TRAIN),
-        checkpoint=job.checkpoint,
+        checkpoint=chosen.step if job.checkpoint is None else job.checkpoint,
+        strength=chosen.strength if job.strength is None else job.strength,
+        temperature=calibrated.temperature if calibrated and calibrated.scores else None,
         select=job.recipe.select,
         exports=job.recipe.export,
         base_hashes=c.TrainResult.model_validate(context.result(job, c.Phase.TRAIN)).base_hashes,
@@ -113,17 +145,19 @@ def merge(job: c.Job, context: RequestContext) -> c.MergeRequest:
 
 
 def serve(job: c.Job, context: RequestContext) -> c.ServeRequest:
-    """Make the request from the base, the merged model, and the adapter they differ by."""
+    """Make the request from the base, the merged model, and the adapter they differ by, scaled as it was merged."""
     merged = c.MergeResult.model_validate(context.result(job, c.Phase.MERGE))
-    training = context.volume.folder(job.id, c.Phase.TRAIN)
+    training, model = (context.volume.folder(job.id, phase) for phase in (c.Phase.TRAIN, c.Phase.MERGE))
+    trained = checkpoint_folder(training, merged.step)
     return c.ServeRequest(
         base=context.base(job),
         base_name=job.model,
-        merged=context.volume.folder(job.id, c.Phase.MERGE),
-        adapter=checkpoint_folder(training, merged.step),
+        merged=model,
+        adapter=trained if merged.strength == 1 else model / SCALED_ADAPTER,
         tuned_name=job.tuned_name,
-        measured=checkpoint_losses_path(training, merged.step),
+        measured=checkpoint_losses_path(training, merged.step, merged.strength),
         merged_on=merged.base,
+        temperature=merged.temperature,
         job_id=job.id,
         rank=job.rank,
     )
@@ -132,6 +166,9 @@ def serve(job: c.Job, context: RequestContext) -> c.ServeRequest:
 def evaluate(job: c.Job, context: RequestContext) -> c.EvaluateRequest:
     """Make the request from the held-out briefs and the two endpoints that the serve phase left running."""
     served = c.ServeResult.model_validate(context.result(job, c.Phase.SERVE))
+    trained = c.TrainResult.model_validate(context.result(job, c.Phase.TRAIN))
+    merged = c.MergeResult.model_validate(context.result(job, c.Phase.MERGE))
+    calibrated = calibration(job, context)
     file = FileStore(context.volume.files).get(job.training_file)
     return c.EvaluateRequest(
         dataset=context.volume.folder(job.id, c.Phase.PREPARE),
@@ -147,6 +184,10 @@ def evaluate(job: c.Job, context: RequestContext) -> c.EvaluateRequest:
         alike=job.recipe.evaluation.alike,
         streams=context.settings.streams,
         seeded=context.settings.gpu,
+        temperature=1.0 if merged.temperature is None else merged.temperature,
+        base_temperature=calibrated.base_temperature if calibrated else 1.0,
+        replay=trained.replay,
+        calibration=calibrated,
         seed=job.seed,
     )
 
@@ -154,6 +195,7 @@ def evaluate(job: c.Job, context: RequestContext) -> c.EvaluateRequest:
 REQUEST_MAKERS: dict[c.Phase, Callable[[c.Job, RequestContext], c.Request]] = {
     c.Phase.PREPARE: prepare,
     c.Phase.TRAIN: train,
+    c.Phase.CALIBRATE: calibrate,
     c.Phase.MERGE: merge,
     c.Phase.SERVE: serve,
     c.Phase.EVALUATE: evaluate,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scriptorium.contracts import TokenStatistics
-from scriptorium.recipe import Data, Recipe
+from scriptorium.recipe import Data, Recipe, Training
 
 TOKENS_PER_WORD = 1.32  # English prose in the tokenizers of Llama 3 and SmolLM2: 1.31 to 1.33
 FILL = 0.52  # where the mean passage lies between minimum and maximum: 413 of 350-480 words, 1,343 of 700-2,000 tokens
@@ -89,8 +89,15 @@ def with_prompts(rows: int, mean: float, longest: float, recipe: Recipe, *, dev_
         longest_row=round(min(limit, longest * (2 if context else 1) + PROMPT_TOKENS)),
         answer_tokens=round(rows * mean),
         dev_rows=dev_rows,
-        basis=basis,
+        basis=basis + describe_replay(recipe.training),
     )
+
+
+def describe_replay(training: Training) -> str:
+    """Return what a size before training leaves out: the base's answers, which nobody has counted yet."""
+    if not training.keep or training.method == "dpo":
+        return ""
+    return f"; replay adds {training.keep / (1 - training.keep):.0%} of answer tokens"
 
 
 def context_share(data: Data) -> float:

@@ -13,7 +13,7 @@ from scriptorium.planning.dataset_size import DatasetSize
 from scriptorium.planning.device import UNKNOWN_CARD, Device
 from scriptorium.planning.disk import count_checkpoints
 from scriptorium.planning.model_shape import ModelShape
-from scriptorium.recipe import ResolvedTraining
+from scriptorium.recipe import Calibration, ResolvedTraining
 
 LORA_SHARE = 0.5  # of a card's peak: 3,083 tokens/s of an 8B model on an RTX 4090, torchtune, packed
 QLORA_SHARE = 0.4  # the same with QLoRA: 2,413 tokens/s
@@ -29,11 +29,21 @@ DECODE_SECONDS = 0.001  # for a token and a block: PyTorch's generate launches e
 CPU_READ_BYTES = 4.5e9  # a second: the weights are read for every token
 SAVE_SECONDS = 0.8
 WRITE_BYTES = 0.5e9  # a second, with fsync and hash
+TRIAL_TOKENS = 4 * 160 + 600  # written from a brief in a trial: four beginnings, to find a temperature, and a passage
+ANSWER_TOKENS = 96
+TOGETHER = 32  # prompts that a trial answers at once
+NO_TRIALS = Calibration(strengths=[])
 MEASURED_PASSAGES = 4  # of other authors; of the author: the dev rows
 
 
 def plan_duration(
-    training: ResolvedTraining, shape: ModelShape, dataset: DatasetSize, device: Device, updates: int
+    training: ResolvedTraining,
+    shape: ModelShape,
+    dataset: DatasetSize,
+    device: Device,
+    updates: int,
+    *,
+    calibration: Calibration = NO_TRIALS,
 ) -> DurationParts:
     """Return the seconds of a training phase, without the experience of earlier trainings."""
     speed = arithmetic_speed(training, device)
@@ -50,14 +60,40 @@ def plan_duration(
         measuring=measuring_seconds(
             training, dev_rows, forward, base_bytes / LOAD_BYTES, count_checkpoints(training, updates)
         ),
+        trials=trials_seconds(training, calibration, shape, device, updates) if dev_rows else 0.0,
     )
 
 
 def writing_seconds(training: ResolvedTraining, shape: ModelShape, device: Device) -> float:
     """Return the seconds in which a checkpoint writes its sample passages, all at once, token by token."""
+    return training.sample_tokens * token_seconds(shape, device) if training.samples else 0.0
+
+
+def token_seconds(shape: ModelShape, device: Device) -> float:
+    """Return the seconds in which a few prompts get one token more each."""
     blocks = shape.layers * DECODE_SECONDS
-    token = blocks if device.gpu else blocks + shape.parameters * shape.stored_bytes / CPU_READ_BYTES
-    return training.sample_tokens * token if training.samples else 0.0
+    return blocks if device.gpu else blocks + shape.parameters * shape.stored_bytes / CPU_READ_BYTES
+
+
+def trials_seconds(
+    training: ResolvedTraining, calibration: Calibration, shape: ModelShape, device: Device, updates: int
+) -> float:
+    """Return the seconds of all trials: of the base, the best checkpoint at each strength, and the others at 1.
+
+    On a GPU a batch of prompts takes as long as one prompt. On a CPU its arithmetic takes longer than reading the
+    weights.
+    """
+    if not calibration.strengths:
+        return 0.0
+    trials = len(calibration.strengths) + count_checkpoints(training, updates)
+    batches = {calibration.briefs: TRIAL_TOKENS, calibration.instructions: ANSWER_TOKENS}
+    tokens = sum(math.ceil(prompts / TOGETHER) * count for prompts, count in batches.items())
+    seconds = tokens * token_seconds(shape, device)
+    if not device.gpu:
+        written = sum(prompts * count for prompts, count in batches.items())
+        seconds += written * shape.forward_flops(training.lora_r, TRIAL_TOKENS) / arithmetic_speed(training, device)
+    load = shape.parameters * shape.stored_bytes / LOAD_BYTES
+    return MEASURE_START_SECONDS + load + trials * seconds
 
 
 def measuring_seconds(

@@ -14,13 +14,13 @@ from scriptorium.contracts.estimate import DurationParts, MemoryParts, TrainingE
 from scriptorium.planning.dataset_size import DatasetSize
 from scriptorium.planning.device import Device
 from scriptorium.planning.disk import plan_disk
-from scriptorium.planning.duration import plan_duration
+from scriptorium.planning.duration import NO_TRIALS, plan_duration
 from scriptorium.planning.measured_runs import MeasuredRun, correction, nearest_runs
 from scriptorium.planning.memory import plan_memory
 from scriptorium.planning.model_shape import ModelShape
 from scriptorium.planning.reductions import find_fitting
 from scriptorium.planning.resolve import MIN_UPDATES, count_updates, count_warmup, resolve_training
-from scriptorium.recipe import Export, ResolvedTraining, Training
+from scriptorium.recipe import Calibration, Export, ResolvedTraining, Training
 
 GIB = 1024**3
 USABLE_SHARE = 0.92  # of a GPU: beyond it WSL 2 spills into system memory without an error
@@ -38,6 +38,7 @@ def estimate(
     *,
     recipe: str = "",
     exports: Sequence[Export] = (),
+    calibration: Calibration = NO_TRIALS,
 ) -> TrainingEstimate:
     """Return what a training will need and do; `history` are the runs that `nearest_runs` chooses from."""
     resolved = choose_values(training, shape, dataset, device)
@@ -45,7 +46,9 @@ def estimate(
     updates = count_updates(resolved, rows)
     runs = nearest_runs(history, resolved, shape, dataset, device)
     memory = scale_memory(plan_memory(resolved, shape, dataset, device), device, runs)
-    duration = scale_duration(plan_duration(resolved, shape, dataset, device, updates), device, runs)
+    duration = scale_duration(
+        plan_duration(resolved, shape, dataset, device, updates, calibration=calibration), device, runs
+    )
     disk = plan_disk(resolved, shape, dataset, updates, exports)
     available = usable_bytes(device)
     enough_disk = device.free_disk_bytes is None or disk.total <= device.free_disk_bytes

@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from scriptorium.errors import InvalidTrainingFile
-from scriptorium.planning.dataset_size import PROMPT_TOKENS, TOKENS_PER_WORD, DatasetSize, size_of_words
+from scriptorium.planning.dataset_size import (
+    PROMPT_TOKENS,
+    TOKENS_PER_WORD,
+    DatasetSize,
+    describe_replay,
+    size_of_words,
+)
 from scriptorium.recipe import Recipe
 
 PLAIN = {".txt", ".md", ".markdown"}
@@ -52,7 +58,7 @@ def size_of_ready_rows(path: Path, filename: str, recipe: Recipe) -> DatasetSize
         longest_row=round(TOKENS_PER_WORD * max(words)),
         answer_tokens=round(rows * max(mean / 2, mean - PROMPT_TOKENS)),
         dev_rows=round(len(words) * scale * recipe.data.split.dev),
-        basis=f"{len(words):,} rows of {filename}, not yet prepared",
+        basis=f"{len(words):,} rows of {filename}, not yet prepared{describe_replay(recipe.training)}",
     )
 
 

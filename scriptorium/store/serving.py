@@ -27,7 +27,8 @@ SERVERS_KEY = "scriptorium:serving:servers"
 class WantedModel(BaseModel):
     """A model that should be served: its name, its folder, and an adapter on top if it is not merged.
 
-    One that is asked a handful of questions is `eager`: its engine compiles nothing and so starts sooner.
+    One that is asked a handful of questions is `eager`: its engine compiles nothing and so starts sooner. A request
+    that names no temperature gets the model's own.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -36,6 +37,7 @@ class WantedModel(BaseModel):
     folder: str
     adapter: str | None = None
     eager: bool = False
+    temperature: float | None = None
 
 
 class Engine(BaseModel):
@@ -49,6 +51,7 @@ class Engine(BaseModel):
     state: str
     url: str = ""
     reason: str = ""
+    temperature: float | None = None
 
     def serves(self, model: WantedModel) -> bool:
         """Return whether this is the engine of exactly this model: two may share a name and differ in their weights."""

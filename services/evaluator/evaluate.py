@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -36,9 +37,12 @@ from scriptorium.contracts.voice import VoiceOutcome
 from scriptorium.errors import EvaluationFailed
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
+from scriptorium.replay.kinds import replayed_gate_kinds
 from scriptorium.sampling import spread
 from scriptorium.stats.bootstrap import DRAWS
+from services.evaluator.calibration.base_temperature import choose_base_temperature
 from services.evaluator.generation.concurrency import run_watched
+from services.evaluator.generation.plan import list_temperatures
 from services.evaluator.generation.protocol import SEEDED, UNSEEDED, Protocol, plan_protocol, run_protocol
 from services.evaluator.generation.vllm_client import RETRY_DELAYS, Locate, VllmClient, fetch_model_info, open_clients
 from services.evaluator.impostors import MIN_UNSEEN_IMPOSTORS, Impostor, count_unseen, read_impostors
@@ -158,10 +162,16 @@ async def _measure(
         rendered = render_passages([*author, *others], tokenizer, max_tokens)
         passages = await measure_passage_losses([*author, *others], rendered, pair, reporter)
         protocol = plan_protocol(request, rows.test, tokenizer, models)
-        samples = await run_protocol(protocol, pair, models, folder, reporter)
+        choose = partial(_choose_base_temperature, request=request, reporter=reporter)
+        samples = await run_protocol(protocol, pair, models, folder, reporter, choose_temperature=choose)
         losses = await _measure_coherence(samples, rows, pair[0], tokenizer, max_tokens=max_tokens, reporter=reporter)
         number = request.instructions
-        retention = await measure_retention(pair, tokenizer, request.seed, reporter, number) if number else None
+        replayed = replayed_gate_kinds(request.replay.kinds) if request.replay else ()
+        retention = (
+            await measure_retention(pair, tokenizer, request.seed, reporter, number, replayed_kinds=replayed)
+            if number
+            else None
+        )
     return Measurements(
         models=models,
         max_tokens=max_tokens,
@@ -172,6 +182,14 @@ async def _measure(
         losses=losses,
         retention=retention,
     )
+
+
+def _choose_base_temperature(samples: Sequence[Sample], request: EvaluateRequest, reporter: Reporter) -> float:
+    """Choose the base's temperature by what it wrote from dev briefs, and log it."""
+    temperature = choose_base_temperature(samples, request.dataset, request.seed)
+    text = f"[VALIDATE] The base is nearest to the author at temperature {temperature:.2f}: it is measured there"
+    reporter.message(text, base_temperature=temperature)
+    return temperature
 
 
 async def _measure_coherence(
@@ -212,8 +230,11 @@ def _build_report(
         voice=summarise_voice(outcome),
     )
     parameters = count_parameters(request.tokenizer)
+    decoding = measured.protocol.decoding
     settings = EvaluationSettings(
-        decoding=measured.protocol.decoding,
+        decoding=decoding.model_copy(update={"temperature": request.temperature}),
+        base_temperature=select_samples(measured.samples, "base")[0].decoding.temperature,
+        base_temperatures=list(list_temperatures(request.temperature, request.base_temperature).base),
         seeds=SEEDED if request.seeded else UNSEEDED,
         prompts=prompts,
         calibration=len(select_samples(measured.samples, "base", "dev")),
@@ -238,10 +259,12 @@ def _build_report(
         result=result,
         voice=outcome,
         kept=retention,
+        calibration=request.calibration,
         settings=settings,
         passages=PassageLosses(author=measured.author, others=measured.others),
         training=read_losses(request.metrics),
         samples=SAMPLES,
+        replay=request.replay,
     )
 
 

@@ -1,4 +1,4 @@
-"""The evaluator's one task."""
+"""The evaluator's two tasks: calibrating before merging, and the evaluation."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from scriptorium.jobs.engine_sessions import open_evaluation_session
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.jobs.requests import RequestContext
 from scriptorium.jobs.runner import open_context, run_phase
+from services.evaluator.calibrate import calibrate_voice
 from services.evaluator.evaluate import evaluate_voice
 from services.evaluator.generation.resume import resume_evaluation
 
@@ -27,6 +28,12 @@ def record_updates(job: Job, result: EvaluateResult, volume: Volume) -> dict[str
     offered = FileStore(volume.files).add_results({f"{job.id}-{path.name}": path for path in paths})
     earlier = [file for file in job.result_files if file not in offered]
     return {"result_files": [*offered, *earlier], "fine_tuned_model": job.tuned_name}
+
+
+@app.task(name=queue.CALIBRATE)
+def calibrate(job_id: str) -> None:
+    """Choose one job's checkpoint and strength; it needs no device, so another job may train meanwhile."""
+    run_phase(job_id, Phase.CALIBRATE, calibrate_voice)
 
 
 @app.task(name=queue.EVALUATE)

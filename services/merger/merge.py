@@ -32,6 +32,7 @@ from services.merger.planning.plan import Plan, make_plan
 from services.merger.planning.select_checkpoint import describe_losses, select_checkpoint
 from services.merger.shards import Merge
 from services.merger.verify import check_merged_model
+from services.merger.writing.adapter_files import write_scaled_adapter
 from services.merger.writing.companion_files import count_tokens, read_companions
 from services.merger.writing.resume import remove_records
 
@@ -56,19 +57,24 @@ def merge_adapter(
     hashes = check_checkpoint(chosen)
     base = open_base(request.base)
     quantised, losses = choose_base(base, request.training, checkpoint.step, reporter)
-    plan = make_plan(base, replace(read_adapter(chosen), quantised=quantised))
-    companions = read_companions(plan, chosen)
+    plan = make_plan(base, replace(read_adapter(chosen, request.strength), quantised=quantised))
+    companions = read_companions(plan, chosen, request.temperature)
     report_vocabulary(plan, count_tokens(companions), reporter)
     reporter.check()
     hashed_shards = check_base(base, request.base_hashes)
     merge = Merge(plan, companions, folder, hashes.get(WEIGHTS, ""), reporter)
     check_space(merge.missing_bytes, free(folder))
-    reporter.message("[MERGE] Merging adapter with base model...")
+    scaled = "" if request.strength == 1 else f" at strength {request.strength:g}"
+    reporter.message(f"[MERGE] Merging adapter with base model{scaled}...")
     with one_thread(), disk_errors(), broken_file_errors():
         proof = check_merged_model(plan, companions, folder, merge.run())
+    if request.strength != 1:
+        write_scaled_adapter(chosen, request.strength, folder)
     exports = export_all(request.exports, folder, reporter, free(folder))
     remove_records(folder)
     updates = {
+        "strength": request.strength,
+        "temperature": request.temperature,
         "hashed_shards": hashed_shards,
         "exports": exports,
         "base_losses": losses,

@@ -5,15 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from scriptorium.artifacts import manifest
-from scriptorium.artifacts.checkpoints import checkpoint_folder
+from scriptorium.artifacts.checkpoints import SCALED_ADAPTER, checkpoint_folder
 from scriptorium.artifacts.file_store import ADAPTER, MERGED, FileStore
 from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Job, MergeResult, Phase
 from scriptorium.jobs import queue
 from scriptorium.jobs.runner import run_phase
-from services.merger.inputs import adapter
 from services.merger.merge import merge_adapter
-from services.merger.writing import companion_files
+from services.merger.writing.adapter_files import adapter_files
 from services.merger.writing.resume import resume_merge
 
 app = queue.app()
@@ -23,18 +22,13 @@ def record_updates(job: Job, result: MergeResult, volume: Volume) -> dict[str, o
     """Offer adapter, merged model and exports as result files, one by one, so that each download can be resumed."""
     merged = volume.folder(job.id, Phase.MERGE)
     trained = checkpoint_folder(volume.folder(job.id, Phase.TRAIN), result.step)
-    paths = {f"{job.id}-{ADAPTER}{path.name}": path for path in adapter_files(trained)}
+    adapter = trained if result.strength == 1 else merged / SCALED_ADAPTER
+    paths = {f"{job.id}-{ADAPTER}{path.name}": path for path in adapter_files(adapter)}
     paths |= {f"{job.id}-{MERGED}{path.name}": path for path in sorted(merged.iterdir()) if path.is_file()}
     paths.pop(f"{job.id}-{MERGED}{manifest.NAME}", None)
     paths |= {f"{job.id}-{Path(name).name}": merged / name for name in result.exports}
     offered = FileStore(volume.files).add_results(paths)
     return {"result_files": [*(file for file in job.result_files if file not in offered), *offered]}
-
-
-def adapter_files(checkpoint: Path) -> list[Path]:
-    """Return the files of a checkpoint that make up an adapter: all but the optimiser's state."""
-    names = (adapter.CONFIG, adapter.WEIGHTS, *companion_files.TOKENIZER_FILES)
-    return [checkpoint / name for name in names if (checkpoint / name).is_file()]
 
 
 @app.task(name=queue.MERGE)

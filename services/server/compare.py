@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scriptorium.artifacts.checkpoint_losses import ReferenceTokens, read_checkpoint_losses
-from scriptorium.contracts import Agreement, Endpoint, ServeRequest
+from scriptorium.contracts import Agreement, Endpoint, Level, ServeRequest
 from scriptorium.errors import EngineFailed, MergeFailed
 from scriptorium.jobs.reporter import Reporter
 
@@ -48,6 +48,7 @@ def compare(endpoint: Endpoint, request: ServeRequest, context: int, reporter: R
             matches += [one == other for one, other in zip(likeliest, reference.likeliest, strict=False)]
             values += zip(chosen, reference.log_probabilities, reference.without, strict=False)
     if not matches:
+        reporter.message("[SERVE] The merged model is not compared with its adapter: it was not measured", Level.WARN)
         return None
     agreement = summarise(matches, np.array(values))
     check_agreement(agreement, reporter)

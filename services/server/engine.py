@@ -85,10 +85,8 @@ class VllmEngine:
 
 def describe_plan(plan: EnginePlan, state: str, reason: str = "", url: str = "") -> list[Engine]:
     """Describe a plan for the store, with one entry per model name."""
-    return [
-        Engine(name=model.name, folder=model.folder, adapter=model.adapter, state=state, url=url, reason=reason)
-        for model in plan
-    ]
+    shared = {"state": state, "url": url, "reason": reason}
+    return [Engine(**model.model_dump(exclude={"eager"}), **shared) for model in plan]
 
 
 def make_command(plan: EnginePlan, settings: Settings, port: int) -> list[str | Path]:

@@ -75,7 +75,7 @@ def plan_run(request: TrainRequest, folder: Path, dataset: DatasetSize, processe
         return RunPlan(resolve_training(request.training, math.ceil(rows / processes)))
     runs = read_runs(settings.measured_runs)
     device = read_device(settings, runs, gpus=processes, now=True)
-    plan = estimate(request.training, shape, dataset, device, runs)
+    plan = estimate(request.training, shape, dataset, device, runs, calibration=request.calibration)
     report_plan(request, folder, plan, reporter)
     check_fit(plan)
     return RunPlan(plan.training, plan, shape, dataset, device)
@@ -133,14 +133,17 @@ def check_fit(plan: TrainingEstimate) -> None:
         raise DiskLow(f"This job will write about {needed} (checkpoints, merged model), and {free} are free.")
 
 
-def record_run(plan: RunPlan, folder: Path, result: TrainResult, started_at: float) -> TrainResult:
+def record_run(
+    plan: RunPlan, folder: Path, result: TrainResult, started_at: float, trial_seconds: float = 0.0
+) -> TrainResult:
     """Return the result with its peak memory and speed, and add the run to the machine's measured ones.
 
-    `started_at` is in Unix seconds. Only a run without an interruption is added: another one's times say little.
+    `started_at` is in Unix seconds, `trial_seconds` are those of the trials at the end. Only a run without an
+    interruption is added: another one's times say little.
     """
     lines = read_training_log(folder / TRAINING_LOG)
     peak = measured_peak(lines, gpu=get_settings().gpu)
-    duration = measured_duration(lines, started_at, result.seconds)
+    duration = measured_duration(lines, started_at, result.seconds, trial_seconds)
     if duration is None or peak is None:
         return result.model_copy(update={"peak_bytes": peak})
     speed = round(result.trained_tokens / duration.steps, 1) if duration.steps else None
@@ -171,7 +174,9 @@ def measured_peak(lines: Sequence[LogLine], *, gpu: bool) -> int | None:
     return peak + (CUDA_CONTEXT if gpu else 0) if peak else None
 
 
-def measured_duration(lines: Sequence[LogLine], started_at: float, seconds: float) -> DurationParts | None:
+def measured_duration(
+    lines: Sequence[LogLine], started_at: float, seconds: float, trial_seconds: float
+) -> DurationParts | None:
     """Return the parts of a training phase of so many seconds from its log; None if it was interrupted.
 
     Each line says when its part ended: the beginning, a step, an evaluation, a checkpoint, the sample passages.
@@ -184,7 +189,8 @@ def measured_duration(lines: Sequence[LogLine], started_at: float, seconds: floa
     for before, line in pairwise(trained):
         spent[name_part(line)] += max(0.0, line["time"] - before["time"])
     start = max(0.0, trained[0]["time"] - started_at)
-    return DurationParts(start=start, **spent, measuring=max(0.0, seconds - start - sum(spent.values())))
+    measuring = max(0.0, seconds - start - sum(spent.values()) - trial_seconds)
+    return DurationParts(start=start, **spent, measuring=measuring, trials=trial_seconds)
 
 
 def name_part(line: LogLine) -> str:

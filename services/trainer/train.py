@@ -24,11 +24,13 @@ from scriptorium.settings import get_settings
 from services.trainer.failures.explain import describe_settings
 from services.trainer.plan_run import measure_dataset, plan_run, record_run
 from services.trainer.recovery import train_to_end
+from services.trainer.replay.mix import replay_rows, scale_steps
 from services.trainer.run.axolotl import TrainingRows, make_command, make_config, make_environment
 from services.trainer.run.launch import choose_gpus, choose_loss, show_gpus
 from services.trainer.run.measure_checkpoints import measure_checkpoints
-from services.trainer.run.rows import prepare_rows
+from services.trainer.run.rows import prepare_rows, read_rows_to_train
 from services.trainer.run.sample_order import order_samples
+from services.trainer.run.trials import run_trials
 from services.trainer.run.wandb_order import order_wandb_run, wandb_environment
 from services.trainer.run.watch import watch_training
 
@@ -38,20 +40,22 @@ LOG = "axolotl.log"
 def train_adapter(request: TrainRequest, folder: Path, reporter: Reporter) -> TrainResult:
     """Run one training to its end, from the last complete checkpoint in `folder` if there is one.
 
-    Raises TooFewExamples (no rows), InvalidRecipe (rows longer than sequence_len), what `watch_training` raises, or
-    what `reporter.check` and `reporter.ask` raise.
+    Raises TooFewExamples (no rows), InvalidRecipe (rows longer than sequence_len), what `replay_rows` and
+    `watch_training` raise, or what `reporter.check` and `reporter.ask` raise.
     """
     environment = get_settings().axolotl_env
     if not (environment / "bin" / "axolotl").exists():
         raise EnvironmentMissing(f"Axolotl is not installed in {environment}.")
     gpus = choose_gpus(request.training, get_settings())
-    rows = prepare_rows(request, folder)
+    train, hashes = read_rows_to_train(request), hash_base(request.base, reporter)
+    mixed, replay = replay_rows(request, folder, train, reporter, hashes=hashes, gpu=show_gpus(gpus[:1]))
+    request = request.model_copy(update={"training": scale_steps(request.training, len(train), replay)})
+    rows = prepare_rows(request, folder, mixed)
     plan = plan_run(request, folder, measure_dataset(request, rows), max(1, len(gpus)), reporter)
     planned_speed = plan.estimate.tokens_per_second if plan.estimate else None
     order_samples(request, plan.training, folder, rows.dev, reporter)
     order_wandb_run(request, folder, reporter)
     started, started_at = time.monotonic(), time.time()
-    hashes = hash_base(request.base, reporter)
     with disk_errors():
         start = partial(run_axolotl, request, folder, rows, reporter, gpus=gpus, planned_speed=planned_speed)
         training = train_to_end(start, plan.training, folder, max(rows.lengths), reporter)
@@ -61,10 +65,12 @@ def train_adapter(request: TrainRequest, folder: Path, reporter: Reporter) -> Tr
     checkpoints = complete_checkpoints(folder)
     for checkpoint in checkpoints:
         reporter.checkpoint(checkpoint)
+    trial_seconds = run_trials(request, folder, rows.dev, checkpoints, reporter)
+    seconds = round(time.monotonic() - started, 1)
     result = result.model_copy(
-        update={"checkpoints": checkpoints, "base_hashes": hashes, "seconds": round(time.monotonic() - started, 1)}
+        update={"checkpoints": checkpoints, "base_hashes": hashes, "replay": replay, "seconds": seconds}
     )
-    return record_run(replace(plan, training=training), folder, result, started_at)
+    return record_run(replace(plan, training=training), folder, result, started_at, trial_seconds)
 
 
 def run_axolotl(

@@ -24,7 +24,16 @@ ENGINE_SERVICES = ("trainer", "server")
 PUBLISHED_SERVICES = {"api", "grafana", "prometheus", "tensorboard"}
 # Settings that the containers fix, and settings that only the command line or the local processes read.
 FIXED_SETTINGS = {"DATA_DIR", "REDIS_URL", "API_HOST", "DEVICE", "STOP_GRACE", "ALIVE_FILE", "ENGINE_HOST", "SERVICE"}
-LOCAL_SETTINGS = {"MODELS_DIR", "RECIPES_DIR", "API_PORT", "API_URL", "AXOLOTL_ENV", "VLLM_ENV", "IMPOSTORS_DIR"}
+LOCAL_SETTINGS = {
+    "MODELS_DIR",
+    "RECIPES_DIR",
+    "API_PORT",
+    "API_URL",
+    "AXOLOTL_ENV",
+    "VLLM_ENV",
+    "IMPOSTORS_DIR",
+    "REPLAY_ROWS",
+}
 
 
 def load_yaml(project: Path, name: str) -> dict[str, Any]:

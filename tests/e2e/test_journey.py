@@ -30,7 +30,7 @@ from tests.e2e.conftest import RunningStack
 pytestmark = [pytest.mark.environments, pytest.mark.slow]
 
 STEPS = 9
-TAGS = ("[DATA]", "[TRAIN]", "[MERGE]", "[SERVE]", "[VALIDATE]")
+TAGS = ("[DATA]", "[TRAIN]", "[CALIBRATE]", "[MERGE]", "[SERVE]", "[VALIDATE]")
 
 
 def small_recipe(project: Path, steps: int = STEPS) -> dict[str, Any]:
@@ -222,7 +222,7 @@ def test_checkpoints_are_listed_newest_first_with_their_losses(running: RunningS
 
 
 def test_every_phase_is_published_whole_with_hashes(run: Path) -> None:
-    for name in ("dataset", "training", "merged", "serving", "report"):
+    for name in ("dataset", "training", "calibration", "merged", "serving", "report"):
         assert manifest.is_complete(run / name), name
     names = {path.name for path in (run / "merged").iterdir()}
     assert {"config.json", "tokenizer.json", "chat_template.jinja", "model.safetensors"} <= names

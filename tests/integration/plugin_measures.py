@@ -24,7 +24,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from scriptorium.artifacts.checkpoint_samples import SampleBrief, SampleOrder, read_samples, write_order
 from services.trainer.inside_axolotl import meter, plugin, score_checkpoints
-from services.trainer.inside_axolotl.write_samples import SampleWriter
+from services.trainer.inside_axolotl.writing.write_samples import SampleWriter
 
 CPU = torch.device("cpu")
 CONFIG = LlamaConfig(

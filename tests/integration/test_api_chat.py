@@ -50,6 +50,27 @@ def test_a_seed_reaches_an_engine_on_a_gpu(context: Context, sent: Sent, engine:
     assert engine.requests[0]["seed"] == 3
 
 
+@pytest.mark.parametrize(
+    ("options", "temperature"),
+    [
+        ({"model": TUNED}, 0.9),
+        ({"model": TUNED, "temperature": None}, 0.9),
+        ({"model": TUNED, "temperature": 0}, 0),
+        ({"model": BASE}, None),
+    ],
+)
+def test_a_tuned_model_answers_at_its_own_temperature(
+    context: Context, client: openai.OpenAI, engine: AnsweringEngine, options: dict[str, Any], temperature: Any
+) -> None:
+    engines = [
+        served.model_copy(update={"temperature": 0.9} if served.name == TUNED else {})
+        for served in context.store.serving.engines()
+    ]
+    context.store.serving.publish(engines, "cpu:here", timedelta(minutes=1))
+    ask(client, "Begin.", **options)
+    assert engine.requests[0].get("temperature") == temperature
+
+
 def test_a_chat_is_streamed(client: openai.OpenAI, engine: AnsweringEngine) -> None:
     with ask(client, "Begin.", stream=True) as stream:
         assert [chunk.choices[0].delta.content for chunk in stream] == list(WORDS)

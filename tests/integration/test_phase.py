@@ -19,18 +19,21 @@ from scriptorium.contracts import (
     PrepareRequest,
     PrepareResult,
     Status,
+    TrainResult,
 )
 from scriptorium.errors import EnvironmentMissing, InvalidTrainingFile, Problem, StoreUnavailable
 from scriptorium.jobs import runner as phases
 from scriptorium.jobs.delete_job import delete_job
 from scriptorium.jobs.devices import list_devices
-from scriptorium.jobs.queue import PREPARE, TRAIN
+from scriptorium.jobs.queue import CALIBRATE, MERGE, PREPARE, TRAIN
 from scriptorium.jobs.reaper import reap
+from scriptorium.jobs.records import update_record
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.jobs.restore import restore_jobs
 from scriptorium.jobs.runner import Context, claim, run_phase
 from scriptorium.process.child import wait_until
 from scriptorium.store.leases import phase_lease
+from services.evaluator.calibrate import calibrate_voice
 
 
 def test_a_phase_publishes_and_advances(context: Context, job: Job, sent: Sent) -> None:
@@ -45,6 +48,23 @@ def test_a_phase_publishes_and_advances(context: Context, job: Job, sent: Sent) 
     assert "[DATA] 1 example" in event_messages(context, job.id)
     assert context.store.leases.holder(phase_lease(job.id, Phase.PREPARE)) is None
     assert list(context.volume.run(job.id).glob("*.tmp")) == []
+
+
+def test_a_trained_job_is_calibrated_while_another_has_the_device(context: Context, job: Job, sent: Sent) -> None:
+    """A job that is in training when the stack is upgraded goes on the same way: the table says what is sent next."""
+    trained = TrainResult(checkpoints=[], first_loss=None, last_loss=None, steps=1, trained_tokens=1, seconds=1)
+    folder = context.volume.attempt(job.id, Phase.TRAIN, 1)
+    context.volume.publish(job.id, Phase.TRAIN, folder, {"seconds": 1, "result": trained.model_dump(mode="json")})
+    changes = {"phase": Phase.TRAIN, "attempts": {Phase.TRAIN: 1}}
+    update_record(context.store, context.volume, job.id, lambda record: record.model_copy(update=changes))
+    context.pipeline.advance(job.id, Phase.TRAIN, 1)
+    for device in list_devices(context.settings):
+        context.store.leases.acquire(device, "another job", SOON)
+    run_phase(job.id, Phase.CALIBRATE, calibrate_voice, context=context)
+    record = context.store.jobs.get(job.id)
+    assert (record.phase, record.status) == (Phase.MERGE, Status.RUNNING)
+    assert sent.messages[-2:] == [(CALIBRATE, job.id), (MERGE, job.id)]
+    assert context.volume.published(job.id, Phase.CALIBRATE)
 
 
 def test_updates_of_the_record_are_stored(context: Context, job: Job) -> None:

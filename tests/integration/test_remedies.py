@@ -54,7 +54,7 @@ def submit(context: Context, **policy: str) -> Job:
     file = FileStore(context.volume.files).add(io.BytesIO(b"Once."), "book.txt", "fine-tune")
     recipe = Recipe(
         name="r",
-        training=Training(micro_batch_size=8, gradient_accumulation_steps="auto"),
+        training=Training(micro_batch_size=8, gradient_accumulation_steps="auto", keep=0),
         decisions=Decisions.model_validate(policy),
     )
     job = Job(id="ftjob-1", created_at=int(time.time()), model=BASE, training_file=file.id, recipe=recipe,
@@ -75,7 +75,7 @@ def test_by_default_the_recommended_remedies_are_taken_one_after_the_other(conte
     submit(context)
     training = MemoryTraining(2)
     job = attempt(context, training)
-    assert (training.batches, job.phase, job.attempts[Phase.TRAIN]) == ([8, 4, 2], Phase.MERGE, 1)
+    assert (training.batches, job.phase, job.attempts[Phase.TRAIN]) == ([8, 4, 2], Phase.CALIBRATE, 1)
     assert job.decisions[DecisionKind.OUT_OF_MEMORY].answer == "micro_batch_2"
     assert [text for text in event_messages(context, job.id) if "Taken as recommended: micro_batch_4" in text]
 
@@ -90,7 +90,7 @@ def test_each_lack_of_memory_is_asked_about_anew_and_the_next_attempt_has_every_
         restore_jobs(context)
         context.pipeline.answer("ftjob-1", DecisionKind.OUT_OF_MEMORY, remedy)
     job = attempt(context, training)
-    assert (training.batches, job.phase) == ([8, 4, 2], Phase.MERGE)
+    assert (training.batches, job.phase) == ([8, 4, 2], Phase.CALIBRATE)
     assert (job.attempts[Phase.TRAIN], job.excused[Phase.TRAIN]) == (3, 2)
 
 
@@ -131,4 +131,4 @@ def test_a_full_disk_pauses_the_job_each_time_until_somebody_has_freed_some(cont
     for _ in range(2):
         assert attempt(context, fill).status is Status.PAUSED
         context.pipeline.answer("ftjob-1", DecisionKind.DISK_FULL, "go_on")
-    assert attempt(context, lambda *_: RESULT).phase is Phase.MERGE
+    assert attempt(context, lambda *_: RESULT).phase is Phase.CALIBRATE

@@ -36,7 +36,7 @@ pytestmark = [*AXOLOTL_MARKS, pytest.mark.slow]
 STEPS, CHECKPOINT, KILLED_AFTER, PAUSED_AFTER = 16, 8, 13, 9
 TRAINING = Training(
     adapter="lora", lora_r=8, lora_alpha=16, lora_dropout=0.1, max_steps=STEPS, gradient_accumulation_steps=2,
-    learning_rate=1e-3, sequence_len=256, gradient_checkpointing=False, checkpoints=2,
+    learning_rate=1e-3, sequence_len=256, gradient_checkpointing=False, checkpoints=2, keep=0,
 )  # fmt: skip
 EXACT = ("learning_rate", "epoch", "tokens/trainable")  # the last tells the rows apart, whose lengths all differ
 NUMBERS = ("loss", "grad_norm", *EXACT)
@@ -136,7 +136,7 @@ def test_a_killed_and_a_paused_training_go_on_exactly(context: Context, trained_
     resume_job(context.pipeline, job.id)
     with worker(context, one_thread, job) as last:
         last.wait(PATIENCE.total_seconds())
-    assert context.store.jobs.get(job.id).phase is Phase.MERGE
+    assert context.store.jobs.get(job.id).phase is Phase.CALIBRATE
     curve = read_curve(context.volume.folder(job.id, Phase.TRAIN) / TRAINING_LOG)
     assert list(curve) == list(range(1, STEPS + 1))
     assert PAUSED_AFTER <= step < max(undisturbed)  # there are steps after the kill, and others after the pause

@@ -83,6 +83,7 @@ class CreateJob(RequestPart):
     recipe: Recipe = Field(default=None, validate_default=True)  # resolve_recipe replaces None
     overrides: dict[str, Any] | None = None
     checkpoint: int | None = Field(default=None, ge=1)
+    strength: float | None = Field(default=None, gt=0, le=2)
 
     @field_validator("model")
     @classmethod
@@ -203,6 +204,7 @@ def read_job(body: dict[str, Any], context: Context) -> Job:
         recipe=request.requested_recipe,
         hyperparameters=request.requested_hyperparameters,
         checkpoint=request.checkpoint,
+        strength=request.strength,
         integrations=request.integrations or [],
         **({} if request.seed is None else {"seed": request.seed}),
     )
@@ -249,6 +251,7 @@ def same_request(one: Job, other: Job) -> bool:
         "recipe",
         "hyperparameters",
         "checkpoint",
+        "strength",
         "integrations",
     }
     return one.model_dump(include=requested_fields) == other.model_dump(include=requested_fields)

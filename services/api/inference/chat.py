@@ -16,6 +16,7 @@ from scriptorium.errors import EngineFailed, InvalidRequest, ModelMissing, Model
 from scriptorium.jobs.runner import Context as PhaseContext
 from scriptorium.models.base_models import local_models
 from scriptorium.store.connection import store_errors
+from scriptorium.store.serving import Engine
 from services.api.dependencies import Context
 
 router = APIRouter(prefix="/v1", tags=["chat"])
@@ -102,23 +103,31 @@ async def read_body(request: Request) -> dict[str, Any]:
 
 
 def resolve_engine(context: PhaseContext, body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return the engine's URL and the body to send to it, without a seed on a CPU: it would crash vLLM's engine."""
+    """Return the engine's URL and the body to send to it, without a seed on a CPU: it would crash vLLM's engine.
+
+    A request that names no temperature gets the model's: an engine that serves an adapter over its base takes its
+    defaults from the base's generation_config.json.
+    """
     model = body.get("model")
     if not isinstance(model, str):
         raise InvalidRequest("A request needs the name of a model.", param="model")
-    url = engine_url(context, model)
-    return url, body if context.settings.gpu else {name: value for name, value in body.items() if name != "seed"}
+    engine = find_engine(context, model)
+    if body.get("temperature") is None and engine.temperature is not None:
+        body = body | {"temperature": engine.temperature}
+    if not context.settings.gpu:
+        body = {name: value for name, value in body.items() if name != "seed"}
+    return engine.url, body
 
 
-def engine_url(context: PhaseContext, model: str) -> str:
-    """Return the URL of a model's engine; raise ModelNotReady if it is to be served, ModelMissing if it is not."""
+def find_engine(context: PhaseContext, model: str) -> Engine:
+    """Return a model's ready engine; raise ModelNotReady if it is to be served, ModelMissing if it is not."""
     with store_errors():
         engines = {engine.name: engine for engine in context.store.serving.engines()}
         serving = context.store.serving
         wanted_names = {entry.name for entry in serving.wanted_models().models}
         wanted_names |= {entry.name for session in serving.sessions() for entry in session.models}
     if model in engines and engines[model].state == "ready":
-        return engines[model].url
+        return engines[model]
     if model in engines and engines[model].state == "failed":
         raise ModelNotReady(f"The engine of {model} could not be started: {engines[model].reason}", param="model")
     if model in engines or model in wanted_names:

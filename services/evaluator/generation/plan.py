@@ -4,6 +4,9 @@ base, tuned     the briefs of held-out test passages, word for word the same for
 base, dev       briefs of dev passages: calibration, to learn how the base writes without touching the test
 prompted        the test briefs again, after a few excerpts of training text: what prompting alone can do
 
+The tuned model writes at its calibrated temperature. If the base has one of its own, it answers half as many dev briefs
+at both, and the passages show at which one it is nearer to the author: there it answers the test briefs.
+
 Only the prompted baseline sees a word of the author; it stands beside the result and is not part of it.
 """
 
@@ -11,14 +14,26 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
+from math import ceil
 
 from scriptorium.artifacts.dataset import Row
 from scriptorium.contracts.base import Message
 from scriptorium.contracts.report import Role, Split
 from scriptorium.sampling import spread
 from services.evaluator.generation.prompted_baseline import build_messages
+
+NEUTRAL = 1.0  # the temperature at which a model samples from its own distribution
+SAME_TEMPERATURE = 0.02  # closer temperatures give text that nobody can tell apart
+
+
+@dataclass(frozen=True)
+class Temperatures:
+    """The temperature of the tuned model, and those among which the base's is chosen."""
+
+    tuned: float = NEUTRAL
+    base: tuple[float, ...] = (NEUTRAL,)
 
 
 @dataclass(frozen=True)
@@ -31,6 +46,7 @@ class PlannedPassage:
     row: Row
     messages: list[Message]
     seed: int | None = None
+    temperature: float = NEUTRAL
 
     @property
     def key(self) -> tuple[Role, Split, int]:
@@ -38,20 +54,53 @@ class PlannedPassage:
         return self.role, self.split, self.index
 
 
+def list_temperatures(tuned: float, base: float) -> Temperatures:
+    """Return the temperatures of an evaluation; the base's own one counts if it differs from 1."""
+    differs = abs(base - NEUTRAL) > SAME_TEMPERATURE
+    return Temperatures(tuned, (NEUTRAL, base) if differs else (NEUTRAL,))
+
+
 def plan_passages(
-    test: Sequence[Row], dev: Sequence[Row], excerpts: Sequence[str], count: int, seed: int | None
+    test: Sequence[Row],
+    dev: Sequence[Row],
+    excerpts: Sequence[str],
+    count: int,
+    seed: int | None,
+    *,
+    temperatures: Temperatures = Temperatures(),
 ) -> list[PlannedPassage]:
     """Plan every passage, those of one engine together; at most `count` briefs, evenly spread.
 
     Dev briefs are repeated until there are as many as test briefs: each answer is another sample of the base's voice.
     A brief has one `seed` for every model, derived from the evaluation's seed; None if the engine accepts no seed.
+    The base's test passages are planned at the first of its temperatures; `with_base_temperature` changes it.
     """
     chosen = spread(test, count)
-    calibration = list(islice(cycle(spread(dev, count)), len(chosen))) if dev else []
-    plan = [*plan_role("base", "test", chosen, seed), *plan_role("base", "dev", calibration, seed)]
+    plan = [
+        *plan_role("base", "test", chosen, seed),
+        *plan_calibration(spread(dev, count), len(chosen), seed, temperatures.base),
+    ]
     if excerpts:
         plan += plan_role("prompted", "test", chosen, seed, excerpts)
-    return [*plan, *plan_role("tuned", "test", chosen, seed)]
+    tuned = plan_role("tuned", "test", chosen, seed)
+    return [*plan, *(replace(passage, temperature=temperatures.tuned) for passage in tuned)]
+
+
+def plan_calibration(
+    dev: Sequence[Row], count: int, seed: int | None, temperatures: Sequence[float]
+) -> list[PlannedPassage]:
+    """Plan about `count` passages of the base from dev briefs, with the same briefs at every temperature."""
+    briefs = list(islice(cycle(dev), ceil(count / len(temperatures)))) if dev else []
+    planned = plan_role("base", "dev", briefs * len(temperatures), seed)
+    return [replace(passage, temperature=temperatures[number // len(briefs)]) for number, passage in enumerate(planned)]
+
+
+def with_base_temperature(plan: Sequence[PlannedPassage], temperature: float) -> list[PlannedPassage]:
+    """Return the plan with the base's test passages, prompted ones too, at a temperature."""
+    return [
+        replace(passage, temperature=temperature) if passage.split == "test" and passage.role != "tuned" else passage
+        for passage in plan
+    ]
 
 
 def plan_role(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,14 +11,15 @@ from scriptorium.artifacts.dataset import Row, read_rows
 from scriptorium.contracts import EvaluateRequest
 from scriptorium.contracts.report import Decoding, ModelInfo, Role, Sample
 from scriptorium.jobs.reporter import Reporter
+from scriptorium.models.token_budget import choose_budget, count_room
 from scriptorium.models.tokenizer import ChatTokenizer
-from services.evaluator.generation.plan import PlannedPassage, plan_passages
+from services.evaluator.generation.plan import PlannedPassage, list_temperatures, plan_passages, with_base_temperature
 from services.evaluator.generation.prompted_baseline import choose_excerpts
 from services.evaluator.generation.samples import Writer, write_samples
-from services.evaluator.generation.token_budget import choose_budget, count_room
 from services.evaluator.generation.vllm_client import VllmClient
 
 SEEDED = "one per brief, the same for every model"
+ChooseTemperature = Callable[[Sequence[Sample]], float]  # from what the base wrote of dev briefs, at each of its own
 UNSEEDED = "none: vLLM’s CPU engine crashes on a request with a seed"
 
 
@@ -38,7 +41,9 @@ def plan_protocol(
     train, dev = read_rows(request.dataset / "train.jsonl"), read_rows(request.dataset / "dev.jsonl")
     room = count_room(test, tokenizer, context) - max_tokens if context else request.max_tokens
     excerpts = choose_excerpts(train, room, tokenizer)
-    plan = plan_passages(test, dev, excerpts, request.prompts, request.seed if request.seeded else None)
+    temperatures = list_temperatures(request.temperature, request.base_temperature)
+    seed = request.seed if request.seeded else None
+    plan = plan_passages(test, dev, excerpts, request.prompts, seed, temperatures=temperatures)
     return Protocol(plan, Decoding(max_tokens=max_tokens), excerpts)
 
 
@@ -48,8 +53,17 @@ async def run_protocol(
     models: tuple[ModelInfo, ModelInfo],
     folder: Path,
     reporter: Reporter,
+    *,
+    choose_temperature: ChooseTemperature,
 ) -> list[Sample]:
-    """Write every passage of the plan that `folder` does not have yet; returns all samples."""
+    """Write every passage of the plan that `folder` does not have yet; returns all samples.
+
+    If the base writes dev briefs at several temperatures, one of them is chosen before it writes a test brief.
+    """
     base, tuned = (Writer(client, model, protocol.decoding) for client, model in zip(pair, models, strict=True))
     writers: dict[Role, Writer] = {"base": base, "prompted": base, "tuned": tuned}
-    return await write_samples(protocol.plan, writers, folder, reporter)
+    plan, calibration = protocol.plan, [passage for passage in protocol.plan if passage.split == "dev"]
+    if len({passage.temperature for passage in calibration}) > 1:
+        samples = await write_samples(calibration, writers, folder, reporter, whole=False)
+        plan = with_base_temperature(plan, await asyncio.to_thread(choose_temperature, samples))
+    return await write_samples(plan, writers, folder, reporter)

@@ -24,7 +24,7 @@ PROGRESS_STEP = 5  # passages between two lines of progress
 
 @dataclass(frozen=True)
 class Writer:
-    """A model behind its client, and how it decodes."""
+    """A model behind its client, and how it decodes; each passage has its own temperature."""
 
     client: VllmClient
     model_info: ModelInfo
@@ -32,12 +32,17 @@ class Writer:
 
     def fits(self, sample: Sample, passage: PlannedPassage) -> bool:
         """Return whether a sample of an earlier attempt answers exactly what this writer would be asked."""
-        request = (passage.messages, passage.seed, self.decoding, self.model_info.model, self.model_info.version)
+        decoding = self.decode(passage)
+        request = (passage.messages, passage.seed, decoding, self.model_info.model, self.model_info.version)
         return request == (sample.messages, sample.seed, sample.decoding, sample.model, sample.engine)
+
+    def decode(self, passage: PlannedPassage) -> Decoding:
+        """Return how a passage is decoded."""
+        return self.decoding.model_copy(update={"temperature": passage.temperature})
 
     async def write(self, passage: PlannedPassage) -> Sample:
         """Let the model write one passage."""
-        row, decoding = passage.row, self.decoding
+        row, decoding = passage.row, self.decode(passage)
         completion = await self.client.write(
             passage.messages, decoding.max_tokens, temperature=decoding.temperature, seed=passage.seed
         )
@@ -80,21 +85,31 @@ class SampleFile:
 
 
 async def write_samples(
-    plan: Sequence[PlannedPassage], writers: Mapping[Role, Writer], folder: Path, reporter: Reporter
+    plan: Sequence[PlannedPassage],
+    writers: Mapping[Role, Writer],
+    folder: Path,
+    reporter: Reporter,
+    *,
+    whole: bool = True,
 ) -> list[Sample]:
     """Write every passage of the plan; samples.jsonl grows as they arrive and ends in the order of the plan.
+
+    If the plan is not the `whole` one, samples of other passages stay in the file.
 
     All requests to one engine run at once, as many as it takes. Two engines run one after the other, because on a CPU
     they share the same cores.
     """
-    earlier = [sample for sample in read_samples(folder / SAMPLES) if still_fits(sample, plan, writers)]
-    file = SampleFile(folder / SAMPLES, earlier, len(plan), reporter)
+    keys = {passage.key for passage in plan}
+    saved = read_samples(folder / SAMPLES)
+    others = [] if whole else [sample for sample in saved if sample.key not in keys]
+    earlier = [sample for sample in saved if still_fits(sample, plan, writers)]
+    file = SampleFile(folder / SAMPLES, [*earlier, *others], len(plan) + len(others), reporter)
     missing = [passage for passage in plan if passage.key not in file.samples]
     reporter.message(f"[VALIDATE] {describe_plan(plan, len(earlier))}")
     for queue in group_by_engine(missing, writers):
         await run_concurrently([_write(passage, writers[passage.role], file) for passage in queue])
     samples = [file.samples[passage.key] for passage in plan]
-    save_samples(folder / SAMPLES, samples)
+    save_samples(folder / SAMPLES, [*samples, *others])
     return samples
 
 

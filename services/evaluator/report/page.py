@@ -15,6 +15,7 @@ from scriptorium.contracts.voice import CopiedRun
 from scriptorium.html.paragraphs import split_paragraphs
 from scriptorium.html.templates import page_templates
 from scriptorium.sampling import spread
+from services.evaluator.calibration.picture import TEMPLATES, draw_calibration
 from services.evaluator.report.dot_plots import draw_loss_drops, draw_transfer_plot
 from services.evaluator.report.headline import write_headline
 from services.evaluator.report.loss_curve import draw_curve
@@ -29,6 +30,7 @@ def render_page(report: Report, pairs: Sequence[Pair]) -> str:
     """Render the whole page."""
     templates = page_templates(
         Path(__file__).parent,
+        TEMPLATES,
         paragraphs=split_paragraphs,
         day=_format_day,
         words=_count_words,
@@ -40,6 +42,7 @@ def render_page(report: Report, pairs: Sequence[Pair]) -> str:
         report=report,
         headline=write_headline(report.voice),
         transfer_plot=draw_transfer_plot(report.voice),
+        calibration_plot=draw_calibration(report.calibration.scores) if report.calibration else None,
         pairs=[(pair, *_shorten(pair), _copied_runs(report, pair)) for pair in spread(pairs, SHOWN_PAIRS)],
         curve=draw_curve(report.training),
         loss_drops=draw_loss_drops(report.result.author, report.result.others),

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from scriptorium.contracts.retention import Adherence
+from scriptorium.instructions.counting import list_words
 from scriptorium.stats.bootstrap import ONE_SIDED_95, draw_rows, percentile_interval
-from services.evaluator.retention.instructions.counting import list_words
 
 MIN_LETTERS = 4
 COMMON_SHARE = 0.5  # of the briefs: a word in more of them belongs to the phrasing

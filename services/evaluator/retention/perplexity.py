@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scriptorium.contracts.retention import Perplexity
+from scriptorium.instructions.counting import split_paragraphs
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer
 from scriptorium.stats.bootstrap import ONE_SIDED_95, draw_rows, percentile_interval
 from services.evaluator.generation.concurrency import Progress, run_concurrently
 from services.evaluator.generation.vllm_client import VllmClient
-from services.evaluator.retention.instructions.counting import split_paragraphs
 
 NEUTRAL_TEXT = Path(__file__).with_name("neutral.txt")
 

@@ -12,8 +12,8 @@ import math
 from collections.abc import Sequence
 from functools import cache
 
-from services.evaluator.retention.instructions.instruction import Instruction
-from services.evaluator.retention.paired_interval import CONFIDENCE, NORMAL, lower_bound
+from scriptorium.instructions.instruction import Instruction
+from scriptorium.stats.paired_proportions import CONFIDENCE, NORMAL, lower_bound
 
 POWER = 0.8
 DISCORDANT_SHARE = 0.15  # of the instructions: followed by only one of two equally good models

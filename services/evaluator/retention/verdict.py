@@ -16,6 +16,7 @@ USE_LARGER_BASE = (
     "Nothing in the training has to change; a larger base model would show whether it keeps what it can do."
 )
 ASK_ENOUGH = "Ask more instructions: set SCRIPTORIUM_EVALUATION_INSTRUCTIONS to at least 145."
+REPLAY_MORE = "Replay more (training.keep), take an earlier checkpoint, or train with a lower learning rate."
 ASK_MORE = "Ask more instructions, or take an earlier checkpoint and compare."
 BASE_TOO_WEAK = "The base hardly keeps to its briefs, so a loss of that cannot be seen."
 VERDICT_ORDER = tuple(RetentionVerdict)
@@ -57,6 +58,22 @@ def judge_instructions(following: Following) -> RetentionPart:
     return RetentionPart(
         code="instructions_kept", verdict=RetentionVerdict.PASS, message=f"{bounds}; {limit} is ruled out."
     )
+
+
+def judge_unseen_kinds(following: Following) -> list[RetentionPart]:
+    """Warn if a loss is shown in the kinds that no replayed request resembled: practice may hide it in the whole."""
+    unseen = following.unseen
+    if unseen is None or unseen.change.high_points >= 0 or unseen.change.low_points > -unseen.margin_points:
+        return []
+    message = (
+        "Of the kinds of instruction that were not replayed, the tuned model follows "
+        f"{unseen.tuned} of {unseen.asked}, the base {unseen.base}: {_signed(unseen.change.points)} points, surely "
+        f"below {_signed(unseen.change.high_points)}. Something was lost there, and a loss of "
+        f"{unseen.margin_points:.1f} points is not ruled out."
+    )
+    return [
+        RetentionPart(code="unseen_kinds_lost", verdict=RetentionVerdict.WARN, message=message, next_step=REPLAY_MORE)
+    ]
 
 
 def judge_perplexity(perplexity: Perplexity) -> RetentionPart:

@@ -45,7 +45,7 @@ def align_lengths(inputs: VoiceInputs) -> AlignedTexts:
 
     A model's passage is masked with all of the author's text at hand, a genuine one with the text that it is not from.
     """
-    length = min(CHUNK, round(median(count_words(passage.text) for passage in inputs.held_out)))
+    length = choose_length([passage.text for passage in inputs.held_out])
     not_held_out = [*inputs.author_train, *inputs.author_other]
     for_genuine = CopyFinder(not_held_out)
     for_models = CopyFinder([*not_held_out, *(passage.text for passage in inputs.held_out)])
@@ -58,6 +58,11 @@ def align_lengths(inputs: VoiceInputs) -> AlignedTexts:
     ]
     genuine, base, tuned = (list(texts) for texts in zip(*triples, strict=True))
     return AlignedTexts(length, genuine, base, tuned)
+
+
+def choose_length(genuine: Sequence[str]) -> int:
+    """Return the words that are compared: those of the median genuine passage, at most a chunk."""
+    return min(CHUNK, round(median(count_words(text) for text in genuine)))
 
 
 def _align_triple(

@@ -150,7 +150,7 @@ def check_gates(
         check_memorisation(aligned),
         check_degeneration(aligned, genuine, inputs.endings),
         check_coherence(inputs.losses),
-        check_length(aligned),
+        check_length(aligned, inputs.endings),
         check_caricature(transfer),
     ]
 

@@ -4,6 +4,9 @@ LoRA of linear layers and embeddings is read in all its forms: patterns of rank 
 magnitudes (DoRA, arXiv:2402.09353), transposed weights (fan_in_fan_out), and whole modules that were trained beside it
 (modules_to_save) or saved because the vocabulary was resized. Anything else that would change the result (trained
 biases, trainable tokens, initialisations that rewrite the base, other kinds of adapter) is refused by name.
+
+A strength other than 1 scales every update, by scaling alpha: PEFT and vLLM then compute the same scale from the
+configuration alone.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -85,6 +89,10 @@ class LoraConfig(BaseModel):
         rank, alpha = self.rank(module), match_pattern(self.alpha_pattern, module, self.lora_alpha)
         return alpha / (math.sqrt(rank) if self.use_rslora else rank)
 
+    def scaled(self, strength: float) -> LoraConfig:
+        """Return the configuration of the same adapter at a strength."""
+        return self.model_copy(update=scale_alphas(self.lora_alpha, self.alpha_pattern, strength))
+
 
 @dataclass(frozen=True)
 class Update:
@@ -109,17 +117,18 @@ class Update:
 class Adapter:
     """A checked adapter: updates, and tensors that replace the base's, by the name of the weight they belong to.
 
-    Weights that are `quantised` go through NF4 first, as they did in training.
+    Weights that are `quantised` go through NF4 first, as they did in training. `strength` is in the updates' scales.
     """
 
     path: Path
     updates: dict[str, Update]
     saved: dict[str, Tensor]
     fan_in_fan_out: bool = False
+    strength: float = 1.0
     quantised: Mapping[str, RoundTrip] = field(default_factory=dict)
 
 
-def read_adapter(folder: Path) -> Adapter:
+def read_adapter(folder: Path, strength: float = 1.0) -> Adapter:
     """Read and check an adapter folder; raises MergeFailed with every problem at once."""
     config = read_config(folder / CONFIG)
     raise_problems("Adapters of this kind cannot be merged here", [*unsupported_settings(config)])
@@ -134,8 +143,40 @@ def read_adapter(folder: Path) -> Adapter:
     problems = [*unexpected, *matrix_mismatches(groups, config), *unsaved_modules(saved, config)]
     raise_problems("The adapter is not complete", problems)
     raise_problems("The adapter has values that are not finite", [*non_finite_tensors(file)])
+    if strength != 1:
+        check_scalable(saved, config, strength)
+        config = config.scaled(strength)
     updates = {f"{module}.weight": make_update(module, parts, config) for module, parts in groups.items()}
-    return Adapter(file.path, updates, saved, bool(config.fan_in_fan_out))
+    return Adapter(file.path, updates, saved, bool(config.fan_in_fan_out), strength)
+
+
+def scale_alphas(alpha: float, patterns: Mapping[str, float] | None, strength: float) -> dict[str, Any]:
+    """Return the keys of a configuration that hold alpha, multiplied; whole numbers stay whole, as tools expect."""
+    scaled = {name: value * strength for name, value in {"": alpha, **(patterns or {})}.items()}
+    whole = {name: int(value) if value.is_integer() else value for name, value in scaled.items()}
+    return {"lora_alpha": whole.pop("")} | ({"alpha_pattern": whole} if patterns else {})
+
+
+def check_scalable(saved: Mapping[str, Tensor], config: LoraConfig, strength: float) -> None:
+    """Raise MergeFailed if there is more to the adapter than updates that a factor scales."""
+    problems = [Problem(name, "replaces the base's tensor") for name in saved]
+    if config.use_dora:
+        problems.append(Problem(f"{CONFIG}.use_dora", "DoRA's magnitudes are no update of the base"))
+    if problems:
+        raise MergeFailed(
+            f"The adapter cannot be merged at strength {strength:g}: {len(problems)} problem(s).",
+            param="strength",
+            problems=problems,
+            next_step="Merge it at strength 1.",
+        )
+
+
+def scaled_config(folder: Path, strength: float) -> bytes:
+    """Return adapter_config.json of an adapter that was read before, at a strength; all other keys stay."""
+    body, config = json.loads((folder / CONFIG).read_text(encoding="utf-8")), read_config(folder / CONFIG)
+    return (
+        json.dumps(body | scale_alphas(config.lora_alpha, config.alpha_pattern, strength), indent=2) + "\n"
+    ).encode()
 
 
 def make_update(module: str, parts: dict[str, Tensor], config: LoraConfig) -> Update:

@@ -46,10 +46,11 @@ def select_checkpoint(training: Path, step: int | None, reporter: Reporter, sele
 def rank(training: Path, saved: Sequence[Checkpoint], select: Select, reporter: Reporter) -> tuple[Checkpoint, Score]:
     """Return the best checkpoint and the score that ranks it: the dev loss if the voice is not fully measured."""
     selectivities = {checkpoint.step: selectivity(training, checkpoint) for checkpoint in saved}
-    if select == "voice" and all(selectivities.values()):
+    by_voice = select in ("voice", "balance")  # calibrating names the checkpoint of a balance, if it could choose one
+    if by_voice and all(selectivities.values()):
         values = {step: sum(float(mean(rows)) for rows in sets or []) for step, sets in selectivities.items()}
         return min(saved, key=lambda checkpoint: values[checkpoint.step]), selectivity
-    if select == "voice":
+    if by_voice:
         measured = any(selectivities.values())
         reason = "not every checkpoint was measured" if measured else "no other authors' passages were read"
         reporter.message(f"[MERGE] The checkpoint is chosen by its dev loss and not by its voice: {reason}", Level.WARN)

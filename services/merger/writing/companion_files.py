@@ -24,8 +24,11 @@ TOKENIZER_FILES = (
 )  # fmt: skip
 
 
-def read_companions(plan: Plan, checkpoint: Path) -> dict[str, bytes]:
-    """Read every file besides the shards, by name; raises MergeFailed with all that are missing or do not fit."""
+def read_companions(plan: Plan, checkpoint: Path, temperature: float | None = None) -> dict[str, bytes]:
+    """Read every file besides the shards, by name; raises MergeFailed with all that are missing or do not fit.
+
+    The model writes at `temperature` by default, if one is given.
+    """
     files = base_files(plan.base) | tokenizer_files(plan.base.folder, checkpoint) | changed_files(plan)
     missing = missing_files(files)
     if missing:
@@ -35,7 +38,7 @@ def read_companions(plan: Plan, checkpoint: Path) -> dict[str, bytes]:
     ids = token_ids(read_object(files, TOKENIZER))
     check_vocabulary(ids, plan.rows)
     eos_id = ids.get(content(read_object(files, TOKENIZER_CONFIG).get("eos_token")))
-    return files if eos_id is None else files | add_stop_token(eos_id, files)
+    return files | adapt_generation(files, eos_id, temperature)
 
 
 def count_tokens(companions: dict[str, bytes]) -> int:
@@ -137,15 +140,19 @@ def content(token: str | dict[str, Any] | None) -> str:
     return token["content"] if isinstance(token, dict) else token or ""
 
 
-def add_stop_token(eos_id: int, files: dict[str, bytes]) -> dict[str, bytes]:
-    """Return a generation config that also stops at `eos_id`, or nothing if the base's already does.
+def adapt_generation(files: dict[str, bytes], eos_id: int | None, temperature: float | None) -> dict[str, bytes]:
+    """Return the generation config with another token that ends an answer, or a temperature, if that changes it.
 
-    Without it a model that was trained to end its turn with another token than the base's would never stop.
+    Without the token a model that was trained to end its turn with another one than the base's would never stop.
     """
-    body = read_object(files, GENERATION_CONFIG) if GENERATION_CONFIG in files else {}
-    eos_ids = body.get("eos_token_id", read_object(files, CONFIG).get("eos_token_id"))
+    before = read_object(files, GENERATION_CONFIG) if GENERATION_CONFIG in files else {}
+    eos_ids = before.get("eos_token_id", read_object(files, CONFIG).get("eos_token_id"))
     stops = eos_ids if isinstance(eos_ids, list) else [eos_ids] if eos_ids is not None else []
-    if eos_id in stops:
-        return {}
-    body["eos_token_id"] = [*stops, eos_id] if stops else eos_id
-    return {GENERATION_CONFIG: encode(body)}
+    changes: dict[str, Any] = {}
+    if eos_id is not None and eos_id not in stops:
+        changes["eos_token_id"] = [*stops, eos_id] if stops else eos_id
+    if temperature is not None:
+        changes |= {"do_sample": True, "temperature": temperature}
+    if changes and GENERATION_CONFIG not in files and stops:
+        changes = {"eos_token_id": eos_ids} | changes  # a new file hides the tokens that config.json names
+    return {GENERATION_CONFIG: encode(before | changes)} if changes else {}

@@ -37,12 +37,12 @@ def resume_merge(earlier: list[Path], folder: Path) -> None:
 
 
 def make_fingerprint(plan: Plan, shard: Shard, adapter_hash: str) -> dict[str, object]:
-    """Return what decides a shard's bytes: adapter, header, kind of base, and the base file's size and mtime."""
+    """Return what decides a shard's bytes: adapter and strength, header, kind of base, its size and mtime."""
     file = (plan.base.folder / shard.name).stat()
     header = hashlib.sha256(shard.header).hexdigest()
     kind = "nf4" if plan.adapter.quantised else "stored"
     base = {"base": kind, "base_bytes": file.st_size, "base_changed": file.st_mtime_ns}
-    return {"adapter": adapter_hash, "header": header, **base}
+    return {"adapter": adapter_hash, "strength": plan.adapter.strength, "header": header, **base}
 
 
 def write_record(folder: Path, shard: Shard, fingerprint: dict[str, object]) -> None:

@@ -27,7 +27,7 @@ from services.trainer.inside_axolotl.meter import Meter, precision
 from services.trainer.inside_axolotl.prepared_rows import save_in_this_process
 from services.trainer.inside_axolotl.quantised import write_quantised
 from services.trainer.inside_axolotl.trackers import Trackers
-from services.trainer.inside_axolotl.write_samples import SampleWriter
+from services.trainer.inside_axolotl.writing.write_samples import SampleWriter
 
 LOGGED_KEYS = ("loss", "eval_loss", "learning_rate", "grad_norm", "epoch", "tokens/trainable")
 TOKENS_KEY = "tokens/total"  # padding included: the device works on it as well

@@ -113,8 +113,9 @@ def make_config(
 
 
 def training_rows_path(request: TrainRequest, folder: Path) -> Path:
-    """Return the file of rows that Axolotl reads: the dataset's own, unless the trainer writes them in another form."""
-    rewritten = request.training.sample_packing or request.training.method == "dpo"
+    """Return the file of rows that Axolotl reads: the dataset's own, unless the trainer adds rows or rewrites them."""
+    training = request.training
+    rewritten = training.sample_packing or training.method == "dpo" or training.keep > 0
     return (folder if rewritten else request.dataset) / "train.jsonl"
 
 

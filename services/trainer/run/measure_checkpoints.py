@@ -7,7 +7,7 @@ could not be measured is still complete: then the losses that Axolotl logged dec
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TypedDict
@@ -100,16 +100,23 @@ def make_order(
 def watch(child: Child, folder: Path, steps: Sequence[int], reporter: Reporter) -> None:
     """Report each checkpoint's losses as they come; leaves none of the child's processes behind."""
     reported: set[tuple[int, BaseVariant]] = set()
+    reason = watch_child(child, lambda: report_new(folder, steps, reported, reporter), reporter)
+    if reason:
+        reporter.message(f"[TRAIN] Not every checkpoint could be measured: {reason}", Level.WARN)
+
+
+def watch_child(child: Child, report: Callable[[], None], reporter: Reporter) -> str:
+    """Call `report` until a child ends; returns why it failed, or nothing. Raises what `check` raises."""
     try:
         while child.wait(POLL_INTERVAL) is None:
             reporter.check()
-            report_new(folder, steps, reported, reporter)
+            report()
     finally:
         child.stop(grace=timedelta(seconds=1))
-    report_new(folder, steps, reported, reporter)
-    if child.returncode:
-        reason = next((line for line in reversed(tail(folder / LOG)) if "Error" in line), "no output")
-        reporter.message(f"[TRAIN] Not every checkpoint could be measured: {reason[:300]}", Level.WARN)
+    report()
+    if not child.returncode:
+        return ""
+    return next((line for line in reversed(tail(child.log)) if "Error" in line), "no output")[:300]
 
 
 def report_new(folder: Path, steps: Sequence[int], reported: set[tuple[int, BaseVariant]], reporter: Reporter) -> None:

@@ -19,6 +19,7 @@ from scriptorium.artifacts.training_log import (
     read_training_log,
 )
 
+REPLAY = "replay"  # the folder of the rows that are replayed, see `services.trainer.replay`
 BEGUN_ANEW = "begun_anew"  # marks an attempt for which the checkpoints of earlier ones are of no use
 
 
@@ -42,6 +43,8 @@ def resume_training(earlier: list[Path], folder: Path) -> None:
     lines = [line for line in read_training_log(source / TRAINING_LOG) if line["step"] <= last]
     append_to_log(folder / TRAINING_LOG, lines)
     append_samples(folder, [sample for sample in read_samples(source) if sample.step <= last])
+    if (source / REPLAY).exists():  # the same rows, whatever the base would answer now
+        shutil.copytree(source / REPLAY, folder / REPLAY)
 
 
 def newest_step(folder: Path) -> int:

@@ -26,15 +26,20 @@ SHOWN_PROBLEMS = 20
 NO_ROWS_NEXT_STEP = "Name a folder that `scriptorium prepare` has written, with a train.jsonl."
 
 
-def prepare_rows(request: TrainRequest, folder: Path) -> TrainingRows:
-    """Read and measure the rows of a training, and write into `folder` what Axolotl reads in another form.
-
-    Raises TooFewExamples (no rows), InvalidTrainingFile, or InvalidRecipe (rows longer than sequence_len).
-    """
-    train, dev = read_training_rows(request, "train"), read_training_rows(request, "dev")
+def read_rows_to_train(request: TrainRequest) -> list[Row]:
+    """Read the rows that are learned. Raises TooFewExamples if there are none, or InvalidTrainingFile."""
+    train = read_training_rows(request, "train")
     if not train:
         raise TooFewExamples(f"{request.dataset.name} holds no rows to train on.", next_step=NO_ROWS_NEXT_STEP)
-    lengths = check_lengths(request, train)
+    return train
+
+
+def prepare_rows(request: TrainRequest, folder: Path, train: Sequence[Row]) -> TrainingRows:
+    """Measure the rows of a training, and write into `folder` what Axolotl does not read from the dataset itself.
+
+    Raises InvalidTrainingFile (dev rows), or InvalidRecipe (rows longer than sequence_len).
+    """
+    dev, lengths = read_training_rows(request, "dev"), check_lengths(request, train)
     if request.training.sample_packing:
         train, lengths = draw_order(train, lengths, request.seed)
     rows = TrainingRows(train, lengths, spread(dev, request.training.dev_rows))

@@ -6,7 +6,7 @@ from scriptorium.contracts.voice import Gate, Transfer
 from services.evaluator.voice.gates.gate import grade
 from services.evaluator.voice.transfer import CARICATURE
 
-NEXT_STEP = "Sample at temperature 1, or train for fewer steps."
+NEXT_STEP = "Merge with a lower strength, sample at a higher temperature, or train for fewer steps."
 
 
 def check_caricature(transfer: Transfer) -> Gate:

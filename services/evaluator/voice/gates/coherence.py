@@ -18,7 +18,7 @@ MIN_PASSAGES = 8  # genuine ones: with fewer their range is not known
 RANGE_DEVIATIONS = 2.58  # 99 % of a normal distribution, because few passages make poor percentiles
 MAX_OUTSIDE, WARN_OUTSIDE = 0.20, 0.10  # share of passages outside the range: fail above, warn above
 NEXT_STEP = (
-    "Too easy to predict: sample at temperature 1. Too hard: train for fewer steps, or take a larger base model."
+    "Too easy to predict: sample at a higher temperature. Too hard: train for fewer steps, or take a larger base model."
 )
 
 

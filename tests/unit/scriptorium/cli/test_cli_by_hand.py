@@ -13,7 +13,8 @@ RUNNER = CliRunner(env={"COLUMNS": "200", "TERM": "dumb"})
 ENGINES = ["--base-url", "http://127.0.0.1:1", "--base", "b", "--tuned-url", "http://127.0.0.1:1", "--tuned", "t"]
 
 
-@pytest.mark.parametrize("line", [["train", "none"], ["merge", "none"], ["evaluate", "none", ".", *ENGINES],
+@pytest.mark.parametrize("line", [["train", "none"], ["merge", "none"], ["calibrate", ".", "none"],
+                                  ["evaluate", "none", ".", *ENGINES],
                                   ["evaluate", ".", "none", *ENGINES]])  # fmt: skip
 def test_a_missing_folder(tmp_path: Path, line: list[str]) -> None:
     result = RUNNER.invoke(app, [*line, "--output", str(tmp_path / "new")])

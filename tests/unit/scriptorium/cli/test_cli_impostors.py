@@ -44,6 +44,17 @@ def test_impostors_go_along_with_the_book(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert (client.body["training_file"], client.body["impostors"]) == ("file-book.txt", "file-others.zip")
 
 
+@pytest.mark.parametrize(("strength", "accepted"), [("0.75", True), ("2", True), ("0", False), ("2.5", False)])
+def test_a_strength_goes_along_with_the_book(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, strength: str, accepted: bool
+) -> None:
+    client = UploadClient()
+    monkeypatch.setattr(jobs, "connect", lambda: client)
+    (tmp_path / "book.txt").write_text("It was.")
+    result = CliRunner().invoke(command.app, ["run", str(tmp_path / "book.txt"), "--strength", strength, "--detach"])
+    assert (result.exit_code, client.body.get("strength")) == ((0, float(strength)) if accepted else (2, None))
+
+
 def test_the_folder_of_the_settings_is_filled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(phases, "get_settings", lambda: Settings(data_dir=tmp_path, impostors_dir=None))
     monkeypatch.setattr("scriptorium.local.impostors.install", lambda folder: {folder.name: 1})

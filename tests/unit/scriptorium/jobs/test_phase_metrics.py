@@ -4,6 +4,7 @@ import pytest
 
 from scriptorium import metrics
 from scriptorium.contracts import (
+    CalibrateResult,
     Checkpoint,
     Endpoint,
     EvaluateResult,
@@ -16,6 +17,7 @@ from scriptorium.contracts import (
     ServeResult,
     TokenStatistics,
     TrainResult,
+    TrialScore,
 )
 from scriptorium.jobs.phase_metrics import RESULTS, collect_manifest_metrics, collect_metrics
 
@@ -39,6 +41,14 @@ RESULT: dict[Phase, Result] = {
         ],
         first_loss=4.0, last_loss=3.1, steps=8, trained_tokens=4096, seconds=20.0,
     ),
+    Phase.CALIBRATE: CalibrateResult(
+        step=8, strength=0.75, temperature=0.9,
+        scores=[
+            TrialScore(step=4, strength=1, temperature=1.0, transfer=50.0, low_points=-2.0),
+            TrialScore(step=8, strength=0.75, temperature=0.9, transfer=70.0, low_points=-4.5),
+            TrialScore(step=8, strength=1, temperature=0.95, transfer=80.0),
+        ],
+    ),
     Phase.MERGE: MergeResult(step=8, dev_loss=3.4, merged_tensors=2, copied_tensors=1, bytes=3000, seconds=1.5),
     Phase.SERVE: ServeResult(
         base=Endpoint(url="http://a", model="a"), tuned=Endpoint(url="http://b", model="b"), canary="Yes.", seconds=1.0
@@ -52,6 +62,10 @@ EXPECTED: dict[Phase, dict[str, float]] = {
     Phase.TRAIN: {
         "step": 8, "total_steps": 8, "trained_tokens": 4096, "checkpoints": 2, "train_loss": 3.1, "valid_loss": 3.4,
         "checkpoint_selectivity/8": 0.2,
+    },
+    Phase.CALIBRATE: {
+        "calibration_strength": 0.75, "calibration_temperature": 0.9,
+        "calibration_voice/0.75": 70.0, "calibration_voice/1": 80.0, "calibration_followed_points/0.75": -4.5,
     },
     Phase.MERGE: {"merge_bytes_per_second": 2000.0},
     Phase.SERVE: {},
@@ -87,6 +101,9 @@ def test_other_authors_have_metrics_if_there_are_any() -> None:
 def test_missing_values_are_left_out() -> None:
     nothing = TrainResult(checkpoints=[], first_loss=None, last_loss=None, steps=0, trained_tokens=0, seconds=0.0)
     assert {"train_loss", "valid_loss"}.isdisjoint(collect_metrics(Phase.TRAIN, nothing, 1.0))
+    assert collect_metrics(Phase.CALIBRATE, CalibrateResult(), 1.0).keys() == {
+        "phase_seconds/calibrate", "calibration_strength",
+    }  # fmt: skip
     instant = RESULT[Phase.MERGE].model_copy(update={"seconds": 0.0})
     assert collect_metrics(Phase.MERGE, instant, 1.0) == {"phase_seconds/merge": 1.0}
 

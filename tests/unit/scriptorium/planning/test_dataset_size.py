@@ -37,3 +37,9 @@ def test_rows_that_are_packed_or_padded() -> None:
     assert size.packed_rows(4096) == 17
     assert size.padded_row(1) == 650
     assert size.padded_row(2) == 750
+
+
+def test_a_size_before_training_says_what_replay_will_add() -> None:
+    recipes = [Recipe.model_validate({"name": "r", "training": {"keep": keep}}) for keep in (0.2, 0)]
+    texts = [size_of_words(60_000, recipe, "a book").basis for recipe in recipes]
+    assert texts == ["a book; replay adds 25% of answer tokens", "a book"]

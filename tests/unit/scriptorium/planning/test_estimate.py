@@ -12,7 +12,7 @@ from scriptorium.planning.duration import plan_duration
 from scriptorium.planning.estimate import estimate
 from scriptorium.planning.measured_runs import MeasuredRun
 from scriptorium.planning.memory import plan_memory
-from scriptorium.recipe import ResolvedTraining, Training
+from scriptorium.recipe import Calibration, ResolvedTraining, Training
 
 CPU_TRAINING = ResolvedTraining(
     adapter="lora", lora_r=16, max_steps=45, gradient_accumulation_steps=1, sequence_len=1024
@@ -153,3 +153,15 @@ def test_the_longest_name_of_a_card_counts() -> None:
     assert known_peak("NVIDIA H100 PCIe") == 756e12
     assert known_peak("NVIDIA GeForce RTX 5090") == 209.5e12
     assert known_peak("NVIDIA T4") is None
+
+
+def test_trials_take_time_for_each_strength_and_none_without() -> None:
+    def seconds(*strengths: float) -> float:
+        calibration = Calibration(strengths=list(strengths))
+        return estimate(Training(checkpoints=1), llama(), book(), card(), calibration=calibration).duration.trials
+
+    one, two, three = seconds(1.0), seconds(0.5, 1.0), seconds(0.5, 0.75, 1.0)
+    assert seconds() == 0
+    assert two - one == pytest.approx(1_528 * 0.032, abs=0.2)  # 1,240 tokens of a passage, three times 96 of answers
+    assert three - two == pytest.approx(two - one, abs=0.2)
+    assert estimate(Training(), llama(), book(dev=0), card(), calibration=Calibration()).duration.trials == 0

@@ -1,5 +1,6 @@
 import json
 import time
+from collections import Counter
 from itertools import product
 from pathlib import Path
 
@@ -256,6 +257,22 @@ def test_calibration_and_the_prompted_baseline(request_, folder, engines):
         if name.endswith("/chat/completions")
     }
     assert requests == {("base", False, False), ("base", True, True), ("tuned", False, False)}
+
+
+def test_each_model_writes_at_its_temperature_and_a_new_attempt_writes_nothing_again(request_, folder, engines):
+    write_rows(request_.dataset / "dev.jsonl", [make(brief="Write about rain all night")])
+    warm = request_.model_copy(update={"temperature": 0.8, "base_temperature": 0.9})
+    run(warm, folder, engines)
+    asked = [(name.partition("/")[0], body["temperature"]) for name, body in engines.calls if "chat" in name]
+    assert Counter(asked) == {("base", 1.0): 2 + 4, ("base", 0.9): 2, ("tuned", 0.8): 4}  # too little text to choose
+    settings = json.loads((folder / "report.json").read_text())["settings"]
+    assert (settings["decoding"]["temperature"], settings["base_temperature"]) == (0.8, 1.0)
+    assert settings["base_temperatures"] == [1.0, 0.9]
+    engines.calls = []
+    run(warm, folder, engines)
+    assert [name for name, _ in engines.calls if "chat" in name] == []
+    run(warm.model_copy(update={"temperature": 0.85}), folder, engines)
+    assert {name for name, _ in engines.calls if "chat" in name} == {"tuned/v1/chat/completions"}
 
 
 def test_one_engine_for_both_models_gets_everything_at_once(request_, folder, engines):

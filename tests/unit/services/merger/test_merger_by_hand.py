@@ -39,6 +39,14 @@ def test_the_requested_checkpoint_is_merged(tmp_path: Path, options: list[str], 
     assert (tmp_path / "merged" / "config.json").is_file()
 
 
+def test_strength_and_temperature_are_merged(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, [*write_training(tmp_path), "--strength", "0.5", "--temperature", "0.9"])
+    assert result.exit_code == 0, result.output
+    merged = json.loads(result.stdout)
+    assert (merged["strength"], merged["temperature"]) == (0.5, 0.9)
+    assert json.loads((tmp_path / "merged" / "adapter" / "adapter_config.json").read_text())["lora_alpha"] == 1.5
+
+
 def test_a_step_that_was_never_saved_is_a_clear_error(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, [*write_training(tmp_path), "--checkpoint", "9"])
     assert isinstance(result.exception, MergeFailed)

@@ -8,7 +8,7 @@ from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Hyperparameters, Job, MergeResult, Phase
 from scriptorium.recipe import Recipe
 from services.merger.tasks import record_updates
-from tests.unit.services.merger.merger_models import write_checkpoint
+from tests.unit.services.merger.merger_models import write_adapter, write_checkpoint
 
 
 def test_adapter_merged_model_and_exports_are_result_files_one_by_one(tmp_path: Path) -> None:
@@ -48,3 +48,22 @@ def test_adapter_merged_model_and_exports_are_result_files_one_by_one(tmp_path: 
         stored = FileStore(volume.files).content(files[f"ftjob-1-{name}"].id)
         assert stored.samefile(path)
         assert files[f"ftjob-1-{name}"].sha256 == manifest.hash_file(path)
+
+
+def test_the_adapter_that_is_offered_is_the_scaled_one(tmp_path: Path) -> None:
+    volume = Volume(tmp_path)
+    job = Job(
+        id="ftjob-1", created_at=0, model="m", training_file="f", recipe=Recipe(name="r"),
+        hyperparameters=Hyperparameters(),
+    )  # fmt: skip
+    write_checkpoint(volume.folder(job.id, Phase.TRAIN))
+    folder = volume.attempt(job.id, Phase.MERGE, 1)
+    write_adapter(folder / "adapter", lora_alpha=1)
+    volume.publish(job.id, Phase.MERGE, folder, {})
+    result = MergeResult(step=6, strength=0.5, dev_loss=3.0, merged_tensors=1, copied_tensors=1, bytes=1, seconds=1)
+    store = FileStore(volume.files)
+    files = {
+        store.get(file).filename: store.content(file) for file in record_updates(job, result, volume)["result_files"]
+    }
+    config = volume.folder(job.id, Phase.MERGE) / "adapter" / "adapter_config.json"
+    assert files["ftjob-1-adapter-adapter_config.json"].samefile(config)

@@ -175,12 +175,13 @@ STEPS: tuple[LogLine, ...] = (
 def test_what_a_run_needed_is_kept_for_the_next_estimate(tmp_path: Path) -> None:
     run = plan(tmp_path, SilentReporter())
     log(tmp_path, {"time": 1025.0, "event": "samples"}, BEGIN, *STEPS)
-    result = record_run(run, tmp_path, RESULT, started_at=1000.0)
+    result = record_run(run, tmp_path, RESULT, started_at=1000.0, trial_seconds=5.0)
     assert result.peak_bytes == 15 * GIB + GIB // 2  # the tensors, and the context around them
     assert result.tokens_per_second == 300.0
     [measured] = read_runs(get_settings().measured_runs)
     assert measured.duration.model_dump() == {
-        "start": 30.0, "steps": 10.0, "evaluations": 4.0, "saving": 1.0, "samples": 3.0, "measuring": 12.0,
+        "start": 30.0, "steps": 10.0, "evaluations": 4.0, "saving": 1.0, "samples": 3.0, "measuring": 7.0,
+        "trials": 5.0,
     }  # fmt: skip
     assert measured.duration.total == RESULT.seconds
     assert measured.device.peak_flops == 1.9e14

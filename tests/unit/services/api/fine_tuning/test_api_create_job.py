@@ -48,6 +48,20 @@ def test_the_least_request_is_filled_with_defaults(context: Context, body: dict[
     assert job.hyperparameters.n_epochs == "auto"
 
 
+@pytest.mark.parametrize("strength", [0.01, 1, 2])
+def test_a_job_may_name_its_strength(context: Context, body: dict[str, Any], strength: float) -> None:
+    job = read_job({**body, "strength": strength}, context)
+    assert job.strength == strength
+    assert not same_request(job, read_job(body, context))
+
+
+@pytest.mark.parametrize("strength", [0, -1, 2.1, "much"])
+def test_a_strength_beyond_its_range(context: Context, body: dict[str, Any], strength: object) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        read_job({**body, "strength": strength}, context)
+    assert caught.value.param == "strength"
+
+
 def test_nulls_mean_nothing(context: Context, body: dict[str, Any]) -> None:
     names = ("validation_file", "method", "hyperparameters", "suffix", "seed", "metadata", "integrations", "recipe")
     assert same_request(read_job({**body, **dict.fromkeys(names)}, context), read_job(body, context))

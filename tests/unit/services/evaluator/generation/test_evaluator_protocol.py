@@ -1,12 +1,18 @@
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scriptorium.artifacts.dataset import IMPOSTORS, write_lines
 from scriptorium.artifacts.report import read_samples
 from scriptorium.contracts.report import SAMPLES
-from services.evaluator.generation.plan import plan_passages
+from scriptorium.models.token_budget import choose_budget
+from services.evaluator.generation.plan import (
+    Temperatures,
+    list_temperatures,
+    plan_passages,
+    with_base_temperature,
+)
 from services.evaluator.generation.prompted_baseline import build_messages, choose_excerpts, cut_excerpt
-from services.evaluator.generation.token_budget import choose_budget
 from services.evaluator.impostors import count_unseen, read_impostors
 
 
@@ -41,6 +47,31 @@ def test_only_the_prompted_baseline_sees_the_author(row):
     assert [len(plan) for plan in by_role.values()] == [8, 4, 4]
     shown = {passage.role for passage in plan if "rained" in passage.messages[-1]["content"]}
     assert shown == {"prompted"}
+
+
+@pytest.mark.parametrize(("base", "expected"), [(1.0, (1.0,)), (1.01, (1.0,)), (0.9, (1.0, 0.9))])
+def test_a_base_with_a_temperature_of_its_own_is_tried_at_both(base, expected):
+    assert list_temperatures(0.8, base) == Temperatures(0.8, expected)
+
+
+def test_the_base_answers_the_same_dev_briefs_at_both_temperatures_and_no_test_brief_is_written_twice(row):
+    dev = [row(brief=f"Write {number}") for number in range(3)]
+    plan = plan_passages([row()] * 9, dev, ["It rained."], 9, 42, temperatures=Temperatures(0.8, (1.0, 0.9)))
+    assert len({passage.key for passage in plan}) == len(plan) == 3 * 9 + 10
+    calibration = [passage for passage in plan if passage.split == "dev"]
+    briefs = {
+        heat: [passage.row.brief for passage in calibration if passage.temperature == heat] for heat in (1.0, 0.9)
+    }
+    assert briefs[1.0] == briefs[0.9] == ["Write 0", "Write 1", "Write 2", "Write 0", "Write 1"]
+    changed = with_base_temperature(plan, 0.9)
+    by_role = {(passage.role, passage.split, passage.temperature) for passage in changed}
+    assert by_role == {
+        ("base", "test", 0.9),
+        ("base", "dev", 1.0),
+        ("base", "dev", 0.9),
+        ("prompted", "test", 0.9),
+        ("tuned", "test", 0.8),
+    }
 
 
 def test_the_same_order_of_test_briefs_whatever_else_is_there(row):

@@ -7,13 +7,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from services.evaluator.retention.paired_interval import (
-    NORMAL,
-    estimate_change,
-    likeliest_only_base,
-    lower_bound,
-    score_statistic,
-)
+from scriptorium.stats.paired_proportions import NORMAL, likeliest_only_base, lower_bound, score_statistic
+from services.evaluator.retention.paired_interval import estimate_change
 from services.evaluator.retention.power import (
     DISCORDANT_SHARE,
     MIN_INSTRUCTIONS,

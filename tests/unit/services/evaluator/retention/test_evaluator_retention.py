@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from scriptorium.contracts import Endpoint
 from scriptorium.contracts.retention import Retention, RetentionVerdict
 from scriptorium.errors import Cancelled, EvaluationFailed
+from scriptorium.instructions.catalogue import write_instructions
+from scriptorium.instructions.instruction import Instruction
 from scriptorium.jobs.reporter import SilentReporter
 from services.evaluator.generation.vllm_client import open_clients
 from services.evaluator.retention.compare import MAX_EXAMPLES, compare_answers
-from services.evaluator.retention.instructions.catalogue import write_instructions
-from services.evaluator.retention.instructions.instruction import Instruction
 from services.evaluator.retention.measure import INSTRUCTIONS, MAX_TOKENS, measure_retention
 from services.evaluator.retention.perplexity import compare_losses, read_neutral_paragraphs
-from services.evaluator.retention.verdict import judge_instructions, judge_perplexity, worst
+from services.evaluator.retention.verdict import judge_instructions, judge_perplexity, judge_unseen_kinds, worst
 
 
 def measure(engines, tokenizer, reporter=None, number=INSTRUCTIONS):
@@ -78,14 +78,14 @@ def test_it_can_be_cancelled(engines, tokenizer):
         measure(engines, tokenizer, CancellingReporter())
 
 
-def compare(base: set[int], tuned: set[int], number: int = 192, kinds: int = 32):
+def compare(base: set[int], tuned: set[int], number: int = 192, kinds: int = 32, replayed=()):
     """Instructions of which each model follows those at the given places, and none by accident."""
     instructions = [
         Instruction(f"kind {place % kinds}", f"Say {place}.", lambda text, right=f"yes {place}": text == right)
         for place in range(number)
     ]
     answers = [[f"yes {place}" if place in chosen else "no" for place in range(number)] for chosen in (base, tuned)]
-    return compare_answers(instructions, *answers)
+    return compare_answers(instructions, *answers, replayed_kinds=replayed)
 
 
 @pytest.mark.parametrize(
@@ -104,6 +104,42 @@ def compare(base: set[int], tuned: set[int], number: int = 192, kinds: int = 32)
 )
 def test_the_verdict_on_instructions(base, tuned, code):
     assert judge_instructions(compare(set(base), set(tuned))).code == code
+
+
+HALF_OF_THE_KINDS = {f"kind {kind}" for kind in range(16)}
+
+
+def test_a_loss_in_the_unseen_kinds_alone_is_a_warning_of_its_own():
+    """The replayed kinds gain what the others lose: the whole shows nothing."""
+    seen = [place for place in range(192) if place % 32 < 16]
+    unseen = [place for place in range(192) if place % 32 >= 16]
+    following = compare({*seen[:60], *unseen[:40]}, {*seen[:85], *unseen[:15]}, replayed=HALF_OF_THE_KINDS)
+    assert judge_instructions(following).code != "instructions_lost"
+    (part,) = judge_unseen_kinds(following)
+    assert (part.code, part.verdict) == ("unseen_kinds_lost", RetentionVerdict.WARN)
+    assert "15 of 96, the base 40" in part.message
+    assert (following.unseen.base, following.unseen.tuned, len(following.unseen.kinds)) == (40, 15, 16)
+    assert (following.replayed.base, following.replayed.tuned) == (60, 85)
+    assert following.unseen.margin_points > following.margin_points
+
+
+@pytest.mark.parametrize("unseen_lost", [0, 2])
+def test_a_small_loss_in_the_unseen_kinds_is_none_that_is_shown(unseen_lost):
+    unseen = [place for place in range(192) if place % 32 >= 16]
+    following = compare(set(unseen[:40]), set(unseen[unseen_lost:40]), replayed=HALF_OF_THE_KINDS)
+    assert judge_unseen_kinds(following) == []
+
+
+@settings(deadline=None)
+@given(st.sets(st.integers(0, 191)), st.sets(st.integers(0, 191)), st.sets(st.sampled_from(sorted(HALF_OF_THE_KINDS))))
+def test_both_groups_together_are_the_whole(base, tuned, replayed):
+    following = compare(base, tuned, replayed=replayed)
+    groups = [group for group in (following.replayed, following.unseen) if group]
+    assert bool(groups) is bool(replayed)
+    if groups:
+        assert {kind for group in groups for kind in group.kinds} == {kind.kind for kind in following.kinds}
+        for count in ("asked", "base", "tuned"):
+            assert sum(getattr(group, count) for group in groups) == getattr(following, count)
 
 
 def test_few_instructions_show_nothing():

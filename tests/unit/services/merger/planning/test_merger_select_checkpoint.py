@@ -140,6 +140,7 @@ def test_the_voice_may_choose_another_checkpoint_than_the_loss(tmp_path: Path) -
         measure(tmp_path, step, list(author + noise), list(others + noise))
     assert select_checkpoint(tmp_path, None, SilentReporter()).step == 10
     reporter = SilentReporter()
+    assert select_checkpoint(tmp_path, None, SilentReporter(), "balance").step == 5  # if calibrating could not choose
     chosen = select_checkpoint(tmp_path, None, reporter, "voice")
     assert (chosen.step, chosen.selectivity) == (5, pytest.approx(0.4))
     assert reporter.messages == []

@@ -29,9 +29,9 @@ def checkpoint(tmp_path: Path) -> Path:
     return folder
 
 
-def companions(base: Path, checkpoint: Path) -> dict[str, bytes]:
+def companions(base: Path, checkpoint: Path, temperature: float | None = None) -> dict[str, bytes]:
     model = open_base(base)
-    return read_companions(Plan(model, EMPTY_ADAPTER, [], model.embeddings.shape[0], None), checkpoint)
+    return read_companions(Plan(model, EMPTY_ADAPTER, [], model.embeddings.shape[0], None), checkpoint, temperature)
 
 
 def stops(base: Path, checkpoint: Path) -> Any:
@@ -85,6 +85,19 @@ def test_nothing_is_rewritten_if_the_end_token_is_known(base: Path, checkpoint: 
 def test_without_a_generation_config_the_models_own_end_is_kept(base: Path, checkpoint: Path) -> None:
     (base / "generation_config.json").unlink()
     assert stops(base, checkpoint) == [2, 3]
+
+
+def test_a_temperature_replaces_the_bases_and_nothing_else(base: Path, checkpoint: Path) -> None:
+    write_json(base / "generation_config.json", {"eos_token_id": 3, "temperature": 0.6, "top_p": 0.9})
+    body = json.loads(companions(base, checkpoint, 0.95)["generation_config.json"])
+    assert body == {"eos_token_id": 3, "temperature": 0.95, "top_p": 0.9, "do_sample": True}
+
+
+def test_a_new_generation_config_does_not_hide_the_models_own_end(base: Path, checkpoint: Path) -> None:
+    (base / "generation_config.json").unlink()
+    write_json(checkpoint / "tokenizer_config.json", {"eos_token": None})
+    body = json.loads(companions(base, checkpoint, 0.95)["generation_config.json"])
+    assert body == {"eos_token_id": 2, "temperature": 0.95, "do_sample": True}
 
 
 @pytest.mark.parametrize("token", [{"content": END, "lstrip": False}, END])

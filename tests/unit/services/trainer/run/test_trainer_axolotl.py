@@ -53,7 +53,7 @@ def test_updates_are_counted_on_packed_rows() -> None:
 
 
 def test_packing_reads_the_trainers_order_and_leaves_no_row_out() -> None:
-    packed, plain = config(lengths=[9] * 41, sample_packing=True), config()
+    packed, plain = config(lengths=[9] * 41, sample_packing=True), config(keep=0)
     assert packed["datasets"][0]["path"] == "/run/train.jsonl"
     assert plain["datasets"][0]["path"] == "/data/train.jsonl"
     assert packed["attn_implementation"] == "sdpa"

@@ -89,7 +89,7 @@ def test_packed_rows_have_an_order_of_their_own_and_all_are_there(tmp_path: Path
 
 def test_rows_that_stay_as_they_are_stay_where_they_are(tmp_path: Path) -> None:
     write_rows(tmp_path / "data" / "train.jsonl", [chat("one")])
-    write_training_rows(request(tmp_path / "data"), tmp_path / "run", [chat("one")], [chat("two")])
+    write_training_rows(request(tmp_path / "data", keep=0), tmp_path / "run", [chat("one")], [chat("two")])
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["dev.jsonl"]
 
 

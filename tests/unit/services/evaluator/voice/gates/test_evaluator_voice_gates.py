@@ -2,12 +2,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.evaluator.voice.align_lengths import align_lengths
 from services.evaluator.voice.gates.caricature import check_caricature
 from services.evaluator.voice.gates.coherence import check_coherence
 from services.evaluator.voice.gates.degeneration import Windows, check_degeneration
-from services.evaluator.voice.gates.length import check_length
+from services.evaluator.voice.gates.length import check_length, is_shorter
 from services.evaluator.voice.gates.measurable import check_measurable
 from services.evaluator.voice.gates.memorisation import check_memorisation
 from services.evaluator.voice.inputs import Endings, Losses
@@ -123,10 +125,49 @@ def test_too_few_losses_leave_coherence_unmeasured():
     assert not check_coherence(Losses([3.8] * 7, [], [3.8])).measured
 
 
-@pytest.mark.parametrize(("short", "outcome"), [(0, "pass"), (2, "warn"), (3, "fail")])
+def align_short(inputs, tuned, base):
+    """Align the texts, with the first `tuned` passages of the tuned model cut short, and those of `base` by index."""
+    cut = [take_words(text, 40) if index in base else text for index, text in enumerate(inputs.base)]
+    return align_changed(replace(inputs, base=cut), lambda index, text: take_words(text, 40) if index < tuned else text)
+
+
+@pytest.mark.parametrize(("short", "outcome"), [(0, "pass"), (2, "warn"), (3, "fail"), (24, "fail")])
 def test_short_passages_are_counted(inputs, short, outcome):
-    gate = check_length(align_changed(inputs, lambda index, text: take_words(text, 40) if index < short else text))
+    gate = check_length(align_short(inputs, short, ()))
     assert (gate.outcome, gate.samples) == (outcome, list(range(short)))
+
+
+@pytest.mark.parametrize(
+    ("short", "base", "outcome"),
+    [(3, range(3), "warn"), (5, range(19, 23), "warn"), (7, range(3), "fail"), (24, range(20), "fail")],
+)
+def test_a_base_that_is_short_itself_is_the_measure(inputs, short, base, outcome):
+    gate = check_length(align_short(inputs, short, base))
+    assert (gate.outcome, gate.measured) == (outcome, True)
+    assert gate.numbers["limit"] == pytest.approx(1 - len(base) / 24)
+
+
+@pytest.mark.parametrize(("short", "measured"), [(12, False), (2, True)])
+def test_a_hopeless_base_measures_nothing_unless_the_model_is_long_enough(inputs, short, measured):
+    gate = check_length(align_short(inputs, short, range(12)))
+    assert (gate.outcome, gate.measured) == ("warn", measured)
+
+
+def test_short_passages_that_ended_by_themselves_are_told_from_those_at_the_limit(inputs):
+    endings = Endings(base=[False] * 24, tuned=[index != 1 for index in range(24)])
+    gate = check_length(align_short(inputs, 2, ()), endings)
+    assert gate.numbers["ended_early"] == 1
+    assert gate.finding.endswith("; 1 of the 2 short ones ended by themselves.")
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
+def test_a_model_that_is_as_long_as_its_base_is_never_shorter_and_a_truncated_one_is(pairs):
+    tuned, base = (list(marks) for marks in zip(*pairs, strict=True))
+    assert not is_shorter(base, base)
+    assert not (is_shorter(tuned, base) and sum(tuned) >= sum(base))
+    assert not (is_shorter(tuned, base) and is_shorter(base, tuned))
+    if sum(base) >= 3:
+        assert is_shorter([False] * len(base), base)
 
 
 @pytest.mark.parametrize(("center", "outcome"), [(1.0, "pass"), (1.16, "warn"), (1.5, "fail")])

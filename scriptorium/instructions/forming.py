@@ -6,9 +6,10 @@ import json
 import re
 from typing import Any
 
-from services.evaluator.retention.instructions import counting
-from services.evaluator.retention.instructions.instruction import Check
-from services.evaluator.retention.instructions.topics import TOPICS, Topic, opening_sentence
+from scriptorium.instructions import counting
+from scriptorium.instructions.dev_topics import DEV_TOPICS
+from scriptorium.instructions.instruction import Check
+from scriptorium.instructions.topics import TOPICS, Topic, opening_sentence
 
 FENCE = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL)
 KEYS = (("name", "use", "place"), ("title", "summary"), ("what", "where", "why"), ("noun", "adjective"))
@@ -31,7 +32,7 @@ def json_keys(topic: Topic, turn: int) -> tuple[str, Check]:
     demand = f"Answer with one JSON object and nothing else. Its keys are {named}, and its values are short strings."
 
     def check(text: str) -> bool:
-        body = _parse(text)
+        body = parse_json(text)
         return isinstance(body, dict) and set(body) == set(keys) and all(isinstance(v, str) for v in body.values())
 
     return f"{opening_sentence(topic, turn)} {demand}", check
@@ -96,13 +97,14 @@ def alphabetical_order(topic: Topic, turn: int) -> tuple[str, Check]:
 
 def copy(topic: Topic, turn: int) -> tuple[str, Check]:
     """Ask for a copy of a sentence, and no more."""
-    other = TOPICS[(TOPICS.index(topic) + 1 + turn) % len(TOPICS)]
+    topics = TOPICS if topic in TOPICS else DEV_TOPICS
+    other = topics[(topics.index(topic) + 1 + turn) % len(topics)]
     sentence = f"Behind {topic.thing} there was {other.thing}, and nobody knew why."
     request = f"Copy this sentence word for word and write nothing else: {sentence}"
     return request, lambda text: text.strip("\"'“”") == sentence
 
 
-def _parse(text: str) -> Any:
+def parse_json(text: str) -> Any:
     """Parse JSON, with or without a code fence; returns None if it is invalid."""
     fenced = FENCE.fullmatch(text)
     try:

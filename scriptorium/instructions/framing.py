@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from services.evaluator.retention.instructions import counting
-from services.evaluator.retention.instructions.instruction import Check
-from services.evaluator.retention.instructions.topics import Topic, opening_sentence
+from scriptorium.instructions import counting
+from scriptorium.instructions.instruction import Check
+from scriptorium.instructions.topics import Topic, opening_sentence
 
 BEGINNINGS = ("Few people know that", "To tell the truth,", "On a quiet day,", "Strange as it sounds,")
 ENDINGS = ("That is all there is to it.", "Now you know.", "The rest is silence.", "Go and see for yourself.")

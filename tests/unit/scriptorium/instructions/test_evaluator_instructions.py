@@ -1,15 +1,18 @@
 """Each kind of instruction with an answer that follows it and answers that do not, and properties of all of them."""
 
+import hashlib
 import json
+import math
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.evaluator.retention.instructions import casing, forming, framing, language, lengths, wording
-from services.evaluator.retention.instructions.catalogue import KINDS, MAX_INSTRUCTIONS, write_instructions
-from services.evaluator.retention.instructions.instruction import Instruction
-from services.evaluator.retention.instructions.topics import TOPICS
+from scriptorium.instructions import casing, forming, framing, language, lengths, wording
+from scriptorium.instructions.catalogue import KINDS, MAX_INSTRUCTIONS, write_dev_instructions, write_instructions
+from scriptorium.instructions.dev_topics import DEV_TOPICS
+from scriptorium.instructions.instruction import Instruction
+from scriptorium.instructions.topics import TOPICS
 from services.evaluator.retention.perplexity import read_neutral_paragraphs
 from services.evaluator.retention.power import share_followed_by_chance
 
@@ -74,6 +77,7 @@ EXAMPLES = {
     ),
 }  # fmt: skip
 ALL_INSTRUCTIONS = write_instructions(MAX_INSTRUCTIONS)
+GATE_HASH = "5fa5273caf5d0432ff5576bec180e6287b74edfd07de7eed3fd4174541550602"
 
 
 def of_kind(kind: str) -> Instruction:
@@ -103,14 +107,14 @@ def test_the_first_ones_hold_all_kinds_alike():
 
 def test_no_instruction_asks_for_the_impossible():
     """A required word contains no forbidden word or letter; the words to sort are not in order already."""
-    for topic in TOPICS:
+    for topic in (*TOPICS, *DEV_TOPICS):
         assert topic.noun in topic.thing
         assert not any(one in other for one in topic.related for other in topic.related if one != other)
         assert topic.noun not in topic.related
     for turn in range(12):
         request, check = forming.alphabetical_order(LIGHTHOUSE, turn)
         assert not check(request.rpartition(": ")[2].rstrip("."))
-    for topic in TOPICS:
+    for topic in (*TOPICS, *DEV_TOPICS):
         for turn in range(12):
             assert wording.no_letter(topic, turn)[0].split("letter “")[1][0] not in topic.noun
 
@@ -208,3 +212,20 @@ def test_a_mutated_answer_no_longer_follows(answer, turn, topic):
 )
 def test_languages_are_told_apart(text, detected):
     assert language.detect_language(text) == detected
+
+
+def test_the_gates_requests_are_what_they_were():
+    """A benchmark means the same over time only if its requests do: this hash may change with a new gate alone."""
+    written = "\n".join(f"{one.kind}\t{one.request}" for one in ALL_INSTRUCTIONS)
+    assert hashlib.sha256(written.encode()).hexdigest() == GATE_HASH
+
+
+def test_the_dev_instructions_are_of_the_same_kinds_and_none_is_the_gates():
+    dev = write_dev_instructions(MAX_INSTRUCTIONS)
+    assert [one.kind for one in dev] == [one.kind for one in ALL_INSTRUCTIONS]
+    requests = {one.request for one in dev}
+    assert len(requests) == MAX_INSTRUCTIONS
+    assert requests & {one.request for one in ALL_INSTRUCTIONS} == set()
+    assert {topic.thing for topic in DEV_TOPICS} & {topic.thing for topic in TOPICS} == set()
+    assert math.gcd(len(DEV_TOPICS), len(KINDS)) == 1
+    assert [one.kind for one in dev if one.followed(one.request)] == []

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from services.evaluator.retention.instructions import counting
-from services.evaluator.retention.instructions.instruction import Check
-from services.evaluator.retention.instructions.topics import Topic, opening_sentence
+from scriptorium.instructions import counting
+from scriptorium.instructions.instruction import Check
+from scriptorium.instructions.topics import Topic, opening_sentence
 
 NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five"}
 MIN_WORDS = 5  # a model that says next to nothing does not keep to a limit, it has broken down

@@ -1,15 +1,18 @@
 """The instructions for both models: every kind in turn, with another topic and other numbers each time.
 
 They are the same in every run, so that results can be compared over time. The first n of them cover all kinds equally.
+The dev instructions are of the same kinds about other topics: a checkpoint or a strength may be chosen by them, and the
+others judge it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from services.evaluator.retention.instructions import casing, forming, framing, language, lengths, wording
-from services.evaluator.retention.instructions.instruction import Check, Instruction
-from services.evaluator.retention.instructions.topics import TOPICS, Topic
+from scriptorium.instructions import casing, forming, framing, language, lengths, wording
+from scriptorium.instructions.dev_topics import DEV_TOPICS
+from scriptorium.instructions.instruction import Check, Instruction
+from scriptorium.instructions.topics import TOPICS, Topic
 
 InstructionWriter = Callable[[Topic, int], tuple[str, Check]]
 
@@ -53,12 +56,17 @@ MAX_INSTRUCTIONS = TURNS_PER_KIND * len(KINDS)
 
 def write_instructions(number: int) -> list[Instruction]:
     """Write the first `number` instructions, at most MAX_INSTRUCTIONS."""
-    return [_write(index) for index in range(min(number, MAX_INSTRUCTIONS))]
+    return [_write(index, TOPICS) for index in range(min(number, MAX_INSTRUCTIONS))]
 
 
-def _write(index: int) -> Instruction:
+def write_dev_instructions(number: int) -> list[Instruction]:
+    """Write the first `number` dev instructions, at most MAX_INSTRUCTIONS; the gate has none of them."""
+    return [_write(index, DEV_TOPICS) for index in range(min(number, MAX_INSTRUCTIONS))]
+
+
+def _write(index: int, topics: Sequence[Topic]) -> Instruction:
     """Write one instruction; the numbers of kinds and topics are coprime, so a kind gets another topic each time."""
     turn, position = divmod(index, len(KINDS))
     kind, writer = list(KINDS.items())[position]
-    request, check = writer(TOPICS[index % len(TOPICS)], turn)
+    request, check = writer(topics[index % len(topics)], turn)
     return Instruction(kind, request, check)

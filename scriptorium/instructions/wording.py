@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 
-from services.evaluator.retention.instructions import counting
-from services.evaluator.retention.instructions.instruction import Check
-from services.evaluator.retention.instructions.topics import Topic, opening_sentence
+from scriptorium.instructions import counting
+from scriptorium.instructions.instruction import Check
+from scriptorium.instructions.topics import Topic, opening_sentence
 
 MIN_WORDS = 12  # leaving something out is easy in a shorter text
 LETTERS = "zkvwgy"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from services.evaluator.retention.instructions import counting
-from services.evaluator.retention.instructions.instruction import Check
-from services.evaluator.retention.instructions.topics import Topic, opening_sentence
+from scriptorium.instructions import counting
+from scriptorium.instructions.instruction import Check
+from scriptorium.instructions.topics import Topic, opening_sentence
 
 SMALL_WORDS = {
     "French": "le la les un une des du de et est dans pour que qui sur avec au aux ce cette il elle",

@@ -1,0 +1,1 @@
+"""Judge what training tried, and choose the checkpoint, its strength and the temperature at which it writes."""

@@ -1,0 +1,121 @@
+"""Ask the base in a child process in Axolotl's environment, until enough of its answers are good.
+
+The model is loaded once for all rounds. The child appends to the cache, which is read while it writes; as soon as a
+round is complete and enough, it is told to end.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from scriptorium.artifacts.base_answers import read_answers
+from scriptorium.contracts import TrainRequest
+from scriptorium.errors import ModelTooLarge, OutOfMemory, TrainingFailed
+from scriptorium.jobs.reporter import Reporter
+from scriptorium.models.tokenizer import chat_tokenizer
+from scriptorium.process.child import Child
+from scriptorium.replay.catalogue import ReplayRequest
+from scriptorium.settings import get_settings
+from services.trainer.failures.explain import Ending, find_cause
+from services.trainer.replay.requests import as_asked
+from services.trainer.run.axolotl import make_environment
+
+LOG = "replay.log"
+ORDER = "order.json"
+ENOUGH = "enough"
+PROGRAM = "services.trainer.inside_axolotl.writing.write_answers"
+POLL_INTERVAL = timedelta(seconds=0.5)
+REPORT_INTERVAL = 5.0  # seconds
+NEXT_STEP = "Its log is replay.log in the training folder; `training.keep: 0` in the recipe trains without replay."
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """What a base is asked: rounds of requests whose answers go into the file `output`, until they are enough."""
+
+    rounds: Sequence[Sequence[ReplayRequest]]
+    output: Path
+    is_enough: Callable[[Sequence[ReplayRequest]], bool]
+
+    def complete_rounds(self) -> list[ReplayRequest]:
+        """Return the requests of the rounds up to the first that is not answered as a whole."""
+        known = read_answers(self.output)
+        complete: list[ReplayRequest] = []
+        for items in self.rounds:
+            if any(as_asked(item) not in known for item in items):
+                break
+            complete += items
+        return complete
+
+    def is_settled(self) -> bool:
+        """Return whether the rounds that are complete are enough."""
+        return self.is_enough(self.complete_rounds())
+
+
+def ask_base(request: TrainRequest, folder: Path, inquiry: Inquiry, reporter: Reporter, gpu: Mapping[str, str]) -> None:
+    """Have the base answer until the complete rounds are enough, or all are complete.
+
+    `folder` gets the order; `gpu` holds the variables that show the child its GPU. Raises what `reporter.check` raises,
+    or the error that explains why the child failed.
+    """
+    folder.mkdir(exist_ok=True)
+    inquiry.output.parent.mkdir(parents=True, exist_ok=True)
+    order, enough = folder / ORDER, folder / ENOUGH
+    enough.unlink(missing_ok=True)
+    order.write_text(json.dumps({**make_order(request, inquiry), "enough": str(enough)}), encoding="utf-8")
+    environment = get_settings().axolotl_env
+    command: list[str | Path] = [environment / "bin" / "python", "-m", PROGRAM, order]
+    child = Child(command, folder.parent / LOG, {**make_environment(environment), **gpu}, folder)
+    watch(child, inquiry, enough, reporter)
+    if child.returncode and not enough.exists():
+        raise explain_child(child)
+    order.unlink()
+    enough.unlink(missing_ok=True)
+
+
+def make_order(request: TrainRequest, inquiry: Inquiry) -> dict[str, object]:
+    """Make the child's order; requests that the cache answers are left out."""
+    tokenizer, known = chat_tokenizer(request.base), read_answers(inquiry.output)
+
+    def encode(item: ReplayRequest) -> dict[str, object]:
+        prompt = tokenizer.render([{"role": "user", "content": item.request}], add_generation_prompt=True)
+        return {**asdict(as_asked(item)), "ids": tokenizer.encode(prompt)}
+
+    return {
+        "base": str(request.base),
+        "seed": request.seed,
+        "end": tokenizer.encode(tokenizer.end_of_turn)[0],
+        "rounds": [[encode(item) for item in items if as_asked(item) not in known] for items in inquiry.rounds],
+        "output": str(inquiry.output),
+    }
+
+
+def watch(child: Child, inquiry: Inquiry, enough: Path, reporter: Reporter) -> None:
+    """Report how many answers there are, and tell the child when they are enough; leaves none of its processes."""
+    before, size, reported = len(read_answers(inquiry.output)), -1, time.monotonic()
+    try:
+        while child.wait(POLL_INTERVAL) is None:
+            reporter.check()
+            if not inquiry.output.exists() or inquiry.output.stat().st_size == size:
+                continue
+            size = inquiry.output.stat().st_size
+            if inquiry.is_settled():
+                enough.touch()
+            if time.monotonic() - reported > REPORT_INTERVAL:
+                reported, answers = time.monotonic(), len(read_answers(inquiry.output)) - before
+                reporter.message(f"[TRAIN] Replay: the base has answered {answers} requests", answers=answers)
+    finally:
+        child.stop(grace=timedelta(seconds=1))
+
+
+def explain_child(child: Child) -> Exception:
+    """Return the error of a child that failed, with the last words of its log."""
+    cause, line = find_cause(Ending(child.log, child.log_start, child.returncode, step=0, begun=False))
+    failure = cause.failure if cause else TrainingFailed
+    lack = ModelTooLarge if failure is OutOfMemory else failure
+    return lack(f"The base could not answer the requests that are replayed: {line}", next_step=NEXT_STEP)
