@@ -16,6 +16,7 @@ from services.evaluator.retention.power import margin
 
 TEMPLATES = Path(__file__).parent
 WIDTH, HEIGHT = 720, 380
+LABEL_WIDTH, LABEL_HEIGHT, LABEL_DROP = 100, 16, 5
 LEFT, RIGHT, TOP, BOTTOM = 60, 60, 30, 56  # room for the numbers, labels beside the points, and the titles of the axes
 
 
@@ -29,6 +30,7 @@ class TrialPoint:
     low: float
     high: float
     label: str
+    label_y: float
     summary: str
 
 
@@ -58,18 +60,20 @@ def draw_calibration(scores: Sequence[TrialScore]) -> CalibrationPlot | None:
     heights = [value for score in shown for value in (score.transfer, score.low, score.high) if value is not None]
     y = axis_around(heights, HEIGHT - BOTTOM, TOP)
     several = len({score.step for score in shown}) > 1
-    points = []
-    for score in shown:
+    points: list[TrialPoint] = []
+    for score in sorted(shown, key=lambda score: (score.low_points or 0.0, score.transfer or 0.0)):
         transfer = score.transfer or 0.0
         low, high = (transfer if end is None else end for end in (score.low, score.high))
+        place = x.place(score.low_points or 0.0), y.place(transfer)
         points.append(
             TrialPoint(
                 kind="tuned" if score.chosen else "other",
-                x=x.place(score.low_points or 0.0),
-                y=y.place(transfer),
+                x=place[0],
+                y=place[1],
                 low=y.place(low),
                 high=y.place(high),
                 label=f"{score.step} × {score.strength:g}" if several else f"{score.strength:g}",
+                label_y=place_label(*place, points),
                 summary=_summarise(score),
             )
         )
@@ -79,6 +83,15 @@ def draw_calibration(scores: Sequence[TrialScore]) -> CalibrationPlot | None:
         y_ticks=[Tick(y.place(value), f"{value:g}".replace("-", "−")) for value in y.ticks(6)],
         limit=Tick(x.place(allowed), f"{allowed:.0f} points".replace("-", "−")),
     )
+
+
+def place_label(x: float, y: float, earlier: Sequence[TrialPoint]) -> float:
+    """Return the height of a point's label: beside the point, or above the labels that stand there already."""
+    beside = [point.label_y for point in earlier if abs(point.x - x) < LABEL_WIDTH]
+    label = y + LABEL_DROP
+    while any(abs(label - other) < LABEL_HEIGHT for other in beside):
+        label -= LABEL_HEIGHT
+    return label
 
 
 def render_calibration(plot: CalibrationPlot) -> str:
