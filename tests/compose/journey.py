@@ -12,6 +12,12 @@ from tests.compose.shell import log, wait_for
 from tests.compose.stack import ComposeStack
 
 TRAINER, SERVER = "trainer-cpu", "server-cpu"
+# Fewer steps than the recipe has, and one strength to try, so that the adapter is merged and served at it.
+OVERRIDES = {
+    "training": {"max_steps": 24, "checkpoints": 1},
+    "calibration": {"strengths": [0.75], "briefs": 12, "instructions": 16},
+    "select": "balance",
+}
 
 
 def send_book(stack: ComposeStack, book: Path) -> str:
@@ -19,7 +25,9 @@ def send_book(stack: ComposeStack, book: Path) -> str:
     client = connect(stack)
     with book.open("rb") as content:
         file = client.files.create(file=content, purpose="fine-tune")
-    job = client.fine_tuning.jobs.create(model=BASE, training_file=file.id, suffix="compose")
+    job = client.fine_tuning.jobs.create(
+        model=BASE, training_file=file.id, suffix="compose", extra_body={"overrides": OVERRIDES}
+    )
     return job.id
 
 
