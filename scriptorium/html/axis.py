@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 MIN_RANGE = 1e-9  # a smaller range of values counts as none: ticks have ten decimals
@@ -42,6 +43,14 @@ def axis_around(values: list[float], start: float, end: float, margin: float = 0
     low, high = min(values), max(values)
     padding = (high - low) * margin if high - low > MIN_RANGE else max(abs(high) * margin, 0.5)
     return Axis(low - padding, high + padding, start, end)
+
+
+def free_height(y: float, taken: Iterable[float], gap: float) -> float:
+    """Return a height near `y` for a label, at least `gap` away from the nearest one that is taken."""
+    for other in taken:
+        if abs(y - other) < gap:
+            return other + (gap if y >= other else -gap)
+    return y
 
 
 def _round_step(step: float) -> float:

@@ -48,7 +48,7 @@ def train_adapter(request: TrainRequest, folder: Path, reporter: Reporter) -> Tr
         raise EnvironmentMissing(f"Axolotl is not installed in {environment}.")
     gpus = choose_gpus(request.training, get_settings())
     train, hashes = read_rows_to_train(request), hash_base(request.base, reporter)
-    mixed, replay = replay_rows(request, folder, train, reporter, hashes=hashes, gpu=show_gpus(gpus[:1]))
+    mixed, replay = replay_rows(request, folder, train, reporter, hashes=hashes)
     request = request.model_copy(update={"training": scale_steps(request.training, len(train), replay)})
     rows = prepare_rows(request, folder, mixed)
     plan = plan_run(request, folder, measure_dataset(request, rows), max(1, len(gpus)), reporter)

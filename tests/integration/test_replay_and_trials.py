@@ -90,7 +90,7 @@ def test_what_the_base_answers_is_trained_on_and_the_adapter_is_tried_at_a_stren
     later = SilentReporter()
     rows = read_rows_to_train(request_to_train)
     hashes = hash_base(request_to_train.base, later)
-    again, _ = replay_rows(request_to_train, tmp_path, rows, later, hashes=hashes, gpu={})
+    again, _ = replay_rows(request_to_train, tmp_path, rows, later, hashes=hashes)
     assert again[32:] == replayed
     assert not [message for message in later.messages if "is asked" in message]
 

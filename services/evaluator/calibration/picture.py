@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scriptorium.contracts import TrialScore
-from scriptorium.html.axis import Tick, axis_around
+from scriptorium.html.axis import Tick, axis_around, free_height
 from scriptorium.html.templates import page_templates
 from services.evaluator.retention.power import margin
 
@@ -65,6 +65,7 @@ def draw_calibration(scores: Sequence[TrialScore]) -> CalibrationPlot | None:
         transfer = score.transfer or 0.0
         low, high = (transfer if end is None else end for end in (score.low, score.high))
         place = x.place(score.low_points or 0.0), y.place(transfer)
+        beside = [point.label_y for point in points if abs(point.x - place[0]) < LABEL_WIDTH]
         points.append(
             TrialPoint(
                 kind="tuned" if score.chosen else "other",
@@ -73,7 +74,7 @@ def draw_calibration(scores: Sequence[TrialScore]) -> CalibrationPlot | None:
                 low=y.place(low),
                 high=y.place(high),
                 label=f"{score.step} × {score.strength:g}" if several else f"{score.strength:g}",
-                label_y=place_label(*place, points),
+                label_y=free_height(place[1] + LABEL_DROP, beside, LABEL_HEIGHT),
                 summary=_summarise(score),
             )
         )
@@ -83,15 +84,6 @@ def draw_calibration(scores: Sequence[TrialScore]) -> CalibrationPlot | None:
         y_ticks=[Tick(y.place(value), f"{value:g}".replace("-", "−")) for value in y.ticks(6)],
         limit=Tick(x.place(allowed), f"{allowed:.0f} points".replace("-", "−")),
     )
-
-
-def place_label(x: float, y: float, earlier: Sequence[TrialPoint]) -> float:
-    """Return the height of a point's label: beside the point, or above the labels that stand there already."""
-    beside = [point.label_y for point in earlier if abs(point.x - x) < LABEL_WIDTH]
-    label = y + LABEL_DROP
-    while any(abs(label - other) < LABEL_HEIGHT for other in beside):
-        label -= LABEL_HEIGHT
-    return label
 
 
 def render_calibration(plot: CalibrationPlot) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scriptorium.contracts.report import LossPoint, TrainingLosses
-from scriptorium.html.axis import Axis, Tick, axis_around
+from scriptorium.html.axis import Axis, Tick, axis_around, free_height
 from scriptorium.sampling import spread
 
 WIDTH, HEIGHT = 720, 330
@@ -67,16 +67,9 @@ def _lay_out_lines(drawn: dict[str, list[LossPoint]], x: Axis, y: Axis) -> list[
     for name, points in drawn.items():
         thinned = [*spread(points[:-1], MAX_POINTS), points[-1]]
         marks = [(x.place(point.step), y.place(point.loss)) for point in thinned]
-        lines.append(CurveLine(name, marks, _label_height(marks[-1][1], lines)))
+        label_y = free_height(marks[-1][1], [line.label_y for line in lines], LABEL_HEIGHT)
+        lines.append(CurveLine(name, marks, label_y))
     return lines
-
-
-def _label_height(y: float, lines: list[CurveLine]) -> float:
-    """Return a height near `y` at which a label does not cover another one."""
-    for line in lines:
-        if abs(y - line.label_y) < LABEL_HEIGHT:
-            return line.label_y + (LABEL_HEIGHT if y >= line.label_y else -LABEL_HEIGHT)
-    return y
 
 
 def _describe(name: str, points: list[LossPoint]) -> str:

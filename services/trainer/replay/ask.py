@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -20,10 +20,9 @@ from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import chat_tokenizer
 from scriptorium.process.child import Child
 from scriptorium.replay.catalogue import ReplayRequest
-from scriptorium.settings import get_settings
 from services.trainer.failures.explain import Ending, find_cause
 from services.trainer.replay.requests import as_asked
-from services.trainer.run.axolotl import make_environment
+from services.trainer.run.launch import start_program
 
 LOG = "replay.log"
 ORDER = "order.json"
@@ -57,20 +56,17 @@ class Inquiry:
         return self.is_enough(self.complete_rounds())
 
 
-def ask_base(request: TrainRequest, folder: Path, inquiry: Inquiry, reporter: Reporter, gpu: Mapping[str, str]) -> None:
+def ask_base(request: TrainRequest, folder: Path, inquiry: Inquiry, reporter: Reporter) -> None:
     """Have the base answer until the complete rounds are enough, or all are complete.
 
-    `folder` gets the order; `gpu` holds the variables that show the child its GPU. Raises what `reporter.check` raises,
-    or the error that explains why the child failed.
+    `folder` gets the order. Raises what `reporter.check` raises, or the error that explains why the child failed.
     """
     folder.mkdir(exist_ok=True)
     inquiry.output.parent.mkdir(parents=True, exist_ok=True)
     order, enough = folder / ORDER, folder / ENOUGH
     enough.unlink(missing_ok=True)
     order.write_text(json.dumps({**make_order(request, inquiry), "enough": str(enough)}), encoding="utf-8")
-    environment = get_settings().axolotl_env
-    command: list[str | Path] = [environment / "bin" / "python", "-m", PROGRAM, order]
-    child = Child(command, folder.parent / LOG, {**make_environment(environment), **gpu}, folder)
+    child = start_program(PROGRAM, order, folder.parent / LOG, request.training)
     watch(child, inquiry, enough, reporter)
     if child.returncode and not enough.exists():
         raise explain_child(child)

@@ -75,7 +75,6 @@ def choose_answers(
     reporter: Reporter,
     *,
     hashes: Mapping[str, str],
-    gpu: Mapping[str, str],
 ) -> Choice:
     """Choose good answers of the base until they have the tokens that are needed; what the cache lacks is asked."""
     output = answers_path(request.replay_cache or folder, request.base, hashes)
@@ -87,7 +86,7 @@ def choose_answers(
     inquiry = Inquiry(rounds, output, lambda requests: choose(requests).tokens >= needed)
     if not inquiry.is_settled():
         reporter.message(f"[TRAIN] Replay: the base is asked for {needed:,} tokens of its own answers")
-        ask_base(request, folder, inquiry, reporter, gpu)
+        ask_base(request, folder, inquiry, reporter)
     return choose(inquiry.complete_rounds())
 
 

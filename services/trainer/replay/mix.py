@@ -32,12 +32,11 @@ def replay_rows(
     reporter: Reporter,
     *,
     hashes: Mapping[str, str],
-    gpu: Mapping[str, str],
 ) -> tuple[list[Row], ReplayResult | None]:
     """Return the rows with those that are replayed behind them, and what those are; None if nothing is replayed.
 
-    `hashes` are those of the base's weights, `gpu` the variables that show a child its GPU. Raises InvalidTrainingFile
-    (own rows), what `reporter.check` raises, or the error of the child that asks the base.
+    `hashes` are those of the base's weights. Raises InvalidTrainingFile (own rows), what `reporter.check` raises, or
+    the error of the child that asks the base.
     """
     if not request.training.keep or request.training.method == "dpo":
         return list(rows), None
@@ -49,7 +48,7 @@ def replay_rows(
         if request.replay_rows:
             choice = choose_own_rows(request, needed)
         else:
-            choice = choose_answers(request, folder / FOLDER, rows, needed, reporter, hashes=hashes, gpu=gpu)
+            choice = choose_answers(request, folder / FOLDER, rows, needed, reporter, hashes=hashes)
         chosen = choice.rows, make_result(choice, trained, time.monotonic() - started)
         write_choice(folder, *chosen)
     replayed, result = chosen

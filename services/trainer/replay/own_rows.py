@@ -21,13 +21,15 @@ def read_own_rows(folder: Path) -> list[Row]:
     """Read every row of the folder's files. Raises InvalidTrainingFile with all problems at once."""
     rows: list[Row] = []
     problems: list[Problem] = []
-    for place, text in list_lines(folder):
+    for place, line in list_lines(folder):
         problem = ""
         try:
-            rows.append(parse_row(json.loads(text)))
+            rows.append(parse_row(json.loads(line.decode("utf-8-sig"))))
         except ValidationError as error:
             first = error.errors()[0]
             problem = f"{'.'.join(map(str, first['loc'])) or 'row'}: {explain(first)}"
+        except UnicodeDecodeError as error:
+            problem = f"byte {error.start + 1} is not UTF-8"
         except ValueError as error:
             problem = str(error)
         if problem:
@@ -43,10 +45,10 @@ def read_own_rows(folder: Path) -> list[Row]:
     return rows
 
 
-def list_lines(folder: Path) -> Iterator[tuple[str, str]]:
+def list_lines(folder: Path) -> Iterator[tuple[str, bytes]]:
     """Yield each line of the folder's files that is not empty, after its place."""
     for path in sorted(folder.glob("*.jsonl")):
-        with path.open(encoding="utf-8", errors="replace") as lines:
+        with path.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
                     yield f"{path.name}, row {number}", line

@@ -1,17 +1,19 @@
-"""What a training runs on: the GPUs, and the libraries that Axolotl's environment has."""
+"""What a training runs on: the GPUs, the libraries that Axolotl's environment has, and our programs within it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scriptorium.contracts import Level
 from scriptorium.errors import InvalidRecipe
 from scriptorium.jobs.devices import VISIBLE_DEVICES
 from scriptorium.jobs.reporter import Reporter
+from scriptorium.process.child import Child
 from scriptorium.recipe import ResolvedTraining, Training
-from scriptorium.settings import Settings
+from scriptorium.settings import Settings, get_settings
+from services.trainer.run.axolotl import make_environment
 
 CUT_CROSS_ENTROPY = "lib/python3*/site-packages/cut_cross_entropy/transformers"
 
@@ -38,6 +40,16 @@ def choose_gpus(training: Training, settings: Settings) -> list[str]:
 def show_gpus(gpus: Sequence[str]) -> dict[str, str]:
     """Return the environment variable that shows a process these GPUs alone: Axolotl would use all that it sees."""
     return {VISIBLE_DEVICES: ",".join(gpus)} if gpus else {}
+
+
+def start_program(
+    program: str, order: Path, log: Path, training: Training, variables: Mapping[str, str] | None = None
+) -> Child:
+    """Start a program of ours in Axolotl's environment, with its order, on the training's first GPU or the CPU."""
+    environment = get_settings().axolotl_env
+    gpu = show_gpus(choose_gpus(training, get_settings())[:1])
+    command: list[str | Path] = [environment / "bin" / "python", "-m", program, order]
+    return Child(command, log, make_environment(environment) | gpu | dict(variables or {}), log.parent)
 
 
 def choose_loss(training: ResolvedTraining, environment: Path, reporter: Reporter) -> ResolvedTraining:

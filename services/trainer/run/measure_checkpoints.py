@@ -26,11 +26,11 @@ from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import chat_tokenizer
 from scriptorium.process.child import Child, tail
 from scriptorium.sampling import spread
-from scriptorium.settings import get_settings
-from services.trainer.run.axolotl import make_environment
+from services.trainer.run.launch import start_program
 from services.trainer.run.wandb_order import wandb_environment
 
 LOG = "measure.log"
+PROGRAM = "services.trainer.inside_axolotl.score_checkpoints"
 POLL_INTERVAL = timedelta(seconds=0.3)
 REFERENCES = 4  # passages whose log-probabilities are stored token by token
 MIN_OTHERS = 4  # passages of other authors; as many as of this author if those are more
@@ -58,15 +58,7 @@ def measure_checkpoints(
     reporter.message(
         f"[TRAIN] Measuring {len(steps)} checkpoint(s) on {len(passages)} held-out passages and {len(others)} of others"
     )
-    environment = get_settings().axolotl_env
-    command: list[str | Path] = [
-        environment / "bin" / "python",
-        "-m",
-        "services.trainer.inside_axolotl.score_checkpoints",
-        order,
-    ]
-    variables = make_environment(environment) | wandb_environment(request, folder)
-    child = Child(command, folder / LOG, variables, folder)
+    child = start_program(PROGRAM, order, folder / LOG, request.training, wandb_environment(request, folder))
     watch(child, folder, steps, reporter)
     order.unlink()
 

@@ -25,7 +25,7 @@ from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
 from scriptorium.process.child import Child
 from scriptorium.sampling import spread
 from scriptorium.settings import get_settings
-from services.trainer.run.axolotl import make_environment
+from services.trainer.run.launch import start_program
 from services.trainer.run.measure_checkpoints import MIN_OTHERS, REFERENCES, locate_passages, watch_child
 from services.trainer.run.rows import read_training_rows
 
@@ -46,6 +46,8 @@ def run_trials(
     checkpoint. Raises what `check` raises.
     """
     started = time.monotonic()
+    if request.training.method == "dpo":
+        return 0.0  # its dev rows are preferences, which calibrating cannot read
     trials = plan_trials(checkpoints, request.calibration.strengths)
     missing = [trial for trial in trials if not all(path.exists() for path in result_paths(folder, trial))]
     dev = read_training_rows(request, "dev")
@@ -59,13 +61,7 @@ def run_trials(
         f"[TRAIN] {len(missing)} trial(s): {min(len(dev), request.calibration.briefs)} passages and "
         f"{request.calibration.instructions} answers each"
     )
-    environment = get_settings().axolotl_env
-    program: list[str | Path] = [
-        environment / "bin" / "python",
-        "-m",
-        "services.trainer.inside_axolotl.writing.run_trials",
-    ]
-    child = Child([*program, order], folder / LOG, make_environment(environment), folder)
+    child = start_program(PROGRAM, order, folder / LOG, request.training)
     watch(child, folder, trials, missing, reporter)
     order.unlink()
     return time.monotonic() - started

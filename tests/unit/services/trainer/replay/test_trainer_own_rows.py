@@ -38,6 +38,15 @@ def test_all_problems_are_listed_with_their_places(tmp_path: Path) -> None:
     assert places == [*(f"a.jsonl, row {number}" for number in range(1, 7)), "b.jsonl, row 2"]
 
 
+def test_a_row_in_another_encoding_is_a_problem_and_no_guess(tmp_path: Path) -> None:
+    good = json.dumps(turns("user", "assistant")).encode()
+    (tmp_path / "a.jsonl").write_bytes(good + b'\n{"x": "caf\xe9"}\n')
+    with pytest.raises(InvalidTrainingFile) as caught:
+        read_own_rows(tmp_path)
+    [problem] = caught.value.problems
+    assert (problem.place, problem.message) == ("a.jsonl, row 2", "byte 11 is not UTF-8")
+
+
 def test_a_folder_without_rows_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InvalidTrainingFile):
         read_own_rows(tmp_path)

@@ -109,7 +109,7 @@ def attempt(folder: Path, name: str) -> Path:
 def replay(
     order: TrainRequest, folder: Path, rows: list[Row], reporter: SilentReporter | None = None
 ) -> tuple[list[Row], ReplayResult | None]:
-    return replay_rows(order, folder, rows, reporter or SilentReporter(), hashes={"model.safetensors": "a"}, gpu={})
+    return replay_rows(order, folder, rows, reporter or SilentReporter(), hashes={"model.safetensors": "a"})
 
 
 @pytest.mark.parametrize("training", [{"keep": 0}, {"method": "dpo"}])
