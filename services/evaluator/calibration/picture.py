@@ -61,7 +61,7 @@ def draw_calibration(scores: Sequence[TrialScore]) -> CalibrationPlot | None:
     y = axis_around(heights, HEIGHT - BOTTOM, TOP)
     several = len({score.step for score in shown}) > 1
     points: list[TrialPoint] = []
-    for score in sorted(shown, key=lambda score: (score.low_points or 0.0, score.transfer or 0.0)):
+    for score in shown:
         transfer = score.transfer or 0.0
         low, high = (transfer if end is None else end for end in (score.low, score.high))
         place = x.place(score.low_points or 0.0), y.place(transfer)
