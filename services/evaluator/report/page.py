@@ -19,6 +19,7 @@ from services.evaluator.calibration.picture import TEMPLATES, draw_calibration
 from services.evaluator.report.dot_plots import draw_loss_drops, draw_transfer_plot
 from services.evaluator.report.headline import write_headline
 from services.evaluator.report.loss_curve import draw_curve
+from services.evaluator.report.summary import write_gain
 from services.evaluator.voice_inputs import Pair
 
 SHOWN_PAIRS = 12  # passages side by side, evenly spread: as many as anybody reads
@@ -40,6 +41,7 @@ def render_page(report: Report, pairs: Sequence[Pair]) -> str:
     )
     return templates.get_template("report.html.j2").render(
         report=report,
+        gain=write_gain(report.result),
         headline=write_headline(report.voice),
         transfer_plot=draw_transfer_plot(report.voice),
         calibration_plot=draw_calibration(report.calibration.scores) if report.calibration else None,

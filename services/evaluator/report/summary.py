@@ -37,6 +37,18 @@ def write_verdict(result: EvaluateResult, parameters: int | None, parts: Sequenc
     )
 
 
+def write_gain(result: EvaluateResult) -> str | None:
+    """Say what certainly came through, the gain on held-out chapters; None if the interval touches zero."""
+    author, others = result.author, result.others
+    if author.low_percent <= 0:
+        return None
+    beside = f", other authors’ pages {_number(others.drop_percent)} %" if others else ""
+    return (
+        f"What came through: your held-out chapters became {_number(author.drop_percent)} % more predictable to the "
+        f"model{beside}."
+    )
+
+
 def summarise_loss_drop(result: EvaluateResult) -> str:
     """Return the result in one log line: the change of the loss is signed, the interval is that of the drop."""
     author = result.author

@@ -10,6 +10,7 @@ from services.evaluator.voice.transfer import Scores
 
 MIN_AUC = 0.85  # of author against base
 MIN_PROMPTS, WANTED_PROMPTS = 12, 48  # below the first there is no interval; the second narrows it to about 9 points
+ASK_MORE = "Ask for more passages (SCRIPTORIUM_EVALUATION_PROMPTS), and hold enough chapters out (data.split.test)."
 NEXT_STEP = (
     "Give more of the author's text, so that more chapters can be held out and the author's habits are better known."
 )
@@ -20,12 +21,14 @@ def check_measurable(scores: Scores) -> Gate:
     prompts, auc = len(scores.genuine), separate_base(scores)
     gaps = scores.genuine.mean(axis=0) - scores.base.mean(axis=0)
     backward = [name for name, gap in zip(SCORES, gaps, strict=True) if gap <= 0]
-    outcome = grade(auc < MIN_AUC or prompts < MIN_PROMPTS or bool(backward), prompts < WANTED_PROMPTS)
+    too_few = prompts < MIN_PROMPTS
+    outcome = grade(auc < MIN_AUC or too_few or bool(backward), prompts < WANTED_PROMPTS)
     return Gate(
         code="measurable",
         outcome=outcome,
-        finding=f"On {prompts} prompts, author and base are told apart with an AUC of {auc:.2f} (needed: {MIN_AUC})"
+        finding=(f"{prompts} prompts are too few to judge a voice by (needed: {MIN_PROMPTS}). " if too_few else "")
+        + f"On {prompts} prompts, author and base are told apart with an AUC of {auc:.2f} (needed: {MIN_AUC})"
         + (f"; without direction: {', '.join(backward)}." if backward else "."),
-        next_step="" if outcome == "pass" else NEXT_STEP,
+        next_step="" if outcome == "pass" else ASK_MORE if too_few else NEXT_STEP,
         numbers={"prompts": prompts, "auc": auc, "auc_limit": MIN_AUC, "prompts_wanted": WANTED_PROMPTS},
     )

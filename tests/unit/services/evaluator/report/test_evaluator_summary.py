@@ -1,7 +1,7 @@
 import pytest
 
 from scriptorium.contracts import EvaluateResult, LossDrop, VoiceScore
-from services.evaluator.report.summary import summarise_loss_drop, write_verdict
+from services.evaluator.report.summary import summarise_loss_drop, write_gain, write_verdict
 
 
 def drop(value: float, low: float, high: float, passages: int = 24) -> LossDrop:
@@ -72,3 +72,11 @@ def test_few_impostors_are_a_caveat():
     assert (
         caveat not in write_verdict(few.model_copy(update={"voice": voice}), None).caveats
     )  # it is part of the verdict on the voice
+
+
+def test_what_came_through_is_said_if_it_is_certain():
+    assert write_gain(result(drop(12, 10, 14), drop(3, 2, 4))) == (
+        "What came through: your held-out chapters became 12 % more predictable to the model, "
+        "other authors’ pages 3.0 %."
+    )
+    assert write_gain(result(drop(1, -1, 3))) is None

@@ -44,6 +44,15 @@ def gate(code: str, outcome: str = "pass", measured: bool = True) -> Gate:
         (transfer(0.9), impostors(), [gate("measurable", "fail")], "not_measurable", "measurable was checked"),
         (transfer(0.9), impostors(), [gate("memorisation", "fail")], "rejected", "memorisation was checked"),
         (transfer(0.9), impostors(), [gate("measurable", "fail"), gate("length", "fail")], "rejected", "length"),
+        *(
+            (transfer(0.9, prompts=8), impostors(), [gate("measurable", "fail"), gate(code, "fail")], name, reason)
+            for code, name, reason in (
+                ("length", "not_measurable", "measurable was checked"),
+                ("coherence", "not_measurable", "measurable was checked"),
+                ("memorisation", "rejected", "memorisation was checked"),
+                ("retention", "rejected", "retention was checked"),
+            )
+        ),
     ],
 )
 def test_verdicts(tuned, others, gates, name, reason):

@@ -179,4 +179,6 @@ def test_exaggeration_warns_then_fails(make_scores, center, outcome):
     ("noise", "prompts", "outcome"), [(0.1, 48, "pass"), (0.1, 30, "warn"), (0.1, 8, "fail"), (3, 48, "fail")]
 )
 def test_few_prompts_or_much_noise_cannot_be_measured(make_scores, noise, prompts, outcome):
-    assert check_measurable(make_scores(1, noise=noise, prompts=prompts)).outcome == outcome
+    gate = check_measurable(make_scores(1, noise=noise, prompts=prompts))
+    assert gate.outcome == outcome
+    assert ("8 prompts are too few" in gate.finding) == (prompts == 8)
