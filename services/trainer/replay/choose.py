@@ -24,7 +24,7 @@ from services.trainer.replay.requests import as_asked, write_book_requests
 
 MARGIN = 1.4  # times the tokens that are needed, in the first round: some answers are refused
 FILL = 0.5  # of its token limit that a mean answer takes; a small model falls short of the length asked
-MIN_ROUND = 16  # requests: a batch on a CPU
+MIN_ROUND = 72  # requests: two thirds are long ones, a whole batch on a CPU, which is slow with less
 BEYOND_SEQUENCE = "over sequence_len"
 
 

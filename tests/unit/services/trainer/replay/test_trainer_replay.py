@@ -142,11 +142,11 @@ def test_more_is_asked_only_if_the_cache_has_too_little(tmp_path: Path, child: S
     replay(request(tmp_path), attempt(tmp_path, "1"), passages())
     answers = next((tmp_path / "cache").glob("*/answers.jsonl"))
     before = answers.read_text()
-    _, result = replay(request(tmp_path, keep=0.3), attempt(tmp_path, "2"), passages())
+    _, result = replay(request(tmp_path, keep=0.5), attempt(tmp_path, "2"), passages())
     assert child.calls() == 2
     assert answers.read_text().startswith(before)
     assert result
-    assert result.share == pytest.approx(0.3, abs=0.03)
+    assert result.share == pytest.approx(0.5, abs=0.03)
     asked = [(line["request"], line["max_tokens"]) for line in map(json.loads, answers.read_text().splitlines())]
     assert len(asked) == len(set(asked))
 
