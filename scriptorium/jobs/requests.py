@@ -181,6 +181,7 @@ def evaluate(job: c.Job, context: RequestContext) -> c.EvaluateRequest:
         passages=context.settings.evaluation_passages,
         max_tokens=context.settings.evaluation_max_tokens,
         instructions=context.settings.evaluation_instructions,
+        scenes=context.settings.evaluation_scenes,
         alike=job.recipe.evaluation.alike,
         streams=context.settings.streams,
         seeded=context.settings.gpu,

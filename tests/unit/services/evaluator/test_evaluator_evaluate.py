@@ -275,6 +275,35 @@ def test_each_model_writes_at_its_temperature_and_a_new_attempt_writes_nothing_a
     assert {name for name, _ in engines.calls if "chat" in name} == {"tuned/v1/chat/completions"}
 
 
+def test_names_of_the_book_in_new_scenes_are_reported(request_, folder, engines):
+    write_rows(request_.dataset / "train.jsonl", [make("Here was <Numa>, and Numa was here, said Numa.")] * 3)
+    engines.context, engines.text = 300, "The rain fell, and Numa <b>came</b>."
+    engines.text_of["base"] = "The rain fell."
+    reporter = SilentReporter()
+    result = run(request_.model_copy(update={"scenes": 3}), folder, engines, reporter)
+    assert (result.samples, result.leak_rate) == (4, 1.0)
+    briefs = [body["messages"][0]["content"] for name, body in engines.calls if "chat" in name]
+    assert sum("People and places:" in brief for brief in briefs) == 6
+    body = json.loads((folder / "report.json").read_text())
+    assert body["scenes"]["names"] == [{"name": "Numa", "passages": 3}]
+    assert body["scenes"]["base"]["leaking"] == 0
+    assert any("data.rename" in caveat for caveat in body["verdict"]["caveats"])
+    page = (folder / "report.html").read_text()
+    assert "and <mark>Numa</mark> &lt;b&gt;came" in page
+    assert "3 of 3 new scenes" in page
+    assert "[VALIDATE] New scenes: 3 of 3 new scenes (100 %" in "\n".join(reporter.messages)
+    assert "base scenes 3, tuned 4, tuned scenes 3" in "\n".join(reporter.messages)
+    engines.calls = []
+    run(request_.model_copy(update={"scenes": 3}), folder, engines)
+    assert [name for name, _ in engines.calls if "chat" in name] == []
+
+
+def test_without_new_scenes_there_is_no_leak_rate(request_, folder, engines):
+    assert run(request_, folder, engines).leak_rate is None
+    assert json.loads((folder / "report.json").read_text())["scenes"] is None
+    assert "New scenes" not in (folder / "report.html").read_text()
+
+
 def test_one_engine_for_both_models_gets_everything_at_once(request_, folder, engines):
     engines.slow = 0.02
     both = {
