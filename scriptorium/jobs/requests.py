@@ -51,6 +51,7 @@ def prepare(job: c.Job, context: RequestContext) -> c.PrepareRequest:
         base=obtain_model(job.model, context.volume.models, context.reporter),
         prompt=data.prompt,
         mix=data.mix,
+        rename=data.rename,
         brief_writer=brief_writer(data, job.model, context.settings),
         sequence_len=job.recipe.training.sequence_len,
         chunking=data.chunking,

@@ -35,10 +35,10 @@ class Scene(BaseModel):
 
 
 class SceneBank(BaseModel):
-    """The scenes in a language; `ordinary` and `determiners` are lists of words.
+    """The scenes in a language, and what is known of names in it, as lists of words.
 
     In a language that writes nouns with capitals (`nouns_capitalised`), a word that stands behind determiners is no
-    name.
+    name; `place_words` stand before places. `people` and `places` replace a book's names: surnames fit everybody.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,6 +47,9 @@ class SceneBank(BaseModel):
     ordinary: str
     nouns_capitalised: bool = False
     determiners: str = ""
+    place_words: str
+    people: str
+    places: str
     scenes: list[Scene]
 
     @property

@@ -8,8 +8,8 @@ from scriptorium.contracts.report import Sample
 from scriptorium.contracts.scenes import NewScenes
 from scriptorium.scenes.bank import read_bank
 from scriptorium.scenes.choose import SceneChoice
+from scriptorium.scenes.own_names import find_own_names
 from services.evaluator.scenes.leak_rate import measure_leaks
-from services.evaluator.scenes.own_names import find_own_names
 from services.evaluator.voice_inputs import EvaluationTexts, select_samples
 
 

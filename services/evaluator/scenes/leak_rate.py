@@ -12,8 +12,8 @@ from collections.abc import Collection, Sequence
 from scriptorium.contracts.report import Sample
 from scriptorium.contracts.scenes import LeakedName, LeakShare, NewScenes, SceneLeak
 from scriptorium.scenes.choose import SceneChoice
+from scriptorium.scenes.own_names import list_capitalised
 from scriptorium.stats.wilson import wilson_interval
-from services.evaluator.scenes.own_names import list_capitalised
 
 MAX_LEAK_SHARE = 0.03  # of the passages; about 0.3 was reported of an 8B model that learned one book
 NAMED_LEAKS = 5  # names in a finding

@@ -28,6 +28,10 @@ def test_a_bank_has_enough_different_scenes_and_no_name_of_it_is_ordinary(langua
     assert {scene.dialogue for scene in bank.scenes} == {"no", "some", "much"}
     assert all(1 < len(scene.topics) <= 8 for scene in bank.scenes)
     assert bool(bank.determiners) is bank.nouns_capitalised
+    replacements = [*bank.people.split(), *bank.places.split()]
+    assert len(replacements) == len(set(replacements))
+    assert len(bank.people.split()) >= 30
+    assert {name for name in replacements if name.lower() in bank.ordinary_names or name in words} == set()
 
 
 def test_a_brief_is_worded_like_that_of_a_passage():

@@ -65,8 +65,8 @@ def test_a_book_without_names_is_not_measured():
 
 def test_names_come_from_the_training_text_and_scenes_from_both_models():
     texts = EvaluationTexts(
-        author_train=["There was Tarzan."] * 3, author_dev=[], held_out=[], briefs=[], base=[], tuned=[], prompted=[],
-        base_calibration=[], impostors=[],
+        author_train=["There was Tarzan."] * 3, author_dev=[], author_renamed=[], held_out=[], briefs=[], base=[],
+        tuned=[], prompted=[], base_calibration=[], impostors=[],
     )  # fmt: skip
     test = make_sample(role="tuned", text="Tarzan again.")
     samples = [test, *scenes("base", PLAIN), *scenes("tuned", "Tarzan!")]

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scriptorium.scenes.bank import read_bank
-from services.evaluator.scenes.own_names import find_names, find_own_names, list_capitalised
+from scriptorium.scenes.own_names import find_own_names, list_capitalised
 
 EN = read_bank("en")
 
@@ -21,7 +21,7 @@ def test_a_name_is_capitalised_inside_sentences_of_three_passages():
 
 def test_a_word_that_is_mostly_small_is_no_name():
     passages = ["He asked the count and the Count.", "the count, the Count, the count"] * 3
-    assert find_names(passages, EN) == frozenset()
+    assert find_own_names(passages, [], EN) == frozenset()
 
 
 def test_ordinary_names_and_their_plurals_are_not_the_books_own():
