@@ -286,8 +286,11 @@ def test_the_voice_is_learned_from_the_authors_own_names_and_copies_of_other_nam
     texts = read_texts(request_.dataset, [], request_.seed)
     assert texts.author_train == ["It rained on Numa", "It rained all night"]
     assert texts.author_renamed == ["It rained on Hargrove"]
-    enough = replace(texts, author_train=["Word " * 600], base_calibration=["Word " * 600], held_out=[GENUINE],
-                     briefs=["Write"], base=["It"], tuned=["It"], impostors=[Impostor("A", ("Word " * 600,), True)])  # fmt: skip
+    long = "Word " * 600
+    enough = replace(
+        texts, author_train=[long], base_calibration=[long], held_out=[GENUINE], briefs=["Write"], base=["It"],
+        tuned=["It"], impostors=[Impostor("A", (long,), True)],
+    )  # fmt: skip
     samples = [make_sample(role="base"), make_sample(role="tuned")]
     inputs = gather_inputs(enough, samples, None, ())
     assert list(inputs.author_other) == ["The dev text", "It rained on Hargrove"]
