@@ -58,6 +58,7 @@ def main() -> None:
                 title="bench",
                 prompts=options.prompts,
                 max_tokens=options.max_tokens,
+                scenes=0,
                 streams=settings.streams,
             )
             measure(request, folder, options.rounds)

@@ -7,7 +7,8 @@ measured against its base on held-out chapters. Controls on the first author's c
   seed recipe   the first author's passages with one constant instruction, whole strength, nothing replayed
 Each stage's folder stays in build/voice; a stopped run resumes after its last finished stage, `--fresh` starts again.
 The last line is `voice-run: authors=2 production=<n> T=<n>/<n> lcb=<n>/<n> kept=<tuned>/<base>,<tuned>/<base>
-unseen_kinds=<tuned>/<base>,<tuned>/<base> leak=<n> wrong_author=<n> seed_recipe=<n> train_s=<n>/<n> eval_s=<n>/<n>`;
+unseen_kinds=<tuned>/<base>,<tuned>/<base> leak=<n>/<n> wrong_author=<n> seed_recipe=<n> train_s=<n>/<n>
+eval_s=<n>/<n>`, where leak is the percentage of new scenes with names of the book;
 the report of the first is copied to docs/example.
 """
 
@@ -231,7 +232,7 @@ def summarise(results: dict[str, EvaluateResult], folders: list[Path]) -> str:
         "lcb": "/".join(f"{or_nan(voice.lower_bound):.0f}" for voice in voices),
         "kept": ",".join(f"{part.tuned}/{part.base}" for part in following),
         "unseen_kinds": ",".join(f"{part.unseen.tuned}/{part.unseen.base}" for part in following if part.unseen),
-        "leak": "nan",  # names of the book in new scenes are not measured yet
+        "leak": "/".join(f"{100 * or_nan(results[author.name].leak_rate):.0f}" for author in AUTHORS),  # percent
         "wrong_author": f"{or_nan(controls['wrong author'].folded):.0f}" if "wrong author" in controls else "nan",
         "seed_recipe": f"{or_nan(controls['seed recipe'].folded):.0f}" if "seed recipe" in controls else "nan",
         "train_s": "/".join(f"{training.seconds:.0f}" for training in trainings),

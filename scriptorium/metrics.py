@@ -123,6 +123,9 @@ JOB_METRICS = {
         "T: how close generated text is to the author, from the base (0) to the author (100).",
         "of",
     ),
+    "evaluation_leak_ratio": _job_metric(
+        "evaluation_leak_ratio", "Share of new scenes in which the tuned model uses names of the book, 0-1."
+    ),
     "evaluation_samples": _job_metric("evaluation_samples", "Held-out briefs that both models answered."),
 }
 

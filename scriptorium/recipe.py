@@ -67,11 +67,13 @@ class Data(Section):
     """How a manuscript becomes examples; `mix` weights the kinds of prompt if `prompt` is "mixed".
 
     `briefs` says where they come from: they are extracted, or written by the model that the settings name.
+    `rename` is the share of the training rows in which the book's names are replaced, in each by others.
     """
 
     prompt: Prompt = "mixed"
     mix: Mix = {"brief": 0.7, "context": 0.2, "continue": 0.1}
     briefs: Literal["extracted", "model"] = "extracted"
+    rename: float = Field(default=0.0, ge=0, le=1)
     chunking: Chunking = Chunking()
     split: Split = Split()
 

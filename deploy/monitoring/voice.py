@@ -57,11 +57,13 @@ CURRENT_PANELS = (
 
 VOICE_PANELS = (
     rows("T of each run", "How far it has come from the base model (0) to the author (100), with the 95 % interval; "
-         "beside it the base that was asked to imitate, and the closest other author.",
+         "beside it the base that was asked to imitate, the closest other author, and the share of new scenes with "
+         "names of the book.",
          Column("low", _voice_transfer("tuned low"), decimals=0), Column("T", _voice_transfer("tuned"), decimals=0),
          Column("high", _voice_transfer("tuned high"), decimals=0),
          Column("asked", _voice_transfer("prompted"), decimals=0),
          Column("other author", _voice_transfer("impostor"), decimals=0),
+         Column("names leaked", last("scriptorium_evaluation_leak_ratio"), "percentunit", 0),
          key="job_id", key_title="run", width=16, height=8),
     curves("Selectivity of checkpoints", "What held-out passages of the author gained over those of others, nats a "
            "token: the higher, the more of this author.", "none",

@@ -1,7 +1,8 @@
 """The dataset folder: data writes it, trainer and evaluator read it.
 
 train.jsonl dev.jsonl test.jsonl   chat rows: {"messages": [user, assistant], "chapter": "...", "author": "...",
-                                   "kind": "brief" | "context" | "continue"}; dev and test have briefs only
+                                   "kind": "brief" | "context" | "continue", "genuine": "..."}; dev and test have
+                                   briefs only; `genuine` is the author's text if the row trains on other names
 reference.jsonl                    the same from other authors, if there are any; briefs only
 alpaca/{train,dev,test}.jsonl      the same passages with the seed workflow's constant instruction
 impostors.jsonl                    {"author": "...", "works": ["...", ...]}: cleaned excerpts of other authors' works
@@ -43,6 +44,7 @@ class Row(BaseModel):
     chapter: str
     author: str = ""
     kind: PromptKind = "brief"
+    genuine: str = ""
 
     @property
     def brief(self) -> str:
@@ -51,7 +53,12 @@ class Row(BaseModel):
 
     @property
     def passage(self) -> str:
-        """The author's text: the last message."""
+        """The author's text, with the author's own names: the last message, unless names were replaced in it."""
+        return self.genuine or self.answer
+
+    @property
+    def answer(self) -> str:
+        """The last message: the text that trains."""
         return self.messages[-1]["content"]
 
     @property

@@ -86,7 +86,7 @@ def prepare(book: Path, output: Path, model: str, recipe: Recipe, settings: Sett
     data, impostors = recipe.data, settings.impostors
     request = PrepareRequest(
         manuscript=book.resolve(), filename=book.name, base=resolve_base(model, settings), prompt=data.prompt,
-        mix=data.mix, brief_writer=brief_writer(data, served_name(model), settings),
+        mix=data.mix, rename=data.rename, brief_writer=brief_writer(data, served_name(model), settings),
         sequence_len=recipe.training.sequence_len, chunking=data.chunking, split=data.split,
         references=settings.data_dir / "references" if (settings.data_dir / "references").is_dir() else None,
         impostors=impostors, impostors_name=impostors.name if impostors else "",
@@ -177,6 +177,7 @@ def evaluate(
         tokenizer=resolve_base(model, settings), base=base, tuned=tuned, alike=alike,
         title=output.name, prompts=settings.evaluation_prompts, passages=settings.evaluation_passages,
         max_tokens=settings.evaluation_max_tokens, instructions=settings.evaluation_instructions,
+        scenes=settings.evaluation_scenes,
         streams=settings.streams, seeded=settings.gpu,
     )  # fmt: skip
     return run_into(output, lambda folder: evaluate_voice(request, folder, ConsoleReporter()))

@@ -14,9 +14,10 @@ from scriptorium.contracts.train import ReplayResult
 class EvaluateRequest(Contract):
     """A dataset with held-out briefs, and the endpoints of both models; `metrics` is the metrics.jsonl of training.
 
-    Limits: `prompts` briefs, `passages` whose loss is measured, answers of `max_tokens` tokens, `instructions` (0:
-    none), `streams` concurrent requests per engine. `seeded` means that the engines accept seeds. `alike` names other
-    authors of the same period and genre. The models write at their temperatures, which calibrating found on dev briefs.
+    Limits: `prompts` briefs, `passages` whose loss is measured, answers of `max_tokens` tokens, `instructions` and new
+    `scenes` (0: none), `streams` concurrent requests per engine. `seeded` means that the engines accept seeds. `alike`
+    names other authors of the same period and genre. The models write at their temperatures, which calibrating found on
+    dev briefs.
     `replay` is what was replayed in training, so that the kinds of instruction that it resembled are judged apart.
     """
 
@@ -30,6 +31,7 @@ class EvaluateRequest(Contract):
     passages: int = 24
     max_tokens: int = 800
     instructions: int = 192
+    scenes: int = 24
     alike: list[str] = []
     streams: int = 128
     seeded: bool = False
@@ -79,6 +81,7 @@ class EvaluateResult(Contract):
 
     `samples` is the number of briefs that both models answered, `unseen_impostors` the number of other authors left to
     test a voice with. `retention` is the verdict on whether anything else was lost, `voice` the score of the voice.
+    `leak_rate` is the share (0 to 1) of new scenes with names of the book; None if not measured.
     """
 
     author: LossDrop
@@ -87,3 +90,4 @@ class EvaluateResult(Contract):
     unseen_impostors: int = 0
     retention: Literal["pass", "warn", "fail"] | None = None
     voice: VoiceScore | None = None
+    leak_rate: float | None = None

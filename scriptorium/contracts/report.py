@@ -14,6 +14,7 @@ from scriptorium.contracts.base import Message
 from scriptorium.contracts.calibrate import CalibrateResult
 from scriptorium.contracts.evaluate import EvaluateResult
 from scriptorium.contracts.retention import RetentionOutcome
+from scriptorium.contracts.scenes import NewScenes
 from scriptorium.contracts.train import ReplayResult
 from scriptorium.contracts.voice import VoiceOutcome
 
@@ -26,7 +27,7 @@ SAMPLES = "samples.jsonl"  # a line per passage
 FULL_DISTRIBUTION = {"top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
 
 Role = Literal["base", "tuned", "prompted"]
-Split = Literal["dev", "test"]
+Split = Literal["dev", "test", "scene"]
 
 
 class ModelInfo(BaseModel):
@@ -51,7 +52,8 @@ class Decoding(BaseModel):
 class Sample(BaseModel):
     """One passage: its writer, its brief, the exact prompt, the answer, and the genuine text of the author.
 
-    `index` counts the briefs of a split; `engine` is vLLM's version, `model` the name that it serves.
+    `index` counts the briefs of a split; `engine` is vLLM's version, `model` the name that it serves. A new scene
+    (split "scene") has no genuine text and no chapter.
     """
 
     role: Role
@@ -164,6 +166,7 @@ class Report(BaseModel):
 
     `replay` is what was replayed in training; None if nothing was.
     `calibration` says how the strength and the temperature were chosen; None if nothing was calibrated.
+    `scenes` is the leak rate in new scenes; None if none were asked for.
     """
 
     title: str
@@ -182,3 +185,4 @@ class Report(BaseModel):
     training: TrainingLosses
     samples: str
     replay: ReplayResult | None = None
+    scenes: NewScenes | None = None

@@ -104,7 +104,9 @@ def _evaluate_metrics(result: EvaluateResult) -> Numbers:
     for text, drop in texts.items():
         if drop:
             losses |= _loss_drop_metrics(text, drop)
-    return {"evaluation_samples": result.samples, **losses, **(_voice_metrics(result.voice) if result.voice else {})}
+    leak_rate = {} if result.leak_rate is None else {"evaluation_leak_ratio": result.leak_rate}
+    voice = _voice_metrics(result.voice) if result.voice else {}
+    return {"evaluation_samples": result.samples, **losses, **voice, **leak_rate}
 
 
 def _voice_metrics(score: VoiceScore) -> Numbers:

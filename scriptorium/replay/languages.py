@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 
 from scriptorium.instructions.counting import list_words
 from scriptorium.replay.bank import list_languages, read_bank
+from scriptorium.sampling import spread
 
 ENGLISH = "en"
 MIN_WORDS = 6  # fewer may belong to several languages
 MIN_SMALL_SHARE = 0.15  # of the words; prose has 0.3 to 0.5, and lists have fewer
 MIN_SMALL_WORDS = 3  # one or two may be names, or what an apostrophe leaves
+SAMPLED_PASSAGES = 25  # of a book, to detect its language
 MAX_SECOND = 0.8  # of the first language's small words: Spanish and Italian share a third of theirs
 
 
@@ -30,6 +34,12 @@ def detect_language(text: str) -> str | None:
     ):
         return None
     return first
+
+
+def detect_main_language(passages: Sequence[str]) -> str | None:
+    """Return the language of most of a sample of a book's passages; None if most are in no known one."""
+    languages = Counter(detect_language(passage) for passage in spread(passages, SAMPLED_PASSAGES))
+    return languages.most_common(1)[0][0] if languages else None
 
 
 def choose_languages(book_language: str | None) -> tuple[str, ...]:

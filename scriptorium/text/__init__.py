@@ -1,1 +1,1 @@
-"""Text as every service counts it: words, runs of words, sentences."""
+"""Text as every service counts it: words, runs of words, sentences; and how a brief is worded."""

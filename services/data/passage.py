@@ -18,8 +18,9 @@ PARAGRAPH_BREAK = "\n\n"
 class Passage:
     """A text, its place in the manuscript, its length in words and in tokens of the base model, and its prompt.
 
-    `before` is the text of the previous passage in its chapter, if there is one. A passage of a `ready` row keeps the
-    row's own prompt, and `turns` are the messages before that.
+    `before` is the text of the previous passage in its chapter, if there is one. `genuine` is the author's text if
+    names were replaced in the one that trains. A passage of a `ready` row keeps the row's own prompt, and `turns` are
+    the messages before that.
     """
 
     stored_text: LazyText
@@ -30,6 +31,7 @@ class Passage:
     stored_prompt: LazyText = ""  # its brief, or the prompt of its row
     kind: PromptKind = "brief"
     stored_before: LazyText = ""
+    stored_genuine: LazyText = ""
     author: str = ""
     ready: bool = False
     stored_turns: LazyText = "[]"  # as JSON
@@ -38,6 +40,11 @@ class Passage:
     def text(self) -> str:
         """The text that trains."""
         return load_text(self.stored_text)
+
+    @property
+    def genuine(self) -> str:
+        """The author's text if names were replaced in it; else ""."""
+        return load_text(self.stored_genuine)
 
     @property
     def before(self) -> str:

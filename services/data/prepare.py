@@ -32,6 +32,7 @@ from services.data.passage import Passage, iterate_paragraphs
 from services.data.prompts.extracted_brief import add_briefs
 from services.data.prompts.mix import assign_prompts
 from services.data.prompts.model_brief import describe_passages
+from services.data.prompts.rename import rename_passages
 from services.data.prompts.rendered_examples import choose_examples, write_examples
 from services.data.readers import Manuscript, Part, read_manuscript
 from services.data.splits.split import divide_passages
@@ -71,6 +72,7 @@ def prepare_texts(request: PrepareRequest, folder: Path, texts: TextFile, report
     splits = divided.splits
     all_passages = [passage for name in SPLITS for passage in splits[name]]
     splits["train"] = assign_prompts(splits["train"], request.prompt, request.mix, request.seed, request.sequence_len)
+    splits["train"] = rename_passages(splits["train"], request, tokenizer, texts.add, reporter)
     splits[REFERENCE], left_out = collect_references(request, iterate_paragraphs(passages), tokenizer, reporter)
     left_out += write_impostors(request, iterate_paragraphs(passages), folder, reporter)
     checks = run_checks(

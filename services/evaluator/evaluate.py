@@ -33,6 +33,7 @@ from scriptorium.contracts.report import (
     Sample,
 )
 from scriptorium.contracts.retention import Retention
+from scriptorium.contracts.scenes import NewScenes
 from scriptorium.contracts.voice import VoiceOutcome
 from scriptorium.errors import EvaluationFailed
 from scriptorium.jobs.reporter import Reporter
@@ -54,6 +55,7 @@ from services.evaluator.report.summary import summarise_loss_drop, write_verdict
 from services.evaluator.report.training_losses import read_losses
 from services.evaluator.retention.measure import measure_retention
 from services.evaluator.retention_outcome import judge_retention
+from services.evaluator.scenes_outcome import measure_scenes
 from services.evaluator.voice.inputs import Losses
 from services.evaluator.voice_inputs import pair_samples, read_texts, select_samples
 from services.evaluator.voice_outcome import add_retention_gates, measure_voice_outcome, summarise_voice
@@ -108,15 +110,24 @@ def evaluate_voice(
     outcome = measure_voice_outcome(
         texts, measured.samples, measured.losses, alike=request.alike, seed=request.seed, reporter=reporter
     )
-    report = _build_report(request, measured, impostors, outcome)
+    scenes = measure_scenes(texts, measured.samples, measured.protocol.scenes)
+    report = _build_report(request, measured, impostors, outcome, scenes)
     (folder / REPORT).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    (folder / REPORT_PAGE).write_text(render_page(report, pair_samples(measured.samples)), encoding="utf-8")
+    (folder / REPORT_PAGE).write_text(_render_report(report, measured.samples), encoding="utf-8")
     result = report.result
     reporter.message(f"[VALIDATE] {summarise_loss_drop(result)}", drop_percent=result.author.drop_percent)
     if result.voice:
         reporter.message(f"[VALIDATE] {describe_voice(result.voice)}")
+    if scenes:
+        level = Level.WARN if scenes.outcome == "warn" else Level.INFO
+        reporter.message(f"[VALIDATE] New scenes: {scenes.finding}", level=level, leak_rate=result.leak_rate)
     reporter.message("[VALIDATE] Report written")
     return result
+
+
+def _render_report(report: Report, samples: Sequence[Sample]) -> str:
+    """Render the page, with the passages of both models and the tuned model's new scenes."""
+    return render_page(report, pair_samples(samples), select_samples(samples, "tuned", "scene"))
 
 
 def read_held_out(dataset: Path) -> HeldOut:
@@ -213,7 +224,11 @@ def _choose_max_tokens(models: tuple[ModelInfo, ModelInfo]) -> int:
 
 
 def _build_report(
-    request: EvaluateRequest, measured: Measurements, impostors: list[Impostor], outcome: VoiceOutcome
+    request: EvaluateRequest,
+    measured: Measurements,
+    impostors: list[Impostor],
+    outcome: VoiceOutcome,
+    scenes: NewScenes | None,
 ) -> Report:
     """Judge the measurements and put them together."""
     author = measure_loss_drop(measured.author, request.seed)
@@ -228,6 +243,7 @@ def _build_report(
         unseen_impostors=count_unseen(impostors),
         retention=retention.verdict.value,
         voice=summarise_voice(outcome),
+        leak_rate=scenes.tuned.share if scenes and scenes.outcome != "not_measured" else None,
     )
     parameters = count_parameters(request.tokenizer)
     decoding = measured.protocol.decoding
@@ -255,7 +271,7 @@ def _build_report(
         parameters=parameters,
         base=base,
         tuned=tuned,
-        verdict=write_verdict(result, parameters, retention.parts),
+        verdict=write_verdict(result, parameters, retention.parts, scenes),
         result=result,
         voice=outcome,
         kept=retention,
@@ -265,6 +281,7 @@ def _build_report(
         training=read_losses(request.metrics),
         samples=SAMPLES,
         replay=request.replay,
+        scenes=scenes,
     )
 
 

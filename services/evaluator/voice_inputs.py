@@ -28,10 +28,12 @@ class EvaluationTexts:
     """All texts to compare. `held_out`, `briefs`, `base`, `tuned` and `prompted` go together, index by index.
 
     `prompted` is empty if there was no room for excerpts, `base_calibration` if no dev text was held out.
+    `author_renamed` are training passages as they train, if names were replaced in them: they may be copied as well.
     """
 
     author_train: list[str]
     author_dev: list[str]
+    author_renamed: list[str]
     held_out: list[GenuinePassage]
     briefs: list[str]
     base: list[str]
@@ -51,10 +53,11 @@ class Pair:
 
 def read_texts(dataset: Path, samples: Sequence[Sample], seed: int) -> EvaluationTexts:
     """Read the texts of an evaluation; `seed` is the one that divides the impostors."""
-    base = select_samples(samples, "base")
+    base, train = select_samples(samples, "base"), read_rows(dataset / "train.jsonl")
     return EvaluationTexts(
-        author_train=[row.passage for row in read_rows(dataset / "train.jsonl")],
+        author_train=[row.passage for row in train],
         author_dev=[row.passage for row in read_rows(dataset / "dev.jsonl")],
+        author_renamed=[row.answer for row in train if row.genuine],
         held_out=[GenuinePassage(sample.genuine, sample.chapter) for sample in base],
         briefs=[sample.brief for sample in base],
         base=[sample.text for sample in base],

@@ -72,7 +72,7 @@ def gather_inputs(
         base_calibration=texts.base_calibration,
         seen_impostors=[impostor for impostor in impostors if impostor.name in seen_names],
         unseen_impostors=[impostor for impostor in impostors if impostor.name not in seen_names],
-        author_other=texts.author_dev,
+        author_other=[*texts.author_dev, *texts.author_renamed],
         losses=losses,
         endings=Endings(base=_ended(select_samples(samples, "base")), tuned=_ended(select_samples(samples, "tuned"))),
     )

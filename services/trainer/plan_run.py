@@ -55,7 +55,7 @@ class RunPlan:
 
 def measure_dataset(request: TrainRequest, rows: TrainingRows) -> DatasetSize:
     """Return the size of a training's dataset, its packed rows counted."""
-    answers = chat_tokenizer(request.base).count([row.passage for row in rows.train])
+    answers = chat_tokenizer(request.base).count([row.answer for row in rows.train])
     size = size_of_rows(rows.lengths, answers, len(rows.dev))
     packed = count_rows(request.training, rows.lengths) if request.training.sample_packing else None
     return replace(size, counted_packed_rows=packed)

@@ -29,7 +29,13 @@ NOT_A_VERB = {
     "What",
 }
 NOT_A_VERB |= {"When", "Where", "Whether", "Which", "Who", "Why"}
-WITH_EXAMPLES = ("scriptorium.text.words", "scriptorium.text.ngrams", "scriptorium.stats.bootstrap")
+WITH_EXAMPLES = (
+    "scriptorium.text.words",
+    "scriptorium.text.ngrams",
+    "scriptorium.stats.bootstrap",
+    "scriptorium.stats.wilson",
+    "scriptorium.text.briefs",
+)
 MAX_DOC_LINE = 120
 
 

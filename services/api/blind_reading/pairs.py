@@ -28,7 +28,7 @@ class TextPair:
 def read_pairs(path: Path) -> list[TextPair]:
     """Read the pairs of a samples.jsonl in the order of the book; leave out briefs that only one model answered."""
     fields_by_passage: dict[int, dict[str, str]] = {}
-    for sample in read_sample_lines(path):
+    for sample in filter(_answers_test_brief, read_sample_lines(path)):
         shared = {"chapter": sample.chapter, "author": sample.author, "genuine": sample.genuine}
         fields_by_passage.setdefault(sample.index, shared).update(_texts(sample))
     return [
@@ -38,11 +38,16 @@ def read_pairs(path: Path) -> list[TextPair]:
     ]
 
 
+def _answers_test_brief(sample: Sample | PairedSample) -> bool:
+    """Return whether a sample is from a test brief: a calibration passage or a new scene has a number of its own."""
+    return isinstance(sample, PairedSample) or sample.split == "test"
+
+
 def _texts(sample: Sample | PairedSample) -> dict[str, str]:
-    """Return the texts of a sample by model, if they answer a test brief."""
+    """Return the texts of a sample by model; a prompted baseline is none of the two."""
     if isinstance(sample, PairedSample):
         return {"base": sample.base.text, "tuned": sample.tuned.text}
-    return {sample.role: sample.text} if sample.role in ("base", "tuned") and sample.split == "test" else {}
+    return {sample.role: sample.text} if sample.role in ("base", "tuned") else {}
 
 
 def choose_genuine(pairs: Sequence[TextPair], pair: TextPair) -> str:

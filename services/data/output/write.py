@@ -21,7 +21,13 @@ def write_dataset(folder: Path, splits: Mapping[str, Sequence[Passage]], result:
 
 def make_row(passage: Passage) -> Row:
     """Make the chat row of a passage."""
-    return Row(messages=make_messages(passage), chapter=passage.chapter, author=passage.author, kind=passage.kind)
+    return Row(
+        messages=make_messages(passage),
+        chapter=passage.chapter,
+        author=passage.author,
+        kind=passage.kind,
+        genuine=passage.genuine,
+    )
 
 
 def make_alpaca(passage: Passage) -> dict[str, object]:

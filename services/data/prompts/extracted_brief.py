@@ -14,6 +14,7 @@ from itertools import pairwise
 from math import log
 
 from scriptorium.contracts import Finding
+from scriptorium.text.briefs import Dialogue, Person, word_instruction, word_names, word_topics
 from scriptorium.text.words import COMPOUND_WORD
 from services.data.passage import Passage
 
@@ -95,10 +96,8 @@ def list_wordings(text: str, words: Sequence[str], lexicon: Lexicon) -> Iterator
     instruction = write_instruction(text, counts)
     names = find_names(text, lexicon)
     topics = find_topics(counts, lexicon)
-    people = f" People and places: {', '.join(names)}." if names else ""
-    about = f" It has to do with: {', '.join(topics)}." if topics else ""
-    yield instruction + people + about
-    yield instruction + people
+    yield instruction + word_names(names) + word_topics(topics)
+    yield instruction + word_names(names)
     yield instruction
 
 
@@ -107,12 +106,11 @@ def write_instruction(text: str, counts: Counter[str]) -> str:
     length = max(10, round(len(text.split()), -1))
     speech = "\n".join(match.group() for match in SPEECH.finditer(text))
     dialogue = describe_dialogue(len(speech) / max(1, len(text)))
-    view = describe_view(counts, Counter(COMPOUND_WORD.findall(speech)))
-    return f"Write a passage of about {length} words from a novel{view}, with {dialogue}."
+    return word_instruction(length, recognise_person(counts, Counter(COMPOUND_WORD.findall(speech))), dialogue)
 
 
-def describe_view(counts: Counter[str], speech: Counter[str]) -> str:
-    """Describe the point of view by the pronouns outside speech; "" if there is too little narration."""
+def recognise_person(counts: Counter[str], speech: Counter[str]) -> Person | None:
+    """Recognise the narrator's person by the pronouns outside speech; None if there is too little narration."""
 
     def count_narrated(pronouns: Iterable[str]) -> int:
         forms = [form for pronoun in pronouns for form in (pronoun, pronoun.capitalize())]
@@ -120,15 +118,15 @@ def describe_view(counts: Counter[str], speech: Counter[str]) -> str:
 
     length, first_person = counts.total() - speech.total(), count_narrated(FIRST_PERSON_PRONOUNS)
     if length < MIN_NARRATED_WORDS or not (first_person or count_narrated(THIRD_PERSON_PRONOUNS)):
-        return ""
-    return ", in the first person" if first_person / length >= FIRST_PERSON_SHARE else ", in the third person"
+        return None
+    return "first" if first_person / length >= FIRST_PERSON_SHARE else "third"
 
 
-def describe_dialogue(share: float) -> str:
+def describe_dialogue(share: float) -> Dialogue:
     """Return no, some or much dialogue, by the share of characters between quotation marks."""
     if share < 0.05:
-        return "no dialogue"
-    return "some dialogue" if share < 0.4 else "much dialogue"
+        return "no"
+    return "some" if share < 0.4 else "much"
 
 
 def build_lexicon(texts: Iterable[str]) -> Lexicon:

@@ -55,8 +55,10 @@ def learn_dev_voice(
     `base` is what the base wrote from the briefs of `genuine`; the scores learn from `base_calibration` how it writes.
     """
     impostors = read_impostors(dataset, seed)
+    train = read_rows(dataset / "train.jsonl")
     inputs = VoiceInputs(
-        author_train=[row.passage for row in read_rows(dataset / "train.jsonl")],
+        author_train=[row.passage for row in train],
+        author_other=[row.answer for row in train if row.genuine],
         held_out=genuine,
         base=base,
         tuned=base,

@@ -3,6 +3,7 @@
 base, tuned     the briefs of held-out test passages, word for word the same for both
 base, dev       briefs of dev passages: calibration, to learn how the base writes without touching the test
 prompted        the test briefs again, after a few excerpts of training text: what prompting alone can do
+scene           briefs of new scenes, the same for base and tuned: whether names of the book leak into other stories
 
 The tuned model writes at its calibrated temperature. If the base has one of its own, it answers half as many dev briefs
 at both, and the passages show at which one it is nearer to the author: there it answers the test briefs.
@@ -68,12 +69,14 @@ def plan_passages(
     seed: int | None,
     *,
     temperatures: Temperatures = Temperatures(),
+    scenes: Sequence[Row] = (),
 ) -> list[PlannedPassage]:
-    """Plan every passage, those of one engine together; at most `count` briefs, evenly spread.
+    """Plan every passage, those of one engine together; at most `count` briefs, evenly spread, and all new `scenes`.
 
     Dev briefs are repeated until there are as many as test briefs: each answer is another sample of the base's voice.
     A brief has one `seed` for every model, derived from the evaluation's seed; None if the engine accepts no seed.
-    The base's test passages are planned at the first of its temperatures; `with_base_temperature` changes it.
+    The base's test passages and scenes are planned at the first of its temperatures, which `with_base_temperature`
+    changes.
     """
     chosen = spread(test, count)
     plan = [
@@ -82,7 +85,8 @@ def plan_passages(
     ]
     if excerpts:
         plan += plan_role("prompted", "test", chosen, seed, excerpts)
-    tuned = plan_role("tuned", "test", chosen, seed)
+    plan += plan_role("base", "scene", scenes, seed)
+    tuned = [*plan_role("tuned", "test", chosen, seed), *plan_role("tuned", "scene", scenes, seed)]
     return [*plan, *(replace(passage, temperature=temperatures.tuned) for passage in tuned)]
 
 
@@ -96,9 +100,9 @@ def plan_calibration(
 
 
 def with_base_temperature(plan: Sequence[PlannedPassage], temperature: float) -> list[PlannedPassage]:
-    """Return the plan with the base's test passages, prompted ones too, at a temperature."""
+    """Return the plan with the base's test passages and scenes, prompted ones too, at a temperature."""
     return [
-        replace(passage, temperature=temperature) if passage.split == "test" and passage.role != "tuned" else passage
+        replace(passage, temperature=temperature) if passage.split != "dev" and passage.role != "tuned" else passage
         for passage in plan
     ]
 

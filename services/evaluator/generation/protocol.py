@@ -1,4 +1,4 @@
-"""The protocol of an evaluation: a generation plan from held-out briefs, a token budget, and both engines to write."""
+"""The protocol of an evaluation: a generation plan from held-out briefs and new scenes, a token budget, two engines."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from pathlib import Path
 
 from scriptorium.artifacts.dataset import Row, read_rows
 from scriptorium.contracts import EvaluateRequest
+from scriptorium.contracts.base import Message
 from scriptorium.contracts.report import Decoding, ModelInfo, Role, Sample
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.token_budget import choose_budget, count_room
 from scriptorium.models.tokenizer import ChatTokenizer
+from scriptorium.scenes.bank import Scene
+from scriptorium.scenes.choose import SceneChoice, choose_scenes
 from services.evaluator.generation.plan import PlannedPassage, list_temperatures, plan_passages, with_base_temperature
 from services.evaluator.generation.prompted_baseline import choose_excerpts
 from services.evaluator.generation.samples import Writer, write_samples
@@ -25,11 +28,12 @@ UNSEEDED = "none: vLLM’s CPU engine crashes on a request with a seed"
 
 @dataclass(frozen=True)
 class Protocol:
-    """The generation plan, how to decode, and the excerpts that the prompted baseline is shown."""
+    """The generation plan, how to decode, the excerpts that the prompted baseline is shown, and the new scenes."""
 
     plan: list[PlannedPassage]
     decoding: Decoding
     excerpts: list[str]
+    scenes: SceneChoice
 
 
 def plan_protocol(
@@ -37,14 +41,24 @@ def plan_protocol(
 ) -> Protocol:
     """Plan all passages; the engine with the shorter context limits the length of answers and excerpts."""
     context = min((model.max_model_len for model in models if model.max_model_len), default=None)
-    max_tokens = choose_budget(test, tokenizer, request.max_tokens, context)
     train, dev = read_rows(request.dataset / "train.jsonl"), read_rows(request.dataset / "dev.jsonl")
+    choice = choose_scenes([row.passage for row in (*train, *dev, *test)], request.scenes)
+    scenes = [make_scene_row(scene, test[0]) for scene in choice.scenes]
+    cap = min(request.max_tokens, count_room(scenes, tokenizer, context)) if scenes and context else request.max_tokens
+    max_tokens = choose_budget(test, tokenizer, cap, context)
     room = count_room(test, tokenizer, context) - max_tokens if context else request.max_tokens
     excerpts = choose_excerpts(train, room, tokenizer)
     temperatures = list_temperatures(request.temperature, request.base_temperature)
     seed = request.seed if request.seeded else None
-    plan = plan_passages(test, dev, excerpts, request.prompts, seed, temperatures=temperatures)
-    return Protocol(plan, Decoding(max_tokens=max_tokens), excerpts)
+    plan = plan_passages(test, dev, excerpts, request.prompts, seed, temperatures=temperatures, scenes=scenes)
+    return Protocol(plan, Decoding(max_tokens=max_tokens), excerpts, choice)
+
+
+def make_scene_row(scene: Scene, example: Row) -> Row:
+    """Make the row of a new scene, with the system message of a held-out row, if there is one, and no answer."""
+    system = [message for message in example.messages[:-2] if message["role"] == "system"]
+    prompt: list[Message] = [{"role": "user", "content": scene.brief}, {"role": "assistant", "content": ""}]
+    return Row(messages=[*system, *prompt], chapter="")
 
 
 async def run_protocol(

@@ -134,6 +134,11 @@ def group_by_engine(plan: Sequence[PlannedPassage], writers: Mapping[Role, Write
 
 def describe_plan(plan: Sequence[PlannedPassage], earlier: int) -> str:
     """Return the plan in one line; `earlier` passages exist already."""
-    roles = Counter("calibration" if passage.split == "dev" else passage.role for passage in plan)
+    roles = Counter(_describe_part(passage) for passage in plan)
     reused = f"; {earlier} are there from an earlier attempt" if earlier else ""
     return f"Writing {len(plan)} passages ({', '.join(f'{role} {count}' for role, count in roles.items())}){reused}"
+
+
+def _describe_part(passage: PlannedPassage) -> str:
+    """Return the part of the plan that a passage belongs to."""
+    return {"dev": "calibration", "scene": f"{passage.role} scenes"}.get(passage.split, passage.role)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from scriptorium.contracts.report import Report
+from scriptorium.contracts.report import Report, Sample
 from scriptorium.contracts.voice import CopiedRun
 from scriptorium.html.paragraphs import split_paragraphs
 from scriptorium.html.templates import page_templates
@@ -23,12 +23,13 @@ from services.evaluator.report.summary import write_gain
 from services.evaluator.voice_inputs import Pair
 
 SHOWN_PAIRS = 12  # passages side by side, evenly spread: as many as anybody reads
+SHOWN_SCENES, SHOWN_LEAKS = 4, 2  # new scenes on the page, and at most so many because of their names
 SPARE_WORDS = 40  # by which the author's passage may be longer on the page than the longer of the two answers
 BEGIN, END = "\ue000", "\ue001"  # around a copied run: private characters, which no readable text contains
 
 
-def render_page(report: Report, pairs: Sequence[Pair]) -> str:
-    """Render the whole page."""
+def render_page(report: Report, pairs: Sequence[Pair], scenes: Sequence[Sample] = ()) -> str:
+    """Render the whole page; `scenes` are the tuned model's passages from new scenes."""
     templates = page_templates(
         Path(__file__).parent,
         TEMPLATES,
@@ -46,9 +47,31 @@ def render_page(report: Report, pairs: Sequence[Pair]) -> str:
         transfer_plot=draw_transfer_plot(report.voice),
         calibration_plot=draw_calibration(report.calibration.scores) if report.calibration else None,
         pairs=[(pair, *_shorten(pair), _copied_runs(report, pair)) for pair in spread(pairs, SHOWN_PAIRS)],
+        scenes=choose_scenes(report, scenes),
         curve=draw_curve(report.training),
         loss_drops=draw_loss_drops(report.result.author, report.result.others),
     )
+
+
+def choose_scenes(report: Report, scenes: Sequence[Sample]) -> list[tuple[Sample, list[CopiedRun]]]:
+    """Choose passages from new scenes, in order, with their leaked names: two with such names, the rest without.
+
+    If there are too few without, there are fewer passages.
+    """
+    leaked_names = {leak.index: leak.names for leak in report.scenes.leaking} if report.scenes else {}
+    leaking = spread([scene for scene in scenes if scene.index in leaked_names], SHOWN_LEAKS)
+    others = spread([scene for scene in scenes if scene.index not in leaked_names], SHOWN_SCENES - len(leaking))
+    chosen = sorted([*leaking, *others], key=lambda scene: scene.index)
+    return [(scene, mark_names(scene.text, leaked_names.get(scene.index, ()))) for scene in chosen]
+
+
+def mark_names(text: str, names: Sequence[str]) -> list[CopiedRun]:
+    """Return the places of names in a text; the case of all letters but the first may differ."""
+    if not names:
+        return []
+    pattern = re.compile(rf"(?<![^\W\d_])(?:{'|'.join(map(re.escape, names))})(?![^\W\d_])", re.IGNORECASE)
+    matches = [match for match in pattern.finditer(text) if match.group()[0].isupper()]
+    return [CopiedRun(start=match.start(), end=match.end(), words=1, text=match.group()) for match in matches]
 
 
 def highlight_copies(text: str, copies: Sequence[CopiedRun]) -> list[list[tuple[str, bool]]]:

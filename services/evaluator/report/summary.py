@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from scriptorium.contracts import EvaluateResult, LossDrop
 from scriptorium.contracts.report import ReportVerdict
 from scriptorium.contracts.retention import RetentionPart, RetentionVerdict
+from scriptorium.contracts.scenes import NewScenes
 from services.evaluator.impostors import MIN_UNSEEN_IMPOSTORS
 
 MIN_PASSAGES = 8  # with fewer, a bootstrap interval is too narrow to be believed
@@ -23,7 +24,12 @@ GAIN_SHARED = (
 )
 
 
-def write_verdict(result: EvaluateResult, parameters: int | None, parts: Sequence[RetentionPart] = ()) -> ReportVerdict:
+def write_verdict(
+    result: EvaluateResult,
+    parameters: int | None,
+    parts: Sequence[RetentionPart] = (),
+    scenes: NewScenes | None = None,
+) -> ReportVerdict:
     """Put the result into words; `parameters` is the size of the model if known, `parts` the verdicts on retention."""
     return ReportVerdict(
         sentence=f"{_describe_author(result.author)}{_describe_others(result.others)}",
@@ -32,6 +38,7 @@ def write_verdict(result: EvaluateResult, parameters: int | None, parts: Sequenc
             *_compare_with_others(result),
             *_warn_of_few_passages(result),
             *([] if _voice_measured(result) else [*_warn_of_few_impostors(result), *_list_losses(parts)]),
+            *_warn_of_leaks(scenes),
             *_warn_of_tiny_model(parameters),
         ],
     )
@@ -137,6 +144,11 @@ def _warn_of_few_impostors(result: EvaluateResult) -> list[str]:
 def _list_losses(parts: Sequence[RetentionPart]) -> list[str]:
     """List what training has cost; what could not be shown has its own section on the page."""
     return [f"{part.message} {part.next_step}" for part in parts if part.verdict is RetentionVerdict.FAIL]
+
+
+def _warn_of_leaks(scenes: NewScenes | None) -> list[str]:
+    """Return a caveat if names of the book turn up in new scenes."""
+    return [f"{scenes.finding} {scenes.next_step}"] if scenes and scenes.outcome == "warn" else []
 
 
 def _warn_of_tiny_model(parameters: int | None) -> list[str]:

@@ -58,7 +58,8 @@ class VoiceInputs:
 
     base[i] and tuned[i] were written from held_out[i].brief with the same settings. `base_calibration` is what the base
     wrote from other briefs. The scores learn from the seen impostors what the author is not; the unseen ones are only
-    measured. `author_other`: the author's text that is in none of the splits, which a model may have copied as well.
+    measured. `author_other`: other text of the author, such as training passages with other names, which a model may
+    have copied as well.
     """
 
     author_train: Sequence[str]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from itertools import chain, zip_longest
 from statistics import median
@@ -10,26 +9,19 @@ from statistics import median
 from scriptorium.artifacts.base_answers import Asked
 from scriptorium.artifacts.dataset import Row
 from scriptorium.replay.catalogue import ReplayRequest, write_requests
-from scriptorium.replay.languages import choose_languages, detect_language
-from scriptorium.sampling import spread
+from scriptorium.replay.languages import choose_languages, detect_main_language
 
 SEED = 0  # the same requests for every training, so that a base is asked only once
 MAX_REQUESTS = 4000  # of a language; no bank has more
 WORD_STEP = 50  # passage lengths are rounded to it, so that books of similar ones share their answers
-SAMPLED_ROWS = 25  # to detect the book's language
 
 
 def write_book_requests(rows: Sequence[Row]) -> list[ReplayRequest]:
     """Write every request that suits a book, its languages in turn; whoever needs fewer takes the first."""
     words = max(WORD_STEP, WORD_STEP * round(median(len(row.passage.split()) for row in rows) / WORD_STEP))
-    languages = choose_languages(detect_book_language(rows))
+    languages = choose_languages(detect_main_language([row.passage for row in rows]))
     written = [write_requests(language, MAX_REQUESTS, words, SEED) for language in languages]
     return [request for request in chain.from_iterable(zip_longest(*written)) if request is not None]
-
-
-def detect_book_language(rows: Sequence[Row]) -> str | None:
-    """Return the language of most of a sample of passages."""
-    return Counter(detect_language(row.passage) for row in spread(rows, SAMPLED_ROWS)).most_common(1)[0][0]
 
 
 def as_asked(request: ReplayRequest) -> Asked:

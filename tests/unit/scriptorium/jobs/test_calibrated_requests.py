@@ -24,8 +24,8 @@ from scriptorium.contracts import (
 )
 from scriptorium.errors import InternalError
 from scriptorium.jobs.engine_sessions import session_models
-from scriptorium.jobs.requests import RequestContext, calibrate, evaluate, merge, serve
-from scriptorium.recipe import Evaluation, Recipe, Select
+from scriptorium.jobs.requests import RequestContext, calibrate, evaluate, merge, prepare, serve
+from scriptorium.recipe import Data, Evaluation, Recipe, Select
 from scriptorium.settings import Settings
 
 TRAINED = TrainResult(checkpoints=[], first_loss=None, last_loss=None, steps=1, trained_tokens=1, seconds=1)
@@ -162,3 +162,16 @@ def test_the_kinds_that_were_replayed_are_judged_apart(tmp_path: Path) -> None:
     publish(volume, Phase.SERVE, SERVED)
     context = RequestContext(Settings(data_dir=tmp_path, device="cpu"), volume)
     assert evaluate(make_job(volume), context).replay == replay
+
+
+def test_new_scenes_follow_the_setting_and_other_names_the_recipe(volume: Volume) -> None:
+    publish(
+        volume, Phase.MERGE, MergeResult(step=8, dev_loss=None, merged_tensors=1, copied_tensors=1, bytes=1, seconds=1)
+    )
+    publish(volume, Phase.SERVE, SERVED)
+    context = RequestContext(Settings(data_dir=volume.root, device="cpu", evaluation_scenes=7), volume)
+    job = make_job(volume)
+    assert evaluate(job, context).scenes == 7
+    assert prepare(job, context).rename == 0
+    recipe = job.recipe.model_copy(update={"data": Data(rename=0.5)})
+    assert prepare(job.model_copy(update={"recipe": recipe}), context).rename == 0.5

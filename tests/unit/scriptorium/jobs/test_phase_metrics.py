@@ -53,7 +53,7 @@ RESULT: dict[Phase, Result] = {
     Phase.SERVE: ServeResult(
         base=Endpoint(url="http://a", model="a"), tuned=Endpoint(url="http://b", model="b"), canary="Yes.", seconds=1.0
     ),
-    Phase.EVALUATE: EvaluateResult(author=DROP, others=None, samples=12),
+    Phase.EVALUATE: EvaluateResult(author=DROP, others=None, samples=12, leak_rate=0.25),
 }  # fmt: skip
 EXPECTED: dict[Phase, dict[str, float]] = {
     Phase.PREPARE: {
@@ -70,7 +70,7 @@ EXPECTED: dict[Phase, dict[str, float]] = {
     Phase.MERGE: {"merge_bytes_per_second": 2000.0},
     Phase.SERVE: {},
     Phase.EVALUATE: {
-        "evaluation_samples": 12,
+        "evaluation_samples": 12, "evaluation_leak_ratio": 0.25,
         "evaluation_loss_drop_percent/author/low": 8.0,
         "evaluation_loss_drop_percent/author/mean": 10.0,
         "evaluation_loss_drop_percent/author/high": 12.0,

@@ -70,6 +70,7 @@ def request_(tmp_path: Path, tokenizer_folder: Path) -> EvaluateRequest:
         prompts=4,
         max_tokens=50,
         instructions=0,
+        scenes=0,
     )
 
 
@@ -80,6 +81,7 @@ class FakeEngines:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.broken: dict[str, list[httpx.Response | httpx.TransportError]] = {}
         self.text = "The rain <b>fell</b> & fell."
+        self.text_of: dict[str, str] = {}  # of a model that answers something else
         self.slow = 0.0
         self.context = 64
         self.busy = 0
@@ -112,7 +114,7 @@ class FakeEngines:
         self.busiest = max(self.busiest, self.busy)
         await asyncio.sleep(self.slow)
         self.busy -= 1
-        choice = {"message": {"content": self.text}, "finish_reason": "length"}
+        choice = {"message": {"content": self.text_of.get(role, self.text)}, "finish_reason": "length"}
         return {"choices": [choice], "usage": {"completion_tokens": 6}}
 
     @property

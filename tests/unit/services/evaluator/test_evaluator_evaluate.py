@@ -1,6 +1,7 @@
 import json
 import time
 from collections import Counter
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -15,7 +16,10 @@ from scriptorium.errors import Cancelled, EvaluationFailed
 from scriptorium.jobs.reporter import SilentReporter
 from services.evaluator.evaluate import count_parameters, evaluate_voice
 from services.evaluator.generation.resume import resume_evaluation
-from services.evaluator.voice_inputs import GenuinePassage, reread_texts
+from services.evaluator.impostors import Impostor
+from services.evaluator.voice_inputs import GenuinePassage, read_texts, reread_texts
+from services.evaluator.voice_outcome import gather_inputs
+from tests.report_example import make_sample
 
 NO_DELAYS = (0.0, 0.0)
 
@@ -273,6 +277,55 @@ def test_each_model_writes_at_its_temperature_and_a_new_attempt_writes_nothing_a
     assert [name for name, _ in engines.calls if "chat" in name] == []
     run(warm.model_copy(update={"temperature": 0.85}), folder, engines)
     assert {name for name, _ in engines.calls if "chat" in name} == {"tuned/v1/chat/completions"}
+
+
+def test_the_voice_is_learned_from_the_authors_own_names_and_copies_of_other_names_count(request_):
+    renamed = make("It rained on Hargrove").model_copy(update={"genuine": "It rained on Numa"})
+    write_rows(request_.dataset / "train.jsonl", [renamed, make()])
+    write_rows(request_.dataset / "dev.jsonl", [make("The dev text")])
+    texts = read_texts(request_.dataset, [], request_.seed)
+    assert texts.author_train == ["It rained on Numa", "It rained all night"]
+    assert texts.author_renamed == ["It rained on Hargrove"]
+    long = "Word " * 600
+    enough = replace(
+        texts, author_train=[long], base_calibration=[long], held_out=[GENUINE], briefs=["Write"], base=["It"],
+        tuned=["It"], impostors=[Impostor("A", (long,), True)],
+    )  # fmt: skip
+    samples = [make_sample(role="base"), make_sample(role="tuned")]
+    inputs = gather_inputs(enough, samples, None, ())
+    assert list(inputs.author_other) == ["The dev text", "It rained on Hargrove"]
+
+
+GENUINE = GenuinePassage("It rained", "Chapter 7")
+
+
+def test_names_of_the_book_in_new_scenes_are_reported(request_, folder, engines):
+    write_rows(request_.dataset / "train.jsonl", [make("Here was <Numa>, and Numa was here, said Numa.")] * 3)
+    engines.context, engines.text = 300, "The rain fell, and Numa <b>came</b>."
+    engines.text_of["base"] = "The rain fell."
+    reporter = SilentReporter()
+    result = run(request_.model_copy(update={"scenes": 3}), folder, engines, reporter)
+    assert (result.samples, result.leak_rate) == (4, 1.0)
+    briefs = [body["messages"][0]["content"] for name, body in engines.calls if "chat" in name]
+    assert sum("People and places:" in brief for brief in briefs) == 6
+    body = json.loads((folder / "report.json").read_text())
+    assert body["scenes"]["names"] == [{"name": "Numa", "passages": 3}]
+    assert body["scenes"]["base"]["leaking"] == 0
+    assert any("data.rename" in caveat for caveat in body["verdict"]["caveats"])
+    page = (folder / "report.html").read_text()
+    assert "and <mark>Numa</mark> &lt;b&gt;came" in page
+    assert "3 of 3 new scenes" in page
+    assert "[VALIDATE] New scenes: 3 of 3 new scenes (100 %" in "\n".join(reporter.messages)
+    assert "base scenes 3, tuned 4, tuned scenes 3" in "\n".join(reporter.messages)
+    engines.calls = []
+    run(request_.model_copy(update={"scenes": 3}), folder, engines)
+    assert [name for name, _ in engines.calls if "chat" in name] == []
+
+
+def test_without_new_scenes_there_is_no_leak_rate(request_, folder, engines):
+    assert run(request_, folder, engines).leak_rate is None
+    assert json.loads((folder / "report.json").read_text())["scenes"] is None
+    assert "New scenes" not in (folder / "report.html").read_text()
 
 
 def test_one_engine_for_both_models_gets_everything_at_once(request_, folder, engines):

@@ -31,7 +31,10 @@ def test_a_line_may_have_both_texts(tmp_path: Path) -> None:
 
 
 def test_a_line_may_have_one_text_and_only_whole_test_pairs_count(tmp_path: Path) -> None:
+    scene = {**ROW, "genuine": "", "chapter": ""}
     lines = [
+        make_sample(**scene, role="base", split="scene", text="a new scene"),
+        make_sample(**scene, role="tuned", split="scene", text="a new scene, tuned"),
         make_sample(**ROW, role="tuned", text="by tuned"),
         make_sample(**ROW, role="base", split="dev", text="calibration"),
         make_sample(**ROW, role="base", text="by base"),

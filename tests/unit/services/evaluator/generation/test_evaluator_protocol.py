@@ -6,6 +6,7 @@ from scriptorium.artifacts.dataset import IMPOSTORS, write_lines
 from scriptorium.artifacts.report import read_samples
 from scriptorium.contracts.report import SAMPLES
 from scriptorium.models.token_budget import choose_budget
+from scriptorium.scenes.bank import read_bank
 from services.evaluator.generation.plan import (
     Temperatures,
     list_temperatures,
@@ -13,6 +14,7 @@ from services.evaluator.generation.plan import (
     with_base_temperature,
 )
 from services.evaluator.generation.prompted_baseline import build_messages, choose_excerpts, cut_excerpt
+from services.evaluator.generation.protocol import make_scene_row
 from services.evaluator.impostors import count_unseen, read_impostors
 
 
@@ -72,6 +74,30 @@ def test_the_base_answers_the_same_dev_briefs_at_both_temperatures_and_no_test_b
         ("prompted", "test", 0.9),
         ("tuned", "test", 0.8),
     }
+
+
+def test_new_scenes_are_written_by_base_and_tuned_at_their_temperatures(row):
+    dev, scenes = [row(brief="Write")] * 2, [row("", brief=f"Scene {number}") for number in range(3)]
+    temperatures = Temperatures(0.8, (1.0, 0.9))
+    plan = plan_passages([row()] * 4, dev, ["It rained."], 4, 42, temperatures=temperatures, scenes=scenes)
+    changed = [passage for passage in with_base_temperature(plan, 0.9) if passage.split == "scene"]
+    assert [(passage.role, passage.index, passage.temperature) for passage in changed] == [
+        *(("base", number, 0.9) for number in range(3)),
+        *(("tuned", number, 0.8) for number in range(3)),
+    ]
+    assert [passage.messages for passage in changed[:3]] == [passage.messages for passage in changed[3:]]
+    assert [passage.seed for passage in changed[:3]] == [passage.seed for passage in changed[3:]]
+    roles = [passage.role for passage in plan]
+    assert roles.index("tuned") == len(roles) - roles.count("tuned")  # one engine after the other
+    assert len({passage.key for passage in plan}) == len(plan)
+
+
+def test_a_scene_has_the_system_message_of_the_held_out_rows(row):
+    example = row().model_copy(update={"messages": [{"role": "system", "content": "Be Jane."}, *row().messages]})
+    scene = read_bank("en").scenes[0]
+    assert make_scene_row(scene, row()).messages[:-1] == [{"role": "user", "content": scene.brief}]
+    assert make_scene_row(scene, example).messages[0] == {"role": "system", "content": "Be Jane."}
+    assert make_scene_row(scene, example).brief == scene.brief
 
 
 def test_the_same_order_of_test_briefs_whatever_else_is_there(row):

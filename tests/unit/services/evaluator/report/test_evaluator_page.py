@@ -1,11 +1,13 @@
+import re
 from html.parser import HTMLParser
 from itertools import pairwise, product
 
 import pytest
 
 from scriptorium.contracts.report import TrainingLosses
+from scriptorium.contracts.scenes import LeakedName, LeakShare, NewScenes, SceneLeak
 from services.evaluator.report.page import render_page, split_paragraphs
-from tests.report_example import CURVE, DROP, HOSTILE, make_pair, make_report
+from tests.report_example import CURVE, DROP, HOSTILE, make_pair, make_report, make_sample
 
 VOID = {"meta", "line", "circle", "polyline", "link", "br", "img"}
 
@@ -56,6 +58,29 @@ def test_text_is_escaped_everywhere():
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &#34;quoted&#34; {{ 7 * 7 }}" in page
     assert "49" not in [text.strip() for text in outline.text]
+
+
+def test_new_scenes_are_shown_with_their_leaked_names_marked():
+    share = LeakShare(passages=9, leaking=3, share=1 / 3, low=0.12, high=0.65)
+    new_scenes = NewScenes(
+        language="en", skipped=0, own_names=2, tuned=share, base=share, names=[LeakedName(name="Numa", passages=3)],
+        leaking=[SceneLeak(index=index, names=["Numa"]) for index in (2, 5, 7)], outcome="warn", finding="3 of 9 <x>",
+        next_step="Set data.rename.",
+    )  # fmt: skip
+    scenes = [
+        make_sample(role="tuned", split="scene", index=index, brief=HOSTILE, text=f"No {index}: numa, NUMA’s Numan.")
+        for index in range(9)
+    ]
+    report = make_report().model_copy(update={"scenes": new_scenes})
+    page = render_page(report, [make_pair()], scenes)
+    outline = Outline(page)
+    assert outline.open == []
+    assert "script" not in {tag for tag, _ in outline.tags}
+    assert page.count("<mark>NUMA</mark>’s Numan.") == 2  # two of the three that leak, and two others
+    assert page.count("<mark>") == 2
+    assert [int(number) for number in re.findall(r"No (\d): numa", page)] == [0, 2, 4, 5]
+    assert "3 of 9 &lt;x&gt; Set data.rename." in page
+    assert 'id="scenes"' not in render_page(make_report(), [make_pair()])
 
 
 def test_page_needs_nothing_from_outside():

@@ -25,6 +25,7 @@ def texts(inputs: VoiceInputs) -> EvaluationTexts:
     return EvaluationTexts(
         author_train=list(inputs.author_train),
         author_dev=[],
+        author_renamed=[],
         held_out=[GenuinePassage(passage.text, passage.chapter) for passage in inputs.held_out],
         briefs=[passage.brief for passage in inputs.held_out],
         base=list(inputs.base),

@@ -1,0 +1,1 @@
+"""New scenes: briefs that no book of before could contain, with names that are ours."""

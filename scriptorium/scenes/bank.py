@@ -1,0 +1,71 @@
+"""The bank of new scenes: a YAML file per language with people, places and topics of another time than the book's.
+
+The briefs are worded like those of held-out passages, so that a tuned model is asked as it was trained. `ordinary` are
+capitalised words that no book owns: titles, months, countries, common first names.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from scriptorium.text.briefs import Dialogue, Person, word_brief
+
+FOLDER = Path(__file__).parent
+SCENE_WORDS = 200  # asked of a scene: enough for a name to turn up, and less than half of a test passage
+
+
+class Scene(BaseModel):
+    """A scene of the bank: who and where, and the things that it has to do with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    names: list[str]
+    topics: list[str]
+    dialogue: Dialogue
+    person: Person = "third"
+
+    @property
+    def brief(self) -> str:
+        """The brief of the scene."""
+        return word_brief(SCENE_WORDS, self.person, self.dialogue, self.names, self.topics)
+
+
+class SceneBank(BaseModel):
+    """The scenes in a language, and what is known of names in it, as lists of words.
+
+    In a language that writes nouns with capitals (`nouns_capitalised`), a word that stands behind determiners is no
+    name; `place_words` stand before places. `people` and `places` replace a book's names: surnames fit everybody.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    ordinary: str
+    nouns_capitalised: bool = False
+    determiners: str = ""
+    place_words: str
+    people: str
+    places: str
+    scenes: list[Scene]
+
+    @property
+    def ordinary_names(self) -> frozenset[str]:
+        """The ordinary names in lower case, with an s behind them, too: "Germans" are no more the book's own."""
+        names = self.ordinary.lower().split()
+        return frozenset([*names, *(f"{name}s" for name in names)])
+
+
+@cache
+def list_languages() -> tuple[str, ...]:
+    """List the codes of the languages in the bank."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+
+
+@cache
+def read_bank(language: str) -> SceneBank:
+    """Read the bank of a language, by its code."""
+    return SceneBank.model_validate(yaml.safe_load((FOLDER / f"{language}.yaml").read_text(encoding="utf-8")))
