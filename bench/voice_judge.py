@@ -7,7 +7,7 @@ the author's with the base's only, "-other" with other authors' only.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -54,12 +54,12 @@ class JudgedMixtures:
     def agreement(self, variant: str = "T2") -> float:
         """Return the rank correlation (Spearman) of T and T2 over the mixtures, without the author's own text."""
         shares = [share for share in self.transfers if share < 1]
-        pairs = [(self.transfers[share], self.judged[variant][share]) for share in shares]
-        first, second = (np.concatenate(rows) if rows else np.zeros(0) for rows in zip(*pairs, strict=True)) if pairs else ((), ())
+        first = [value for share in shares for value in self.transfers[share]]
+        second = [value for share in shares for value in self.judged[variant][share]]
         return float(np.corrcoef(_rank(first), _rank(second))[0, 1]) if len(first) > 1 else float("nan")
 
 
-def _rank(values: Vector) -> Vector:
+def _rank(values: Sequence[float]) -> Vector:
     """Return the rank of each value; no two are equal."""
     return np.argsort(np.argsort(values)).astype(np.float64)
 

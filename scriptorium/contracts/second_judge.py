@@ -1,4 +1,4 @@
-"""The second judge in report.json: style by the base model's own log-probabilities. docs/voice.md has the definition."""
+"""The second judge in report.json: style by the base's own log-probabilities. docs/voice.md has the definition."""
 
 from __future__ import annotations
 

@@ -43,7 +43,10 @@ def choose_contexts(
     sources = (_draw_excerpts(inputs.author_train, seed), _draw_excerpts(inputs.base_calibration, seed), in_turn)
     chosen = [list(islice(cycle(source), count)) for source in sources]
     between = tokenizer.encode(BETWEEN)
-    return [_cut_to_equal([tokenizer.encode_text(text) for text in row], tokens, between) for row in zip(*chosen)]
+    return [
+        _cut_to_equal([tokenizer.encode_text(text) for text in row], tokens, between)
+        for row in zip(*chosen, strict=True)
+    ]
 
 
 def _draw_excerpts(texts: Sequence[str], seed: int) -> list[str]:

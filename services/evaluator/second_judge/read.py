@@ -90,9 +90,7 @@ async def read_passages(
 
     `max_tokens` is what the engine can read at once. Raises EvaluationFailed and Stopped.
     """
-    plan = await asyncio.to_thread(
-        plan_readings, inputs, tokenizer, prompts=prompts, max_tokens=max_tokens, seed=seed
-    )
+    plan = await asyncio.to_thread(plan_readings, inputs, tokenizer, prompts=prompts, max_tokens=max_tokens, seed=seed)
     if len(plan.genuine) < MIN_PROMPTS:
         return None
     passages = plan.list_passages()
