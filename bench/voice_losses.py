@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -112,7 +112,10 @@ def load(model: str) -> Any:
     return network.eval()
 
 
-TASKS = {"losses": compute_losses, "behind": compute_log_probabilities}
+TASKS: Mapping[str, Callable[[str, Any], Iterator[Any]]] = {
+    "losses": compute_losses,
+    "behind": compute_log_probabilities,
+}
 
 if __name__ == "__main__":
     for answer in TASKS[sys.argv[2]](sys.argv[1], json.load(sys.stdin)):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, cycle, islice, zip_longest
 
 import numpy as np
@@ -19,7 +20,7 @@ from scriptorium.models.tokenizer import ChatTokenizer
 from scriptorium.sampling import spread
 from services.evaluator.generation.concurrency import Progress, run_concurrently
 from services.evaluator.generation.vllm_client import VllmClient
-from services.evaluator.second_judge.contexts import CONTEXT_TOKENS, choose_contexts
+from services.evaluator.second_judge.contexts import CONTEXT_TOKENS, Contexts, choose_contexts
 from services.evaluator.second_judge.passages import (
     PASSAGE_TOKENS,
     ContextualPassage,
@@ -69,8 +70,9 @@ class ReadingPlan:
     def arrange(self, means: Sequence[float]) -> Readings:
         """Arrange the means of all passages by writer and brief."""
         rows = np.array(means, dtype=np.float64).reshape(-1, 3)
-        parts = np.split(rows, np.cumsum([len(part) for part in self._parts()])[:-1])
-        return Readings(*parts, self.context_tokens, self.passage_tokens)
+        ends = np.cumsum([len(part) for part in self._parts()])
+        genuine, base, tuned, impostors = np.split(rows, ends[:-1])
+        return Readings(genuine, base, tuned, impostors, self.context_tokens, self.passage_tokens)
 
     def _parts(self) -> tuple[list[list[ContextualPassage]], ...]:
         return self.genuine, self.base, self.tuned, self.impostors
@@ -120,14 +122,21 @@ def plan_readings(
     impostors = _choose_impostors(inputs, len(rows))
     contexts = choose_contexts(inputs, tokenizer, len(rows), context_tokens, seed)
     uncounted = list_uncounted([*inputs.author_train, *genuine, *base, *tuned, *impostors])
-    behind = [
-        [
-            put_behind(context, text, tokenizer, uncounted, passage_tokens)
-            for context, text in zip(contexts, texts, strict=False)
-        ]
-        for texts in (genuine, base, tuned, impostors)
-    ]
-    return ReadingPlan(*behind, context_tokens=context_tokens, passage_tokens=passage_tokens)
+    read = partial(_put_all_behind, contexts, tokenizer=tokenizer, uncounted=uncounted, tokens=passage_tokens)
+    return ReadingPlan(read(genuine), read(base), read(tuned), read(impostors), context_tokens, passage_tokens)
+
+
+def _put_all_behind(
+    contexts: Sequence[Contexts],
+    texts: Sequence[str],
+    *,
+    tokenizer: ChatTokenizer,
+    uncounted: frozenset[str],
+    tokens: int,
+) -> list[list[ContextualPassage]]:
+    """Put each text behind the contexts of its brief; there may be no texts at all."""
+    pairs = zip(contexts, texts, strict=False)
+    return [put_behind(context, text, tokenizer, uncounted, tokens) for context, text in pairs]
 
 
 def _list_complete(aligned: AlignedTexts) -> list[int]:
