@@ -4,9 +4,12 @@ For each of four authors: mixtures of 20, 40, 60 and 80 % of unseen text by the 
 model, the author's own unseen text, and eight cheats. Coherence is measured with the demo's real base model. Babble,
 salad and loops are tried once more at the temperature (or share of noise) at which that model foresees them as well as
 genuine text, because a tuned model's temperature is found in this way.
-The last line is `voice: linearity_error=<points> cheats_caught=<n>/<n> false_pass_rate=<share> score_s=<seconds>`:
-the largest deviation over the shares of the mean over authors and divisions; cheats that are not called production
-and, if a gate is meant for them, are rejected; how often a true 60 is called production; one evaluation of 48 prompts.
+Beside T stands T2, the second judge's, on the first divisions; it reads --judge-prompts briefs.
+The last line is `voice: linearity_error=<points> cheats_caught=<n>/<n> false_pass_rate=<share> score_s=<seconds>
+judge_linearity_error=<points> judge_agreement=<n>`: the largest deviation over the shares of the mean over authors and
+divisions; cheats that are not called production and, if a gate is meant for them, are rejected; how often a true 60 is
+called production; one evaluation of 48 prompts; the largest deviation of T2; the rank correlation of T and T2 over all
+mixtures.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from bench.voice_judge import VARIANTS, JudgedMixtures, judge_mixture
 from bench.voice_losses import measure_losses
 from bench.voice_texts import (
     AUTHORS,
@@ -37,7 +41,7 @@ from bench.voice_texts import (
     shuffle_base,
     split_sentences,
 )
-from scriptorium.contracts.voice import ImpostorTransfer, Transfer, Voice
+from scriptorium.contracts.voice import Estimate, ImpostorTransfer, Transfer, Voice
 from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.local.demo_assets import BASE, demo_assets
 from scriptorium.local.environments import DEMO, ENVS, PROJECT
@@ -83,6 +87,14 @@ BLURS = (0.1, 0.2, 0.3, 0.45, 0.6)  # shares of a loop's words that are replaced
 
 
 @dataclass(frozen=True)
+class JudgeOptions:
+    """How many briefs the second judge reads, in how many divisions per author."""
+
+    prompts: int
+    divisions: int
+
+
+@dataclass(frozen=True)
 class BenchCorpus:
     """The chunks of one author and of the base, each used for one purpose only, and the impostors."""
 
@@ -107,6 +119,7 @@ class BenchResults:
     bound_alone: list[bool] = field(default_factory=list)
     caught: list[bool] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    judged: JudgedMixtures = field(default_factory=JudgedMixtures)
 
 
 def main() -> None:
@@ -115,13 +128,16 @@ def main() -> None:
     parser.add_argument("--divisions", type=int, default=3, help="random halves of the held-out text, per author")
     parser.add_argument("--simulations", type=int, default=100, help="evaluations of a true 60, per division")
     parser.add_argument("--authors", nargs="+", choices=TARGETS, default=TARGETS, help="fewer of them: minutes each")
+    parser.add_argument("--judge-prompts", type=int, default=24, help="briefs of the second judge; 0: it is not asked")
+    parser.add_argument("--judge-divisions", type=int, default=1, help="divisions that it judges: minutes each")
     options = parser.parse_args()
     demo_assets()
     with threadpool_limits(ONE_THREAD):
-        measure(options.authors, options.divisions, options.simulations)
+        judge = JudgeOptions(options.judge_prompts, options.judge_divisions)
+        measure(options.authors, options.divisions, options.simulations, judge)
 
 
-def measure(authors: Sequence[str], divisions: int, simulations: int) -> None:
+def measure(authors: Sequence[str], divisions: int, simulations: int, judge: JudgeOptions) -> None:
     """Measure every author in turn."""
     texts = {name: cut_chunks([read_author(patterns)]) for name, patterns in AUTHORS.items()}
     base = cut_chunks([shuffle_base(random.Random(1))])  # noqa: S311  # no secret
@@ -129,9 +145,11 @@ def measure(authors: Sequence[str], divisions: int, simulations: int) -> None:
     for name in authors:
         corpus = make_corpus(name, texts, base)
         learned = learn_voice(make_inputs(corpus, *divide(corpus, 0)[:2]))
-        print(f"\n{name:12}{'share':>7}{'T':>7}{'words':>7}{'chars':>7}{'gramm':>7}{'bound':>7}  closest impostor")
+        heading = "".join(f"{column:>7}" for column in ("share", "T", "words", "chars", "gramm", "bound", *VARIANTS))
+        print(f"\n{name:12}{heading}  closest impostor")
         for number in range(divisions):
-            measure_division(corpus, learned, number, results, simulations)
+            prompts = judge.prompts if number < judge.divisions else 0
+            measure_division(corpus, learned, number, results, simulations, judge_prompts=prompts)
         try_cheats(corpus, learned, results)
     conclude(results)
 
@@ -144,10 +162,14 @@ def conclude(results: BenchResults) -> None:
     print("standard deviation: " + ", ".join(f"{share:.0%} {value:.1f}" for share, value in deviations.items()))
     rate, alone = float(np.mean(results.production)), float(np.mean(results.bound_alone))
     print(f"a true 60 is called production in {rate:.1%}; its lower bound alone is above 60 in {alone:.1%}")
+    for variant in VARIANTS:
+        error, agreement = results.judged.linearity_error(variant), results.judged.agreement(variant)
+        print(f"second judge, {variant}: linearity error {error:.1f}, rank correlation with T {agreement:.2f}")
     worst = max(abs(error) for share, error in errors.items() if share < 1)
     print(
         f"voice: linearity_error={worst:.1f} cheats_caught={sum(results.caught)}/{len(results.caught)} "
-        f"false_pass_rate={rate:.3f} score_s={max(results.seconds):.1f}"
+        f"false_pass_rate={rate:.3f} score_s={max(results.seconds):.1f} "
+        f"judge_linearity_error={results.judged.linearity_error():.1f} judge_agreement={results.judged.agreement():.2f}"
     )
 
 
@@ -191,7 +213,13 @@ def make_inputs(
 
 
 def measure_division(
-    corpus: BenchCorpus, learned: LearnedVoice, number: int, results: BenchResults, simulations: int
+    corpus: BenchCorpus,
+    learned: LearnedVoice,
+    number: int,
+    results: BenchResults,
+    simulations: int,
+    *,
+    judge_prompts: int,
 ) -> None:
     """Measure mixtures from one division of the held-out text."""
     genuine, base, spare_author, spare_base = divide(corpus, number)
@@ -206,7 +234,11 @@ def measure_division(
         first = Scores(scores.genuine, scores.base, scores.tuned[:PROMPTS])
         transfer = measure_transfer(first, number)
         results.transfers[share].append(transfer.raw.value)
-        print_mixture(corpus.name, share, transfer, impostors)
+        tuned = replace(inputs, tuned=mixed[:PROMPTS])
+        judged = judge_mixture(tuned, judge_prompts, number) if judge_prompts else {}
+        if judged:
+            results.judged.add(share, transfer.raw.value, judged)
+        print_mixture(corpus.name, share, transfer, impostors, judged)
         if count == POOL:
             simulate(scores, impostors, simulations, number, results)
 
@@ -323,12 +355,20 @@ def loss_gap(losses: Losses) -> float:
     return float(np.mean(losses.tuned) - np.mean(losses.genuine))
 
 
-def print_mixture(name: str, share: float, transfer: Transfer, impostors: Sequence[ImpostorTransfer]) -> None:
+def print_mixture(
+    name: str,
+    share: float,
+    transfer: Transfer,
+    impostors: Sequence[ImpostorTransfer],
+    judged: Mapping[str, Estimate],
+) -> None:
     """Print a row of the table of mixtures."""
+    second = "".join(f"{judged[variant].value:7.0f}" if judged else f"{'':7}" for variant in VARIANTS)
     best = max(impostors, key=lambda impostor: impostor.transfer.value)
     parts = "".join(f"{part.raw.value:7.0f}" for part in transfer.scores)
     bound = transfer.folded.lower_bound
-    print(f"{name:12}{share:7.0%}{transfer.raw.value:7.0f}{parts}{bound:7.0f}  {best.name} {best.transfer.value:.0f}")
+    scores = f"{transfer.raw.value:7.0f}{parts}{bound:7.0f}{second}"
+    print(f"{name:12}{share:7.0%}{scores}  {best.name} {best.transfer.value:.0f}")
 
 
 def print_cheat(name: str, voice: Voice) -> None:

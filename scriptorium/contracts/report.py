@@ -15,6 +15,7 @@ from scriptorium.contracts.calibrate import CalibrateResult
 from scriptorium.contracts.evaluate import EvaluateResult
 from scriptorium.contracts.retention import RetentionOutcome
 from scriptorium.contracts.scenes import NewScenes
+from scriptorium.contracts.second_judge import SecondJudge
 from scriptorium.contracts.train import ReplayResult
 from scriptorium.contracts.voice import VoiceOutcome
 
@@ -165,6 +166,7 @@ class Report(BaseModel):
     """The content of report.json. `kept` is the outcome of retention; the passages themselves are in samples.jsonl.
 
     `replay` is what was replayed in training; None if nothing was.
+    `second_judge` is another judgement of the voice; None if it was not measured.
     `calibration` says how the strength and the temperature were chosen; None if nothing was calibrated.
     `scenes` is the leak rate in new scenes; None if none were asked for.
     """
@@ -178,6 +180,7 @@ class Report(BaseModel):
     verdict: ReportVerdict
     result: EvaluateResult
     voice: VoiceOutcome
+    second_judge: SecondJudge | None = None
     kept: RetentionOutcome
     calibration: CalibrateResult | None = None
     settings: EvaluationSettings

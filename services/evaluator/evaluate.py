@@ -6,6 +6,7 @@ and samples.jsonl.
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Sequence
@@ -34,6 +35,7 @@ from scriptorium.contracts.report import (
 )
 from scriptorium.contracts.retention import Retention
 from scriptorium.contracts.scenes import NewScenes
+from scriptorium.contracts.second_judge import SecondJudge
 from scriptorium.contracts.voice import VoiceOutcome
 from scriptorium.errors import EvaluationFailed
 from scriptorium.jobs.reporter import Reporter
@@ -49,16 +51,18 @@ from services.evaluator.generation.vllm_client import RETRY_DELAYS, Locate, Vllm
 from services.evaluator.impostors import MIN_UNSEEN_IMPOSTORS, Impostor, count_unseen, read_impostors
 from services.evaluator.loss.coherence import measure_losses
 from services.evaluator.loss.loss_drop import MAX_TOKENS, measure_loss_drop, measure_passage_losses, render_passages
-from services.evaluator.report.headline import describe_voice
+from services.evaluator.report.headline import describe_second_judge, describe_voice
 from services.evaluator.report.page import render_page
 from services.evaluator.report.summary import summarise_loss_drop, write_verdict
 from services.evaluator.report.training_losses import read_losses
 from services.evaluator.retention.measure import measure_retention
 from services.evaluator.retention_outcome import judge_retention
 from services.evaluator.scenes_outcome import measure_scenes
+from services.evaluator.second_judge.judge import judge_again
+from services.evaluator.second_judge.read import Readings, read_passages
 from services.evaluator.voice.inputs import Losses
 from services.evaluator.voice_inputs import pair_samples, read_texts, select_samples
-from services.evaluator.voice_outcome import add_retention_gates, measure_voice_outcome, summarise_voice
+from services.evaluator.voice_outcome import add_retention_gates, gather_inputs, measure_voice_outcome, summarise_voice
 
 COMPARED_ROLES: tuple[Role, Role] = ("base", "tuned")
 MIN_GENUINE = 24  # genuine passages whose losses show how likely such text is
@@ -74,7 +78,10 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Measurements:
-    """What was measured with the engines; `max_tokens` is the cut-off of rendered passages."""
+    """What was measured with the engines; `max_tokens` is the cut-off of rendered passages.
+
+    `readings` are the second judge's; None if there is too little text.
+    """
 
     models: tuple[ModelInfo, ModelInfo]
     max_tokens: int
@@ -83,6 +90,7 @@ class Measurements:
     protocol: Protocol
     samples: list[Sample]
     losses: Losses
+    readings: Readings | None
     retention: Retention | None
 
 
@@ -111,7 +119,8 @@ def evaluate_voice(
         texts, measured.samples, measured.losses, alike=request.alike, seed=request.seed, reporter=reporter
     )
     scenes = measure_scenes(texts, measured.samples, measured.protocol.scenes)
-    report = _build_report(request, measured, impostors, outcome, scenes)
+    second_judge = _judge_again(measured.readings, outcome, request.seed)
+    report = _build_report(request, measured, impostors, outcome, scenes, second_judge)
     (folder / REPORT).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
     (folder / REPORT_PAGE).write_text(_render_report(report, measured.samples), encoding="utf-8")
     result = report.result
@@ -121,6 +130,9 @@ def evaluate_voice(
     if scenes:
         level = Level.WARN if scenes.outcome == "warn" else Level.INFO
         reporter.message(f"[VALIDATE] New scenes: {scenes.finding}", level=level, leak_rate=result.leak_rate)
+    if second_judge:
+        text = f"[VALIDATE] {describe_second_judge(second_judge)}"
+        reporter.message(text, transfer=second_judge.transfer.value, agreement=second_judge.agreement)
     reporter.message("[VALIDATE] Report written")
     return result
 
@@ -176,6 +188,7 @@ async def _measure(
         choose = partial(_choose_base_temperature, request=request, reporter=reporter)
         samples = await run_protocol(protocol, pair, models, folder, reporter, choose_temperature=choose)
         losses = await _measure_coherence(samples, rows, pair[0], tokenizer, max_tokens=max_tokens, reporter=reporter)
+        readings = await _read_again(request, samples, pair[0], tokenizer, max_tokens=max_tokens, reporter=reporter)
         number = request.instructions
         replayed = replayed_gate_kinds(request.replay.kinds) if request.replay else ()
         retention = (
@@ -191,6 +204,7 @@ async def _measure(
         protocol=protocol,
         samples=samples,
         losses=losses,
+        readings=readings,
         retention=retention,
     )
 
@@ -218,6 +232,41 @@ async def _measure_coherence(
     return await measure_losses(base, tokenizer, (genuine, by_base, by_tuned), max_tokens, reporter)
 
 
+async def _read_again(
+    request: EvaluateRequest,
+    samples: list[Sample],
+    base: VllmClient,
+    tokenizer: ChatTokenizer,
+    *,
+    max_tokens: int,
+    reporter: Reporter,
+) -> Readings | None:
+    """Let the base read the passages for the second judge; returns None if it is not wanted or has too little text."""
+    if not request.judged_prompts:
+        return None
+    texts = await asyncio.to_thread(read_texts, request.dataset, samples, request.seed)
+    try:
+        inputs = gather_inputs(texts, samples, None, request.alike)
+    except EvaluationFailed:
+        return None  # the verdict on the voice names what is missing
+    return await read_passages(
+        base,
+        tokenizer,
+        inputs,
+        prompts=request.judged_prompts,
+        max_tokens=max_tokens,
+        seed=request.seed,
+        reporter=reporter,
+    )
+
+
+def _judge_again(readings: Readings | None, outcome: VoiceOutcome, seed: int) -> SecondJudge | None:
+    """Let the second judge compare itself with T; returns None if either has too little text."""
+    if readings is None or outcome.measured is None:
+        return None
+    return judge_again(readings, outcome.measured.transfer.raw, seed)
+
+
 def _choose_max_tokens(models: tuple[ModelInfo, ModelInfo]) -> int:
     """Return the tokens that both engines can read; one is left for the answer that the completions API requires."""
     return min([MAX_TOKENS, *(model.max_model_len - 1 for model in models if model.max_model_len)])
@@ -229,6 +278,7 @@ def _build_report(
     impostors: list[Impostor],
     outcome: VoiceOutcome,
     scenes: NewScenes | None,
+    second_judge: SecondJudge | None,
 ) -> Report:
     """Judge the measurements and put them together."""
     author = measure_loss_drop(measured.author, request.seed)
@@ -274,6 +324,7 @@ def _build_report(
         verdict=write_verdict(result, parameters, retention.parts, scenes),
         result=result,
         voice=outcome,
+        second_judge=second_judge,
         kept=retention,
         calibration=request.calibration,
         settings=settings,

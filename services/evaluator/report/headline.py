@@ -1,8 +1,9 @@
-"""The verdict on the voice: a headline for the writer, and a line for the log."""
+"""The verdict on the voice: a headline for the writer, and lines for the log."""
 
 from __future__ import annotations
 
 from scriptorium.contracts import VoiceScore
+from scriptorium.contracts.second_judge import SecondJudge
 from scriptorium.contracts.voice import VoiceOutcome
 
 VERDICT_OPENINGS = {
@@ -34,6 +35,15 @@ def describe_voice(score: VoiceScore) -> str:
     line = f"Voice: T {score.folded:.0f} (95 % interval {score.low:.0f} to {score.high:.0f})"
     closest = f", closest other author {score.closest} {score.impostor:.0f}" if score.closest else ""
     return f"{line}{closest}: {score.verdict.replace('_', ' ')}"
+
+
+def describe_second_judge(judge: SecondJudge) -> str:
+    """Return the second judge's result in one line for the log."""
+    if judge.agreement == "cannot_tell":
+        return "Second judge: it cannot tell the author from the base"
+    transfer = judge.transfer
+    line = f"Second judge: T2 {transfer.value:.0f} (95 % interval {transfer.low:.0f} to {transfer.high:.0f})"
+    return f"{line}, {judge.agreement} with T"
 
 
 def _format_whole(number: float) -> str:
