@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from scriptorium.artifacts.volume import Volume
@@ -119,7 +119,9 @@ class Pipeline:
         self.log_event(job, "The job has successfully completed.")
         return job
 
-    def begin_round(self, job_id: str, phase: Phase, attempt: int, turn: NextRound, **updates: object) -> Job:
+    def begin_round(
+        self, job_id: str, phase: Phase, attempt: int, turn: NextRound, updates: Mapping[str, object]
+    ) -> Job:
         """Record that a phase was published and that the job goes on with another round. Raises LeaseLost or Cancelled.
 
         What attempts left in the present round is removed first: nothing of it may be resumed from in the next.

@@ -167,7 +167,11 @@ def mark_trial(calibrated: c.CalibrateResult, job: c.Job) -> c.CalibrateResult:
     ]
     merged = merged_trial(job, calibrated)
     reason = f"Merged in round {job.round}, after a surprising verdict. Calibrating had said: {calibrated.reason}"
-    changes = {"step": merged["checkpoint"], "strength": merged["strength"], "temperature": merged["temperature"] or 1.0}
+    changes = {
+        "step": merged["checkpoint"],
+        "strength": merged["strength"],
+        "temperature": merged["temperature"] or 1.0,
+    }
     return calibrated.model_copy(update={**changes, "scores": scores, "temperatures": [], "reason": reason})
 
 

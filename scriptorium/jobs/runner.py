@@ -236,16 +236,16 @@ class Attempt:
 
     def _move_on(self, steps: PhaseSteps, result: Any) -> None:
         """Advance the job, or begin another round of it."""
-        claim = (self.job_id, self.phase, self.lease.token)
+        pipeline, claim = self.context.pipeline, (self.job_id, self.phase, self.lease.token)
         update = steps.record_updates
         updates = update(self._job(), result, self.context.volume) if update else {}
         followed_up = steps.follow_up(self._job(), result, self._reporter()) if steps.follow_up else FollowedUp()
         self.outbox.drain(check_shutdown)
         updates |= followed_up.updates
         if followed_up.turn:
-            self.context.pipeline.begin_round(*claim, followed_up.turn, **updates)
+            pipeline.begin_round(*claim, followed_up.turn, updates)
         else:
-            self.context.pipeline.advance(*claim, **updates)
+            pipeline.advance(self.job_id, self.phase, self.lease.token, **updates)
 
     def _reporter(self) -> JobReporter:
         claim = (self.job_id, self.phase, self.lease.token)

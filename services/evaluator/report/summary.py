@@ -23,8 +23,16 @@ GAIN_SHARED = (
 )
 
 
-def write_verdict(result: EvaluateResult, parameters: int | None, parts: Sequence[RetentionPart] = ()) -> ReportVerdict:
-    """Put the result into words; `parameters` is the size of the model if known, `parts` the verdicts on retention."""
+def write_verdict(
+    result: EvaluateResult,
+    parameters: int | None,
+    parts: Sequence[RetentionPart] = (),
+    measured_before: int = 0,
+) -> ReportVerdict:
+    """Put the result into words; `parameters` is the size of the model if known, `parts` the verdicts on retention.
+
+    `measured_before` counts the other models that were measured on the same passages.
+    """
     return ReportVerdict(
         sentence=f"{_describe_author(result.author)}{_describe_others(result.others)}",
         meaning=_explain_loss(result.author),
@@ -32,6 +40,7 @@ def write_verdict(result: EvaluateResult, parameters: int | None, parts: Sequenc
             *_compare_with_others(result),
             *_warn_of_few_passages(result),
             *([] if _voice_measured(result) else [*_warn_of_few_impostors(result), *_list_losses(parts)]),
+            *_warn_of_choice(measured_before),
             *_warn_of_tiny_model(parameters),
         ],
     )
@@ -125,6 +134,17 @@ def _warn_of_few_impostors(result: EvaluateResult) -> list[str]:
 def _list_losses(parts: Sequence[RetentionPart]) -> list[str]:
     """List what training has cost; what could not be shown has its own section on the page."""
     return [f"{part.message} {part.next_step}" for part in parts if part.verdict is RetentionVerdict.FAIL]
+
+
+def _warn_of_choice(measured_before: int) -> list[str]:
+    """Return a caveat if the model may be the best of several on these passages: some of its lead is then luck."""
+    if not measured_before:
+        return []
+    others = "another model" if measured_before == 1 else f"{measured_before} other models"
+    return [
+        f"Measured after {others} of the same training, on the same test passages: the better one is kept, so its T is "
+        "a little too high."
+    ]
 
 
 def _warn_of_tiny_model(parameters: int | None) -> list[str]:
