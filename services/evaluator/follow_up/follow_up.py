@@ -43,7 +43,7 @@ SPARE_SPACE = 1.2  # of a merged model's size: the scaled adapter, the report, a
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RoundOutcome:
     """The model of the job's present round: what was merged, and what came out."""
 
     job: Job
@@ -61,7 +61,7 @@ class Outcome:
 def follow_up_verdict(job: Job, result: EvaluateResult, context: RequestContext, reporter: Reporter) -> FollowedUp:
     """Return the round that the job goes on with, and its measured models; raises what `reporter.ask` raises."""
     merged = MergeResult.model_validate(context.result(job, Phase.MERGE))
-    outcome = Outcome(job, merged, result, calibration(job, context) or CalibrateResult())
+    outcome = RoundOutcome(job, merged, result, calibration(job, context) or CalibrateResult())
     measured = {**job.measured, job.round: summarise_model(outcome)}
     if job.settled:
         return FollowedUp(updates={"measured": measured})
@@ -72,7 +72,7 @@ def follow_up_verdict(job: Job, result: EvaluateResult, context: RequestContext,
     return FollowedUp(choose_round(answer, outcome, measured), {"measured": measured})
 
 
-def summarise_model(outcome: Outcome) -> MeasuredModel:
+def summarise_model(outcome: RoundOutcome) -> MeasuredModel:
     """Return the few numbers of the present round's model that the record keeps."""
     job, merged, voice = outcome.job, outcome.merged, outcome.result.voice
     known = job.measured.get(job.round)
@@ -89,7 +89,7 @@ def summarise_model(outcome: Outcome) -> MeasuredModel:
     )
 
 
-def choose_round(answer: str, outcome: Outcome, measured: dict[int, MeasuredModel]) -> NextRound | None:
+def choose_round(answer: str, outcome: RoundOutcome, measured: dict[int, MeasuredModel]) -> NextRound | None:
     """Return the round that an answer leads to; None ends the job with the present one."""
     for trial in outcome.calibrated.scores:
         if answer == name_trial(trial):
@@ -100,7 +100,7 @@ def choose_round(answer: str, outcome: Outcome, measured: dict[int, MeasuredMode
 
 
 def _ask(
-    outcome: Outcome,
+    outcome: RoundOutcome,
     surprise: Surprise,
     measured: dict[int, MeasuredModel],
     context: RequestContext,
