@@ -169,6 +169,7 @@ class Decisions(Section):
     checkpoint: Literal["ask", "auto"] = "auto"  # nothing is lost: the other checkpoints stay, and can be merged later
     out_of_memory: Literal["ask", "auto"] = "auto"  # what is recommended first gives the same result, but slower
     disk_full: Literal["ask", "auto"] = "ask"  # only a person can free space
+    verdict: Literal["ask", "auto"] = "auto"  # an unattended job ends: at most one other trial is measured
 
 
 class Evaluation(Section):

@@ -8,7 +8,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -53,9 +53,26 @@ class FileStore:
         return self._record(folder, filename, purpose, path.stat().st_size, hash_in_manifest(path))
 
     def add_results(self, paths: Mapping[str, Path]) -> list[str]:
-        """Store results under their names and return their ids; skip those that a dead attempt has stored."""
-        known = {file.filename: file.id for file in self.newest() if file.purpose == RESULT}
-        return [known.get(name) or self.add_path(path, name, RESULT).id for name, path in paths.items()]
+        """Store results under their names and return their ids; skip those that a dead attempt has stored.
+
+        Others of the same name, which an earlier round of the job has stored, are replaced.
+        """
+        known = [file for file in self.newest() if file.purpose == RESULT and file.filename in paths]
+        same = {file.filename: file.id for file in known if self._holds(file, paths[file.filename])}
+        ids = [same.get(name) or self.add_path(path, name, RESULT).id for name, path in paths.items()]
+        for file in known:
+            if file.id not in ids:
+                self.delete(file.id)
+        return ids
+
+    def existing(self, file_ids: Iterable[str]) -> list[str]:
+        """Return the ids of the files that exist, in their order."""
+        return [file_id for file_id in file_ids if (self._root / file_id / "file.json").is_file()]
+
+    def _holds(self, file: StoredFile, path: Path) -> bool:
+        """Return whether a result is this very file, or a copy of it on a volume that was moved."""
+        content = self._root / file.id / "content"
+        return content.samefile(path) or file.sha256 == (hash_in_manifest(path) or manifest.hash_file(path))
 
     def results_of(self, job_id: str) -> list[str]:
         """Return the ids of every result file of a job, those included that its record does not name."""

@@ -13,6 +13,7 @@
 <root>/runs/<job id>/<phase>.<attempt>.tmp/    work in progress
 <root>/runs/<job id>/<phase>.<attempt>.*.log    logs of attempts whose folders were swept
 <root>/runs/<job id>/{dataset,training,calibration,merged,serving,report}/    published, each with a manifest
+<root>/runs/<job id>/rounds/<round>/{merged,serving,report}/    published in a round that is not the present one
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ FOLDERS = {
     Phase.EVALUATE: "report",
 }
 JOB_RECORD = "job.json"
+ROUNDS = "rounds"
 
 
 class Volume:
@@ -90,11 +92,61 @@ class Volume:
         """Return the manifest of a published phase, or None."""
         return manifest.read(self.folder(job_id, phase))
 
+    def round_folder(self, job_id: str, phase: Phase, number: int) -> Path:
+        """Return the folder where a phase's output of a round lies while another round is the present one."""
+        return self.run(job_id) / ROUNDS / str(number) / FOLDERS[phase]
+
+    def published_in(self, job_id: str, phase: Phase, number: int) -> Path | None:
+        """Return the folder that holds a phase's output of a round, or None."""
+        if (body := self.published(job_id, phase)) is not None and round_of(body) == number:
+            return self.folder(job_id, phase)
+        folder = self.round_folder(job_id, phase, number)
+        return folder if manifest.read(folder) is not None else None
+
+    def take_round(self, job_id: str, phase: Phase, number: int) -> dict[str, Any] | None:
+        """Make a phase's output of a round the present one; return its manifest, or None if that is not published.
+
+        It may be called again after a crash at any moment.
+        """
+        folder = self.published_in(job_id, phase, number)
+        if folder is None:
+            return None
+        if folder != self.folder(job_id, phase):
+            self._set_aside(job_id, phase, number)
+            folder.rename(self.folder(job_id, phase))
+            manifest.sync(self.run(job_id))
+        return self.published(job_id, phase)
+
+    def rounds(self, job_id: str, phase: Phase) -> dict[int, Path]:
+        """Return the folders of a phase's output in the rounds that are not the present one, by round."""
+        folders = (self.run(job_id) / ROUNDS).glob(f"*/{FOLDERS[phase]}")
+        return {int(folder.parent.name): folder for folder in sorted(folders) if folder.parent.name.isdigit()}
+
+    def discard_rounds(self, job_id: str, phase: Phase) -> None:
+        """Remove a phase's output in the rounds that are not the present one."""
+        for folder in self.rounds(job_id, phase).values():
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _set_aside(self, job_id: str, phase: Phase, number: int) -> None:
+        """Move a phase's output out of the way, unless there is none or it is that of the round `number`."""
+        body = self.published(job_id, phase)
+        if body is None or round_of(body) == number:
+            return
+        folder = self.round_folder(job_id, phase, round_of(body))
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        self.folder(job_id, phase).rename(folder)
+        manifest.sync(folder.parent)
+        manifest.sync(self.run(job_id))
+
     def publish(self, job_id: str, phase: Phase, folder: Path, body: dict[str, Any]) -> Path:
-        """Make `folder` the phase's output, atomically; raises LeaseLost if another attempt published first."""
+        """Make `folder` the phase's output, atomically; raises LeaseLost if another attempt published first.
+
+        The output of an earlier round is set aside.
+        """
         target = self.folder(job_id, phase)
         with disk_errors():
             manifest.write(folder, body)
+            self._set_aside(job_id, phase, round_of(body))
             try:
                 folder.rename(target)
             except OSError as error:
@@ -126,6 +178,11 @@ class Volume:
     def job_ids(self) -> set[str]:
         """Return the ids of the jobs that have a record on the volume, readable or not."""
         return {path.parent.name for path in self.runs.glob(f"*/{job_record.NAME}")}
+
+
+def round_of(body: dict[str, Any]) -> int:
+    """Return the round that a manifest belongs to; there was only one when the older ones were written."""
+    return int(body.get("round", 1))
 
 
 @contextmanager

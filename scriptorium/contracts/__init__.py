@@ -34,6 +34,7 @@ from scriptorium.contracts.prepare import (
     Severity,
     TokenStatistics,
 )
+from scriptorium.contracts.rounds import MAX_ROUNDS, MeasuredModel, NextRound, TrialChoice, best_round
 from scriptorium.contracts.serve import Agreement, Endpoint, ServeRequest, ServeResult
 from scriptorium.contracts.train import Checkpoint, ReplayResult, TrainRequest, TrainResult, WandbRequest
 
@@ -42,6 +43,7 @@ Request = PrepareRequest | TrainRequest | CalibrateRequest | MergeRequest | Serv
 
 __all__ = [
     "GO_ON_ANSWER",
+    "MAX_ROUNDS",
     "STOP_ANSWER",
     "Agreement",
     "CalibrateRequest",
@@ -64,9 +66,11 @@ __all__ = [
     "JobError",
     "Level",
     "LossDrop",
+    "MeasuredModel",
     "MergeProof",
     "MergeRequest",
     "MergeResult",
+    "NextRound",
     "Option",
     "Phase",
     "PrepareRequest",
@@ -82,9 +86,11 @@ __all__ = [
     "TokenStatistics",
     "TrainRequest",
     "TrainResult",
+    "TrialChoice",
     "TrialScore",
     "VoiceName",
     "VoiceScore",
     "WandbIntegration",
     "WandbRequest",
+    "best_round",
 ]

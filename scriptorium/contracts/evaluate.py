@@ -19,6 +19,7 @@ class EvaluateRequest(Contract):
     requests per engine. `seeded` means that the engines accept seeds. `alike` names other authors of the same period
     and genre. The models write at their temperatures, which calibrating found on dev briefs.
     `replay` is what was replayed in training, so that the kinds of instruction that it resembled are judged apart.
+    `measured_before` counts the other models of this job that were measured on the same test passages.
     """
 
     dataset: Path
@@ -40,6 +41,7 @@ class EvaluateRequest(Contract):
     base_temperature: float = 1.0
     replay: ReplayResult | None = None
     calibration: CalibrateResult | None = None
+    measured_before: int = 0
     seed: int = 42
 
 
@@ -62,7 +64,7 @@ class VoiceScore(Contract):
 
     `folded` is the headline with its 95 % interval and its one-sided `lower_bound`. `auc` is how well tuned and genuine
     text can be told apart, `prompted` the T of the base asked to imitate, `impostor` the T of the `closest` unseen
-    author.
+    author. `gates` are the codes of the gates that failed.
     """
 
     verdict: VoiceName
@@ -75,6 +77,7 @@ class VoiceScore(Contract):
     prompted: float | None = None
     impostor: float | None = None
     closest: str | None = None
+    gates: list[str] = []
 
 
 class EvaluateResult(Contract):

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from scriptorium.contracts.base import Contract
+from scriptorium.contracts.rounds import MeasuredModel, TrialChoice
 from scriptorium.recipe import Recipe
 
 
@@ -82,6 +83,7 @@ class DecisionKind(StrEnum):
     CHECKPOINT = "checkpoint"
     OUT_OF_MEMORY = "out_of_memory"
     DISK_FULL = "disk_full"
+    VERDICT = "verdict"
 
     @property
     def recurs(self) -> bool:
@@ -143,6 +145,8 @@ class Job(Contract):
     phase was sent, 0 once a worker has claimed it; `hinted_at` is when it was last sent, sent again or claimed.
     `pause_requested` holds from a user's pause until the resume; the status is paused once no worker holds the job.
     `submitted_at` is `created_at` with its fraction of a second: the order of jobs sent at once; 0 in old records.
+    `round` counts the models that were merged and measured; from the second on `trial` is what is merged. `measured`
+    holds what came out, by round; a job that is `settled` ends with its present round, whatever its verdict.
     """
 
     id: str
@@ -176,6 +180,10 @@ class Job(Contract):
     result_files: list[str] = []
     error: JobError | None = None
     decisions: dict[DecisionKind, Decision] = {}
+    round: int = 1
+    trial: TrialChoice | None = None
+    measured: dict[int, MeasuredModel] = {}
+    settled: bool = False
     version: int = 0
 
     @property

@@ -20,7 +20,8 @@ class ServeRequest(Contract):
 
     `measured` is the path of the losses of base and adapter before merging (see
     `scriptorium.artifacts.checkpoint_losses`); the merged model, which has the base `merged_on`, must reproduce them.
-    The tuned model writes at `temperature` if a request names none.
+    The tuned model writes at `temperature` if a request names none. `round` is the job's: an engine that loaded the
+    model of another round is not asked, although name and folder are the same.
     """
 
     base: Path
@@ -33,6 +34,7 @@ class ServeRequest(Contract):
     temperature: float | None = None
     job_id: str = ""
     rank: float = 0.0
+    round: int = 1
 
 
 class Agreement(Contract):

@@ -16,7 +16,9 @@ Locate = Callable[[Endpoint], str | None]
 
 def merged_model(request: ServeRequest) -> WantedModel:
     """Return the tuned model as it was merged."""
-    return WantedModel(name=request.tuned_name, folder=str(request.merged), temperature=request.temperature)
+    return WantedModel(
+        name=request.tuned_name, folder=str(request.merged), temperature=request.temperature, round=request.round
+    )
 
 
 def session_models(request: ServeRequest, *, gpu: bool) -> tuple[WantedModel, WantedModel]:

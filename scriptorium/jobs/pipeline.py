@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from scriptorium.artifacts.volume import Volume
-from scriptorium.contracts import Decision, DecisionKind, Event, Job, JobError, Level, Phase, Status
+from scriptorium.contracts import (
+    Decision,
+    DecisionKind,
+    Event,
+    Job,
+    JobError,
+    Level,
+    NextRound,
+    Phase,
+    Status,
+    best_round,
+)
 from scriptorium.errors import Cancelled, Conflict, DiskFull, InvalidRequest, LeaseLost
 from scriptorium.jobs import queue
 from scriptorium.jobs.records import save_record, update_record
@@ -18,22 +29,29 @@ Send = Callable[[str, str], None]
 
 @dataclass(frozen=True)
 class Step:
-    """One row of the table: the task to send, the API's status while it runs, its tag in events, and the next phase."""
+    """One row of the table: the task to send, the API's status while it runs, its tag in events, and the next phase.
+
+    `next_round` is the phase with which another round begins: it and those after it are done once in each round.
+    """
 
     task: str
     status: Status
     tag: str
     next_phase: Phase | None
+    next_round: Phase | None = None
 
 
 TABLE = {
     Phase.PREPARE: Step(queue.PREPARE, Status.VALIDATING, "[DATA]", Phase.TRAIN),
     Phase.TRAIN: Step(queue.TRAIN, Status.RUNNING, "[TRAIN]", Phase.CALIBRATE),
     Phase.CALIBRATE: Step(queue.CALIBRATE, Status.RUNNING, "[CALIBRATE]", Phase.MERGE),
-    Phase.MERGE: Step(queue.MERGE, Status.RUNNING, "[MERGE]", Phase.SERVE),
-    Phase.SERVE: Step(queue.SERVE, Status.RUNNING, "[SERVE]", Phase.EVALUATE),
-    Phase.EVALUATE: Step(queue.EVALUATE, Status.RUNNING, "[VALIDATE]", None),
+    Phase.MERGE: Step(queue.MERGE, Status.RUNNING, "[MERGE]", Phase.SERVE, Phase.MERGE),
+    Phase.SERVE: Step(queue.SERVE, Status.RUNNING, "[SERVE]", Phase.EVALUATE, Phase.MERGE),
+    Phase.EVALUATE: Step(queue.EVALUATE, Status.RUNNING, "[VALIDATE]", None, Phase.MERGE),
 }
+
+
+ROUND_PHASES = tuple(phase for phase, step in TABLE.items() if step.next_round)
 
 
 class Pipeline:
@@ -101,18 +119,42 @@ class Pipeline:
         self.log_event(job, "The job has successfully completed.")
         return job
 
-    def fail(self, job_id: str, phase: Phase, attempt: int, error: JobError) -> Job:
-        """End a job with an error. Raises LeaseLost or Cancelled."""
+    def begin_round(
+        self, job_id: str, phase: Phase, attempt: int, turn: NextRound, updates: Mapping[str, object]
+    ) -> Job:
+        """Record that a phase was published and that the job goes on with another round. Raises LeaseLost or Cancelled.
+
+        What attempts left in the present round is removed first: nothing of it may be resumed from in the next.
+        """
+        for repeated in ROUND_PHASES:
+            self.volume.discard_attempts(job_id, repeated)
 
         def change(job: Job) -> Job:
             check_current_attempt(job, phase, attempt)
-            return _end_job(job, Status.FAILED, error)
+            return _in_round(job.model_copy(update=updates), phase, turn)
+
+        return self._send_round(self._record(job_id, change))
+
+    def fail(self, job_id: str, phase: Phase, attempt: int, error: JobError) -> Job:
+        """End a job with an error; in a later round it goes back to the best model that was measured.
+
+        Raises LeaseLost or Cancelled.
+        """
+
+        def change(job: Job) -> Job:
+            check_current_attempt(job, phase, attempt)
+            turn = _measured_before(job)
+            return _in_round(job, phase, turn) if turn else _end_job(job, Status.FAILED, error)
 
         job = self._record(job_id, change)
         self.log_event(job, f"[ERROR] {TABLE[phase].tag} {error.message}", Level.ERROR, **error.model_dump())
         if error.next_step:
             self.log_event(job, f"[ERROR] Suggested fix: {error.next_step}", Level.ERROR)
-        return job
+        if job.status is Status.FAILED:
+            return job
+        for repeated in ROUND_PHASES:
+            self.volume.discard_attempts(job_id, repeated)
+        return self._send_round(job)
 
     def cancel(self, job_id: str) -> Job:
         """End a job at its user's request; one that has already ended stays as it is."""
@@ -196,6 +238,19 @@ class Pipeline:
         """Append an event to the job's log."""
         self.store.events.append(job.id, Event(created_at=int(time.time()), level=level, message=text, data=data))
 
+    def _send_round(self, job: Job) -> Job:
+        """Log which model is next, and send the first phase of its round unless the job is paused."""
+        tag = TABLE[Phase.EVALUATE].tag
+        if model := job.measured.get(job.round):
+            self.log_event(job, f"{tag} The job ends with the model of round {job.round}: {model.name}")
+        elif job.trial:
+            model_name = f"checkpoint {job.trial.step} at strength {job.trial.strength:g}"
+            self.log_event(job, f"{tag} Round {job.round}: {model_name} is merged and measured")
+        if job.status is Status.PAUSED:
+            self.log_pause(job)
+            return job
+        return self._send_phase(job)
+
     def _send_phase(self, job: Job) -> Job:
         self._send(TABLE[job.phase].task, job.id)
         return job
@@ -234,6 +289,32 @@ def pause_now(job: Job) -> Job:
 def _end_job(job: Job, status: Status, error: JobError | None) -> Job:
     ended = {"status": status, "error": error, "finished_at": int(time.time())}
     return job.model_copy(update={**ended, "estimated_finish": None, "pause_requested": False})
+
+
+def _in_round(job: Job, phase: Phase, turn: NextRound) -> Job:
+    """Return the job at the beginning of another round: attempts of the last one do not count against its limit.
+
+    A verdict that was decided on is not asked about again; the next round has its own.
+    """
+    first = TABLE[phase].next_round or phase
+    changes = {
+        "round": turn.number,
+        "trial": turn.trial,
+        "settled": turn.settled,
+        "phase": first,
+        "excused": {**job.excused, **{repeated: job.attempts.get(repeated, 0) for repeated in ROUND_PHASES}},
+        "decisions": {kind: known for kind, known in job.decisions.items() if kind is not DecisionKind.VERDICT},
+    }
+    changed = job.model_copy(update=changes)
+    return pause_now(changed) if job.pause_requested else sent_now(changed, waiting_status(first))
+
+
+def _measured_before(job: Job) -> NextRound | None:
+    """Return the round to go back to from one that failed: there is none in the first, and no second way back."""
+    if job.settled or not job.measured or job.round in job.measured:
+        return None
+    number = best_round(job.measured)
+    return NextRound(number=number, trial=job.measured[number].trial, settled=True)
 
 
 def _excuse_attempt(job: Job, phase: Phase) -> Job:

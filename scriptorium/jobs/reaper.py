@@ -78,7 +78,9 @@ def _resend(context: Context, job: Job) -> bool:
 def _is_exhausted(context: Context, job: Job, attempt: int) -> bool:
     """Return whether the job's phase may not be tried again; one that was published only has to be advanced."""
     counted = attempt - job.excused.get(job.phase, 0)
-    return counted >= context.settings.max_attempts and context.volume.published(job.id, job.phase) is None
+    return (
+        counted >= context.settings.max_attempts and context.volume.published_in(job.id, job.phase, job.round) is None
+    )
 
 
 def _fail_job(context: Context, job: Job, attempt: int) -> None:

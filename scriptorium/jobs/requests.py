@@ -128,21 +128,52 @@ def calibration(job: c.Job, context: RequestContext) -> c.CalibrateResult | None
 def merge(job: c.Job, context: RequestContext) -> c.MergeRequest:
     """Make the request from the training folder and the base it started from.
 
-    Checkpoint and strength are those that the job names; with `select: balance` calibrating chose what it leaves open.
-    Without trials there is no temperature.
+    A trial that was decided on comes first. Otherwise checkpoint and strength are those that the job names; with
+    `select: balance` calibrating chose what it leaves open. Without trials there is no temperature.
     """
-    calibrated = calibration(job, context)
-    chosen = calibrated if calibrated and job.recipe.select == "balance" else c.CalibrateResult()
     return c.MergeRequest(
         base=context.base(job),
         training=context.volume.folder(job.id, c.Phase.TRAIN),
-        checkpoint=chosen.step if job.checkpoint is None else job.checkpoint,
-        strength=chosen.strength if job.strength is None else job.strength,
-        temperature=calibrated.temperature if calibrated and calibrated.scores else None,
+        **merged_trial(job, calibration(job, context)),
         select=job.recipe.select,
         exports=job.recipe.export,
         base_hashes=c.TrainResult.model_validate(context.result(job, c.Phase.TRAIN)).base_hashes,
     )
+
+
+def merged_trial(job: c.Job, calibrated: c.CalibrateResult | None) -> dict[str, Any]:
+    """Return the checkpoint, strength and temperature that are merged."""
+    if job.trial:
+        return {
+            "checkpoint": job.trial.step,
+            "strength": job.trial.strength,
+            "temperature": job.trial.temperature,
+        }
+    chosen = calibrated if calibrated and job.recipe.select == "balance" else c.CalibrateResult()
+    return {
+        "checkpoint": chosen.step if job.checkpoint is None else job.checkpoint,
+        "strength": chosen.strength if job.strength is None else job.strength,
+        "temperature": calibrated.temperature if calibrated and calibrated.scores else None,
+    }
+
+
+def mark_trial(calibrated: c.CalibrateResult, job: c.Job) -> c.CalibrateResult:
+    """Mark the trial that a later round has merged instead of the chosen one; the curve is that of another trial."""
+    trial = job.trial
+    if trial is None:
+        return calibrated
+    scores = [
+        score.model_copy(update={"chosen": (score.step, score.strength) == (trial.step, trial.strength)})
+        for score in calibrated.scores
+    ]
+    merged = merged_trial(job, calibrated)
+    reason = f"Merged in round {job.round}, after a surprising verdict. Calibrating had said: {calibrated.reason}"
+    changes = {
+        "step": merged["checkpoint"],
+        "strength": merged["strength"],
+        "temperature": merged["temperature"] or 1.0,
+    }
+    return calibrated.model_copy(update={**changes, "scores": scores, "temperatures": [], "reason": reason})
 
 
 def serve(job: c.Job, context: RequestContext) -> c.ServeRequest:
@@ -161,6 +192,7 @@ def serve(job: c.Job, context: RequestContext) -> c.ServeRequest:
         temperature=merged.temperature,
         job_id=job.id,
         rank=job.rank,
+        round=job.round,
     )
 
 
@@ -189,7 +221,8 @@ def evaluate(job: c.Job, context: RequestContext) -> c.EvaluateRequest:
         temperature=1.0 if merged.temperature is None else merged.temperature,
         base_temperature=calibrated.base_temperature if calibrated else 1.0,
         replay=trained.replay,
-        calibration=calibrated,
+        calibration=mark_trial(calibrated, job) if calibrated else None,
+        measured_before=len(job.measured.keys() - {job.round}),
         seed=job.seed,
     )
 

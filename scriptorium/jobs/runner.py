@@ -15,13 +15,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from scriptorium import __version__
 from scriptorium.artifacts.volume import Volume
-from scriptorium.contracts import Job, JobError, Phase, Request, Result
+from scriptorium.contracts import Job, JobError, NextRound, Phase, Request, Result
 from scriptorium.errors import (
     Cancelled,
     DecisionNeeded,
@@ -69,12 +69,27 @@ shutdown = threading.Event()  # set by the worker's entrypoint when the process 
 
 
 @dataclass(frozen=True)
+class FollowedUp:
+    """What a follow-up came to: the round that the job goes on with (None: the next phase), and record updates."""
+
+    turn: NextRound | None = None
+    updates: dict[str, object] = field(default_factory=dict)
+
+
+FollowUp = Callable[[Job, ResultT, Reporter], FollowedUp]
+
+
+@dataclass(frozen=True)
 class PhaseSteps:
-    """The plain functions of a phase: its work, what resumes it, and what its result changes in the job's record."""
+    """The plain functions of a phase: its work, what resumes it, and what its result changes in the job's record.
+
+    `follow_up` looks at the published result and may ask about it, or want another round.
+    """
 
     work: Work[Any, Any]
     resume: Resume | None = None
     record_updates: RecordUpdates[Any] | None = None
+    follow_up: FollowUp[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +117,7 @@ def run_phase(
     *,
     resume: Resume | None = None,
     record_updates: RecordUpdates[Any] | None = None,
+    follow_up: FollowUp[Any] | None = None,
     needs_gpu: bool = False,
     context: Context | None = None,
 ) -> None:
@@ -109,10 +125,11 @@ def run_phase(
 
     A phase that `needs_gpu` is claimed only once a device is free; until then its message is handed back, so that
     another machine may take it. `resume` moves what earlier attempts left (checkpoints, finished shards) into the new
-    folder; `record_updates` returns the fields of the job's record that the result changes.
+    folder; `record_updates` returns the fields of the job's record that the result changes, and `follow_up` may want
+    another round. Both are called again with the published result if the worker dies before the job moves on.
     """
     context = context or open_context()
-    steps = PhaseSteps(work, resume, record_updates)
+    steps = PhaseSteps(work, resume, record_updates, follow_up)
     with store_errors():
         if not needs_gpu:
             if run_attempt(context, job_id, phase, steps):
@@ -197,9 +214,7 @@ class Attempt:
         try:
             with store_errors():
                 result = self._produce(steps)
-                update = steps.record_updates
-                updates = update(self._job(), result, self.context.volume) if update else {}
-                self.context.pipeline.advance(self.job_id, self.phase, self.lease.token, **updates)
+                self._move_on(steps, result)
             self.context.volume.discard_attempts(self.job_id, self.phase)
         except Cancelled:
             self.context.pipeline.cancel(self.job_id)
@@ -219,10 +234,27 @@ class Attempt:
             log.exception("%s of %s failed", self.phase, self.job_id)
             self._fail(InternalError(f"{self.phase} failed unexpectedly ({type(error).__name__})."))
 
+    def _move_on(self, steps: PhaseSteps, result: Any) -> None:
+        """Advance the job, or begin another round of it."""
+        pipeline, claim = self.context.pipeline, (self.job_id, self.phase, self.lease.token)
+        update = steps.record_updates
+        updates = update(self._job(), result, self.context.volume) if update else {}
+        followed_up = steps.follow_up(self._job(), result, self._reporter()) if steps.follow_up else FollowedUp()
+        self.outbox.drain(check_shutdown)
+        updates |= followed_up.updates
+        if followed_up.turn:
+            pipeline.begin_round(*claim, followed_up.turn, updates)
+        else:
+            pipeline.advance(self.job_id, self.phase, self.lease.token, **updates)
+
+    def _reporter(self) -> JobReporter:
+        claim = (self.job_id, self.phase, self.lease.token)
+        return JobReporter(self.context.pipeline, *claim, outbox=self.outbox, stop_reason=self.heartbeat.stop_reason)
+
     def _produce(self, steps: PhaseSteps) -> Any:
         job, volume = self._job(), self.context.volume
         check_current_attempt(job, self.phase, self.lease.token)
-        published = volume.published(self.job_id, self.phase)
+        published = volume.take_round(self.job_id, self.phase, job.round)
         if published is not None:
             log.info("%s of %s was published before; nothing to do", self.phase, self.job_id)
             self._remember(collect_manifest_metrics(self.phase, published))
@@ -231,10 +263,7 @@ class Attempt:
         folder = volume.attempt(self.job_id, self.phase, self.lease.token)
         if steps.resume:
             steps.resume(volume.earlier_attempts(self.job_id, self.phase, self.lease.token), folder)
-        claim = (self.job_id, self.phase, self.lease.token)
-        reporter = JobReporter(
-            self.context.pipeline, *claim, outbox=self.outbox, stop_reason=self.heartbeat.stop_reason
-        )
+        reporter = self._reporter()
         reporter.check()
         request = REQUEST_MAKERS[self.phase](job, RequestContext(self.context.settings, volume, reporter))
         if self._tenancy:
@@ -247,7 +276,7 @@ class Attempt:
             raise reason
         seconds = round(time.monotonic() - started, 3)
         self.outbox.drain(check_shutdown)  # what was reported is in the store before the phase is over
-        self._publish(folder, request, result, seconds)
+        self._publish(folder, request, result, seconds, job.round)
         self._remember(collect_metrics(self.phase, result, seconds))
         return result
 
@@ -278,13 +307,14 @@ class Attempt:
 
         update_record(self.context.store, self.context.volume, self.job_id, change)
 
-    def _publish(self, folder: Path, request: Request, result: Result, seconds: float) -> None:
+    def _publish(self, folder: Path, request: Request, result: Result, seconds: float, number: int) -> None:
         if not self.context.store.leases.renew(self.lease, self.context.settings.lease_ttl):
             raise LeaseLost(f"another attempt holds {self.phase} of {self.job_id}")
         body = {
             "job": self.job_id,
             "phase": self.phase,
             "attempt": self.lease.token,
+            "round": number,
             "seconds": seconds,
             "versions": {"scriptorium": __version__, "python": platform.python_version()},
             "request": request.model_dump(mode="json"),

@@ -28,7 +28,7 @@ class WantedModel(BaseModel):
     """A model that should be served: its name, its folder, and an adapter on top if it is not merged.
 
     One that is asked a handful of questions is `eager`: its engine compiles nothing and so starts sooner. A request
-    that names no temperature gets the model's own.
+    that names no temperature gets the model's own. The weights in a folder are others in another `round` of a job.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -38,6 +38,7 @@ class WantedModel(BaseModel):
     adapter: str | None = None
     eager: bool = False
     temperature: float | None = None
+    round: int = 1
 
 
 class Engine(BaseModel):
@@ -52,10 +53,12 @@ class Engine(BaseModel):
     url: str = ""
     reason: str = ""
     temperature: float | None = None
+    round: int = 1
 
     def serves(self, model: WantedModel) -> bool:
         """Return whether this is the engine of exactly this model: two may share a name and differ in their weights."""
-        return (self.name, self.folder, self.adapter) == (model.name, model.folder, model.adapter)
+        mine, wanted = ((one.name, one.folder, one.adapter, one.round) for one in (self, model))
+        return mine == wanted
 
 
 ENGINES: TypeAdapter[list[Engine]] = TypeAdapter(list[Engine])

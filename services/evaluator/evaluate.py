@@ -321,7 +321,9 @@ def _build_report(
         parameters=parameters,
         base=base,
         tuned=tuned,
-        verdict=write_verdict(result, parameters, retention.parts, scenes),
+        verdict=write_verdict(
+            result, parameters, retention.parts, scenes=scenes, measured_before=request.measured_before
+        ),
         result=result,
         voice=outcome,
         second_judge=second_judge,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from scriptorium.artifacts.file_store import FileStore
@@ -13,21 +14,38 @@ from scriptorium.jobs import queue
 from scriptorium.jobs.engine_sessions import open_evaluation_session
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.jobs.requests import RequestContext
-from scriptorium.jobs.runner import open_context, run_phase
+from scriptorium.jobs.runner import Context, FollowedUp, open_context, run_phase
 from services.evaluator.calibrate import calibrate_voice
 from services.evaluator.evaluate import evaluate_voice
+from services.evaluator.follow_up.follow_up import follow_up_verdict
 from services.evaluator.generation.resume import resume_evaluation
 
 app = queue.app()
 
 
 def record_updates(job: Job, result: EvaluateResult, volume: Volume) -> dict[str, object]:
-    """Offer the report and the loss curve as result files, and give the job the name of its model."""
+    """Offer the report and the loss curve as result files, and give the job the name of its model.
+
+    Reports of other rounds are offered under names with their round.
+    """
     training, report = volume.folder(job.id, Phase.TRAIN), volume.folder(job.id, Phase.EVALUATE)
-    paths = (training / TRAINING_CSV, report / REPORT, report / REPORT_PAGE)
-    offered = FileStore(volume.files).add_results({f"{job.id}-{path.name}": path for path in paths})
-    earlier = [file for file in job.result_files if file not in offered]
+    paths = {f"{job.id}-{path.name}": path for path in (training / TRAINING_CSV, report / REPORT, report / REPORT_PAGE)}
+    for number, folder in volume.rounds(job.id, Phase.EVALUATE).items():
+        paths |= {f"{job.id}-round-{number}-{name}": folder / name for name in (REPORT, REPORT_PAGE)}
+    files = FileStore(volume.files)
+    offered = files.add_results(paths)
+    earlier = [file for file in files.existing(job.result_files) if file not in offered]
     return {"result_files": [*offered, *earlier], "fine_tuned_model": job.tuned_name}
+
+
+def follow_up(context: Context, job: Job, result: EvaluateResult, reporter: Reporter) -> FollowedUp:
+    """Follow the verdict up; where the job ends, its own model is served on, and other merged models are removed."""
+    request_context = RequestContext(context.settings, context.volume)
+    followed_up = follow_up_verdict(job, result, request_context, reporter)
+    if followed_up.turn is None and job.measured:
+        open_evaluation_session(context.store, job, request_context)
+        context.volume.discard_rounds(job.id, Phase.MERGE)
+    return followed_up
 
 
 @app.task(name=queue.CALIBRATE)
@@ -46,4 +64,12 @@ def evaluate(job_id: str) -> None:
         locate = open_evaluation_session(context.store, job, RequestContext(context.settings, context.volume))
         return evaluate_voice(request, folder, reporter, locate=locate)
 
-    run_phase(job_id, Phase.EVALUATE, work, resume=resume_evaluation, record_updates=record_updates, context=context)
+    run_phase(
+        job_id,
+        Phase.EVALUATE,
+        work,
+        resume=resume_evaluation,
+        record_updates=record_updates,
+        follow_up=partial(follow_up, context),
+        context=context,
+    )

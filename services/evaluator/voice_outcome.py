@@ -135,7 +135,7 @@ def summarise_voice(outcome: VoiceOutcome) -> VoiceScore:
     """Return the few numbers that go with the job; None for those that were not measured."""
     voice = outcome.measured
     if voice is None:
-        return VoiceScore(verdict=outcome.verdict.name)
+        return VoiceScore(verdict=outcome.verdict.name, gates=list(outcome.verdict.gates))
     best = max(voice.impostors, key=lambda impostor: impostor.transfer.value, default=None)
     raw, folded = voice.transfer.raw, voice.transfer.folded
     return VoiceScore(
@@ -149,4 +149,5 @@ def summarise_voice(outcome: VoiceOutcome) -> VoiceScore:
         prompted=outcome.prompted.value if outcome.prompted else None,
         impostor=best.transfer.value if best else None,
         closest=best.name if best else None,
+        gates=list(outcome.verdict.gates),
     )

@@ -28,9 +28,14 @@ def write_verdict(
     result: EvaluateResult,
     parameters: int | None,
     parts: Sequence[RetentionPart] = (),
+    *,
     scenes: NewScenes | None = None,
+    measured_before: int = 0,
 ) -> ReportVerdict:
-    """Put the result into words; `parameters` is the size of the model if known, `parts` the verdicts on retention."""
+    """Put the result into words; `parameters` is the size of the model if known, `parts` the verdicts on retention.
+
+    `measured_before` counts the other models that were measured on the same passages.
+    """
     return ReportVerdict(
         sentence=f"{_describe_author(result.author)}{_describe_others(result.others)}",
         meaning=_explain_loss(result.author),
@@ -39,6 +44,7 @@ def write_verdict(
             *_warn_of_few_passages(result),
             *([] if _voice_measured(result) else [*_warn_of_few_impostors(result), *_list_losses(parts)]),
             *_warn_of_leaks(scenes),
+            *_warn_of_choice(measured_before),
             *_warn_of_tiny_model(parameters),
         ],
     )
@@ -149,6 +155,17 @@ def _list_losses(parts: Sequence[RetentionPart]) -> list[str]:
 def _warn_of_leaks(scenes: NewScenes | None) -> list[str]:
     """Return a caveat if names of the book turn up in new scenes."""
     return [f"{scenes.finding} {scenes.next_step}"] if scenes and scenes.outcome == "warn" else []
+
+
+def _warn_of_choice(measured_before: int) -> list[str]:
+    """Return a caveat if the model may be the best of several on these passages: some of its lead is then luck."""
+    if not measured_before:
+        return []
+    others = "another model" if measured_before == 1 else f"{measured_before} other models"
+    return [
+        f"Measured after {others} of the same training, on the same test passages: the better one is kept, so its T is "
+        "a little too high."
+    ]
 
 
 def _warn_of_tiny_model(parameters: int | None) -> list[str]:

@@ -67,3 +67,17 @@ def test_a_broken_record_of_a_file_hides_no_other(
     (tmp_path / broken.id / "file.json").write_bytes(body)
     assert files.newest() == [stored]
     assert str(tmp_path / broken.id / "file.json") in caplog.text
+
+
+def test_a_result_of_the_same_name_is_replaced_by_another_file_and_kept_if_it_is_the_same(tmp_path: Path) -> None:
+    files = FileStore(tmp_path / "files")
+    first, second, copy = (tmp_path / name for name in ("first", "second", "copy"))
+    first.write_text("one")
+    copy.write_text("one")
+    second.write_text("two")
+    (one,) = files.add_results({"ftjob-1-report.json": first})
+    assert files.add_results({"ftjob-1-report.json": first}) == [one]
+    assert files.add_results({"ftjob-1-report.json": copy}) == [one]  # a volume that was moved has no links
+    (two,) = files.add_results({"ftjob-1-report.json": second})
+    assert files.content(two).read_text() == "two"
+    assert files.existing([one, two]) == [two]

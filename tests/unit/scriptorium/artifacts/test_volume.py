@@ -45,3 +45,32 @@ def test_no_space_left_is_an_error_of_ours() -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
     with pytest.raises(PermissionError), disk_errors():
         raise PermissionError(errno.EACCES, "no")
+
+
+def publish_round(volume: Volume, number: int) -> None:
+    folder = volume.attempt(JOB, Phase.MERGE, number)
+    (folder / "model").write_text(f"round {number}")
+    volume.publish(JOB, Phase.MERGE, folder, {"round": number})
+
+
+def test_a_later_round_sets_the_earlier_aside_and_either_can_be_taken_back(tmp_path: Path) -> None:
+    volume = Volume(tmp_path)
+    publish_round(volume, 1)
+    assert volume.take_round(JOB, Phase.MERGE, 2) is None
+    assert (volume.folder(JOB, Phase.MERGE) / "model").read_text() == "round 1"  # readable until the next is whole
+    publish_round(volume, 2)
+    assert volume.rounds(JOB, Phase.MERGE) == {1: volume.round_folder(JOB, Phase.MERGE, 1)}
+    for number in (1, 1, 2):
+        assert volume.published_in(JOB, Phase.MERGE, number) is not None
+        body = volume.take_round(JOB, Phase.MERGE, number)
+        assert body is not None
+        assert body["round"] == number
+        assert (volume.folder(JOB, Phase.MERGE) / "model").read_text() == f"round {number}"
+    volume.discard_rounds(JOB, Phase.MERGE)
+    assert volume.published_in(JOB, Phase.MERGE, 1) is None
+
+
+def test_a_manifest_from_before_there_were_rounds_is_of_the_first(tmp_path: Path) -> None:
+    volume = Volume(tmp_path)
+    volume.publish(JOB, Phase.MERGE, volume.attempt(JOB, Phase.MERGE, 1), {"attempt": 1})
+    assert volume.published_in(JOB, Phase.MERGE, 1) == volume.folder(JOB, Phase.MERGE)

@@ -20,13 +20,15 @@ from scriptorium.contracts import (
     Result,
     ServeResult,
     TrainResult,
+    TrialChoice,
     TrialScore,
 )
 from scriptorium.errors import InternalError
 from scriptorium.jobs.engine_sessions import session_models
-from scriptorium.jobs.requests import RequestContext, calibrate, evaluate, merge, prepare, serve
+from scriptorium.jobs.requests import RequestContext, calibrate, evaluate, mark_trial, merge, prepare, serve
 from scriptorium.recipe import Data, Evaluation, Recipe, Select
 from scriptorium.settings import Settings
+from scriptorium.store.serving import Engine, WantedModel
 
 TRAINED = TrainResult(checkpoints=[], first_loss=None, last_loss=None, steps=1, trained_tokens=1, seconds=1)
 SCORE = TrialScore(step=8, strength=0.75, temperature=0.9)
@@ -175,3 +177,27 @@ def test_new_scenes_follow_the_setting_and_other_names_the_recipe(volume: Volume
     assert prepare(job, context).rename == 0
     recipe = job.recipe.model_copy(update={"data": Data(rename=0.5)})
     assert prepare(job.model_copy(update={"recipe": recipe}), context).rename == 0.5
+
+
+def test_a_trial_that_was_decided_on_comes_before_what_calibrating_chose_and_the_job_names(
+    volume: Volume, context: RequestContext
+) -> None:
+    trial = TrialChoice(step=4, strength=0.5, temperature=0.8)
+    job = make_job(volume, strength=1.5).model_copy(update={"trial": trial, "round": 2})
+    request = merge(job, context)
+    assert (request.checkpoint, request.strength, request.temperature) == (4, 0.5, 0.8)
+    calibrated = CHOSEN.model_copy(
+        update={
+            "scores": [SCORE.model_copy(update={"chosen": True}), SCORE.model_copy(update={"step": 4, "strength": 0.5})]
+        }
+    )
+    marked = mark_trial(calibrated, job)
+    assert [score.chosen for score in marked.scores] == [False, True]
+    assert (marked.step, marked.strength, marked.temperature, marked.base_temperature) == (4, 0.5, 0.8, 0.8)
+    assert marked.reason.startswith("Merged in round 2")
+
+
+def test_the_engine_of_another_round_is_not_asked() -> None:
+    model = WantedModel(name="ft", folder="merged", round=2)
+    assert Engine(name="ft", folder="merged", state="ready", round=2).serves(model)
+    assert not Engine(name="ft", folder="merged", state="ready").serves(model)

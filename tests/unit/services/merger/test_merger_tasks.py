@@ -13,9 +13,11 @@ from tests.unit.services.merger.merger_models import write_adapter, write_checkp
 
 def test_adapter_merged_model_and_exports_are_result_files_one_by_one(tmp_path: Path) -> None:
     volume = Volume(tmp_path)
+    (tmp_path / "quality.html").touch()
+    (before,) = FileStore(volume.files).add_results({"ftjob-1-quality.html": tmp_path / "quality.html"})
     job = Job(
         id="ftjob-1", created_at=0, model="m", training_file="f", recipe=Recipe(name="r"),
-        hyperparameters=Hyperparameters(), result_files=["file-before"],
+        hyperparameters=Hyperparameters(), result_files=[before, "file-replaced"],
     )  # fmt: skip
     (write_checkpoint(volume.folder(job.id, Phase.TRAIN)) / "optimizer.pt").touch()
     folder = volume.attempt(job.id, Phase.MERGE, 1)
@@ -35,7 +37,8 @@ def test_adapter_merged_model_and_exports_are_result_files_one_by_one(tmp_path: 
     offered = record_updates(job, result, volume)["result_files"]
     assert record_updates(job, result, volume)["result_files"] == offered  # an attempt may have died after offering
     assert isinstance(offered, list)
-    assert offered[0] == "file-before"
+    assert offered[0] == before
+    assert "file-replaced" not in offered
     files = {file.filename: file for file in map(FileStore(volume.files).get, offered[1:])}
     names = ("adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "tokenizer_config.json",
              "chat_template.jinja")  # fmt: skip

@@ -80,3 +80,9 @@ def test_what_came_through_is_said_if_it_is_certain():
         "other authors’ pages 3.0 %."
     )
     assert write_gain(result(drop(1, -1, 3))) is None
+
+
+@pytest.mark.parametrize(("before", "words"), [(0, None), (1, "after another model"), (2, "after 2 other models")])
+def test_the_best_of_several_on_the_same_passages_is_said_to_be_a_little_lucky(before, words):
+    caveats = write_verdict(result(drop(12, 10, 14)), None, measured_before=before).caveats
+    assert [words in caveat for caveat in caveats if "same test passages" in caveat] == [True] * bool(words)
