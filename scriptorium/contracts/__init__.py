@@ -35,7 +35,7 @@ from scriptorium.contracts.prepare import (
     TokenStatistics,
 )
 from scriptorium.contracts.serve import Agreement, Endpoint, ServeRequest, ServeResult
-from scriptorium.contracts.train import Checkpoint, ReplayResult, TrainRequest, TrainResult, WandbRequest
+from scriptorium.contracts.train import Checkpoint, DraftResult, ReplayResult, TrainRequest, TrainResult, WandbRequest
 
 Result = PrepareResult | TrainResult | CalibrateResult | MergeResult | ServeResult | EvaluateResult
 Request = PrepareRequest | TrainRequest | CalibrateRequest | MergeRequest | ServeRequest | EvaluateRequest
@@ -52,6 +52,7 @@ __all__ = [
     "Contract",
     "Decision",
     "DecisionKind",
+    "DraftResult",
     "Endpoint",
     "EvaluateRequest",
     "EvaluateResult",

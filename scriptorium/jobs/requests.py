@@ -87,6 +87,7 @@ def train(job: c.Job, context: RequestContext) -> c.TrainRequest:
         seed=job.seed,
         replay_cache=context.volume.replay,
         replay_rows=context.settings.replay_rows,
+        drafts=job.recipe.data.drafts,
         calibration=job.recipe.calibration,
         wandb=wandb(job),
     )
