@@ -178,6 +178,7 @@ def evaluate(
         tokenizer=resolve_base(model, settings), base=base, tuned=tuned, alike=alike,
         title=output.name, prompts=settings.evaluation_prompts, passages=settings.evaluation_passages,
         max_tokens=settings.evaluation_max_tokens, instructions=settings.evaluation_instructions,
+        rewrites=settings.evaluation_rewrites,
         streams=settings.streams, seeded=settings.gpu,
     )  # fmt: skip
     return run_into(output, lambda folder: evaluate_voice(request, folder, ConsoleReporter()))

@@ -14,10 +14,11 @@ from scriptorium.contracts.train import ReplayResult
 class EvaluateRequest(Contract):
     """A dataset with held-out briefs, and the endpoints of both models; `metrics` is the metrics.jsonl of training.
 
-    Limits: `prompts` briefs, `passages` whose loss is measured, answers of `max_tokens` tokens, `instructions` (0:
-    none), `streams` concurrent requests per engine. `seeded` means that the engines accept seeds. `alike` names other
-    authors of the same period and genre. The models write at their temperatures, which calibrating found on dev briefs.
-    `replay` is what was replayed in training, so that the kinds of instruction that it resembled are judged apart.
+    Limits: `prompts` briefs, `passages` whose loss is measured, answers of `max_tokens` tokens, `instructions` and
+    `rewrites` (drafts that both models rewrite; 0: none), `streams` concurrent requests per engine. `seeded` means that
+    the engines accept seeds. `alike` names other authors of the same period and genre. The models write at their
+    temperatures, which calibrating found on dev briefs. `replay` is what was replayed in training, so that the kinds of
+    instruction that it resembled are judged apart.
     """
 
     dataset: Path
@@ -30,6 +31,7 @@ class EvaluateRequest(Contract):
     passages: int = 24
     max_tokens: int = 800
     instructions: int = 192
+    rewrites: int = 16
     alike: list[str] = []
     streams: int = 128
     seeded: bool = False

@@ -14,6 +14,7 @@ from scriptorium.contracts.base import Message
 from scriptorium.contracts.calibrate import CalibrateResult
 from scriptorium.contracts.evaluate import EvaluateResult
 from scriptorium.contracts.retention import RetentionOutcome
+from scriptorium.contracts.rewriting import Rewriting
 from scriptorium.contracts.train import ReplayResult
 from scriptorium.contracts.voice import VoiceOutcome
 
@@ -164,6 +165,7 @@ class Report(BaseModel):
 
     `replay` is what was replayed in training; None if nothing was.
     `calibration` says how the strength and the temperature were chosen; None if nothing was calibrated.
+    `rewriting` is what rewritten drafts keep of their content; None if none were rewritten.
     """
 
     title: str
@@ -182,3 +184,4 @@ class Report(BaseModel):
     training: TrainingLosses
     samples: str
     replay: ReplayResult | None = None
+    rewriting: Rewriting | None = None

@@ -182,6 +182,7 @@ def evaluate(job: c.Job, context: RequestContext) -> c.EvaluateRequest:
         passages=context.settings.evaluation_passages,
         max_tokens=context.settings.evaluation_max_tokens,
         instructions=context.settings.evaluation_instructions,
+        rewrites=context.settings.evaluation_rewrites,
         alike=job.recipe.evaluation.alike,
         streams=context.settings.streams,
         seeded=context.settings.gpu,

@@ -48,7 +48,7 @@ class BookWords:
         return [word for word in words if strip_possessive(word) not in self.names and self.is_content(word)]
 
     def list_items(self, text: str) -> list[str]:
-        """List a text's words of names, in lower case, and the stems of its content words: each once, in their order."""
+        """List a text's names, word by word in lower case, and the stems of its content words: each once, in order."""
         items = (self._to_item(word) for word in COMPOUND_WORD.findall(text))
         return list(dict.fromkeys(item for item in items if item))
 

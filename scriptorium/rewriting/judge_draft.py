@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from scipy.stats import spearmanr
+import numpy as np
 
 from scriptorium.rewriting.book_words import BookWords
 from scriptorium.text.quotation import join_words, quotes_passage
@@ -51,4 +51,6 @@ def judge_order(passage: Sequence[str], draft: Sequence[str]) -> Refusal | None:
         return "content"
     if len(shared) < MIN_SHARED:  # a passage of a few words has no order to speak of
         return None
-    return "order" if spearmanr(range(len(shared)), shared).statistic < MIN_ORDER else None
+    ranks = np.argsort(np.argsort(shared))
+    correlation = np.corrcoef(np.arange(len(shared)), ranks)[0, 1]  # of ranks: Spearman's
+    return "order" if correlation < MIN_ORDER else None

@@ -18,7 +18,7 @@ import httpx
 from safetensors import safe_open
 
 from scriptorium import __version__
-from scriptorium.artifacts.dataset import REFERENCE, Row, read_rows
+from scriptorium.artifacts.dataset import REFERENCE, SPLITS, Row, read_rows
 from scriptorium.contracts import EvaluateRequest, EvaluateResult, Level
 from scriptorium.contracts.report import (
     REPORT,
@@ -33,11 +33,13 @@ from scriptorium.contracts.report import (
     Sample,
 )
 from scriptorium.contracts.retention import Retention
+from scriptorium.contracts.rewriting import RewriteSample, Rewriting
 from scriptorium.contracts.voice import VoiceOutcome
 from scriptorium.errors import EvaluationFailed
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
 from scriptorium.replay.kinds import replayed_gate_kinds
+from scriptorium.rewriting.book_words import read_book
 from scriptorium.sampling import spread
 from scriptorium.stats.bootstrap import DRAWS
 from services.evaluator.calibration.base_temperature import choose_base_temperature
@@ -54,6 +56,9 @@ from services.evaluator.report.summary import summarise_loss_drop, write_verdict
 from services.evaluator.report.training_losses import read_losses
 from services.evaluator.retention.measure import measure_retention
 from services.evaluator.retention_outcome import judge_retention
+from services.evaluator.rewriting.content_kept import measure_rewriting
+from services.evaluator.rewriting.describe import describe_rewriting
+from services.evaluator.rewriting.write_rewrites import Drafting, RewriteWriter, write_rewrites
 from services.evaluator.voice.inputs import Losses
 from services.evaluator.voice_inputs import pair_samples, read_texts, select_samples
 from services.evaluator.voice_outcome import add_retention_gates, measure_voice_outcome, summarise_voice
@@ -82,6 +87,7 @@ class Measurements:
     samples: list[Sample]
     losses: Losses
     retention: Retention | None
+    rewrites: list[RewriteSample]
 
 
 def evaluate_voice(
@@ -106,15 +112,27 @@ def evaluate_voice(
     measured = run_watched(_measure(request, rows, clients, folder, reporter), reporter)
     texts = read_texts(request.dataset, measured.samples, request.seed)
     outcome = measure_voice_outcome(
-        texts, measured.samples, measured.losses, alike=request.alike, seed=request.seed, reporter=reporter
+        texts,
+        measured.samples,
+        measured.losses,
+        alike=request.alike,
+        seed=request.seed,
+        reporter=reporter,
+        rewrites=measured.rewrites,
     )
-    report = _build_report(request, measured, impostors, outcome)
+    rewriting = measure_rewriting(measured.rewrites, read_book(list_passages(request.dataset)))
+    report = _build_report(request, measured, impostors, outcome, rewriting)
     (folder / REPORT).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    (folder / REPORT_PAGE).write_text(render_page(report, pair_samples(measured.samples)), encoding="utf-8")
+    (folder / REPORT_PAGE).write_text(
+        render_page(report, pair_samples(measured.samples), measured.rewrites), encoding="utf-8"
+    )
     result = report.result
     reporter.message(f"[VALIDATE] {summarise_loss_drop(result)}", drop_percent=result.author.drop_percent)
     if result.voice:
         reporter.message(f"[VALIDATE] {describe_voice(result.voice)}")
+    if rewriting:
+        text = describe_rewriting(rewriting, report.voice.rewritten)
+        reporter.message(f"[VALIDATE] {text}", **rewriting.model_dump())
     reporter.message("[VALIDATE] Report written")
     return result
 
@@ -128,6 +146,11 @@ def read_held_out(dataset: Path) -> HeldOut:
             next_step="Send a longer manuscript, or raise data.split.test in the recipe.",
         )
     return HeldOut(test, read_rows(dataset / f"{REFERENCE}.jsonl"))
+
+
+def list_passages(dataset: Path) -> list[str]:
+    """List the author's passages, for the words of the book."""
+    return [row.passage for split in SPLITS for row in read_rows(dataset / f"{split}.jsonl")]
 
 
 def _log_impostors(impostors: Sequence[Impostor], alike: Sequence[str], reporter: Reporter) -> None:
@@ -165,6 +188,16 @@ async def _measure(
         choose = partial(_choose_base_temperature, request=request, reporter=reporter)
         samples = await run_protocol(protocol, pair, models, folder, reporter, choose_temperature=choose)
         losses = await _measure_coherence(samples, rows, pair[0], tokenizer, max_tokens=max_tokens, reporter=reporter)
+        rewrites = await _rewrite_drafts(
+            request,
+            samples,
+            pair,
+            models,
+            max_tokens=protocol.decoding.max_tokens,
+            tokenizer=tokenizer,
+            folder=folder,
+            reporter=reporter,
+        )
         number = request.instructions
         replayed = replayed_gate_kinds(request.replay.kinds) if request.replay else ()
         retention = (
@@ -181,7 +214,33 @@ async def _measure(
         samples=samples,
         losses=losses,
         retention=retention,
+        rewrites=rewrites,
     )
+
+
+async def _rewrite_drafts(
+    request: EvaluateRequest,
+    samples: Sequence[Sample],
+    pair: tuple[VllmClient, VllmClient],
+    models: tuple[ModelInfo, ModelInfo],
+    *,
+    max_tokens: int,
+    tokenizer: ChatTokenizer,
+    folder: Path,
+    reporter: Reporter,
+) -> list[RewriteSample]:
+    """Have both models rewrite the same drafts, each at the temperature at which it answers briefs."""
+    if not request.rewrites:
+        return []
+    by_base, (base, tuned) = select_samples(samples, "base"), zip(pair, models, strict=True)
+    seed = request.seed if request.seeded else None
+    writers = [
+        RewriteWriter("base", *base, max_tokens, by_base[0].decoding.temperature, seed),
+        RewriteWriter("tuned", *tuned, max_tokens, request.temperature, seed),
+    ]
+    context = min((model.max_model_len for model in models if model.max_model_len), default=None)
+    drafting = Drafting(writers[0], read_book(list_passages(request.dataset)), tokenizer, context)
+    return await write_rewrites(by_base, request.rewrites, drafting, writers, folder=folder, reporter=reporter)
 
 
 def _choose_base_temperature(samples: Sequence[Sample], request: EvaluateRequest, reporter: Reporter) -> float:
@@ -213,7 +272,11 @@ def _choose_max_tokens(models: tuple[ModelInfo, ModelInfo]) -> int:
 
 
 def _build_report(
-    request: EvaluateRequest, measured: Measurements, impostors: list[Impostor], outcome: VoiceOutcome
+    request: EvaluateRequest,
+    measured: Measurements,
+    impostors: list[Impostor],
+    outcome: VoiceOutcome,
+    rewriting: Rewriting | None,
 ) -> Report:
     """Judge the measurements and put them together."""
     author = measure_loss_drop(measured.author, request.seed)
@@ -265,6 +328,7 @@ def _build_report(
         training=read_losses(request.metrics),
         samples=SAMPLES,
         replay=request.replay,
+        rewriting=rewriting,
     )
 
 

@@ -17,6 +17,7 @@ from scriptorium.jobs.runner import open_context, run_phase
 from services.evaluator.calibrate import calibrate_voice
 from services.evaluator.evaluate import evaluate_voice
 from services.evaluator.generation.resume import resume_evaluation
+from services.evaluator.rewriting.samples import resume_rewrites
 
 app = queue.app()
 
@@ -28,6 +29,12 @@ def record_updates(job: Job, result: EvaluateResult, volume: Volume) -> dict[str
     offered = FileStore(volume.files).add_results({f"{job.id}-{path.name}": path for path in paths})
     earlier = [file for file in job.result_files if file not in offered]
     return {"result_files": [*offered, *earlier], "fine_tuned_model": job.tuned_name}
+
+
+def resume(earlier: list[Path], folder: Path) -> None:
+    """Take over what earlier attempts have written."""
+    resume_evaluation(earlier, folder)
+    resume_rewrites(earlier, folder)
 
 
 @app.task(name=queue.CALIBRATE)
@@ -46,4 +53,4 @@ def evaluate(job_id: str) -> None:
         locate = open_evaluation_session(context.store, job, RequestContext(context.settings, context.volume))
         return evaluate_voice(request, folder, reporter, locate=locate)
 
-    run_phase(job_id, Phase.EVALUATE, work, resume=resume_evaluation, record_updates=record_updates, context=context)
+    run_phase(job_id, Phase.EVALUATE, work, resume=resume, record_updates=record_updates, context=context)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from scriptorium.contracts.report import Report
+from scriptorium.contracts.rewriting import RewriteRole, RewriteSample
 from scriptorium.contracts.voice import CopiedRun
 from scriptorium.html.paragraphs import split_paragraphs
 from scriptorium.html.templates import page_templates
@@ -19,15 +20,18 @@ from services.evaluator.calibration.picture import TEMPLATES, draw_calibration
 from services.evaluator.report.dot_plots import draw_loss_drops, draw_transfer_plot
 from services.evaluator.report.headline import write_headline
 from services.evaluator.report.loss_curve import draw_curve
+from services.evaluator.rewriting.samples import select_rewrites
 from services.evaluator.voice_inputs import Pair
 
 SHOWN_PAIRS = 12  # passages side by side, evenly spread: as many as anybody reads
+SHOWN_REWRITES = 3
+SHOWN_ROLES: tuple[RewriteRole, ...] = ("draft", "base", "tuned")
 SPARE_WORDS = 40  # by which the author's passage may be longer on the page than the longer of the two answers
 BEGIN, END = "\ue000", "\ue001"  # around a copied run: private characters, which no readable text contains
 
 
-def render_page(report: Report, pairs: Sequence[Pair]) -> str:
-    """Render the whole page."""
+def render_page(report: Report, pairs: Sequence[Pair], rewrites: Sequence[RewriteSample] = ()) -> str:
+    """Render the whole page; `rewrites` are the drafts and what both models made of them."""
     templates = page_templates(
         Path(__file__).parent,
         TEMPLATES,
@@ -44,6 +48,9 @@ def render_page(report: Report, pairs: Sequence[Pair]) -> str:
         transfer_plot=draw_transfer_plot(report.voice),
         calibration_plot=draw_calibration(report.calibration.scores) if report.calibration else None,
         pairs=[(pair, *_shorten(pair), _copied_runs(report, pair)) for pair in spread(pairs, SHOWN_PAIRS)],
+        rewritten=spread(
+            list(zip(*(select_rewrites(rewrites, role) for role in SHOWN_ROLES), strict=True)), SHOWN_REWRITES
+        ),
         curve=draw_curve(report.training),
         loss_drops=draw_loss_drops(report.result.author, report.result.others),
     )

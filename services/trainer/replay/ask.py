@@ -64,7 +64,8 @@ class Inquiry:
 def ask_base(request: TrainRequest, folder: Path, inquiry: Inquiry, reporter: Reporter) -> None:
     """Have the base answer until the complete rounds are enough, or all are complete.
 
-    `folder` gets the order; its log lies beside it. Raises what `reporter.check` raises, or the error that explains why the child failed.
+    `folder` gets the order; its log lies beside it. Raises what `reporter.check` raises, or the error that explains why
+    the child failed.
     """
     folder.mkdir(exist_ok=True)
     inquiry.output.parent.mkdir(parents=True, exist_ok=True)

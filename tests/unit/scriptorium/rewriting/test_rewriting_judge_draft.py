@@ -1,7 +1,5 @@
 """A draft is refused for each thing that is wrong with it, and only then."""
 
-import random
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,8 +62,6 @@ def test_a_few_events_in_another_place_do_no_harm_but_shuffled_ones_do(seed: int
         events[at], events[at + 1] = events[at + 1], events[at]
     assert judge(tell(events)) is None
     assert judge(tell([*EVENTS[5:][::-1], *EVENTS[:5][::-1]])) == "order"
-    shuffled = random.Random(seed).sample(EVENTS, len(EVENTS))
-    assert judge(tell(shuffled)) in (None, "order")
 
 
 @given(st.text(), st.text(), st.integers(0, 9))

@@ -70,6 +70,7 @@ def request_(tmp_path: Path, tokenizer_folder: Path) -> EvaluateRequest:
         prompts=4,
         max_tokens=50,
         instructions=0,
+        rewrites=0,
     )
 
 
