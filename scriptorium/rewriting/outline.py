@@ -21,7 +21,7 @@ STEP_WORDS = 6  # content words of a step, beside its names
 
 
 @dataclass
-class Step:
+class OutlineStep:
     """What a few sentences tell: who, and what."""
 
     names: list[str]
@@ -41,7 +41,7 @@ def write_outline(passage: str, book: BookWords) -> str:
     return "\n".join(line for line in map(str, steps) if line)
 
 
-def describe_step(text: str, book: BookWords) -> Step:
+def describe_step(text: str, book: BookWords) -> OutlineStep:
     """Return the names of a text and its most telling words, both in their order.
 
     A word that few passages have tells more, but one of this passage alone comes last: an oddity is the author's.
@@ -51,10 +51,10 @@ def describe_step(text: str, book: BookWords) -> Step:
         first_forms.setdefault(stem(word), word.lower())
     words = list(first_forms.values())
     telling = sorted(words, key=lambda word: (book.spread.get(word, 0) <= 1, book.spread.get(word, 0)))[:STEP_WORDS]
-    return Step(book.list_names(text), [word for word in words if word in telling])
+    return OutlineStep(book.list_names(text), [word for word in words if word in telling])
 
 
-def drop_quotations(steps: list[Step], passage: str) -> None:
+def drop_quotations(steps: list[OutlineStep], passage: str) -> None:
     """Drop words, or names if there are none, until no six words in a row are in the passage."""
     while (words := list_places(steps)) and (
         start := find_quotation([word for word, *_ in words], passage)
@@ -64,7 +64,7 @@ def drop_quotations(steps: list[Step], passage: str) -> None:
         del (step.names if is_name else step.words)[index]
 
 
-def list_places(steps: list[Step]) -> list[tuple[str, Step, bool, int]]:
+def list_places(steps: list[OutlineStep]) -> list[tuple[str, OutlineStep, bool, int]]:
     """List the words of an outline, each with its step, if it is of a name, and the index of its entry there."""
     return [
         (word, step, is_name, index)
