@@ -10,8 +10,8 @@ def describe_rewriting(rewriting: Rewriting, voice: RewrittenVoice | None) -> st
     """Return the voice in the rewritten passages, and the content that they keep of their drafts."""
     outlines = f" ({rewriting.outlines} of them outlines)" if rewriting.outlines else ""
     transfer = f"T {voice.tuned.value:.0f} (base {voice.base.value:.0f})" if voice else "T not measured"
-    kept = ", ".join(describe_kept(rewriting.tuned, rewriting.base))
-    return f"Rewriting {rewriting.drafts} drafts{outlines}: {transfer}; kept {kept}"
+    content = ", ".join(describe_kept(rewriting.tuned, rewriting.base))
+    return f"Rewriting {rewriting.drafts} drafts{outlines}: {transfer}; kept {content}"
 
 
 def describe_kept(tuned: ContentKept, base: ContentKept) -> list[str]:

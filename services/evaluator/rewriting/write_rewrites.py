@@ -66,8 +66,8 @@ class RewriteWriter:
         same_model = (sample.model, sample.engine) == (self.model_info.model, self.model_info.version)
         if request is None:
             return same_model
-        asked = (sample.messages[-1]["content"], sample.temperature, sample.max_tokens)
-        return same_model and asked == (request, self.temperature, self.max_tokens)
+        settings = (sample.messages[-1]["content"], sample.temperature, sample.max_tokens)
+        return same_model and settings == (request, self.temperature, self.max_tokens)
 
 
 @dataclass(frozen=True)

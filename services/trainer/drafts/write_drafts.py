@@ -67,11 +67,11 @@ def retell(
     refused: Counter[str] = Counter()
     for temperature in TEMPERATURES:
         left = [place for place in places if place not in drafted]
-        orders = [make_order(rows[place], tokenizer, temperature) for place in left]
-        ask_missing(request, folder, orders, output, reporter)
+        requests = [make_order(rows[place], tokenizer, temperature) for place in left]
+        ask_missing(request, folder, requests, output, reporter)
         answers = read_answers(output)
         refused.clear()  # what counts is why the last try of a passage was refused
-        for place, order in zip(left, orders, strict=True):
+        for place, order in zip(left, requests, strict=True):
             answer = answers[as_asked(order)]
             row = with_draft(rows[place], answer.text.strip())
             if reason := judge_row(row, answer.text, book, request, tokenizer, ended=answer.ended):
@@ -94,11 +94,11 @@ def make_order(row: Row, tokenizer: ChatTokenizer, temperature: float) -> Replay
 
 
 def ask_missing(
-    request: TrainRequest, folder: Path, orders: Sequence[ReplayRequest], output: Path, reporter: Reporter
+    request: TrainRequest, folder: Path, requests: Sequence[ReplayRequest], output: Path, reporter: Reporter
 ) -> None:
     """Ask the base what it has not answered yet, all in one round."""
     known = read_answers(output)
-    missing = [order for order in orders if as_asked(order) not in known]
+    missing = [order for order in requests if as_asked(order) not in known]
     if missing:
         inquiry = Inquiry([missing], output, lambda _: False, "Drafts", "the request to retell passages", NEXT_STEP)
         ask_base(request, folder, inquiry, reporter)
@@ -116,9 +116,9 @@ def judge_row(
 
 def with_draft(row: Row, draft: str) -> Row:
     """Return a row with this draft in its last request."""
-    *turns, asked, answer = row.messages
+    *turns, prompt, answer = row.messages
     return row.model_copy(
-        update={"messages": [*turns, {**asked, "content": replace_draft(asked["content"], draft)}, answer]}
+        update={"messages": [*turns, {**prompt, "content": replace_draft(prompt["content"], draft)}, answer]}
     )
 
 
@@ -126,9 +126,9 @@ def report(result: DraftResult, reporter: Reporter) -> None:
     """Report how many drafts are good, and why the others were refused."""
     outlines = result.rows - result.by_base
     reasons = ", ".join(f"{reason} {count}" for reason, count in result.refused.items())
-    kept = f"; {outlines} keep their outline: {reasons}" if outlines else ""
+    rest = f"; {outlines} keep their outline: {reasons}" if outlines else ""
     reporter.message(
-        f"[TRAIN] Drafts: the base retold {result.by_base} of {result.rows} passages{kept}", **result.model_dump()
+        f"[TRAIN] Drafts: the base retold {result.by_base} of {result.rows} passages{rest}", **result.model_dump()
     )
 
 

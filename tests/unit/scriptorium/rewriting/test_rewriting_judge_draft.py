@@ -66,8 +66,8 @@ def test_a_few_events_in_another_place_do_no_harm_but_shuffled_ones_do(seed: int
 
 @given(st.text(), st.text(), st.integers(0, 9))
 def test_a_request_keeps_its_instruction_when_the_draft_is_replaced(first: str, second: str, wording: int) -> None:
-    asked = ask_to_rewrite(first, wording)
-    assert replace_draft(asked, second) == ask_to_rewrite(second, wording)
+    request = ask_to_rewrite(first, wording)
+    assert replace_draft(request, second) == ask_to_rewrite(second, wording)
 
 
 def test_the_wordings_differ_and_none_has_a_blank_line() -> None:

@@ -68,7 +68,7 @@ def run(order, folder, engines, reporter=None):
     return json.loads((folder / "report.json").read_text())
 
 
-def asked(engines: FakeEngines, beginning: str) -> list[tuple[str, dict]]:
+def list_calls(engines: FakeEngines, beginning: str) -> list[tuple[str, dict]]:
     return [
         (name, body)
         for name, body in engines.calls
@@ -86,7 +86,7 @@ def test_both_models_rewrite_the_same_drafts(order, folder):
     assert [draft.refused for draft in drafts] == [[], ["quotes"] * 2, ["quotes"] * 2, []]
     assert [one.messages for one in base] == [one.messages for one in tuned]
     assert [one.messages[0]["content"] for one in base] == [ask_to_rewrite(draft.text) for draft in drafts]
-    retold = asked(engines, ask_to_retell(""))
+    retold = list_calls(engines, ask_to_retell(""))
     assert len(retold) == 6
     assert {name for name, _ in retold} == {"base/v1/chat/completions"}
     assert sorted({body["temperature"] for _, body in retold}) == sorted(TEMPERATURES)
@@ -114,8 +114,8 @@ def test_an_attempt_goes_on_with_the_same_drafts_after_a_torn_line(order, folder
     resume_rewrites([folder], second)
     engines = RetellingEngines()
     run(order, second, engines)
-    assert asked(engines, ask_to_retell("")) == []
-    assert len(asked(engines, REWRITE_INSTRUCTION)) == 6  # of eight, two were there
+    assert list_calls(engines, ask_to_retell("")) == []
+    assert len(list_calls(engines, REWRITE_INSTRUCTION)) == 6  # of eight, two were there
     assert [json.loads(line) for line in (second / REWRITES).read_text().splitlines()] == [
         json.loads(line) for line in lines
     ]
@@ -127,7 +127,7 @@ def test_passages_that_do_not_fit_into_the_context_are_left_out(order, folder):
     report = run(order, folder, engines)
     assert report["rewriting"] is None
     assert "Rewriting a draft" not in (folder / "report.html").read_text()
-    assert asked(engines, ask_to_retell("")) == []
+    assert list_calls(engines, ask_to_retell("")) == []
 
 
 def test_none_are_rewritten_if_none_are_wanted(order, folder):
@@ -140,10 +140,10 @@ BOOK = BookWords(frozenset(["Kala", "Sabor"]), {"then": 90}, 100)
 
 
 def test_names_and_words_are_shares_of_the_drafts():
-    kept = compare_content(["Kala crouched then Sabor sprang", "rivers"], ["Kala sprang", "River"], BOOK, None)
-    assert kept.names == 0.5
-    assert kept.words == 0.75  # one of two, and a stem
-    assert kept.meaning is None
+    content = compare_content(["Kala crouched then Sabor sprang", "rivers"], ["Kala sprang", "River"], BOOK, None)
+    assert content.names == 0.5
+    assert content.words == 0.75  # one of two, and a stem
+    assert content.meaning is None
     assert compare_content(["rivers"], [""], BOOK, None).names is None
 
 

@@ -131,8 +131,8 @@ def test_good_drafts_replace_outlines_and_a_refused_one_is_tried_once_more(
         assert draft.startswith("so Later Kala crouched, so then Sabor")
     assert outlined == [prompts(BOOK)[n] for n in (2, 3)]
     first, second = child.calls()
-    assert [asked for asked, _ in first] == [f"{RETELL_INSTRUCTION}\n\n{row(n).passage}" for n in range(5)]
-    assert [asked for asked, _ in second] == [f"{RETELL_INSTRUCTION}\n\n{row(n).passage}" for n in (1, 2, 3)]
+    assert [text for text, _ in first] == [f"{RETELL_INSTRUCTION}\n\n{row(n).passage}" for n in range(5)]
+    assert [text for text, _ in second] == [f"{RETELL_INSTRUCTION}\n\n{row(n).passage}" for n in (1, 2, 3)]
     assert {temperature for _, temperature in first} < {temperature for _, temperature in [*first, *second]}
     assert reporter.messages[-1] == (
         "[TRAIN] Drafts: the base retold 3 of 5 passages; 2 keep their outline: unfinished 1, order 1"
