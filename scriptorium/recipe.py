@@ -13,10 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from scriptorium.errors import InvalidRecipe, list_problems
 
-PromptKind = Literal["brief", "context", "continue"]
-Prompt = Literal["brief", "context", "continue", "mixed"]
+PromptKind = Literal["brief", "context", "continue", "rewrite"]
+Prompt = Literal["brief", "context", "continue", "rewrite", "mixed"]
 Export = Literal["gguf-f16", "gguf-q8_0"]
 Select = Literal["balance", "loss", "voice", "decision"]
+Drafts = Literal["base", "outline"]
 Auto = Literal["auto"]
 Mix = dict[PromptKind, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
 
@@ -68,12 +69,15 @@ class Data(Section):
 
     `briefs` says where they come from: they are extracted, or written by the model that the settings name.
     `rename` is the share of the training rows in which the book's names are replaced, in each by others.
+    `briefs` says where they come from: they are extracted, or written by the model that the settings name. `drafts`
+    says what a prompt of the kind "rewrite" holds: the passage as the base retells it before training, or an outline.
     """
 
     prompt: Prompt = "mixed"
     mix: Mix = {"brief": 0.7, "context": 0.2, "continue": 0.1}
     briefs: Literal["extracted", "model"] = "extracted"
     rename: float = Field(default=0.0, ge=0, le=1)
+    drafts: Drafts = "base"
     chunking: Chunking = Chunking()
     split: Split = Split()
 

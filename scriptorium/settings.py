@@ -129,6 +129,9 @@ class Settings(BaseSettings):
     evaluation_scenes: int = Field(
         default=24, ge=0, le=96, description="New scenes that both models write, to find leaked names; 0: none."
     )
+    evaluation_rewrites: int = Field(
+        default=16, ge=0, le=192, description="Drafts of held-out passages that both models rewrite; 0: none."
+    )
     evaluation_passages: int = Field(default=24, ge=2, le=500, description="Held-out passages whose loss is measured.")
     evaluation_max_tokens: int = Field(
         default=800, ge=16, description="Longest answer in an evaluation, in tokens; never longer than the author's."

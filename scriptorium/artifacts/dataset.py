@@ -1,8 +1,9 @@
 """The dataset folder: data writes it, trainer and evaluator read it.
 
 train.jsonl dev.jsonl test.jsonl   chat rows: {"messages": [user, assistant], "chapter": "...", "author": "...",
-                                   "kind": "brief" | "context" | "continue", "genuine": "..."}; dev and test have
-                                   briefs only; `genuine` is the author's text if the row trains on other names
+                                   "kind": "brief" | "context" | "continue" | "rewrite", "genuine": "..."}; dev and
+                                   test have briefs only; `genuine` is the author's text if the row trains on other
+                                   names
 reference.jsonl                    the same from other authors, if there are any; briefs only
 alpaca/{train,dev,test}.jsonl      the same passages with the seed workflow's constant instruction
 impostors.jsonl                    {"author": "...", "works": ["...", ...]}: cleaned excerpts of other authors' works
@@ -33,7 +34,7 @@ CONTINUE_INSTRUCTION = "Continue this narrative in the author's style:"
 
 
 class Row(BaseModel):
-    """One example: a chat that ends with the user's prompt, of one of three kinds, and the assistant's passage.
+    """One example: a chat that ends with the user's prompt, of one of four kinds, and the assistant's passage.
 
     Rows of an uploaded .jsonl may have a system message and earlier turns; only the last answer is trained on.
     """

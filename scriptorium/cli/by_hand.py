@@ -123,6 +123,7 @@ def train(dataset: Path, output: Path, model: str, recipe: Recipe, settings: Set
     request = TrainRequest(
         dataset=dataset.resolve(), base=resolve_base(model, settings), training=recipe.training,
         calibration=recipe.calibration, replay_cache=settings.replay, replay_rows=settings.replay_rows,
+        drafts=recipe.data.drafts,
     )  # fmt: skip
     return run_into(output.resolve(), lambda folder: train_adapter(request, folder, ConsoleReporter()))
 
@@ -178,6 +179,7 @@ def evaluate(
         title=output.name, prompts=settings.evaluation_prompts, passages=settings.evaluation_passages,
         max_tokens=settings.evaluation_max_tokens, instructions=settings.evaluation_instructions,
         scenes=settings.evaluation_scenes,
+        rewrites=settings.evaluation_rewrites,
         streams=settings.streams, seeded=settings.gpu,
     )  # fmt: skip
     return run_into(output, lambda folder: evaluate_voice(request, folder, ConsoleReporter()))

@@ -36,7 +36,7 @@ from scriptorium.contracts.prepare import (
 )
 from scriptorium.contracts.rounds import MAX_ROUNDS, MeasuredModel, NextRound, TrialChoice, best_round
 from scriptorium.contracts.serve import Agreement, Endpoint, ServeRequest, ServeResult
-from scriptorium.contracts.train import Checkpoint, ReplayResult, TrainRequest, TrainResult, WandbRequest
+from scriptorium.contracts.train import Checkpoint, DraftResult, ReplayResult, TrainRequest, TrainResult, WandbRequest
 
 Result = PrepareResult | TrainResult | CalibrateResult | MergeResult | ServeResult | EvaluateResult
 Request = PrepareRequest | TrainRequest | CalibrateRequest | MergeRequest | ServeRequest | EvaluateRequest
@@ -54,6 +54,7 @@ __all__ = [
     "Contract",
     "Decision",
     "DecisionKind",
+    "DraftResult",
     "Endpoint",
     "EvaluateRequest",
     "EvaluateResult",

@@ -14,10 +14,10 @@ from scriptorium.contracts.train import ReplayResult
 class EvaluateRequest(Contract):
     """A dataset with held-out briefs, and the endpoints of both models; `metrics` is the metrics.jsonl of training.
 
-    Limits: `prompts` briefs, `passages` whose loss is measured, answers of `max_tokens` tokens, `instructions` and new
-    `scenes` (0: none), `judged_prompts` briefs that the second judge reads (0: it is not asked), `streams` concurrent
-    requests per engine. `seeded` means that the engines accept seeds. `alike` names other authors of the same period
-    and genre. The models write at their temperatures, which calibrating found on dev briefs.
+    Limits: `prompts` briefs, `passages` whose loss is measured, answers of `max_tokens` tokens, `instructions`, new
+    `scenes` and `rewrites` of drafts (0: none), `judged_prompts` briefs that the second judge reads (0: it is not
+    asked), `streams` concurrent requests per engine. `seeded` means that the engines accept seeds. `alike` names other
+    authors of the same period and genre. The models write at their temperatures, which calibrating found on dev briefs.
     `replay` is what was replayed in training, so that the kinds of instruction that it resembled are judged apart.
     `measured_before` counts the other models of this job that were measured on the same test passages.
     """
@@ -34,6 +34,7 @@ class EvaluateRequest(Contract):
     instructions: int = 192
     scenes: int = 24
     judged_prompts: int = 24
+    rewrites: int = 16
     alike: list[str] = []
     streams: int = 128
     seeded: bool = False

@@ -14,6 +14,7 @@ from scriptorium.contracts.base import Message
 from scriptorium.contracts.calibrate import CalibrateResult
 from scriptorium.contracts.evaluate import EvaluateResult
 from scriptorium.contracts.retention import RetentionOutcome
+from scriptorium.contracts.rewriting import Rewriting
 from scriptorium.contracts.scenes import NewScenes
 from scriptorium.contracts.second_judge import SecondJudge
 from scriptorium.contracts.train import ReplayResult
@@ -169,6 +170,7 @@ class Report(BaseModel):
     `second_judge` is another judgement of the voice; None if it was not measured.
     `calibration` says how the strength and the temperature were chosen; None if nothing was calibrated.
     `scenes` is the leak rate in new scenes; None if none were asked for.
+    `rewriting` is what rewritten drafts keep of their content; None if none were rewritten.
     """
 
     title: str
@@ -189,3 +191,4 @@ class Report(BaseModel):
     samples: str
     replay: ReplayResult | None = None
     scenes: NewScenes | None = None
+    rewriting: Rewriting | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from scriptorium.contracts.base import Contract
-from scriptorium.recipe import Calibration, Training
+from scriptorium.recipe import Calibration, Drafts, Training
 
 
 class Checkpoint(Contract):
@@ -35,7 +35,8 @@ class TrainRequest(Contract):
     """A prepared dataset, a base model and the training options, with the trials that follow.
 
     `replay_cache` is the folder that keeps a base's own answers for the next training; `replay_rows` is a folder of the
-    user's own chat rows, which are replayed instead.
+    user's own chat rows, which are replayed instead. `drafts` says what rows of the kind "rewrite" show: an outline, as
+    the dataset has it, or what the base retells.
     """
 
     dataset: Path
@@ -44,6 +45,7 @@ class TrainRequest(Contract):
     seed: int = 42
     replay_cache: Path | None = None
     replay_rows: Path | None = None
+    drafts: Drafts = "outline"
     calibration: Calibration = Calibration(strengths=[])
     wandb: WandbRequest | None = None
 
@@ -60,6 +62,18 @@ class ReplayResult(Contract):
     kinds: dict[str, int]
     refused: dict[str, int] = {}
     source: str = ""
+    seconds: float = 0.0
+
+
+class DraftResult(Contract):
+    """The rows that ask to rewrite a draft, and in how many the base wrote it; the others show an outline.
+
+    `refused` counts the drafts that were no good, by reason.
+    """
+
+    rows: int
+    by_base: int
+    refused: dict[str, int] = {}
     seconds: float = 0.0
 
 
@@ -81,3 +95,4 @@ class TrainResult(Contract):
     tokens_per_second: float | None = None
     base_hashes: dict[str, str] = {}
     replay: ReplayResult | None = None
+    drafts: DraftResult | None = None

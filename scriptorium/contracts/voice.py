@@ -198,12 +198,22 @@ class Voice(FiniteContract):
     measured: VoiceSettings
 
 
+class RewrittenVoice(FiniteContract):
+    """The folded T of what base and tuned model made of the same drafts, with the same 0 and 100 as for briefs."""
+
+    passages: int
+    base: Estimate
+    tuned: Estimate
+
+
 class VoiceOutcome(BaseModel):
     """The verdict on the voice and its evidence; `measured` is None if there was too little text.
 
-    `prompted` is the folded T of the base model, asked to imitate excerpts.
+    `prompted` is the folded T of the base model, asked to imitate excerpts. `rewritten` is how much of the voice is in
+    rewritten drafts.
     """
 
     verdict: VoiceVerdict
     measured: Voice | None = None
     prompted: Estimate | None = None
+    rewritten: RewrittenVoice | None = None

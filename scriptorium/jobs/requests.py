@@ -88,6 +88,7 @@ def train(job: c.Job, context: RequestContext) -> c.TrainRequest:
         seed=job.seed,
         replay_cache=context.volume.replay,
         replay_rows=context.settings.replay_rows,
+        drafts=job.recipe.data.drafts,
         calibration=job.recipe.calibration,
         wandb=wandb(job),
     )
@@ -215,6 +216,7 @@ def evaluate(job: c.Job, context: RequestContext) -> c.EvaluateRequest:
         max_tokens=context.settings.evaluation_max_tokens,
         instructions=context.settings.evaluation_instructions,
         scenes=context.settings.evaluation_scenes,
+        rewrites=context.settings.evaluation_rewrites,
         alike=job.recipe.evaluation.alike,
         streams=context.settings.streams,
         seeded=context.settings.gpu,

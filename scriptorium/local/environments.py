@@ -1,6 +1,7 @@
 """Build the environments: `python -m scriptorium.local.environments [NAME ...]`; existing ones cost no time.
 
-    light     our own code (.venv)                      requirements.txt, requirements-dev.txt
+    light     our own code (.venv)                      requirements.txt, requirements-dev.txt,
+                                                        services/evaluator/requirements.txt
     axolotl   training (.envs/axolotl)                  services/trainer/requirements{,-gpu}.txt
     vllm      serving (.envs/vllm)                      services/server/requirements-{cpu,gpu}.txt
     demo      a small base model and books (build/demo) scriptorium/local/demo-requirements.txt
@@ -59,11 +60,12 @@ class Environment:
 def environments(*, gpu: bool) -> dict[str, Environment]:
     """Return every environment by name; `gpu` selects the builds of Axolotl and vLLM: for CUDA, or for a CPU."""
     vllm = PROJECT / "services" / "server" / f"requirements-{'gpu' if gpu else 'cpu'}.txt"
-    light = (PROJECT / "requirements.txt", PROJECT / "requirements-dev.txt", PROJECT / "pyproject.toml")
+    lists = ("requirements.txt", "requirements-dev.txt", "services/evaluator/requirements.txt", "pyproject.toml")
+    light = tuple(PROJECT / name for name in lists)
     axolotl = PROJECT / "services" / "trainer" / f"requirements{'-gpu' if gpu else ''}.txt"
     demo = PROJECT / "scriptorium" / "local" / "demo-requirements.txt"
     entries = (
-        Environment("light", PROJECT / ".venv", light, gib=0.7, editable=True),
+        Environment("light", PROJECT / ".venv", light, gib=0.8, editable=True),
         Environment("axolotl", ENVS / "axolotl", (axolotl,), gib=9 if gpu else 4, torch=True),
         Environment("vllm", ENVS / "vllm", (vllm,), gib=13 if gpu else 4, torch=True),
         Environment("demo", DEMO / "packages", (demo,), gib=0.3, target=True),

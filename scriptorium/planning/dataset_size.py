@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scriptorium.contracts import TokenStatistics
-from scriptorium.recipe import Data, Recipe, Training
+from scriptorium.recipe import Data, Drafts, PromptKind, Recipe, Training
 
 TOKENS_PER_WORD = 1.32  # English prose in the tokenizers of Llama 3 and SmolLM2: 1.31 to 1.33
 FILL = 0.52  # where the mean passage lies between minimum and maximum: 413 of 350-480 words, 1,343 of 700-2,000 tokens
+DRAFT_LENGTH: dict[Drafts, float] = {"base": 1.0, "outline": 0.35}  # tokens of a draft by those of its passage
 PROMPT_TOKENS = 93  # of the chat template and a brief
 PACKING_EFFICIENCY = 0.95  # share of a packed row that first-fit bins of passages fill
 
@@ -80,13 +81,15 @@ def size_of_words(words: int, recipe: Recipe, basis: str) -> DatasetSize:
 def with_prompts(rows: int, mean: float, longest: float, recipe: Recipe, *, dev_rows: int, basis: str) -> DatasetSize:
     """Return the size of rows with prompts, from the mean and the longest passage in tokens.
 
-    A prompt with context holds the passage before, unless the row would then exceed `sequence_len`.
+    A prompt with context holds the passage before, a prompt to rewrite a draft, unless the row would then exceed
+    `sequence_len`.
     """
-    limit, context = recipe.training.sequence_len, context_share(recipe.data)
+    limit, context, rewrite = recipe.training.sequence_len, context_share(recipe.data), rewrite_share(recipe.data)
+    draft = DRAFT_LENGTH[recipe.data.drafts]
     return DatasetSize(
         rows=rows,
-        tokens=round(rows * min(limit, mean * (1 + context) + PROMPT_TOKENS)),
-        longest_row=round(min(limit, longest * (2 if context else 1) + PROMPT_TOKENS)),
+        tokens=round(rows * min(limit, mean * (1 + context + rewrite * draft) + PROMPT_TOKENS)),
+        longest_row=round(min(limit, longest * (2 if context else 1 + draft * (rewrite > 0)) + PROMPT_TOKENS)),
         answer_tokens=round(rows * mean),
         dev_rows=dev_rows,
         basis=basis + describe_replay(recipe.training),
@@ -102,6 +105,16 @@ def describe_replay(training: Training) -> str:
 
 def context_share(data: Data) -> float:
     """Return the share of the training rows whose prompt is the passage before them."""
+    return kind_share(data, "context")
+
+
+def rewrite_share(data: Data) -> float:
+    """Return the share of the training rows that ask to rewrite a draft."""
+    return kind_share(data, "rewrite")
+
+
+def kind_share(data: Data, kind: PromptKind) -> float:
+    """Return the share of the training rows with a kind of prompt."""
     if data.prompt == "mixed":
-        return data.mix.get("context", 0.0) / sum(data.mix.values())
-    return float(data.prompt == "context")
+        return data.mix.get(kind, 0.0) / sum(data.mix.values())
+    return float(data.prompt == kind)

@@ -28,7 +28,7 @@ class Passage:
     place: str
     words: int
     tokens: int
-    stored_prompt: LazyText = ""  # its brief, or the prompt of its row
+    stored_prompt: LazyText = ""  # its brief, its request to rewrite a draft, or the prompt of its row
     kind: PromptKind = "brief"
     stored_before: LazyText = ""
     stored_genuine: LazyText = ""
@@ -54,7 +54,7 @@ class Passage:
     @property
     def prompt(self) -> str:
         """The prompt, according to its kind."""
-        if self.kind == "brief":
+        if self.kind in ("brief", "rewrite"):
             return load_text(self.stored_prompt)
         return f"{CONTINUE_INSTRUCTION}\n\n{self.before}" if self.kind == "context" else CONTINUE_INSTRUCTION
 

@@ -19,6 +19,7 @@ from services.evaluator.calibrate import calibrate_voice
 from services.evaluator.evaluate import evaluate_voice
 from services.evaluator.follow_up.follow_up import follow_up_verdict
 from services.evaluator.generation.resume import resume_evaluation
+from services.evaluator.rewriting.samples import resume_rewrites
 
 app = queue.app()
 
@@ -48,6 +49,12 @@ def follow_up(context: Context, job: Job, result: EvaluateResult, reporter: Repo
     return followed_up
 
 
+def resume(earlier: list[Path], folder: Path) -> None:
+    """Take over what earlier attempts have written."""
+    resume_evaluation(earlier, folder)
+    resume_rewrites(earlier, folder)
+
+
 @app.task(name=queue.CALIBRATE)
 def calibrate(job_id: str) -> None:
     """Choose one job's checkpoint and strength; it needs no device, so another job may train meanwhile."""
@@ -68,7 +75,7 @@ def evaluate(job_id: str) -> None:
         job_id,
         Phase.EVALUATE,
         work,
-        resume=resume_evaluation,
+        resume=resume,
         record_updates=record_updates,
         follow_up=partial(follow_up, context),
         context=context,

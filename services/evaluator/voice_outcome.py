@@ -13,11 +13,13 @@ from threadpoolctl import threadpool_limits
 from scriptorium.contracts import VoiceScore
 from scriptorium.contracts.report import Sample
 from scriptorium.contracts.retention import RetentionOutcome, RetentionPart, RetentionVerdict
-from scriptorium.contracts.voice import Estimate, Gate, GateCode, VoiceOutcome, VoiceVerdict
+from scriptorium.contracts.rewriting import RewriteSample
+from scriptorium.contracts.voice import Estimate, Gate, GateCode, RewrittenVoice, VoiceOutcome, VoiceVerdict
 from scriptorium.errors import EvaluationFailed
 from scriptorium.jobs.reporter import Reporter
 from services.evaluator.impostors import Impostor
 from services.evaluator.retention.verdict import ASK_ENOUGH, judge_adherence, worst
+from services.evaluator.rewriting.samples import select_rewrites
 from services.evaluator.voice.align_lengths import align_lengths
 from services.evaluator.voice.inputs import Endings, HeldOutPassage, Losses, VoiceImpostor, VoiceInputs
 from services.evaluator.voice.measure import ONE_THREAD, LearnedVoice, compare_voice, learn_voice
@@ -42,8 +44,12 @@ def measure_voice_outcome(
     alike: Collection[str],
     seed: int,
     reporter: Reporter,
+    rewrites: Sequence[RewriteSample] = (),
 ) -> VoiceOutcome:
-    """Measure the voice; `alike` names other authors of the same period and genre. Raises Stopped."""
+    """Measure the voice; `alike` names other authors of the same period and genre. Raises Stopped.
+
+    `rewrites` are the drafts of held-out passages, and what both models made of them.
+    """
     try:
         inputs = gather_inputs(texts, samples, losses, alike)
         reporter.message("[VALIDATE] Learning the author's voice from the training text")
@@ -52,7 +58,8 @@ def measure_voice_outcome(
         reporter.message("[VALIDATE] Comparing what the models wrote with held-out text")
         voice = compare_voice(inputs, learned, seed, reporter)
         prompted = measure_prompted(inputs, learned, texts, seed)
-        return VoiceOutcome(verdict=voice.verdict, measured=voice, prompted=prompted)
+        rewritten = measure_rewritten(inputs, learned, rewrites, seed)
+        return VoiceOutcome(verdict=voice.verdict, measured=voice, prompted=prompted, rewritten=rewritten)
     except EvaluationFailed as error:
         return VoiceOutcome(verdict=explain_missing(error))
 
@@ -95,6 +102,34 @@ def measure_prompted(inputs: VoiceInputs, learned: LearnedVoice, texts: Evaluati
     with threadpool_limits(ONE_THREAD):
         scored = score_passages(align_lengths(replace(inputs, tuned=texts.prompted)), learned.scorer)
         return measure_transfer(scored.scores, seed).folded
+
+
+def measure_rewritten(
+    inputs: VoiceInputs, learned: LearnedVoice, rewrites: Sequence[RewriteSample], seed: int
+) -> RewrittenVoice | None:
+    """Measure the folded T of both models' rewritten passages; None if there are none, or too little to compare.
+
+    0 is what the base wrote from the briefs of the same passages. A run that is copied from the draft does not count.
+    """
+    drafts, base, tuned = (select_rewrites(rewrites, role) for role in ("draft", "base", "tuned"))
+    if not drafts:
+        return None
+    drafted = replace(
+        inputs,
+        held_out=[HeldOutPassage(draft.genuine, draft.text, draft.chapter) for draft in drafts],
+        base=[inputs.base[draft.index] for draft in drafts],
+        tuned=[inputs.tuned[draft.index] for draft in drafts],
+        endings=None,
+    )
+    with threadpool_limits(ONE_THREAD):
+        try:
+            by_base, by_tuned = (
+                measure_transfer(score_passages(align_lengths(texts), learned.scorer).scores, seed).folded
+                for texts in (replace(drafted, tuned=[sample.text for sample in role]) for role in (base, tuned))
+            )
+        except EvaluationFailed:  # none of these few passages of the base or the author is long enough
+            return None
+    return RewrittenVoice(passages=len(drafts), base=by_base, tuned=by_tuned)
 
 
 def explain_missing(error: EvaluationFailed) -> VoiceVerdict:

@@ -21,6 +21,7 @@ from scriptorium.jobs.reporter import Reporter
 from scriptorium.process.child import Child
 from scriptorium.recipe import ResolvedTraining
 from scriptorium.settings import get_settings
+from services.trainer.drafts.write_drafts import write_drafts
 from services.trainer.failures.explain import describe_settings
 from services.trainer.plan_run import measure_dataset, plan_run, record_run
 from services.trainer.recovery import train_to_end
@@ -40,14 +41,15 @@ LOG = "axolotl.log"
 def train_adapter(request: TrainRequest, folder: Path, reporter: Reporter) -> TrainResult:
     """Run one training to its end, from the last complete checkpoint in `folder` if there is one.
 
-    Raises TooFewExamples (no rows), InvalidRecipe (rows longer than sequence_len), what `replay_rows` and
-    `watch_training` raise, or what `reporter.check` and `reporter.ask` raise.
+    Raises TooFewExamples (no rows), InvalidRecipe (rows longer than sequence_len), what `write_drafts`, `replay_rows`
+    and `watch_training` raise, or what `reporter.check` and `reporter.ask` raise.
     """
     environment = get_settings().axolotl_env
     if not (environment / "bin" / "axolotl").exists():
         raise EnvironmentMissing(f"Axolotl is not installed in {environment}.")
     gpus = choose_gpus(request.training, get_settings())
     train, hashes = read_rows_to_train(request), hash_base(request.base, reporter)
+    train, drafts = write_drafts(request, folder, train, reporter)
     mixed, replay = replay_rows(request, folder, train, reporter, hashes=hashes)
     request = request.model_copy(update={"training": scale_steps(request.training, len(train), replay)})
     rows = prepare_rows(request, folder, mixed)
@@ -68,7 +70,13 @@ def train_adapter(request: TrainRequest, folder: Path, reporter: Reporter) -> Tr
     trial_seconds = run_trials(request, folder, rows.dev, checkpoints, reporter)
     seconds = round(time.monotonic() - started, 1)
     result = result.model_copy(
-        update={"checkpoints": checkpoints, "base_hashes": hashes, "replay": replay, "seconds": seconds}
+        update={
+            "checkpoints": checkpoints,
+            "base_hashes": hashes,
+            "replay": replay,
+            "drafts": drafts,
+            "seconds": seconds,
+        }
     )
     return record_run(replace(plan, training=training), folder, result, started_at, trial_seconds)
 

@@ -30,6 +30,7 @@ SMALL_SETTINGS = {
     "SCRIPTORIUM_EVALUATION_MAX_TOKENS": "64",
     "SCRIPTORIUM_EVALUATION_INSTRUCTIONS": "12",
     "SCRIPTORIUM_EVALUATION_SCENES": "4",
+    "SCRIPTORIUM_EVALUATION_REWRITES": "2",
     "SCRIPTORIUM_STOP_GRACE": "PT30S",  # a step of training on a busy machine takes longer than the default
 }
 

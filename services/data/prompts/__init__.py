@@ -1,1 +1,1 @@
-"""Prompts of the training rows: briefs, continuation, and how the recipe mixes them."""
+"""Prompts of the training rows: briefs, continuation, drafts to rewrite, and how the recipe mixes them."""

@@ -15,10 +15,11 @@ from math import log
 
 from scriptorium.contracts import Finding
 from scriptorium.text.briefs import Dialogue, Person, word_instruction, word_names, word_topics
+from scriptorium.text.names import MID_SENTENCE_CAPITAL, NAME, keep_names, select_names
+from scriptorium.text.quotation import QUOTE_LENGTH, join_words, quotes_passage
 from scriptorium.text.words import COMPOUND_WORD
 from services.data.passage import Passage
 
-QUOTE_LENGTH = 6  # words in a row that make a quotation
 MAX_NAMES = 4
 MAX_TOPICS = 8
 COMMON_SHARE = 0.2  # share of passages above which a word is the book's and not the passage's
@@ -30,14 +31,6 @@ STEM_LENGTH = 5  # letters by which "cabin" and "cabins" are the same topic
 MIN_NARRATED_WORDS = 30  # words outside speech that are needed to recognise the narrator
 FIRST_PERSON_SHARE = 0.01  # share of the narrated words; a third-person narrator hardly ever says "I"
 
-# A pattern that begins with a letter or sign is much faster than one that begins by looking behind.
-CAPITAL = "[A-ZÀ-ÖØ-Þ]"
-REST = r"(?:[’'-]?\w)*[^\W\d_A-Z]"
-MID_SENTENCE_CAPITAL = re.compile(rf"{CAPITAL}(?<=[a-z,;] {CAPITAL}){REST}")
-NAME = re.compile(rf"{CAPITAL}(?<!\w{CAPITAL}){REST}(?: {CAPITAL}{REST})*")
-TITLES = frozenset(["Mr", "Mrs", "Ms", "Dr", "St", "Hon", "Rev", "Prof"])  # not names by themselves
-PRONOUN = re.compile(r"I['’]")  # "I'll" is capitalised everywhere, too
-POSSESSIVE = re.compile(r"['’]s?$")
 SPEECH = re.compile(r"\"[^\"\n]*(?:\"|$)|“[^”\n]*(?:”|$)|«[^»\n]*(?:»|$)|‘(?<!\w‘)[^\n]*?’(?!\w)", re.MULTILINE)
 FIRST_PERSON_PRONOUNS = frozenset(["i", "me", "my", "mine", "myself", "we", "us", "our", "ours", "ourselves"])
 THIRD_PERSON_PRONOUNS = frozenset(
@@ -142,12 +135,7 @@ def build_lexicon(texts: Iterable[str]) -> Lexicon:
         determined.update(word for before, word in pairwise(words) if before in DETERMINERS)
         counts.update(words)
         passages.update({word.lower() for word in set(words)})
-    candidates: Counter[str] = Counter()
-    for word, number in capitalised.items():
-        candidates[strip_possessive(word)] += number
-    frequent = (word for word, number in candidates.items() if number > counts[word.lower()])
-    names = frozenset(word for word in frequent if not PRONOUN.match(word))
-    return Lexicon(names - TITLES, weigh_topics(counts, determined, passages, length))
+    return Lexicon(select_names(capitalised, counts), weigh_topics(counts, determined, passages, length))
 
 
 def weigh_topics(
@@ -171,7 +159,7 @@ def find_names(text: str, lexicon: Lexicon) -> list[str]:
     """Return the people and places that a passage names most often, each once: no "Thoris" beside "Dejah Thoris"."""
     counts: Counter[str] = Counter()
     for capitals, number in Counter(NAME.findall(text)).items():
-        counts[keep_names(capitals, lexicon)] += number
+        counts[keep_names(capitals, lexicon.names)] += number
     del counts[""]
     chosen: list[str] = []
     used_stems: set[str] = set()
@@ -183,11 +171,6 @@ def find_names(text: str, lexicon: Lexicon) -> list[str]:
     return chosen[:MAX_NAMES]
 
 
-def keep_names(capitals: str, lexicon: Lexicon) -> str:
-    """Return the words of a run of capitalised words that are names: "Then Tarzan" is "Tarzan"."""
-    return " ".join(word for word in map(strip_possessive, capitals.split()) if word in lexicon.names)
-
-
 def find_topics(counts: Counter[str], lexicon: Lexicon) -> list[str]:
     """Return the words with the highest tf-idf, (1 + log tf) * log(n / df), one of each stem."""
     topics = lexicon.topics
@@ -196,20 +179,3 @@ def find_topics(counts: Counter[str], lexicon: Lexicon) -> list[str]:
     for word in sorted(weights, key=weights.__getitem__, reverse=True):
         by_stem.setdefault(word[:STEM_LENGTH], word)
     return list(by_stem.values())[:MAX_TOPICS]
-
-
-def join_words(words: Sequence[str]) -> str:
-    """Join words in lower case by single spaces, with one at each end, so that a run of them can be looked up."""
-    return f" {' '.join(words).lower()} "
-
-
-def quotes_passage(brief: str, passage: str) -> bool:
-    """Return whether six words in a row of a brief are in a passage, which is given as `join_words` makes it."""
-    words = COMPOUND_WORD.findall(brief)
-    starts = range(len(words) - QUOTE_LENGTH + 1)
-    return any(join_words(words[start : start + QUOTE_LENGTH]) in passage for start in starts)
-
-
-def strip_possessive(word: str) -> str:
-    """Return a word without its possessive ending."""
-    return POSSESSIVE.sub("", word)

@@ -16,9 +16,10 @@ from pydantic import BaseModel, Field, ValidationError
 from scriptorium.contracts import Endpoint, Finding
 from scriptorium.errors import EngineFailed, Problem
 from scriptorium.jobs.reporter import Reporter
+from scriptorium.text.quotation import join_words, quotes_passage
 from scriptorium.text.words import COMPOUND_WORD
 from services.data.passage import Passage
-from services.data.prompts.extracted_brief import join_words, quotes_passage, write_instruction
+from services.data.prompts.extracted_brief import write_instruction
 
 DESCRIBE_PROMPT = (
     "Say in one or two plain sentences who is in the following passage, where they are and what happens, so that "

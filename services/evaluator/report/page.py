@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from scriptorium.contracts.report import Report, Sample
+from scriptorium.contracts.rewriting import RewriteRole, RewriteSample
 from scriptorium.contracts.voice import CopiedRun
 from scriptorium.html.paragraphs import split_paragraphs
 from scriptorium.html.templates import page_templates
@@ -20,16 +21,24 @@ from services.evaluator.report.dot_plots import draw_loss_drops, draw_transfer_p
 from services.evaluator.report.headline import write_headline
 from services.evaluator.report.loss_curve import draw_curve
 from services.evaluator.report.summary import write_gain
+from services.evaluator.rewriting.samples import select_rewrites
 from services.evaluator.voice_inputs import Pair
 
 SHOWN_PAIRS = 12  # passages side by side, evenly spread: as many as anybody reads
 SHOWN_SCENES, SHOWN_LEAKS = 4, 2  # new scenes on the page, and at most so many because of their names
+SHOWN_REWRITES = 3
+SHOWN_ROLES: tuple[RewriteRole, ...] = ("draft", "base", "tuned")
 SPARE_WORDS = 40  # by which the author's passage may be longer on the page than the longer of the two answers
 BEGIN, END = "\ue000", "\ue001"  # around a copied run: private characters, which no readable text contains
 
 
-def render_page(report: Report, pairs: Sequence[Pair], scenes: Sequence[Sample] = ()) -> str:
-    """Render the whole page; `scenes` are the tuned model's passages from new scenes."""
+def render_page(
+    report: Report, pairs: Sequence[Pair], *, scenes: Sequence[Sample] = (), rewrites: Sequence[RewriteSample] = ()
+) -> str:
+    """Render the whole page.
+
+    `scenes` are the tuned model's passages from new scenes, `rewrites` the drafts and what both models made of them.
+    """
     templates = page_templates(
         Path(__file__).parent,
         TEMPLATES,
@@ -48,6 +57,9 @@ def render_page(report: Report, pairs: Sequence[Pair], scenes: Sequence[Sample] 
         calibration_plot=draw_calibration(report.calibration.scores) if report.calibration else None,
         pairs=[(pair, *_shorten(pair), _copied_runs(report, pair)) for pair in spread(pairs, SHOWN_PAIRS)],
         scenes=choose_scenes(report, scenes),
+        rewritten=spread(
+            list(zip(*(select_rewrites(rewrites, role) for role in SHOWN_ROLES), strict=True)), SHOWN_REWRITES
+        ),
         curve=draw_curve(report.training),
         loss_drops=draw_loss_drops(report.result.author, report.result.others),
     )

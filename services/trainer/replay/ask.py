@@ -24,7 +24,6 @@ from services.trainer.failures.explain import Ending, find_cause
 from services.trainer.replay.requests import as_asked
 from services.trainer.run.launch import start_program
 
-LOG = "replay.log"
 ORDER = "order.json"
 ENOUGH = "enough"
 PROGRAM = "services.trainer.inside_axolotl.writing.write_answers"
@@ -35,11 +34,17 @@ NEXT_STEP = "Its log is replay.log in the training folder; `training.keep: 0` in
 
 @dataclass(frozen=True)
 class Inquiry:
-    """What a base is asked: rounds of requests whose answers go into the file `output`, until they are enough."""
+    """What a base is asked: rounds of requests whose answers go into the file `output`, until they are enough.
+
+    `label`, `subject` and `next_step` are for messages: what it is part of, what is asked, and what to do if it fails.
+    """
 
     rounds: Sequence[Sequence[ReplayRequest]]
     output: Path
     is_enough: Callable[[Sequence[ReplayRequest]], bool]
+    label: str = "Replay"
+    subject: str = "the requests that are replayed"
+    next_step: str = NEXT_STEP
 
     def complete_rounds(self) -> list[ReplayRequest]:
         """Return the requests of the rounds up to the first that is not answered as a whole."""
@@ -59,17 +64,18 @@ class Inquiry:
 def ask_base(request: TrainRequest, folder: Path, inquiry: Inquiry, reporter: Reporter) -> None:
     """Have the base answer until the complete rounds are enough, or all are complete.
 
-    `folder` gets the order. Raises what `reporter.check` raises, or the error that explains why the child failed.
+    `folder` gets the order; its log lies beside it. Raises what `reporter.check` raises, or the error that explains why
+    the child failed.
     """
     folder.mkdir(exist_ok=True)
     inquiry.output.parent.mkdir(parents=True, exist_ok=True)
     order, enough = folder / ORDER, folder / ENOUGH
     enough.unlink(missing_ok=True)
     order.write_text(json.dumps({**make_order(request, inquiry), "enough": str(enough)}), encoding="utf-8")
-    child = start_program(PROGRAM, order, folder.parent / LOG, request.training)
+    child = start_program(PROGRAM, order, folder.with_suffix(".log"), request.training)
     watch(child, inquiry, enough, reporter)
     if child.returncode and not enough.exists():
-        raise explain_child(child)
+        raise explain_child(child, inquiry)
     order.unlink()
     enough.unlink(missing_ok=True)
 
@@ -104,14 +110,14 @@ def watch(child: Child, inquiry: Inquiry, enough: Path, reporter: Reporter) -> N
                 enough.touch()
             if time.monotonic() - reported > REPORT_INTERVAL:
                 reported, answers = time.monotonic(), len(read_answers(inquiry.output)) - before
-                reporter.message(f"[TRAIN] Replay: the base has answered {answers} requests", answers=answers)
+                reporter.message(f"[TRAIN] {inquiry.label}: the base has answered {answers} requests", answers=answers)
     finally:
         child.stop(grace=timedelta(seconds=1))
 
 
-def explain_child(child: Child) -> Exception:
+def explain_child(child: Child, inquiry: Inquiry) -> Exception:
     """Return the error of a child that failed, with the last words of its log."""
     cause, line = find_cause(Ending(child.log, child.log_start, child.returncode, step=0, begun=False))
     failure = cause.failure if cause else TrainingFailed
     lack = ModelTooLarge if failure is OutOfMemory else failure
-    return lack(f"The base could not answer the requests that are replayed: {line}", next_step=NEXT_STEP)
+    return lack(f"The base could not answer {inquiry.subject}: {line}", next_step=inquiry.next_step)

@@ -47,7 +47,7 @@ class Choice:
 
 def count_trained(tokenizer: ChatTokenizer, rows: Sequence[Row]) -> list[int]:
     """Return the trained tokens of each row: its last answer with the end of the turn."""
-    return [count + 1 for count in tokenizer.count([row.passage for row in rows])]
+    return [count + 1 for count in tokenizer.count([row.answer for row in rows])]
 
 
 def choose_own_rows(request: TrainRequest, needed: int) -> Choice:

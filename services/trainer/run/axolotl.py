@@ -115,7 +115,7 @@ def make_config(
 def training_rows_path(request: TrainRequest, folder: Path) -> Path:
     """Return the file of rows that Axolotl reads: the dataset's own, unless the trainer adds rows or rewrites them."""
     training = request.training
-    rewritten = training.sample_packing or training.method == "dpo" or training.keep > 0
+    rewritten = training.sample_packing or training.method == "dpo" or training.keep > 0 or request.drafts == "base"
     return (folder if rewritten else request.dataset) / "train.jsonl"
 
 

@@ -19,6 +19,7 @@ from scriptorium.artifacts.training_log import (
     read_training_log,
 )
 
+DRAFTS = "drafts"  # the folder of the passages that the base retells, see `services.trainer.drafts`
 REPLAY = "replay"  # the folder of the rows that are replayed, see `services.trainer.replay`
 BEGUN_ANEW = "begun_anew"  # marks an attempt for which the checkpoints of earlier ones are of no use
 
@@ -34,6 +35,7 @@ def resume_training(earlier: list[Path], folder: Path) -> None:
         shutil.rmtree(attempt / TENSORBOARD_FOLDER, ignore_errors=True)
     beginnings = [number for number, attempt in enumerate(earlier) if (attempt / BEGUN_ANEW).exists()]
     usable = earlier[max(beginnings, default=0) :]
+    take_drafts(usable, folder)
     resumable = [(saved[-1].step, attempt) for attempt in usable if (saved := complete_checkpoints(attempt))]
     if not resumable:
         return
@@ -45,6 +47,13 @@ def resume_training(earlier: list[Path], folder: Path) -> None:
     append_samples(folder, [sample for sample in read_samples(source) if sample.step <= last])
     if (source / REPLAY).exists():  # the same rows, whatever the base would answer now
         shutil.copytree(source / REPLAY, folder / REPLAY)
+
+
+def take_drafts(attempts: list[Path], folder: Path) -> None:
+    """Take over the passages that the base retold in the last attempt that has any, also without a checkpoint."""
+    drafted = [attempt / DRAFTS for attempt in attempts if (attempt / DRAFTS).exists()]
+    if drafted:
+        shutil.copytree(drafted[-1], folder / DRAFTS)
 
 
 def newest_step(folder: Path) -> int:

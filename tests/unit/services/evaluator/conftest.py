@@ -71,6 +71,7 @@ def request_(tmp_path: Path, tokenizer_folder: Path) -> EvaluateRequest:
         max_tokens=50,
         instructions=0,
         scenes=0,
+        rewrites=0,
     )
 
 

@@ -14,9 +14,10 @@ from scriptorium.artifacts.dataset import IMPOSTORS, Row, write_lines, write_row
 from scriptorium.contracts import Endpoint, EvaluateRequest, VoiceScore
 from scriptorium.errors import Cancelled, EvaluationFailed
 from scriptorium.jobs.reporter import SilentReporter
-from services.evaluator.evaluate import count_parameters, evaluate_voice
+from services.evaluator.evaluate import evaluate_voice
 from services.evaluator.generation.resume import resume_evaluation
 from services.evaluator.impostors import Impostor
+from services.evaluator.report.build_report import count_parameters
 from services.evaluator.voice_inputs import GenuinePassage, read_texts, reread_texts
 from services.evaluator.voice_outcome import gather_inputs
 from tests.report_example import make_sample

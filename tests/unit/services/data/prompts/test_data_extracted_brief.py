@@ -5,13 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scriptorium.text.quotation import join_words, quotes_passage
 from scriptorium.text.words import COMPOUND_WORD
 from services.data.prompts.extracted_brief import (
     build_lexicon,
     find_names,
     find_topics,
-    join_words,
-    quotes_passage,
     write_briefs,
     write_instruction,
 )

@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -6,6 +7,9 @@ from hypothesis import strategies as st
 
 from scriptorium.artifacts.dataset import CONTINUE_INSTRUCTION
 from scriptorium.recipe import Mix, Prompt
+from scriptorium.rewriting.wording import REWRITE_INSTRUCTIONS
+from scriptorium.text.quotation import join_words, quotes_passage
+from scriptorium.text.words import COMPOUND_WORD
 from services.data.passage import Passage
 from services.data.prompts.mix import FRAME_TOKENS, assign_kinds, assign_prompts
 
@@ -77,15 +81,60 @@ def test_no_row_is_longer_than_training_allows() -> None:
 
 
 weights = st.fixed_dictionaries(
-    {"brief": st.floats(0.01, 10), "context": st.floats(0, 10), "continue": st.floats(0, 10)}
+    {"brief": st.floats(0.01, 10), "context": st.floats(0, 10), "continue": st.floats(0, 10), "rewrite": st.just(0.0)}
 )
 
 
-@given(st.lists(st.booleans(), max_size=60), weights, st.integers(0, 9))
-def test_shares_are_exact_to_a_passage(fits_context: list[bool], mix: Mix, seed: int) -> None:
-    kinds = assign_kinds(fits_context, mix, seed)
-    assert len(kinds) == len(fits_context)
-    assert all(fits_context[index] for index, kind in enumerate(kinds) if kind == "context")
-    quotas = {kind: weight / sum(mix.values()) * len(fits_context) for kind, weight in mix.items()}
-    assert abs(kinds.count("continue") - quotas["continue"]) <= 1
-    assert abs(kinds.count("context") - min(quotas["context"], sum(fits_context))) <= 1
+@given(st.lists(st.booleans(), max_size=60), weights, st.floats(0, 10), st.integers(0, 9))
+def test_shares_are_exact_to_a_passage(fits: list[bool], mix: Mix, rewrite: float, seed: int) -> None:
+    mix = {**mix, "rewrite": rewrite}
+    kinds = assign_kinds({"context": fits, "rewrite": fits}, len(fits), mix, seed)
+    assert len(kinds) == len(fits)
+    assert all(fits[index] for index, kind in enumerate(kinds) if kind in ("context", "rewrite"))
+    quotas = {kind: weight / sum(mix.values()) * len(fits) for kind, weight in mix.items()}
+    context = kinds.count("context")
+    assert abs(context - min(quotas["context"], sum(fits))) <= 1
+    assert abs(kinds.count("continue") - min(quotas["continue"], len(fits) - context)) <= 1
+    free = sum(fits[index] for index, kind in enumerate(kinds) if kind in ("brief", "rewrite"))
+    assert abs(kinds.count("rewrite") - min(quotas["rewrite"], free)) <= 1
+
+
+STORY = (
+    "Tarzan waited in the branches. Below him Kala turned over a rotten log. Then Sabor crept out of the grass.\n\n"
+    "The ape screamed. At once Tarzan dropped with his knife, and Sabor fled. Later Kala slept beside the {} water."
+)
+
+
+def stories(count: int = 40, tokens: int = 120) -> list[Passage]:
+    colours = ["amber", "brown", "crimson", "golden"]
+    texts = [STORY.format(colours[number % 4]) for number in range(count)]
+    others = ["and the sea was calm, said Jane, for hours."] * 9 * count  # so that the story's words are rare
+    return [
+        *(Passage(text, "I", f"I, passage {n}", 40, tokens, f"Brief {n}") for n, text in enumerate(texts[:4])),
+        *(Passage(text, "II", f"II, passage {n}", 9, tokens, f"Other {n}") for n, text in enumerate(others[:40])),
+    ]
+
+
+def test_a_passage_to_rewrite_shows_an_outline_of_itself_and_the_wordings_take_turns() -> None:
+    book = stories()
+    prompted = assign_prompts(book, "rewrite", MIX, 1, MAX_TOKENS)[:4]
+    assert [passage.kind for passage in prompted] == ["rewrite"] * 4
+    instructions, drafts = zip(*(passage.prompt.split("\n\n") for passage in prompted), strict=True)
+    assert len({*instructions}) == 4 < len(REWRITE_INSTRUCTIONS)
+    assert {*instructions} <= {*REWRITE_INSTRUCTIONS}
+    for passage, draft in zip(prompted, drafts, strict=True):
+        first, second = draft.split("\n")
+        assert first.startswith("Tarzan, Kala, Sabor: ")
+        assert "rotten" in first
+        assert "knife" in second
+        assert not quotes_passage(passage.prompt, join_words(COMPOUND_WORD.findall(passage.text)))
+    assert prompted == assign_prompts(book, "rewrite", MIX, 1, MAX_TOKENS)[:4]
+
+
+def test_a_passage_whose_outline_would_not_fit_keeps_its_brief() -> None:
+    book = stories()
+    limit = round(1.6 * 120) + FRAME_TOKENS
+    assert assign_prompts(book, "rewrite", MIX, 1, limit - 1) == book
+    assert {passage.kind for passage in assign_prompts(book, "rewrite", MIX, 1, limit)[:4]} == {"rewrite"}
+    wordless = [replace(passage, stored_text="...", words=1) for passage in book]
+    assert assign_prompts(wordless, "rewrite", MIX, 1, limit) == wordless

@@ -1,8 +1,10 @@
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from scriptorium.contracts.retention import Adherence, Retention, RetentionPart, RetentionVerdict
+from scriptorium.contracts.rewriting import RewriteRole, RewriteSample
 from scriptorium.contracts.voice import CopiedRun, VoiceOutcome
 from scriptorium.jobs.reporter import SilentReporter
 from services.evaluator.impostors import Impostor
@@ -42,10 +44,15 @@ def outcome(texts: EvaluationTexts, inputs: VoiceInputs) -> VoiceOutcome:
 
 
 def measure_outcome(
-    texts: EvaluationTexts, inputs: VoiceInputs, alike: tuple[str, ...] = ("Unseen 1",)
+    texts: EvaluationTexts,
+    inputs: VoiceInputs,
+    alike: tuple[str, ...] = ("Unseen 1",),
+    rewrites: Sequence[RewriteSample] = (),
 ) -> VoiceOutcome:
     samples = [sample.model_copy(update={"index": n}) for n in range(len(texts.base)) for sample in BOTH]
-    return measure_voice_outcome(texts, samples, inputs.losses, alike=alike, seed=7, reporter=SilentReporter())
+    return measure_voice_outcome(
+        texts, samples, inputs.losses, alike=alike, seed=7, reporter=SilentReporter(), rewrites=rewrites
+    )
 
 
 def test_a_voice_that_came_through(outcome: VoiceOutcome) -> None:
@@ -57,6 +64,36 @@ def test_a_voice_that_came_through(outcome: VoiceOutcome) -> None:
     assert score.closest in {f"unseen {number}" for number in range(4)}
     assert write_headline(outcome).startswith("The voice came through. On the way from the base model (0) to you (100)")
     assert describe_voice(score).startswith(f"Voice: T {score.folded:.0f} (95 % interval")
+
+
+def rewrite_samples(inputs: VoiceInputs, role: RewriteRole, texts: Sequence[str]) -> list[RewriteSample]:
+    return [
+        RewriteSample(
+            role=role, index=index, chapter="I", genuine=inputs.held_out[index].text, messages=[], text=text,
+            finish_reason="stop", tokens=1, temperature=1, max_tokens=1, seed=None, model="m", engine=None,
+        )
+        for index, text in enumerate(texts)
+    ]  # fmt: skip
+
+
+def test_rewritten_drafts_are_placed_between_base_and_author(
+    texts: EvaluationTexts, inputs: VoiceInputs, outcome: VoiceOutcome
+) -> None:
+    number = len(inputs.base) - 2
+    base, tuned = (
+        rewrite_samples(inputs, *pair) for pair in (("base", texts.base[:number]), ("tuned", texts.tuned[:number]))
+    )
+    drafts = rewrite_samples(inputs, "draft", ["Somebody goes somewhere."] * number)
+    rewritten = measure_outcome(texts, inputs, rewrites=[*tuned, *drafts, *base]).rewritten
+    assert rewritten is not None
+    assert rewritten.passages == number
+    assert rewritten.base.value == pytest.approx(0, abs=1e-6)
+    assert rewritten.tuned.value > 80
+    copied = rewrite_samples(inputs, "draft", texts.tuned[:number])
+    repeated = measure_outcome(texts, inputs, rewrites=[*copied, *base, *tuned]).rewritten
+    assert repeated is not None
+    assert repeated.tuned.value == pytest.approx(0, abs=1e-6)  # what is copied from the draft is nobody's voice
+    assert outcome.rewritten is None
 
 
 def test_without_authors_of_the_same_period_nothing_is_certain(texts: EvaluationTexts, inputs: VoiceInputs) -> None:

@@ -1,0 +1,38 @@
+"""Names of people and places, by their capitals: words that are capitalised inside sentences and seldom lower-case."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+
+# A pattern that begins with a letter or sign is much faster than one that begins by looking behind.
+CAPITAL = "[A-ZÀ-ÖØ-Þ]"
+REST = r"(?:[’'-]?\w)*[^\W\d_A-Z]"
+MID_SENTENCE_CAPITAL = re.compile(rf"{CAPITAL}(?<=[a-z,;] {CAPITAL}){REST}")
+NAME = re.compile(rf"{CAPITAL}(?<!\w{CAPITAL}){REST}(?: {CAPITAL}{REST})*")
+TITLES = frozenset(["Mr", "Mrs", "Ms", "Dr", "St", "Hon", "Rev", "Prof"])  # not names by themselves
+PRONOUN = re.compile(r"I['’]")  # "I'll" is capitalised everywhere, too
+POSSESSIVE = re.compile(r"['’]s?$")
+
+
+def select_names(capitalised: Mapping[str, int], counts: Mapping[str, int]) -> frozenset[str]:
+    """Return the words that are names, from how often each is capitalised inside a sentence, and how often it occurs.
+
+    A name is capitalised there more often than it is written in lower case.
+    """
+    candidates: Counter[str] = Counter()
+    for word, number in capitalised.items():
+        candidates[strip_possessive(word)] += number
+    frequent = (word for word, number in candidates.items() if number > counts.get(word.lower(), 0))
+    return frozenset(word for word in frequent if not PRONOUN.match(word)) - TITLES
+
+
+def keep_names(capitals: str, names: frozenset[str]) -> str:
+    """Return the words of a run of capitalised words that are names: "Then Tarzan" is "Tarzan"."""
+    return " ".join(word for word in map(strip_possessive, capitals.split()) if word in names)
+
+
+def strip_possessive(word: str) -> str:
+    """Return a word without its possessive ending."""
+    return POSSESSIVE.sub("", word)
