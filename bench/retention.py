@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from scriptorium.contracts import Endpoint
-from scriptorium.contracts.retention import Following, Retention
+from scriptorium.contracts.report.retention import Following, Retention
 from scriptorium.jobs.reporter import ConsoleReporter
 from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
 from services.evaluator.generation.concurrency import run_watched

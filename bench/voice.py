@@ -41,7 +41,7 @@ from bench.voice_texts import (
     shuffle_base,
     split_sentences,
 )
-from scriptorium.contracts.voice import Estimate, ImpostorTransfer, Transfer, Voice
+from scriptorium.contracts.report.voice import Estimate, ImpostorTransfer, Transfer, Voice
 from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.local.demo_assets import BASE, demo_assets
 from scriptorium.local.environments import DEMO, ENVS, PROJECT

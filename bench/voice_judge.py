@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bench.voice_losses import measure_log_probabilities
-from scriptorium.contracts.voice import Estimate
+from scriptorium.contracts.report.voice import Estimate
 from scriptorium.local.demo_assets import BASE
 from scriptorium.local.environments import DEMO, ENVS, PROJECT
 from scriptorium.models.tokenizer import chat_tokenizer

@@ -35,7 +35,7 @@ from scriptorium.contracts import (
     TrainRequest,
     TrainResult,
 )
-from scriptorium.contracts.report import REPORT, REPORT_PAGE, SAMPLES, Report
+from scriptorium.contracts.report.document import REPORT, REPORT_PAGE, SAMPLES, Report
 from scriptorium.jobs.reporter import ConsoleReporter
 from scriptorium.local.demo_assets import BASE, demo_assets
 from scriptorium.local.environments import DEMO, PROJECT

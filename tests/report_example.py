@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from scriptorium.contracts import EvaluateResult, LossDrop
-from scriptorium.contracts.report import (
+from scriptorium.contracts.report.document import (
     Decoding,
     EvaluationSettings,
     LossPoint,
@@ -16,7 +16,7 @@ from scriptorium.contracts.report import (
     Sample,
     TrainingLosses,
 )
-from scriptorium.contracts.voice import (
+from scriptorium.contracts.report.voice import (
     Attribution,
     Estimate,
     Markers,

@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from scriptorium.artifacts.dataset import write_lines
-from scriptorium.contracts.report import REPORT, PairedSample, Report, Sample
+from scriptorium.contracts.report.document import REPORT, PairedSample, Report, Sample
 
 LINE: TypeAdapter[Sample | PairedSample] = TypeAdapter(Sample | PairedSample)
 

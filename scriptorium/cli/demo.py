@@ -18,7 +18,7 @@ from rich.console import Console
 from scriptorium.cli.client import Client
 from scriptorium.cli.follow import fetch_results, follow
 from scriptorium.cli.manuscript import open_manuscript
-from scriptorium.contracts.report import REPORT_PAGE
+from scriptorium.contracts.report.document import REPORT_PAGE
 from scriptorium.errors import StackFailed
 from scriptorium.local import stack
 from scriptorium.local.demo_assets import BASE, DemoAssets, demo_assets

@@ -12,9 +12,9 @@ from pathlib import Path
 import httpx
 
 from scriptorium.contracts import EvaluateRequest, EvaluateResult, Level
-from scriptorium.contracts.report import REPORT, REPORT_PAGE, Report
-from scriptorium.contracts.second_judge import SecondJudge
-from scriptorium.contracts.voice import VoiceOutcome
+from scriptorium.contracts.report.document import REPORT, REPORT_PAGE, Report
+from scriptorium.contracts.report.second_judge import SecondJudge
+from scriptorium.contracts.report.voice import VoiceOutcome
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.rewriting.book_words import read_book
 from services.evaluator.generation.concurrency import run_watched

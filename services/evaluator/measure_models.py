@@ -14,9 +14,9 @@ from pathlib import Path
 
 from scriptorium.artifacts.dataset import REFERENCE, SPLITS, Row, read_rows
 from scriptorium.contracts import EvaluateRequest
-from scriptorium.contracts.report import ModelInfo, PassageLoss, Role, Sample
-from scriptorium.contracts.retention import Retention
-from scriptorium.contracts.rewriting import RewriteSample
+from scriptorium.contracts.report.document import ModelInfo, PassageLoss, Role, Sample
+from scriptorium.contracts.report.retention import Retention
+from scriptorium.contracts.report.rewriting import RewriteSample
 from scriptorium.errors import EvaluationFailed
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer

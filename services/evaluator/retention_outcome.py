@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scriptorium.contracts.retention import Retention, RetentionOutcome
+from scriptorium.contracts.report.retention import Retention, RetentionOutcome
 from services.evaluator.retention.adherence import measure_adherence
 from services.evaluator.retention.verdict import judge_adherence
 from services.evaluator.voice_inputs import Pair

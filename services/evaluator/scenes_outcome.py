@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scriptorium.contracts.report import Sample
-from scriptorium.contracts.scenes import NewScenes
+from scriptorium.contracts.report.document import Sample
+from scriptorium.contracts.report.scenes import NewScenes
 from scriptorium.scenes.bank import read_bank
 from scriptorium.scenes.choose import SceneChoice
 from scriptorium.scenes.own_names import find_own_names

@@ -9,7 +9,7 @@ from scriptorium.artifacts.file_store import FileStore
 from scriptorium.artifacts.training_log import TRAINING_CSV
 from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import EvaluateRequest, EvaluateResult, Job, Phase
-from scriptorium.contracts.report import REPORT, REPORT_PAGE
+from scriptorium.contracts.report.document import REPORT, REPORT_PAGE
 from scriptorium.jobs import queue
 from scriptorium.jobs.engine_sessions import open_evaluation_session
 from scriptorium.jobs.reporter import Reporter

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scriptorium.artifacts.dataset import read_rows
 from scriptorium.artifacts.report import read_samples
-from scriptorium.contracts.report import SAMPLES, Role, Sample, Split
+from scriptorium.contracts.report.document import SAMPLES, Role, Sample, Split
 from services.evaluator.impostors import Impostor, read_impostors
 
 

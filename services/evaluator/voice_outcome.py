@@ -11,10 +11,10 @@ from dataclasses import replace
 from threadpoolctl import threadpool_limits
 
 from scriptorium.contracts import VoiceScore
-from scriptorium.contracts.report import Sample
-from scriptorium.contracts.retention import RetentionOutcome, RetentionPart, RetentionVerdict
-from scriptorium.contracts.rewriting import RewriteSample
-from scriptorium.contracts.voice import Estimate, Gate, GateCode, RewrittenVoice, VoiceOutcome, VoiceVerdict
+from scriptorium.contracts.report.document import Sample
+from scriptorium.contracts.report.retention import RetentionOutcome, RetentionPart, RetentionVerdict
+from scriptorium.contracts.report.rewriting import RewriteSample
+from scriptorium.contracts.report.voice import Estimate, Gate, GateCode, RewrittenVoice, VoiceOutcome, VoiceVerdict
 from scriptorium.errors import EvaluationFailed
 from scriptorium.jobs.reporter import Reporter
 from services.evaluator.impostors import Impostor

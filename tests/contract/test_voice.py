@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from scriptorium.contracts import VoiceName
-from scriptorium.contracts.voice import GateCode
+from scriptorium.contracts.report.voice import GateCode
 from services.evaluator.voice.scorer import SCORES
 
 

@@ -35,7 +35,7 @@ from scriptorium.contracts import (
     TrialScore,
     VoiceScore,
 )
-from scriptorium.contracts.report import REPORT, REPORT_PAGE
+from scriptorium.contracts.report.document import REPORT, REPORT_PAGE
 from scriptorium.errors import EvaluationFailed
 from scriptorium.jobs.reaper import reap
 from scriptorium.jobs.reporter import Reporter

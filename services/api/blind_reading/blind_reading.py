@@ -11,7 +11,7 @@ from typing import Literal
 
 from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Phase
-from scriptorium.contracts.report import SAMPLES
+from scriptorium.contracts.report.document import SAMPLES
 from scriptorium.errors import Conflict, InvalidRequest
 from services.api.blind_reading.answers import Choice, ReaderAnswer, ReadingsFile
 from services.api.blind_reading.order import Turn, plan_turns

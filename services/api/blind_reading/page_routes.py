@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Phase
-from scriptorium.contracts.report import REPORT_PAGE
+from scriptorium.contracts.report.document import REPORT_PAGE
 from services.api.blind_reading.blind_reading import BlindReading, Letter, clean_name, make_anonymous_name
 from services.api.blind_reading.page import render_section, show_begin, show_end, show_question
 from services.api.blind_reading.readings import open_reading

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scriptorium.artifacts.report import read_sample_lines
-from scriptorium.contracts.report import PairedSample, Sample
+from scriptorium.contracts.report.document import PairedSample, Sample
 
 SLACK_WORDS = 40  # the genuine passage may be this much longer than the longer of the two texts
 MIN_WORDS = 150  # of the genuine passage, whatever the length of the texts

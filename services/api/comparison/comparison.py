@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from scriptorium.artifacts.report import read_report
 from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import EvaluateResult, Phase
-from scriptorium.contracts.report import SAMPLES, Report
+from scriptorium.contracts.report.document import SAMPLES, Report
 from scriptorium.errors import Conflict, Problem
 from scriptorium.stats.bootstrap import draw_rows, percentile_interval
 from services.api.blind_reading.pairs import read_pairs

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from scriptorium.contracts.report import Sample
+from scriptorium.contracts.report.document import Sample
 from scriptorium.errors import EvaluationFailed
 from services.evaluator.calibration.dev_voice import learn_dev_voice
 from services.evaluator.generation.plan import NEUTRAL

@@ -14,7 +14,7 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from scriptorium.artifacts.dataset import read_rows
-from scriptorium.contracts.voice import Transfer
+from scriptorium.contracts.report.voice import Transfer
 from services.evaluator.impostors import read_impostors
 from services.evaluator.voice.align_lengths import align_lengths
 from services.evaluator.voice.inputs import HeldOutPassage, VoiceInputs

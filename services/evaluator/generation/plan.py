@@ -21,7 +21,7 @@ from math import ceil
 
 from scriptorium.artifacts.dataset import Row
 from scriptorium.contracts.base import Message
-from scriptorium.contracts.report import Role, Split
+from scriptorium.contracts.report.document import Role, Split
 from scriptorium.sampling import spread
 from services.evaluator.generation.prompted_baseline import build_messages
 

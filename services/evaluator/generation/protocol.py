@@ -10,7 +10,7 @@ from pathlib import Path
 from scriptorium.artifacts.dataset import Row, read_rows
 from scriptorium.contracts import EvaluateRequest
 from scriptorium.contracts.base import Message
-from scriptorium.contracts.report import Decoding, ModelInfo, Role, Sample
+from scriptorium.contracts.report.document import Decoding, ModelInfo, Role, Sample
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.token_budget import choose_budget, count_room
 from scriptorium.models.tokenizer import ChatTokenizer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from scriptorium.artifacts.report import read_samples, save_samples
-from scriptorium.contracts.report import SAMPLES
+from scriptorium.contracts.report.document import SAMPLES
 
 
 def resume_evaluation(earlier: list[Path], folder: Path) -> None:

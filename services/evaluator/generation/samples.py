@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scriptorium.artifacts.report import read_samples, save_samples
-from scriptorium.contracts.report import SAMPLES, Decoding, ModelInfo, Role, Sample
+from scriptorium.contracts.report.document import SAMPLES, Decoding, ModelInfo, Role, Sample
 from scriptorium.jobs.reporter import Reporter
 from services.evaluator.generation.concurrency import run_concurrently
 from services.evaluator.generation.plan import PlannedPassage

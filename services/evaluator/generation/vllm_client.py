@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from scriptorium.contracts import Endpoint
 from scriptorium.contracts.base import Message
-from scriptorium.contracts.report import FULL_DISTRIBUTION, ModelInfo
+from scriptorium.contracts.report.document import FULL_DISTRIBUTION, ModelInfo
 from scriptorium.errors import EvaluationFailed, Problem
 
 STREAMS = 128  # concurrent requests per engine: as many as vLLM batches on a CPU

@@ -12,7 +12,7 @@ import numpy as np
 
 from scriptorium.artifacts.dataset import Row
 from scriptorium.contracts import LossDrop
-from scriptorium.contracts.report import PassageLoss
+from scriptorium.contracts.report.document import PassageLoss
 from scriptorium.errors import EvaluationFailed, Problem
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scriptorium.contracts import LossDrop
-from scriptorium.contracts.voice import Estimate, Voice, VoiceOutcome
+from scriptorium.contracts.report.voice import Estimate, Voice, VoiceOutcome
 from scriptorium.html.dot_plot import DotPlot, PlotValue, lay_out
 from services.evaluator.voice.verdict import TARGET
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from scriptorium.contracts import VoiceScore
-from scriptorium.contracts.second_judge import SecondJudge
-from scriptorium.contracts.voice import VoiceOutcome
+from scriptorium.contracts.report.second_judge import SecondJudge
+from scriptorium.contracts.report.voice import VoiceOutcome
 
 VERDICT_OPENINGS = {
     "production": "The voice came through.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scriptorium.contracts.report import LossPoint, TrainingLosses
+from scriptorium.contracts.report.document import LossPoint, TrainingLosses
 from scriptorium.html.axis import Axis, Tick, axis_around, free_height
 from scriptorium.sampling import spread
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from scriptorium.contracts.report import Report, Sample
-from scriptorium.contracts.rewriting import RewriteRole, RewriteSample
-from scriptorium.contracts.voice import CopiedRun
+from scriptorium.contracts.report.document import Report, Sample
+from scriptorium.contracts.report.rewriting import RewriteRole, RewriteSample
+from scriptorium.contracts.report.voice import CopiedRun
 from scriptorium.html.paragraphs import split_paragraphs
 from scriptorium.html.templates import page_templates
 from scriptorium.sampling import spread

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 
 from scriptorium.contracts import EvaluateResult, LossDrop
-from scriptorium.contracts.report import ReportVerdict
-from scriptorium.contracts.retention import RetentionPart, RetentionVerdict
-from scriptorium.contracts.scenes import NewScenes
+from scriptorium.contracts.report.document import ReportVerdict
+from scriptorium.contracts.report.retention import RetentionPart, RetentionVerdict
+from scriptorium.contracts.report.scenes import NewScenes
 from services.evaluator.impostors import MIN_UNSEEN_IMPOSTORS
 
 MIN_PASSAGES = 8  # with fewer, a bootstrap interval is too narrow to be believed

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 from scriptorium.artifacts.training_log import read_training_log
-from scriptorium.contracts.report import LossPoint, TrainingLosses
+from scriptorium.contracts.report.document import LossPoint, TrainingLosses
 
 
 def read_losses(path: Path) -> TrainingLosses:

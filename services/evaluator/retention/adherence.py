@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scriptorium.contracts.retention import Adherence
+from scriptorium.contracts.report.retention import Adherence
 from scriptorium.instructions.counting import list_words
 from scriptorium.stats.bootstrap import ONE_SIDED_95, draw_rows, percentile_interval
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from scriptorium.contracts.retention import Following, InstructionKind, KindGroup, LostInstruction
+from scriptorium.contracts.report.retention import Following, InstructionKind, KindGroup, LostInstruction
 from scriptorium.instructions.instruction import Instruction
 from services.evaluator.retention.paired_interval import estimate_change
 from services.evaluator.retention.power import count_needed, margin, share_followed_by_chance

@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection
 
 from scriptorium.contracts.base import Message
-from scriptorium.contracts.retention import Following, Retention
+from scriptorium.contracts.report.retention import Following, Retention
 from scriptorium.instructions.catalogue import write_instructions
 from scriptorium.instructions.instruction import Instruction
 from scriptorium.jobs.reporter import Reporter

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scriptorium.contracts.retention import PairedChange
+from scriptorium.contracts.report.retention import PairedChange
 from scriptorium.stats.paired_proportions import lower_bound, upper_bound
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from scriptorium.contracts.retention import Perplexity
+from scriptorium.contracts.report.retention import Perplexity
 from scriptorium.instructions.counting import split_paragraphs
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer

@@ -6,7 +6,7 @@ is a base model that follows too little to lose any of it.
 
 from __future__ import annotations
 
-from scriptorium.contracts.retention import Adherence, Following, Perplexity, RetentionPart, RetentionVerdict
+from scriptorium.contracts.report.retention import Adherence, Following, Perplexity, RetentionPart, RetentionVerdict
 
 MAX_PERPLEXITY_RATIO = 1.10  # perplexity of the tuned model over that of the base
 MAX_ADHERENCE_LOSS = 10.0  # points

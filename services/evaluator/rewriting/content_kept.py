@@ -10,7 +10,7 @@ from statistics import fmean
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from scriptorium.contracts.rewriting import ContentKept, RewriteSample, Rewriting
+from scriptorium.contracts.report.rewriting import ContentKept, RewriteSample, Rewriting
 from scriptorium.replay.languages import ENGLISH, detect_language
 from scriptorium.rewriting.book_words import BookWords
 from scriptorium.text.sentences import split_sentences

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scriptorium.contracts.rewriting import ContentKept, Rewriting
-from scriptorium.contracts.voice import RewrittenVoice
+from scriptorium.contracts.report.rewriting import ContentKept, Rewriting
+from scriptorium.contracts.report.voice import RewrittenVoice
 
 
 def describe_rewriting(rewriting: Rewriting, voice: RewrittenVoice | None) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from scriptorium.artifacts.dataset import write_lines
-from scriptorium.contracts.rewriting import REWRITES, RewriteRole, RewriteSample
+from scriptorium.contracts.report.rewriting import REWRITES, RewriteRole, RewriteSample
 
 
 class RewriteFile:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scriptorium.contracts.base import Message
-from scriptorium.contracts.report import ModelInfo, Sample
-from scriptorium.contracts.rewriting import RewriteRole, RewriteSample
+from scriptorium.contracts.report.document import ModelInfo, Sample
+from scriptorium.contracts.report.rewriting import RewriteRole, RewriteSample
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer
 from scriptorium.rewriting.book_words import BookWords

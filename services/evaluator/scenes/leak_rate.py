@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from scriptorium.contracts.report import Sample
-from scriptorium.contracts.scenes import LeakedName, LeakShare, NewScenes, SceneLeak
+from scriptorium.contracts.report.document import Sample
+from scriptorium.contracts.report.scenes import LeakedName, LeakShare, NewScenes, SceneLeak
 from scriptorium.scenes.choose import SceneChoice
 from scriptorium.scenes.own_names import list_capitalised
 from scriptorium.stats.wilson import wilson_interval

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from scriptorium.contracts.second_judge import JudgeAgreement, MixtureCheck, SecondJudge
-from scriptorium.contracts.voice import Estimate
+from scriptorium.contracts.report.second_judge import JudgeAgreement, MixtureCheck, SecondJudge
+from scriptorium.contracts.report.voice import Estimate
 from scriptorium.stats.bootstrap import ONE_SIDED_95, draw_rows, percentile_interval
 from services.evaluator.second_judge.read import Readings
 from services.evaluator.voice.transfer import estimate, place

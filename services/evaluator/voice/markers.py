@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from scriptorium.contracts.voice import Marker, Markers
+from scriptorium.contracts.report.voice import Marker, Markers
 from scriptorium.stats.bootstrap import draw_rows, percentile_interval
 from scriptorium.text.words import list_words
 from services.evaluator.voice.features.habits import HABITS

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from scriptorium.contracts.voice import (
+from scriptorium.contracts.report.voice import (
     Attribution,
     ChapterTransfer,
     CopiedRun,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from scriptorium.contracts.voice import Estimate, ScoreTransfer, Transfer
+from scriptorium.contracts.report.voice import Estimate, ScoreTransfer, Transfer
 from scriptorium.stats.bootstrap import DRAWS, ONE_SIDED_95, draw_rows, percentile_interval
 from services.evaluator.voice.scorer import SCORES
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scriptorium.contracts import VoiceName
-from scriptorium.contracts.voice import (
+from scriptorium.contracts.report.voice import (
     Estimate,
     Gate,
     GateCode,

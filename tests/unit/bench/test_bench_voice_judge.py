@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.voice_judge import VARIANTS, JudgedMixtures
-from scriptorium.contracts.voice import Estimate
+from scriptorium.contracts.report.voice import Estimate
 
 
 def add(mixtures: JudgedMixtures, share: float, transfer: float, second: float) -> None:

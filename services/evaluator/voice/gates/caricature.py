@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scriptorium.contracts.voice import Gate, Transfer
+from scriptorium.contracts.report.voice import Gate, Transfer
 from services.evaluator.voice.gates.gate import grade
 from services.evaluator.voice.transfer import CARICATURE
 

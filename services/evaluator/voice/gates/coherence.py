@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scriptorium.contracts.voice import Gate
+from scriptorium.contracts.report.voice import Gate
 from services.evaluator.voice.gates.gate import grade
 from services.evaluator.voice.inputs import Losses
 

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from scriptorium.contracts.voice import Gate
+from scriptorium.contracts.report.voice import Gate
 from scriptorium.text.words import count_words, list_words, plain
 from services.evaluator.voice.align_lengths import AlignedText, AlignedTexts
 from services.evaluator.voice.features.chunk import cut_chunks, cut_to

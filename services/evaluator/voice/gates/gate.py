@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scriptorium.contracts.voice import GateOutcome
+from scriptorium.contracts.report.voice import GateOutcome
 
 
 def grade(failing: bool, warning: bool) -> GateOutcome:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scriptorium.contracts.voice import Gate
+from scriptorium.contracts.report.voice import Gate
 from scriptorium.stats.paired_proportions import upper_bound
 from services.evaluator.voice.align_lengths import MIN_LENGTH_SHARE, AlignedText, AlignedTexts
 from services.evaluator.voice.gates.gate import grade

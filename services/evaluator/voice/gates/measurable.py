@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scriptorium.contracts.voice import Gate
+from scriptorium.contracts.report.voice import Gate
 from services.evaluator.voice.gates.gate import grade
 from services.evaluator.voice.scorer import SCORES
 from services.evaluator.voice.separation import separate_base

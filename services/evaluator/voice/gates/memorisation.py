@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scriptorium.contracts.voice import Gate
+from scriptorium.contracts.report.voice import Gate
 from scriptorium.text.ngrams import NGRAM
 from scriptorium.text.words import count_words
 from services.evaluator.voice.align_lengths import AlignedText, AlignedTexts

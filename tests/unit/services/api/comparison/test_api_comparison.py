@@ -6,8 +6,8 @@ import pytest
 from scriptorium.artifacts.report import save_samples
 from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Phase, VoiceScore
-from scriptorium.contracts.report import REPORT, SAMPLES
-from scriptorium.contracts.voice import VoiceOutcome, VoiceVerdict
+from scriptorium.contracts.report.document import REPORT, SAMPLES
+from scriptorium.contracts.report.voice import VoiceOutcome, VoiceVerdict
 from scriptorium.errors import Conflict
 from services.api.comparison.comparison import compare_jobs
 from tests.report_example import make_report, make_sample, make_voice

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from scriptorium.artifacts.dataset import IMPOSTORS, OtherAuthor, Row, write_rows
-from scriptorium.contracts.report import Decoding, Sample
+from scriptorium.contracts.report.document import Decoding, Sample
 from services.evaluator.calibration.base_temperature import choose_base_temperature
 from tests.made_up_authors import write_passages
 from tests.report_example import make_sample

@@ -6,7 +6,7 @@ from typing import Any, get_args
 import pytest
 
 from scriptorium.contracts import Hyperparameters, Job
-from scriptorium.contracts.voice import GateCode
+from scriptorium.contracts.report.voice import GateCode
 from scriptorium.recipe import Recipe
 from scriptorium.recipe_overrides import apply_overrides, parse_assignments
 from services.evaluator.follow_up.next_training import BEHIND, CHANGES, name_changes, trained_recipe, write_command

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from scriptorium.artifacts.dataset import IMPOSTORS, write_lines
 from scriptorium.artifacts.report import read_samples
-from scriptorium.contracts.report import SAMPLES
+from scriptorium.contracts.report.document import SAMPLES
 from scriptorium.models.token_budget import choose_budget
 from scriptorium.scenes.bank import read_bank
 from services.evaluator.generation.plan import (

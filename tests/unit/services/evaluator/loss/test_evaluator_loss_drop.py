@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scriptorium.contracts import Endpoint
-from scriptorium.contracts.report import PassageLoss
+from scriptorium.contracts.report.document import PassageLoss
 from scriptorium.errors import EvaluationFailed
 from scriptorium.jobs.reporter import SilentReporter
 from services.evaluator.generation.vllm_client import open_clients

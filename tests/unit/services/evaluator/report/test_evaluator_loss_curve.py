@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scriptorium.contracts import LossDrop
-from scriptorium.contracts.report import LossPoint, TrainingLosses
+from scriptorium.contracts.report.document import LossPoint, TrainingLosses
 from scriptorium.html.axis import axis_around
 from scriptorium.sampling import spread
 from services.evaluator.report.dot_plots import draw_loss_drops

@@ -4,8 +4,8 @@ from itertools import pairwise, product
 
 import pytest
 
-from scriptorium.contracts.report import TrainingLosses
-from scriptorium.contracts.scenes import LeakedName, LeakShare, NewScenes, SceneLeak
+from scriptorium.contracts.report.document import TrainingLosses
+from scriptorium.contracts.report.scenes import LeakedName, LeakShare, NewScenes, SceneLeak
 from services.evaluator.report.page import render_page, split_paragraphs
 from tests.report_example import CURVE, DROP, HOSTILE, make_pair, make_report, make_sample
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scriptorium.contracts.second_judge import JudgeAgreement, MixtureCheck, SecondJudge
-from scriptorium.contracts.voice import Estimate, VoiceOutcome
+from scriptorium.contracts.report.second_judge import JudgeAgreement, MixtureCheck, SecondJudge
+from scriptorium.contracts.report.voice import Estimate, VoiceOutcome
 from services.evaluator.report.headline import describe_second_judge
 from services.evaluator.report.page import render_page
 from tests.report_example import HOSTILE, make_pair, make_report, make_voice

@@ -1,4 +1,4 @@
-from scriptorium.contracts.report import LossPoint
+from scriptorium.contracts.report.document import LossPoint
 from services.evaluator.report.training_losses import read_losses
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scriptorium.contracts import Endpoint
-from scriptorium.contracts.retention import Retention, RetentionVerdict
+from scriptorium.contracts.report.retention import Retention, RetentionVerdict
 from scriptorium.errors import Cancelled, EvaluationFailed
 from scriptorium.instructions.catalogue import write_instructions
 from scriptorium.instructions.instruction import Instruction

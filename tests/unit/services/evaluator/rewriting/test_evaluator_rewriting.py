@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scriptorium.artifacts.dataset import write_rows
-from scriptorium.contracts.rewriting import REWRITES, RewriteSample
+from scriptorium.contracts.report.rewriting import REWRITES, RewriteSample
 from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.rewriting.book_words import BookWords, read_book
 from scriptorium.rewriting.wording import (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scriptorium.contracts.scenes import LeakedName, SceneLeak
+from scriptorium.contracts.report.scenes import LeakedName, SceneLeak
 from scriptorium.scenes.choose import SceneChoice
 from services.evaluator.scenes.leak_rate import MAX_LEAK_SHARE, measure_leaks
 from services.evaluator.scenes_outcome import measure_scenes

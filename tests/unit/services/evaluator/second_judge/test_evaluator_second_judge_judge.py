@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scriptorium.contracts.second_judge import MixtureCheck
-from scriptorium.contracts.voice import Estimate
+from scriptorium.contracts.report.second_judge import MixtureCheck
+from scriptorium.contracts.report.voice import Estimate
 from services.evaluator.second_judge import judge as judge_module
 from services.evaluator.second_judge.judge import judge_again
 from services.evaluator.second_judge.read import Readings

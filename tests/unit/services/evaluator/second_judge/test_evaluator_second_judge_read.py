@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from scriptorium.contracts.voice import Estimate
+from scriptorium.contracts.report.voice import Estimate
 from scriptorium.jobs.reporter import SilentReporter
 from services.evaluator.second_judge.contexts import choose_contexts
 from services.evaluator.second_judge.judge import judge_again

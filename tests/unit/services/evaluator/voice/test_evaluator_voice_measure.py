@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from scriptorium.contracts.voice import Voice
+from scriptorium.contracts.report.voice import Voice
 from scriptorium.errors import EvaluationFailed
 from scriptorium.jobs.reporter import SilentReporter
 from services.evaluator.voice.inputs import CALIBRATION_TEXT, SEEN_AUTHORS

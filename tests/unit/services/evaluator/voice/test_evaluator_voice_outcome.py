@@ -3,9 +3,9 @@ from dataclasses import replace
 
 import pytest
 
-from scriptorium.contracts.retention import Adherence, Retention, RetentionPart, RetentionVerdict
-from scriptorium.contracts.rewriting import RewriteRole, RewriteSample
-from scriptorium.contracts.voice import CopiedRun, VoiceOutcome
+from scriptorium.contracts.report.retention import Adherence, Retention, RetentionPart, RetentionVerdict
+from scriptorium.contracts.report.rewriting import RewriteRole, RewriteSample
+from scriptorium.contracts.report.voice import CopiedRun, VoiceOutcome
 from scriptorium.jobs.reporter import SilentReporter
 from services.evaluator.impostors import Impostor
 from services.evaluator.report.dot_plots import draw_transfer_plot

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from scriptorium.contracts.voice import Estimate, Gate, ImpostorTransfer, Transfer
+from scriptorium.contracts.report.voice import Estimate, Gate, ImpostorTransfer, Transfer
 from services.evaluator.voice.transfer import Scores, measure_transfer
 from services.evaluator.voice.verdict import judge_voice
 
