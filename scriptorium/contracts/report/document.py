@@ -13,12 +13,12 @@ from pydantic import BaseModel
 from scriptorium.contracts.base import Message
 from scriptorium.contracts.calibrate import CalibrateResult
 from scriptorium.contracts.evaluate import EvaluateResult
-from scriptorium.contracts.retention import RetentionOutcome
-from scriptorium.contracts.rewriting import Rewriting
-from scriptorium.contracts.scenes import NewScenes
-from scriptorium.contracts.second_judge import SecondJudge
+from scriptorium.contracts.report.retention import RetentionOutcome
+from scriptorium.contracts.report.rewriting import Rewriting
+from scriptorium.contracts.report.scenes import NewScenes
+from scriptorium.contracts.report.second_judge import SecondJudge
+from scriptorium.contracts.report.voice import VoiceOutcome
 from scriptorium.contracts.train import ReplayResult
-from scriptorium.contracts.voice import VoiceOutcome
 
 REPORT = "report.json"
 REPORT_PAGE = "report.html"

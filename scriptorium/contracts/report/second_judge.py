@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from scriptorium.contracts.base import Contract
-from scriptorium.contracts.voice import Estimate, FiniteContract
+from scriptorium.contracts.report.voice import Estimate, FiniteContract
 
 JudgeAgreement = Literal["agrees", "disagrees", "cannot_tell"]
 
