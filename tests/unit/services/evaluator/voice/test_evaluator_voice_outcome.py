@@ -13,8 +13,14 @@ from services.evaluator.report.headline import describe_voice, write_headline
 from services.evaluator.report.page import highlight_copies, render_page
 from services.evaluator.retention_outcome import judge_retention
 from services.evaluator.voice.inputs import VoiceInputs
+from services.evaluator.voice.measure import LearnedVoice
 from services.evaluator.voice_inputs import EvaluationTexts, GenuinePassage
-from services.evaluator.voice_outcome import add_retention_gates, measure_voice_outcome, summarise_voice
+from services.evaluator.voice_outcome import (
+    add_retention_gates,
+    measure_rewritten,
+    measure_voice_outcome,
+    summarise_voice,
+)
 from tests.report_example import make_pair, make_report
 
 BOTH = (make_pair().base, make_pair().tuned.model_copy(update={"finish_reason": make_pair().base.finish_reason}))
@@ -44,15 +50,10 @@ def outcome(texts: EvaluationTexts, inputs: VoiceInputs) -> VoiceOutcome:
 
 
 def measure_outcome(
-    texts: EvaluationTexts,
-    inputs: VoiceInputs,
-    alike: tuple[str, ...] = ("Unseen 1",),
-    rewrites: Sequence[RewriteSample] = (),
+    texts: EvaluationTexts, inputs: VoiceInputs, alike: tuple[str, ...] = ("Unseen 1",)
 ) -> VoiceOutcome:
     samples = [sample.model_copy(update={"index": n}) for n in range(len(texts.base)) for sample in BOTH]
-    return measure_voice_outcome(
-        texts, samples, inputs.losses, alike=alike, seed=7, reporter=SilentReporter(), rewrites=rewrites
-    )
+    return measure_voice_outcome(texts, samples, inputs.losses, alike=alike, seed=7, reporter=SilentReporter())
 
 
 def test_a_voice_that_came_through(outcome: VoiceOutcome) -> None:
@@ -76,24 +77,23 @@ def rewrite_samples(inputs: VoiceInputs, role: RewriteRole, texts: Sequence[str]
     ]  # fmt: skip
 
 
-def test_rewritten_drafts_are_placed_between_base_and_author(
-    texts: EvaluationTexts, inputs: VoiceInputs, outcome: VoiceOutcome
-) -> None:
-    number = len(inputs.base) - 2
+def test_rewritten_drafts_are_placed_between_base_and_author(inputs: VoiceInputs, learned: LearnedVoice) -> None:
+    number = 16
     base, tuned = (
-        rewrite_samples(inputs, *pair) for pair in (("base", texts.base[:number]), ("tuned", texts.tuned[:number]))
+        rewrite_samples(inputs, role, texts[:number])
+        for role, texts in (("base", inputs.base), ("tuned", inputs.tuned))
     )
     drafts = rewrite_samples(inputs, "draft", ["Somebody goes somewhere."] * number)
-    rewritten = measure_outcome(texts, inputs, rewrites=[*tuned, *drafts, *base]).rewritten
+    rewritten = measure_rewritten(inputs, learned, [*tuned, *drafts, *base], 7)
     assert rewritten is not None
     assert rewritten.passages == number
     assert rewritten.base.value == pytest.approx(0, abs=1e-6)
     assert rewritten.tuned.value > 80
-    copied = rewrite_samples(inputs, "draft", texts.tuned[:number])
-    repeated = measure_outcome(texts, inputs, rewrites=[*copied, *base, *tuned]).rewritten
+    copied = rewrite_samples(inputs, "draft", inputs.tuned[:number])
+    repeated = measure_rewritten(inputs, learned, [*copied, *base, *tuned], 7)
     assert repeated is not None
     assert repeated.tuned.value == pytest.approx(0, abs=1e-6)  # what is copied from the draft is nobody's voice
-    assert outcome.rewritten is None
+    assert measure_rewritten(inputs, learned, [], 7) is None
 
 
 def test_without_authors_of_the_same_period_nothing_is_certain(texts: EvaluationTexts, inputs: VoiceInputs) -> None:
