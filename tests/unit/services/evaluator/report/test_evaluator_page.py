@@ -72,7 +72,7 @@ def test_new_scenes_are_shown_with_their_leaked_names_marked():
         for index in range(9)
     ]
     report = make_report().model_copy(update={"scenes": new_scenes})
-    page = render_page(report, [make_pair()], scenes)
+    page = render_page(report, [make_pair()], scenes=scenes)
     outline = Outline(page)
     assert outline.open == []
     assert "script" not in {tag for tag, _ in outline.tags}
