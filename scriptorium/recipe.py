@@ -74,7 +74,7 @@ class Data(Section):
     """
 
     prompt: Prompt = "mixed"
-    mix: Mix = {"brief": 0.7, "context": 0.2, "continue": 0.1}
+    mix: Mix = {"brief": 0.6, "context": 0.15, "continue": 0.1, "rewrite": 0.15}
     briefs: Literal["extracted", "model"] = "extracted"
     rename: float = Field(default=0.0, ge=0, le=1)
     drafts: Drafts = "base"

@@ -50,7 +50,7 @@ def test_a_chunk_range_must_not_be_upside_down() -> None:
 def test_prompts_are_mixed_and_mostly_briefs_by_default(project: Path) -> None:
     data = parse_recipe({"name": "x"}, "x").data
     assert data.prompt == "mixed"
-    assert data.mix == {"brief": 0.7, "context": 0.2, "continue": 0.1}
+    assert data.mix == {"brief": 0.6, "context": 0.15, "continue": 0.1, "rewrite": 0.15}
     shipped = {name: find_recipe(name, project / "recipes").data for name in SHIPPED}
     prompts = {name: section.prompt for name, section in shipped.items()}
     assert prompts == {**dict.fromkeys(SHIPPED, "mixed"), "cpu": "brief"}

@@ -1,5 +1,6 @@
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from scriptorium.contracts import (
     Severity,
     TokenStatistics,
 )
-from scriptorium.recipe import Chunking, Split
+from scriptorium.recipe import Chunking, PromptKind, Split
 from services.data.output.chapter_map import draw_map
 from services.data.output.histogram import draw_histogram
 from services.data.output.quality_page import group_findings_by_severity, make_verdict, render_page, write_page
@@ -196,3 +197,11 @@ def test_a_chapter_in_two_splits_has_two_pieces() -> None:
     drawn = draw_map(["I"], {"train": order[:4], "dev": order[4:5], "test": order[5:]})
     assert [(row.splits, row.words) for row in drawn.rows] == [("train, dev, test", 2_700)]
     assert [piece.split for piece in drawn.pieces] == ["train", "dev", "test"]
+
+
+@pytest.mark.parametrize("kind", get_args(PromptKind))
+def test_an_example_of_every_kind_is_shown(kind: str) -> None:
+    page = render_page(
+        request(), RESULT, order=ORDER, splits=SPLITS, leak_check="x", examples=[{**EXAMPLE, "kind": kind}]
+    )
+    assert "Prompt: " in page
