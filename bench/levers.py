@@ -63,6 +63,7 @@ class LeverOutcome:
 VARIANTS = {
     REPLAY: Variant(),
     "no-replay": Variant(training={"keep": 0}),
+    "system": Variant(data={"system": "You are the author of this novel. You write its scenes."}),
     "slow": Variant(steps=1.5, rate=0.5),
 }
 

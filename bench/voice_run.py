@@ -134,7 +134,7 @@ def prepare(
     request = PrepareRequest(
         manuscript=book, filename=author.name, base=base, prompt=recipe.data.prompt, chunking=recipe.data.chunking,
         split=author.split, sequence_len=recipe.training.sequence_len, impostors=work / "impostors",
-        impostors_name="impostors", references=references,
+        impostors_name="impostors", references=references, system=recipe.data.system,
     )  # fmt: skip
     if not output.exists():
         output.parent.mkdir(exist_ok=True)

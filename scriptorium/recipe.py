@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from scriptorium.errors import InvalidRecipe, list_problems
 
@@ -67,11 +67,13 @@ class Data(Section):
     """How a manuscript becomes examples; `mix` weights the kinds of prompt if `prompt` is "mixed".
 
     `briefs` says where they come from: they are extracted, or written by the model that the settings name.
+    `system` is a system message before every prompt for a passage; what is replayed has none.
     """
 
     prompt: Prompt = "mixed"
     mix: Mix = {"brief": 0.7, "context": 0.2, "continue": 0.1}
     briefs: Literal["extracted", "model"] = "extracted"
+    system: Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)] = ""
     chunking: Chunking = Chunking()
     split: Split = Split()
 

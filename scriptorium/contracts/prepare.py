@@ -15,7 +15,8 @@ class PrepareRequest(Contract):
 
     `prompt` and `mix` choose the prompts of training passages; held-out passages always have briefs. Training would cut
     or drop a row of more than `sequence_len` tokens, so no prompt is made that long. Without a `brief_writer`, briefs
-    are extracted. `impostors` is a folder or an uploaded .zip (`impostors_name`), with a file or folder per author.
+    are extracted. `system` is a message before each prompt. `impostors` is a folder or an uploaded .zip
+    (`impostors_name`), with a file or folder per author.
     """
 
     manuscript: Path
@@ -24,6 +25,7 @@ class PrepareRequest(Contract):
     prompt: Prompt
     mix: Mix = {"brief": 1.0}
     brief_writer: Endpoint | None = None
+    system: str = ""
     sequence_len: int = 4096
     chunking: Chunking
     split: Split
