@@ -128,6 +128,11 @@ class Training(Section):
     early_stopping_patience: int | None = Field(default=None, ge=1)
     keep: float = Field(default=0.05, ge=0, le=0.5)
 
+    @property
+    def needs_logits(self) -> bool:
+        """Whether the loss is made of whole logits, so that no library may fuse it."""
+        return self.method == "dpo"
+
     @model_validator(mode="after")
     def check_combination(self) -> Self:
         """Refuse options that Axolotl refuses together, or that would lose text without a word."""

@@ -114,10 +114,7 @@ def block_bytes(training: ResolvedTraining, shape: ModelShape, *, kernels: bool)
 
 
 def logit_bytes(training: ResolvedTraining, shape: ModelShape, tokens: int, *, gpu: bool) -> int:
-    """Return the bytes of logits and loss: 10 T V, or 8 T h if a fused loss never makes them whole.
-
-    A preference is computed from logits, so its loss is never fused.
-    """
-    if gpu and training.method == "supervised" and (training.liger or training.cut_cross_entropy):
+    """Return the bytes of logits and loss: 10 T V, or 8 T h if a fused loss never makes them whole."""
+    if gpu and not training.needs_logits and (training.liger or training.cut_cross_entropy):
         return tokens * shape.hidden * FUSED_LOSS_BYTES
     return tokens * shape.vocabulary * (LOGITS_BYTES if training.precision == "bf16" else 12)

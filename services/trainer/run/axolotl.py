@@ -156,14 +156,13 @@ def _packing_options() -> dict[str, Any]:
 def _gpu_options(training: ResolvedTraining) -> dict[str, Any]:
     """Return where the model lies, and the kernels that compute it. Only one library may fuse the loss.
 
-    A preference is computed from logits, so its loss is not fused. Activations are recomputed by FSDP itself if it
+    A loss that is made of logits, as of preferences, is not fused. Activations are recomputed by FSDP itself if it
     shards the model.
     """
-    supervised = training.method == "supervised"
-    cut = training.cut_cross_entropy and supervised
+    cut = training.cut_cross_entropy and not training.needs_logits
     options: dict[str, Any] = {"plugins": [PLUGIN, *[LIGER_PLUGIN] * training.liger, *[CUT_CROSS_ENTROPY_PLUGIN] * cut]}
     if training.liger:
-        fused = supervised and not cut
+        fused = not training.needs_logits and not cut
         options |= {"liger_rope": True, "liger_rms_norm": True, "liger_fused_linear_cross_entropy": fused}
     if cut:
         options["cut_cross_entropy"] = True
