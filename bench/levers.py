@@ -64,6 +64,7 @@ VARIANTS = {
     REPLAY: Variant(),
     "no-replay": Variant(training={"keep": 0}),
     "system": Variant(data={"system": "You are the author of this novel. You write its scenes."}),
+    "kl": Variant(training={"kl_weight": 0.1}),
     "slow": Variant(steps=1.5, rate=0.5),
 }
 

@@ -97,6 +97,7 @@ class Training(Section):
     read; 0 samples: none.
     `keep` is the share of the trained tokens that are the base's own answers to plain requests, so that instructions
     are kept while a voice is learned; 0 switches that off.
+    `kl_weight` adds so many times KL(base || tuned) to the loss of each trained token; 0: the loss alone.
     """
 
     method: Literal["supervised", "dpo"] = "supervised"
@@ -127,11 +128,12 @@ class Training(Section):
     sample_tokens: int = Field(default=120, ge=8, le=1024)
     early_stopping_patience: int | None = Field(default=None, ge=1)
     keep: float = Field(default=0.05, ge=0, le=0.5)
+    kl_weight: float = Field(default=0.0, ge=0, le=10)
 
     @property
     def needs_logits(self) -> bool:
         """Whether the loss is made of whole logits, so that no library may fuse it."""
-        return self.method == "dpo"
+        return self.method == "dpo" or self.kl_weight > 0
 
     @model_validator(mode="after")
     def check_combination(self) -> Self:
@@ -143,6 +145,15 @@ class Training(Section):
         ]
         if problems:
             raise ValueError("; ".join(problems))
+        return self
+
+    @model_validator(mode="after")
+    def check_anchor(self) -> Self:
+        """Refuse an anchor where the base cannot be asked in the same process, or has no logits to compare."""
+        refused = [name for name in ("fsdp", "cut_cross_entropy") if getattr(self, name)]
+        refused += ["method dpo, which has its base in its own loss"] * (self.method == "dpo")
+        if self.kl_weight and refused:
+            raise ValueError(f"kl_weight cannot be combined with {', '.join(refused)}")
         return self
 
 

@@ -23,6 +23,7 @@ pytestmark = [*AXOLOTL_MARKS, pytest.mark.slow]
 
 OVERRIDES: dict[str, tuple[str, dict[str, Any]]] = {
     "lora with cut cross entropy": ("lora", {"cut_cross_entropy": True}),
+    "lora with an anchor": ("lora", {"kl_weight": 0.1}),
     "lora without packing": ("lora", {"sample_packing": False, "liger": False}),
     "lora with an early stop": ("lora", {"early_stopping_patience": 2, "checkpoints": 8}),
     "lora in batches": ("lora", {"micro_batch_size": 2, "gradient_accumulation_steps": 2, "num_epochs": 5}),

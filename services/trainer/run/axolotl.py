@@ -106,6 +106,8 @@ def make_config(
         config |= {"test_datasets": [test_dataset], "eval_steps": interval}
     if training.method == "dpo":
         config |= {"rl": "dpo", "rl_beta": training.beta}
+    if training.kl_weight:
+        config["kl_weight"] = training.kl_weight  # a key of our plugin
     if training.sample_packing:
         config |= _packing_options()
     config |= _gpu_options(training) if gpu else CPU_OPTIONS
@@ -156,8 +158,8 @@ def _packing_options() -> dict[str, Any]:
 def _gpu_options(training: ResolvedTraining) -> dict[str, Any]:
     """Return where the model lies, and the kernels that compute it. Only one library may fuse the loss.
 
-    A loss that is made of logits, as of preferences, is not fused. Activations are recomputed by FSDP itself if it
-    shards the model.
+    A loss that is made of logits, as of preferences or with an anchor, is not fused. Activations are recomputed by FSDP
+    itself if it shards the model.
     """
     cut = training.cut_cross_entropy and not training.needs_logits
     options: dict[str, Any] = {"plugins": [PLUGIN, *[LIGER_PLUGIN] * training.liger, *[CUT_CROSS_ENTROPY_PLUGIN] * cut]}

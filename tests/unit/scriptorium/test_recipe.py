@@ -70,6 +70,9 @@ def test_weights_without_a_sum_are_refused(mix: object) -> None:
         ({"fsdp": True, "optimizer": "adamw_8bit"}, "adamw_torch_fused"),
         ({"method": "dpo", "sample_packing": True}, "cannot be combined"),
         ({"cut_cross_entropy": True, "precision": "fp32"}, "bf16"),
+        ({"kl_weight": 0.1, "fsdp": True}, "kl_weight cannot be combined with fsdp"),
+        ({"kl_weight": 0.1, "cut_cross_entropy": True}, "kl_weight cannot be combined with cut_cross_entropy"),
+        ({"kl_weight": 0.1, "method": "dpo"}, "its own loss"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(training: dict[str, object], message: str) -> None:
