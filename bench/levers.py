@@ -65,6 +65,7 @@ VARIANTS = {
     "no-replay": Variant(training={"keep": 0}),
     "system": Variant(data={"system": "You are the author of this novel. You write its scenes."}),
     "kl": Variant(training={"kl_weight": 0.1}),
+    "eaft": Variant(training={"use_eaft": True}),
     "slow": Variant(steps=1.5, rate=0.5),
 }
 

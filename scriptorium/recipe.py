@@ -32,6 +32,9 @@ CONFLICTS: tuple[tuple[dict[str, object], str], ...] = (
     ({"fsdp": True, "optimizer": "adamw_8bit"}, "fsdp and adamw_8bit cannot be combined: choose adamw_torch_fused"),
     ({"fsdp": True, "method": "dpo", "adapter": "qlora"}, "fsdp with method dpo needs adapter lora"),
     ({"cut_cross_entropy": True, "precision": "fp32"}, "cut_cross_entropy needs precision bf16"),
+    ({"use_eaft": True, "cut_cross_entropy": True}, "use_eaft needs the logits, which cut_cross_entropy never makes"),
+    ({"use_eaft": True, "fsdp": True}, "use_eaft and fsdp cannot be combined"),
+    ({"use_eaft": True, "method": "dpo"}, "use_eaft and method dpo cannot be combined: a preference has its own loss"),
 )
 
 
@@ -95,6 +98,7 @@ class Training(Section):
     moves the model away from its base as far as `beta` allows (smaller is farther).
     At each checkpoint the model answers `samples` held-out briefs with at most `sample_tokens` tokens, for a person to
     read; 0 samples: none.
+    `use_eaft` weighs each trained token by the entropy of the model's guess there (entropy-adaptive fine-tuning).
     `keep` is the share of the trained tokens that are the base's own answers to plain requests, so that instructions
     are kept while a voice is learned; 0 switches that off.
     `kl_weight` adds so many times KL(base || tuned) to the loss of each trained token; 0: the loss alone.
@@ -127,13 +131,14 @@ class Training(Section):
     samples: int = Field(default=3, ge=0, le=16)
     sample_tokens: int = Field(default=120, ge=8, le=1024)
     early_stopping_patience: int | None = Field(default=None, ge=1)
+    use_eaft: bool = False
     keep: float = Field(default=0.05, ge=0, le=0.5)
     kl_weight: float = Field(default=0.0, ge=0, le=10)
 
     @property
     def needs_logits(self) -> bool:
         """Whether the loss is made of whole logits, so that no library may fuse it."""
-        return self.method == "dpo" or self.kl_weight > 0
+        return self.method == "dpo" or self.kl_weight > 0 or self.use_eaft
 
     @model_validator(mode="after")
     def check_combination(self) -> Self:

@@ -69,6 +69,13 @@ class ScriptoriumPlugin(BasePlugin):  # type: ignore[misc]
         for path in Path(cfg.output_dir).glob("model*.safetensors*") if cfg.rl else ():
             path.unlink()
 
+    def post_trainer_create(self, cfg: Any, trainer: Any) -> None:
+        """Leave an evaluation its plain loss, so that dev losses of all trainings can be compared."""
+        if cfg.use_eaft:
+            from services.trainer.inside_axolotl.plain_evaluation import evaluate_plainly
+
+            evaluate_plainly(trainer)
+
     def add_callbacks_post_trainer(self, cfg: Any, trainer: Any) -> list[TrainerCallback]:
         """Add the callback that records and controls the training."""
         return [ScriptoriumCallback(Path(cfg.output_dir).parent, stops_early=bool(cfg.early_stopping_patience))]

@@ -108,6 +108,8 @@ def make_config(
         config |= {"rl": "dpo", "rl_beta": training.beta}
     if training.kl_weight:
         config["kl_weight"] = training.kl_weight  # a key of our plugin
+    if training.use_eaft:
+        config["use_eaft"] = True
     if training.sample_packing:
         config |= _packing_options()
     config |= _gpu_options(training) if gpu else CPU_OPTIONS
