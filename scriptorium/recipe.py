@@ -101,6 +101,7 @@ class Training(Section):
     `use_eaft` weighs each trained token by the entropy of the model's guess there (entropy-adaptive fine-tuning).
     `keep` is the share of the trained tokens that are the base's own answers to plain requests, so that instructions
     are kept while a voice is learned; 0 switches that off.
+    `recovery` is the share of the replayed rows that come at the end of the training, after everything else.
     `kl_weight` adds so many times KL(base || tuned) to the loss of each trained token; 0: the loss alone.
     """
 
@@ -133,6 +134,7 @@ class Training(Section):
     early_stopping_patience: int | None = Field(default=None, ge=1)
     use_eaft: bool = False
     keep: float = Field(default=0.05, ge=0, le=0.5)
+    recovery: float = Field(default=0.0, ge=0, le=1)
     kl_weight: float = Field(default=0.0, ge=0, le=10)
 
     @property
@@ -150,6 +152,15 @@ class Training(Section):
         ]
         if problems:
             raise ValueError("; ".join(problems))
+        return self
+
+    @model_validator(mode="after")
+    def check_recovery(self) -> Self:
+        """Refuse rows that come last where the trainer does not decide their order, or where there are none."""
+        refused = [name for name in ("fsdp", "sample_packing") if getattr(self, name)]
+        refused += ["method dpo"] * (self.method == "dpo") + ["keep 0"] * (not self.keep)
+        if self.recovery and refused:
+            raise ValueError(f"recovery cannot be combined with {', '.join(refused)}")
         return self
 
     @model_validator(mode="after")

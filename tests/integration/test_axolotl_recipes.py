@@ -31,6 +31,7 @@ OVERRIDES: dict[str, tuple[str, dict[str, Any]]] = {
     "qlora packed": ("qlora", {"sample_packing": True, "liger": True, "optimizer": "adamw_8bit"}),
     "qlora with few steps": ("qlora", {"max_steps": 10, "lr_scheduler": "constant", "warmup_ratio": 0}),
     "qlora-16gb with a longer row": ("qlora-16gb", {"sequence_len": 4096, "lora_dropout": 0}),
+    "qlora with a recovery": ("qlora", {"recovery": 0.5, "lr_scheduler": "constant"}),
     "qlora on several cards": ("lora-fsdp", {"adapter": "qlora"}),
     "preferences": ("lora", {"method": "dpo", "beta": 0.2, "sample_packing": False}),
     "preferences with qlora": ("qlora", {"method": "dpo"}),

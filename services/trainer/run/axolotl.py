@@ -51,11 +51,15 @@ FIXED = {"AXOLOTL_DO_NOT_TRACK": "1", "PYTHONPATH": str(PROJECT)}
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """The rows of a training: those to learn from, with their tokens, and those that measure it."""
+    """The rows of a training: those to learn from, with their tokens, and those that measure it.
+
+    The last `replayed` ones to learn from are replayed, if rows are not packed.
+    """
 
     train: Sequence[Row]
     lengths: Sequence[int]
     dev: Sequence[Row]
+    replayed: int = 0
 
 
 def make_config(
@@ -110,6 +114,8 @@ def make_config(
         config["kl_weight"] = training.kl_weight  # a key of our plugin
     if training.use_eaft:
         config["use_eaft"] = True
+    if training.recovery:
+        config |= {"curriculum_sampling": True, "num_epochs": 1}  # the file has each update's rows, in their order
     if training.sample_packing:
         config |= _packing_options()
     config |= _gpu_options(training) if gpu else CPU_OPTIONS
