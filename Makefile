@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 
-.PHONY: gpu-check bench-train load layout bench-merge bench-voice voice bench-generate help setup light demo test lint test-compose faults-data bench-data check format lock clean up down
+.PHONY: gpu-check bench-train load layout bench-merge bench-voice voice levers bench-generate help setup light demo test lint test-compose faults-data bench-data check format lock clean up down
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ bench-voice: light ## the voice metric on human text where the truth is known: m
 
 voice: setup ## a real novel and two controls through training and evaluation: did the voice come through? (half an hour)
 	@PYTHONPATH=. $(BIN)/python -m bench.voice_run $(if $(FRESH),--fresh)
+
+levers: setup ## what keeps instructions beside replay, on dev text: each lever alone against replay (ten minutes each)
+	@PYTHONPATH=. $(BIN)/python -m bench.levers $(if $(VARIANTS),--variants $(VARIANTS))
 
 bench-train: light ## training through us and by the bare `axolotl train`, in turns; the plan beside what it needed
 	@PYTHONPATH=. $(BIN)/python -m scriptorium.local.environments axolotl demo

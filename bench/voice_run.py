@@ -124,16 +124,18 @@ def run_seed_recipe(author: Author, base: Path, recipe: Recipe) -> EvaluateResul
     return measure("seed recipe", author, folder, WORK / author.name / "dataset", base)
 
 
-def prepare(author: Author, output: Path, base: Path, recipe: Recipe) -> Path:
-    """Prepare an author's manuscript as a dataset."""
-    book = WORK / "manuscripts" / author.name
+def prepare(
+    author: Author, output: Path, base: Path, recipe: Recipe, *, work: Path = WORK, references: Path | None = None
+) -> Path:
+    """Prepare an author's manuscript as a dataset; `work` has the impostors, and gets the manuscript."""
+    book = work / "manuscripts" / author.name
     book.mkdir(parents=True, exist_ok=True)
     for path in (DEMO / "packages" / CORPORA).glob(author.files):
         shutil.copyfile(path, book / path.name)
     request = PrepareRequest(
         manuscript=book, filename=author.name, base=base, prompt=recipe.data.prompt, chunking=recipe.data.chunking,
-        split=author.split, sequence_len=recipe.training.sequence_len, impostors=WORK / "impostors",
-        impostors_name="impostors",
+        split=author.split, sequence_len=recipe.training.sequence_len, impostors=work / "impostors",
+        impostors_name="impostors", references=references, system=recipe.data.system,
     )  # fmt: skip
     if not output.exists():
         output.parent.mkdir(exist_ok=True)

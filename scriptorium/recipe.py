@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from scriptorium.errors import InvalidRecipe, list_problems
 
@@ -33,6 +33,9 @@ CONFLICTS: tuple[tuple[dict[str, object], str], ...] = (
     ({"fsdp": True, "optimizer": "adamw_8bit"}, "fsdp and adamw_8bit cannot be combined: choose adamw_torch_fused"),
     ({"fsdp": True, "method": "dpo", "adapter": "qlora"}, "fsdp with method dpo needs adapter lora"),
     ({"cut_cross_entropy": True, "precision": "fp32"}, "cut_cross_entropy needs precision bf16"),
+    ({"use_eaft": True, "cut_cross_entropy": True}, "use_eaft needs the logits, which cut_cross_entropy never makes"),
+    ({"use_eaft": True, "fsdp": True}, "use_eaft and fsdp cannot be combined"),
+    ({"use_eaft": True, "method": "dpo"}, "use_eaft and method dpo cannot be combined: a preference has its own loss"),
 )
 
 
@@ -67,10 +70,10 @@ class Split(Section):
 class Data(Section):
     """How a manuscript becomes examples; `mix` weights the kinds of prompt if `prompt` is "mixed".
 
-    `briefs` says where they come from: they are extracted, or written by the model that the settings name.
-    `rename` is the share of the training rows in which the book's names are replaced, in each by others.
     `briefs` says where they come from: they are extracted, or written by the model that the settings name. `drafts`
     says what a prompt of the kind "rewrite" holds: the passage as the base retells it before training, or an outline.
+    `rename` is the share of the training rows in which the book's names are replaced, in each by others. `system` is a
+    system message before every prompt for a passage; what is replayed has none.
     """
 
     prompt: Prompt = "mixed"
@@ -78,6 +81,7 @@ class Data(Section):
     briefs: Literal["extracted", "model"] = "extracted"
     rename: float = Field(default=0.0, ge=0, le=1)
     drafts: Drafts = "base"
+    system: Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)] = ""
     chunking: Chunking = Chunking()
     split: Split = Split()
 
@@ -99,8 +103,11 @@ class Training(Section):
     moves the model away from its base as far as `beta` allows (smaller is farther).
     At each checkpoint the model answers `samples` held-out briefs with at most `sample_tokens` tokens, for a person to
     read; 0 samples: none.
+    `use_eaft` weighs each trained token by the entropy of the model's guess there (entropy-adaptive fine-tuning).
     `keep` is the share of the trained tokens that are the base's own answers to plain requests, so that instructions
     are kept while a voice is learned; 0 switches that off.
+    `recovery` is the share of the replayed rows that come at the end of the training, after everything else.
+    `kl_weight` adds so many times KL(base || tuned) to the loss of each trained token; 0: the loss alone.
     """
 
     method: Literal["supervised", "dpo"] = "supervised"
@@ -130,7 +137,15 @@ class Training(Section):
     samples: int = Field(default=3, ge=0, le=16)
     sample_tokens: int = Field(default=120, ge=8, le=1024)
     early_stopping_patience: int | None = Field(default=None, ge=1)
+    use_eaft: bool = False
     keep: float = Field(default=0.05, ge=0, le=0.5)
+    recovery: float = Field(default=0.0, ge=0, le=1)
+    kl_weight: float = Field(default=0.0, ge=0, le=10)
+
+    @property
+    def needs_logits(self) -> bool:
+        """Whether the loss is made of whole logits, so that no library may fuse it."""
+        return self.method == "dpo" or self.kl_weight > 0 or self.use_eaft
 
     @model_validator(mode="after")
     def check_combination(self) -> Self:
@@ -142,6 +157,24 @@ class Training(Section):
         ]
         if problems:
             raise ValueError("; ".join(problems))
+        return self
+
+    @model_validator(mode="after")
+    def check_recovery(self) -> Self:
+        """Refuse rows that come last where the trainer does not decide their order, or where there are none."""
+        refused = [name for name in ("fsdp", "sample_packing") if getattr(self, name)]
+        refused += ["method dpo"] * (self.method == "dpo") + ["keep 0"] * (not self.keep)
+        if self.recovery and refused:
+            raise ValueError(f"recovery cannot be combined with {', '.join(refused)}")
+        return self
+
+    @model_validator(mode="after")
+    def check_anchor(self) -> Self:
+        """Refuse an anchor where the base cannot be asked in the same process, or has no logits to compare."""
+        refused = [name for name in ("fsdp", "cut_cross_entropy") if getattr(self, name)]
+        refused += ["method dpo, which has its base in its own loss"] * (self.method == "dpo")
+        if self.kl_weight and refused:
+            raise ValueError(f"kl_weight cannot be combined with {', '.join(refused)}")
         return self
 
 

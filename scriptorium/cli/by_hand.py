@@ -86,7 +86,8 @@ def prepare(book: Path, output: Path, model: str, recipe: Recipe, settings: Sett
     data, impostors = recipe.data, settings.impostors
     request = PrepareRequest(
         manuscript=book.resolve(), filename=book.name, base=resolve_base(model, settings), prompt=data.prompt,
-        mix=data.mix, rename=data.rename, brief_writer=brief_writer(data, served_name(model), settings),
+        mix=data.mix, brief_writer=brief_writer(data, served_name(model), settings), rename=data.rename,
+        system=data.system,
         sequence_len=recipe.training.sequence_len, chunking=data.chunking, split=data.split,
         references=settings.data_dir / "references" if (settings.data_dir / "references").is_dir() else None,
         impostors=impostors, impostors_name=impostors.name if impostors else "",

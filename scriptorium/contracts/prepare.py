@@ -15,8 +15,8 @@ class PrepareRequest(Contract):
 
     `prompt` and `mix` choose the prompts of training passages; held-out passages always have briefs. Training would cut
     or drop a row of more than `sequence_len` tokens, so no prompt is made that long. Without a `brief_writer`, briefs
-    are extracted. `rename` is the share of training rows whose names are replaced. `impostors` is a folder or an
-    uploaded .zip (`impostors_name`), with a file or folder per author.
+    are extracted. `rename` is the share of training rows whose names are replaced, `system` a message before each
+    prompt. `impostors` is a folder or an uploaded .zip (`impostors_name`), with a file or folder per author.
     """
 
     manuscript: Path
@@ -26,6 +26,7 @@ class PrepareRequest(Contract):
     mix: Mix = {"brief": 1.0}
     brief_writer: Endpoint | None = None
     rename: float = 0.0
+    system: str = ""
     sequence_len: int = 4096
     chunking: Chunking
     split: Split

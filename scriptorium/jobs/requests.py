@@ -53,6 +53,7 @@ def prepare(job: c.Job, context: RequestContext) -> c.PrepareRequest:
         mix=data.mix,
         rename=data.rename,
         brief_writer=brief_writer(data, job.model, context.settings),
+        system=data.system,
         sequence_len=job.recipe.training.sequence_len,
         chunking=data.chunking,
         split=data.split,

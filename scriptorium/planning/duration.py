@@ -117,11 +117,13 @@ def arithmetic_speed(training: ResolvedTraining, device: Device) -> float:
 def batch_seconds(training: ResolvedTraining, shape: ModelShape, dataset: DatasetSize, device: Device) -> float:
     """Return the seconds of a micro-batch of mean length, forward and backward.
 
-    A preference is two rows, and the base without its adapter reads both as well.
+    A preference is two rows, and the base without its adapter reads both as well; with an anchor it reads each row.
     """
     row = training.sequence_len * 0.95 if training.sample_packing else dataset.padded_row(training.micro_batch_size)
     tokens = training.micro_batch_size * min(row, training.sequence_len)
     flops = tokens * shape.training_flops(training.lora_r, dataset.mean_row, recompute=training.gradient_checkpointing)
+    if training.kl_weight:
+        flops += tokens * shape.forward_flops(training.lora_r, dataset.mean_row)
     if training.method == "dpo":
         flops = 2 * (flops + tokens * shape.forward_flops(training.lora_r, dataset.mean_row))
     seconds = flops / arithmetic_speed(training, device)

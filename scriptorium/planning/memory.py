@@ -21,6 +21,7 @@ GRADIENT_BYTES = 4
 ADAMW_BYTES = 8  # two fp32 moments
 ADAMW_8BIT_BYTES = 2
 LOGITS_BYTES = 10  # bf16 logits, their fp32 copy, its log-softmax; backward: log-softmax, its gradient, that in bf16
+ANCHOR_BYTES = 8  # on top: the base's logits in fp32, and the divergence's gradient
 FUSED_LOSS_BYTES = 8  # times h: chunks of logits no larger than the hidden states, and the gradient of those
 CUDA_CONTEXT = 512 * MIB  # driver, kernels and cuBLAS workspaces; what no tensor counts
 INTERPRETER = 830 * MIB  # Python with Axolotl, torch and transformers imported: docs/experiments.md, 2026-11-26
@@ -114,10 +115,8 @@ def block_bytes(training: ResolvedTraining, shape: ModelShape, *, kernels: bool)
 
 
 def logit_bytes(training: ResolvedTraining, shape: ModelShape, tokens: int, *, gpu: bool) -> int:
-    """Return the bytes of logits and loss: 10 T V, or 8 T h if a fused loss never makes them whole.
-
-    A preference is computed from logits, so its loss is never fused.
-    """
-    if gpu and training.method == "supervised" and (training.liger or training.cut_cross_entropy):
+    """Return the bytes of logits and loss: 10 T V, or 8 T h if a fused loss never makes them whole."""
+    if gpu and not training.needs_logits and (training.liger or training.cut_cross_entropy):
         return tokens * shape.hidden * FUSED_LOSS_BYTES
-    return tokens * shape.vocabulary * (LOGITS_BYTES if training.precision == "bf16" else 12)
+    anchor = ANCHOR_BYTES if training.kl_weight else 0
+    return tokens * shape.vocabulary * (anchor + (LOGITS_BYTES if training.precision == "bf16" else 12))

@@ -34,6 +34,7 @@ from services.data.prompts.mix import assign_prompts
 from services.data.prompts.model_brief import describe_passages
 from services.data.prompts.rename import rename_passages
 from services.data.prompts.rendered_examples import choose_examples, write_examples
+from services.data.prompts.system_message import add_system, check_system
 from services.data.readers import Manuscript, Part, read_manuscript
 from services.data.splits.split import divide_passages
 from services.data.text_file import StoreText, TextFile
@@ -65,13 +66,16 @@ def prepare_manuscript(request: PrepareRequest, folder: Path, reporter: Reporter
 def prepare_texts(request: PrepareRequest, folder: Path, texts: TextFile, reporter: Reporter) -> PrepareResult:
     """Write the dataset of a manuscript to `folder`; `texts` stores its texts."""
     tokenizer = chat_tokenizer(request.base)
+    if request.system:
+        check_system(request.system, tokenizer)
     cut = cut_manuscript(request, tokenizer, texts.add, reporter)
     reporter.message(f"[DATA] Processing {len(cut.passages)} chunks -> JSONL")
     passages, choice = choose_passages(cut.passages, request, cut.curated, tokenizer, reporter)
     divided = divide_passages(passages, request.split, request.seed, folder)
     splits = divided.splits
     all_passages = [passage for name in SPLITS for passage in splits[name]]
-    splits["train"] = assign_prompts(splits["train"], request.prompt, request.mix, request.seed, request.sequence_len)
+    room = request.sequence_len - tokenizer.count([request.system])[0]
+    splits["train"] = assign_prompts(splits["train"], request.prompt, request.mix, request.seed, room)
     splits["train"] = rename_passages(splits["train"], request, tokenizer, texts.add, reporter)
     splits[REFERENCE], left_out = collect_references(request, iterate_paragraphs(passages), tokenizer, reporter)
     left_out += write_impostors(request, iterate_paragraphs(passages), folder, reporter)
@@ -87,6 +91,8 @@ def prepare_texts(request: PrepareRequest, folder: Path, texts: TextFile, report
     raise_for_findings(findings, len(splits["train"]))
     ask_about_findings(findings, len(passages), reporter)
     splits = {name: members for name, members in splits.items() if members}
+    if request.system:
+        splits = {name: add_system(members, request.system) for name, members in splits.items()}
     result = summarise(cut, {"all": all_passages, **splits}, findings)
     write_dataset(folder, splits, result)
     verify.check_written(folder, splits)

@@ -27,6 +27,7 @@ from services.trainer.plan_run import measure_dataset, plan_run, record_run
 from services.trainer.recovery import train_to_end
 from services.trainer.replay.mix import replay_rows, scale_steps
 from services.trainer.run.axolotl import TrainingRows, make_command, make_config, make_environment
+from services.trainer.run.late_replay import write_in_order
 from services.trainer.run.launch import choose_gpus, choose_loss, show_gpus
 from services.trainer.run.measure_checkpoints import measure_checkpoints
 from services.trainer.run.rows import prepare_rows, read_rows_to_train
@@ -52,7 +53,7 @@ def train_adapter(request: TrainRequest, folder: Path, reporter: Reporter) -> Tr
     train, drafts = write_drafts(request, folder, train, reporter)
     mixed, replay = replay_rows(request, folder, train, reporter, hashes=hashes)
     request = request.model_copy(update={"training": scale_steps(request.training, len(train), replay)})
-    rows = prepare_rows(request, folder, mixed)
+    rows = prepare_rows(request, folder, mixed, len(mixed) - len(train))
     plan = plan_run(request, folder, measure_dataset(request, rows), max(1, len(gpus)), reporter)
     planned_speed = plan.estimate.tokens_per_second if plan.estimate else None
     order_samples(request, plan.training, folder, rows.dev, reporter)
@@ -94,6 +95,8 @@ def run_axolotl(
     """Start Axolotl once with these options, and watch it to its end; `planned_speed` is in trained tokens/s."""
     environment, config = get_settings().axolotl_env, folder / "config.yaml"
     training, processes = choose_loss(training, environment, reporter), max(1, len(gpus))
+    if training.recovery:
+        write_in_order(request, training, folder, rows)
     options = make_config(request, training, folder, rows, gpu=get_settings().gpu, processes=processes)
     config.write_text(yaml.safe_dump(options, sort_keys=False), encoding="utf-8")
     reporter.message(f"[TRAIN] Starting Axolotl: {len(rows.train)} rows, {describe_settings(training)}")

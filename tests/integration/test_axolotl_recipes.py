@@ -23,12 +23,15 @@ pytestmark = [*AXOLOTL_MARKS, pytest.mark.slow]
 
 OVERRIDES: dict[str, tuple[str, dict[str, Any]]] = {
     "lora with cut cross entropy": ("lora", {"cut_cross_entropy": True}),
+    "lora with an anchor": ("lora", {"kl_weight": 0.1}),
     "lora without packing": ("lora", {"sample_packing": False, "liger": False}),
     "lora with an early stop": ("lora", {"early_stopping_patience": 2, "checkpoints": 8}),
     "lora in batches": ("lora", {"micro_batch_size": 2, "gradient_accumulation_steps": 2, "num_epochs": 5}),
+    "lora by entropy": ("lora", {"use_eaft": True}),
     "qlora packed": ("qlora", {"sample_packing": True, "liger": True, "optimizer": "adamw_8bit"}),
     "qlora with few steps": ("qlora", {"max_steps": 10, "lr_scheduler": "constant", "warmup_ratio": 0}),
     "qlora-16gb with a longer row": ("qlora-16gb", {"sequence_len": 4096, "lora_dropout": 0}),
+    "qlora with a recovery": ("qlora", {"recovery": 0.5, "lr_scheduler": "constant"}),
     "qlora on several cards": ("lora-fsdp", {"adapter": "qlora"}),
     "preferences": ("lora", {"method": "dpo", "beta": 0.2, "sample_packing": False}),
     "preferences with qlora": ("qlora", {"method": "dpo"}),

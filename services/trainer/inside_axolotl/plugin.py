@@ -29,7 +29,7 @@ from services.trainer.inside_axolotl.quantised import write_quantised
 from services.trainer.inside_axolotl.trackers import Trackers
 from services.trainer.inside_axolotl.writing.write_samples import SampleWriter
 
-LOGGED_KEYS = ("loss", "eval_loss", "learning_rate", "grad_norm", "epoch", "tokens/trainable")
+LOGGED_KEYS = ("loss", "eval_loss", "learning_rate", "grad_norm", "epoch", "tokens/trainable", "kl")
 TOKENS_KEY = "tokens/total"  # padding included: the device works on it as well
 MEMORY_SHARE = "SCRIPTORIUM_TRAIN_MEMORY_SHARE"
 BEGINNING_CHARACTERS = 160  # of a passage, for an event
@@ -38,6 +38,18 @@ NOTICE_CHARACTERS = 300
 
 class ScriptoriumPlugin(BasePlugin):  # type: ignore[misc]
     """The class that Axolotl loads: `plugins: [services.trainer.inside_axolotl.plugin.ScriptoriumPlugin]`."""
+
+    def get_input_args(self) -> str:
+        """Name the class of the keys that we add to Axolotl's configuration."""
+        return "services.trainer.inside_axolotl.anchor_arguments.AnchorArguments"
+
+    def get_trainer_cls(self, cfg: Any) -> type[Any] | None:
+        """Return the trainer that anchors the model to its base, if the recipe wants it."""
+        if not cfg.kl_weight:
+            return None
+        from services.trainer.inside_axolotl.anchor import AnchoredTrainer
+
+        return AnchoredTrainer
 
     def load_datasets(self, cfg: Any, preprocess: bool = False) -> None:
         """Leave the rows to Axolotl; where the trainer allows no processes for them, they are saved without any."""
@@ -56,6 +68,13 @@ class ScriptoriumPlugin(BasePlugin):  # type: ignore[misc]
         """Delete the base, which Axolotl saves beside the adapter of a training by preferences."""
         for path in Path(cfg.output_dir).glob("model*.safetensors*") if cfg.rl else ():
             path.unlink()
+
+    def post_trainer_create(self, cfg: Any, trainer: Any) -> None:
+        """Leave an evaluation its plain loss, so that dev losses of all trainings can be compared."""
+        if cfg.use_eaft:
+            from services.trainer.inside_axolotl.plain_evaluation import evaluate_plainly
+
+            evaluate_plainly(trainer)
 
     def add_callbacks_post_trainer(self, cfg: Any, trainer: Any) -> list[TrainerCallback]:
         """Add the callback that records and controls the training."""

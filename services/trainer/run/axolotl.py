@@ -51,11 +51,15 @@ FIXED = {"AXOLOTL_DO_NOT_TRACK": "1", "PYTHONPATH": str(PROJECT)}
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """The rows of a training: those to learn from, with their tokens, and those that measure it."""
+    """The rows of a training: those to learn from, with their tokens, and those that measure it.
+
+    The last `replayed` ones to learn from are replayed, if rows are not packed.
+    """
 
     train: Sequence[Row]
     lengths: Sequence[int]
     dev: Sequence[Row]
+    replayed: int = 0
 
 
 def make_config(
@@ -106,6 +110,12 @@ def make_config(
         config |= {"test_datasets": [test_dataset], "eval_steps": interval}
     if training.method == "dpo":
         config |= {"rl": "dpo", "rl_beta": training.beta}
+    if training.kl_weight:
+        config["kl_weight"] = training.kl_weight  # a key of our plugin
+    if training.use_eaft:
+        config["use_eaft"] = True
+    if training.recovery:
+        config |= {"curriculum_sampling": True, "num_epochs": 1}  # the file has each update's rows, in their order
     if training.sample_packing:
         config |= _packing_options()
     config |= _gpu_options(training) if gpu else CPU_OPTIONS
@@ -156,14 +166,13 @@ def _packing_options() -> dict[str, Any]:
 def _gpu_options(training: ResolvedTraining) -> dict[str, Any]:
     """Return where the model lies, and the kernels that compute it. Only one library may fuse the loss.
 
-    A preference is computed from logits, so its loss is not fused. Activations are recomputed by FSDP itself if it
-    shards the model.
+    A loss that is made of logits, as of preferences or with an anchor, is not fused. Activations are recomputed by FSDP
+    itself if it shards the model.
     """
-    supervised = training.method == "supervised"
-    cut = training.cut_cross_entropy and supervised
+    cut = training.cut_cross_entropy and not training.needs_logits
     options: dict[str, Any] = {"plugins": [PLUGIN, *[LIGER_PLUGIN] * training.liger, *[CUT_CROSS_ENTROPY_PLUGIN] * cut]}
     if training.liger:
-        fused = supervised and not cut
+        fused = not training.needs_logits and not cut
         options |= {"liger_rope": True, "liger_rms_norm": True, "liger_fused_linear_cross_entropy": fused}
     if cut:
         options["cut_cross_entropy"] = True

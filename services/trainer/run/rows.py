@@ -34,15 +34,16 @@ def read_rows_to_train(request: TrainRequest) -> list[Row]:
     return train
 
 
-def prepare_rows(request: TrainRequest, folder: Path, train: Sequence[Row]) -> TrainingRows:
+def prepare_rows(request: TrainRequest, folder: Path, train: Sequence[Row], replayed: int = 0) -> TrainingRows:
     """Measure the rows of a training, and write into `folder` what Axolotl does not read from the dataset itself.
 
+    The last `replayed` rows are replayed.
     Raises InvalidTrainingFile (dev rows), or InvalidRecipe (rows longer than sequence_len).
     """
     dev, lengths = read_training_rows(request, "dev"), check_lengths(request, train)
     if request.training.sample_packing:
         train, lengths = draw_order(train, lengths, request.seed)
-    rows = TrainingRows(train, lengths, spread(dev, request.training.dev_rows))
+    rows = TrainingRows(train, lengths, spread(dev, request.training.dev_rows), replayed)
     write_training_rows(request, folder, rows.train, rows.dev)
     return rows
 

@@ -70,6 +70,16 @@ def test_weights_without_a_sum_are_refused(mix: object) -> None:
         ({"fsdp": True, "optimizer": "adamw_8bit"}, "adamw_torch_fused"),
         ({"method": "dpo", "sample_packing": True}, "cannot be combined"),
         ({"cut_cross_entropy": True, "precision": "fp32"}, "bf16"),
+        ({"recovery": 0.5, "sample_packing": True}, "recovery cannot be combined with sample_packing"),
+        ({"recovery": 0.5, "keep": 0}, "recovery cannot be combined with keep 0"),
+        ({"recovery": 0.5, "method": "dpo"}, "recovery cannot be combined with method dpo"),
+        ({"recovery": 0.5, "fsdp": True}, "recovery cannot be combined with fsdp"),
+        ({"use_eaft": True, "cut_cross_entropy": True}, "needs the logits"),
+        ({"use_eaft": True, "fsdp": True}, "use_eaft and fsdp"),
+        ({"use_eaft": True, "method": "dpo"}, "its own loss"),
+        ({"kl_weight": 0.1, "fsdp": True}, "kl_weight cannot be combined with fsdp"),
+        ({"kl_weight": 0.1, "cut_cross_entropy": True}, "kl_weight cannot be combined with cut_cross_entropy"),
+        ({"kl_weight": 0.1, "method": "dpo"}, "its own loss"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(training: dict[str, object], message: str) -> None:

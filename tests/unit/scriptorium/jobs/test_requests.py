@@ -13,7 +13,15 @@ from scriptorium.contracts import (
     WandbIntegration,
     WandbRequest,
 )
-from scriptorium.jobs.requests import RequestContext, apply_hyperparameters, brief_writer, impostors, merge, wandb
+from scriptorium.jobs.requests import (
+    RequestContext,
+    apply_hyperparameters,
+    brief_writer,
+    impostors,
+    merge,
+    prepare,
+    wandb,
+)
 from scriptorium.recipe import Data, Recipe, Training
 from scriptorium.settings import Settings
 
@@ -60,6 +68,19 @@ def test_a_merge_request_has_the_hashes_of_the_trained_base(tmp_path: Path) -> N
     volume.publish(job.id, Phase.TRAIN, volume.attempt(job.id, Phase.TRAIN, 1), {"result": trained.model_dump()})
     request = merge(job, RequestContext(Settings(data_dir=tmp_path), volume))
     assert (request.base_hashes, request.select) == ({"m": "ab"}, "voice")
+
+
+def test_the_recipes_system_message_reaches_the_preparation(tmp_path: Path) -> None:
+    volume, data = Volume(tmp_path), Data(system=" You are the author. ")
+    (volume.models / "tiny").mkdir(parents=True)
+    (volume.models / "tiny" / "config.json").touch()
+    file = FileStore(volume.files).add(BytesIO(b"Once."), "book.txt", "fine-tune")
+    job = Job(
+        id="ftjob-1", created_at=0, model="tiny", training_file=file.id, recipe=Recipe(name="r", data=data),
+        hyperparameters=AUTO,
+    )  # fmt: skip
+    settings = Settings(data_dir=tmp_path, impostors_dir=None)
+    assert prepare(job, RequestContext(settings, volume)).system == "You are the author."
 
 
 def test_impostors_come_with_the_job_or_from_the_volume(tmp_path) -> None:

@@ -165,3 +165,11 @@ def test_trials_take_time_for_each_strength_and_none_without() -> None:
     assert two - one == pytest.approx(1_528 * 0.032, abs=0.2)  # 1,240 tokens of a passage, three times 96 of answers
     assert three - two == pytest.approx(two - one, abs=0.2)
     assert estimate(Training(), llama(), book(dev=0), card(), calibration=Calibration()).duration.trials == 0
+
+
+def test_an_anchor_costs_another_forward_pass() -> None:
+    plain, anchored = (
+        plan_duration(ResolvedTraining(kl_weight=weight, sample_packing=True), llama(), book(), card(), 10).steps
+        for weight in (0.0, 0.1)
+    )
+    assert 1.2 * plain < anchored < 1.5 * plain

@@ -27,6 +27,16 @@ def test_a_fused_loss_saves_the_logits() -> None:
     assert fused.logits < whole.logits / 30
 
 
+def test_an_anchor_keeps_the_logits_of_the_base_as_well() -> None:
+    anchored = plan_memory(ResolvedTraining(kl_weight=0.1, liger=True), llama(), FULL_ROWS, card())
+    assert anchored.logits == 4096 * 128256 * 18
+
+
+def test_weighing_tokens_by_entropy_needs_the_logits() -> None:
+    weighed = plan_memory(ResolvedTraining(use_eaft=True, liger=True), llama(), FULL_ROWS, card())
+    assert weighed.logits == 4096 * 128256 * 10
+
+
 def test_a_cpu_has_no_fused_loss() -> None:
     memory = plan_memory(ResolvedTraining(adapter="lora", liger=True), smollm(), FULL_ROWS, cpu())
     assert memory.logits == 4096 * 49152 * 10

@@ -77,6 +77,20 @@ def test_only_one_library_fuses_the_loss() -> None:
     assert config()["plugins"] == [axolotl.PLUGIN]
 
 
+def test_an_anchor_is_a_key_of_our_plugin_and_its_loss_is_not_fused() -> None:
+    anchored = config(kl_weight=0.1, liger=True)
+    assert anchored["kl_weight"] == 0.1
+    assert (anchored["liger_rms_norm"], anchored["liger_fused_linear_cross_entropy"]) == (True, False)
+    assert "kl_weight" not in config()
+
+
+def test_tokens_weighed_by_entropy_are_axolotls_own_key_and_need_whole_logits() -> None:
+    weighed = config(use_eaft=True, liger=True)
+    assert weighed["use_eaft"] is True
+    assert (weighed["liger_rms_norm"], weighed["liger_fused_linear_cross_entropy"]) == (True, False)
+    assert "use_eaft" not in config()
+
+
 def test_a_cpu_has_none_of_the_kernels() -> None:
     options = config(gpu=False, liger=True, cut_cross_entropy=True)
     assert options["plugins"] == [axolotl.PLUGIN]
