@@ -132,6 +132,9 @@ class Settings(BaseSettings):
     evaluation_rewrites: int = Field(
         default=16, ge=0, le=192, description="Drafts of held-out passages that both models rewrite; 0: none."
     )
+    evaluation_judged_prompts: int = Field(
+        default=24, ge=0, le=192, description="Briefs whose passages the second judge reads; 0: it is not asked."
+    )
     evaluation_passages: int = Field(default=24, ge=2, le=500, description="Held-out passages whose loss is measured.")
     evaluation_max_tokens: int = Field(
         default=800, ge=16, description="Longest answer in an evaluation, in tokens; never longer than the author's."

@@ -180,7 +180,7 @@ def evaluate(
         title=output.name, prompts=settings.evaluation_prompts, passages=settings.evaluation_passages,
         max_tokens=settings.evaluation_max_tokens, instructions=settings.evaluation_instructions,
         scenes=settings.evaluation_scenes,
-        rewrites=settings.evaluation_rewrites,
+        rewrites=settings.evaluation_rewrites, judged_prompts=settings.evaluation_judged_prompts,
         streams=settings.streams, seeded=settings.gpu,
     )  # fmt: skip
     return run_into(output, lambda folder: evaluate_voice(request, folder, ConsoleReporter()))

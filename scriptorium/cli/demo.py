@@ -39,7 +39,7 @@ def demo_settings(assets: DemoAssets, data_dir: Path) -> Settings:
         data_dir=data_dir, models_dir=assets.models, api_port=0, redis_url="", engine_context=2048,
         evaluation_prompts=8,
         evaluation_max_tokens=320, evaluation_passages=16, evaluation_instructions=32, evaluation_scenes=0,
-        evaluation_rewrites=0,
+        evaluation_rewrites=0, evaluation_judged_prompts=0,
     )  # fmt: skip
 
 

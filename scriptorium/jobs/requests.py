@@ -218,6 +218,7 @@ def evaluate(job: c.Job, context: RequestContext) -> c.EvaluateRequest:
         instructions=context.settings.evaluation_instructions,
         scenes=context.settings.evaluation_scenes,
         rewrites=context.settings.evaluation_rewrites,
+        judged_prompts=context.settings.evaluation_judged_prompts,
         alike=job.recipe.evaluation.alike,
         streams=context.settings.streams,
         seeded=context.settings.gpu,

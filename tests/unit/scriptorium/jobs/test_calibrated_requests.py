@@ -171,9 +171,10 @@ def test_new_scenes_follow_the_setting_and_other_names_the_recipe(volume: Volume
         volume, Phase.MERGE, MergeResult(step=8, dev_loss=None, merged_tensors=1, copied_tensors=1, bytes=1, seconds=1)
     )
     publish(volume, Phase.SERVE, SERVED)
-    context = RequestContext(Settings(data_dir=volume.root, device="cpu", evaluation_scenes=7), volume)
+    settings = Settings(data_dir=volume.root, device="cpu", evaluation_scenes=7, evaluation_judged_prompts=5)
+    context = RequestContext(settings, volume)
     job = make_job(volume)
-    assert evaluate(job, context).scenes == 7
+    assert (evaluate(job, context).scenes, evaluate(job, context).judged_prompts) == (7, 5)
     assert prepare(job, context).rename == 0
     recipe = job.recipe.model_copy(update={"data": Data(rename=0.5)})
     assert prepare(job.model_copy(update={"recipe": recipe}), context).rename == 0.5
