@@ -61,14 +61,14 @@ class LeverOutcome:
 
 
 VARIANTS = {
-    REPLAY: Variant(),
-    "no-replay": Variant(training={"keep": 0}),
-    "system": Variant(data={"system": "You are the author of this novel. You write its scenes."}),
-    "kl": Variant(training={"kl_weight": 0.1}),
-    "eaft": Variant(training={"use_eaft": True}),
     # a cosine has all but ended when the recovery begins; half of its height, constant, moves the weights as far
     "recovery": Variant(rate=0.5, training={"recovery": 0.5, "lr_scheduler": "constant"}),
+    REPLAY: Variant(),
+    "system": Variant(data={"system": "You are the author of this novel. You write its scenes."}),
+    "no-replay": Variant(training={"keep": 0}),
+    "kl": Variant(training={"kl_weight": 0.1}),
     "slow": Variant(steps=1.5, rate=0.5),
+    "eaft": Variant(training={"use_eaft": True}),
 }
 
 

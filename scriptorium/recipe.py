@@ -101,13 +101,13 @@ class Training(Section):
     the library of that name instead. `fsdp` shards the model over all GPUs. Without a GPU none of the three is used.
     `method` says what a row is: a chat whose answer is learned, or a preference between two answers, by which `dpo`
     moves the model away from its base as far as `beta` allows (smaller is farther).
+    `kl_weight` adds so many times KL(base || tuned) to the loss of each trained token; 0: the loss alone.
     At each checkpoint the model answers `samples` held-out briefs with at most `sample_tokens` tokens, for a person to
     read; 0 samples: none.
     `use_eaft` weighs each trained token by the entropy of the model's guess there (entropy-adaptive fine-tuning).
     `keep` is the share of the trained tokens that are the base's own answers to plain requests, so that instructions
     are kept while a voice is learned; 0 switches that off.
     `recovery` is the share of the replayed rows that come at the end of the training, after everything else.
-    `kl_weight` adds so many times KL(base || tuned) to the loss of each trained token; 0: the loss alone.
     """
 
     method: Literal["supervised", "dpo"] = "supervised"
@@ -125,6 +125,7 @@ class Training(Section):
     warmup_ratio: float = Field(default=0.03, ge=0, lt=1)
     optimizer: Literal["adamw_torch_fused", "adamw_torch", "adamw_8bit"] = "adamw_torch_fused"
     weight_decay: float = Field(default=0.0, ge=0)
+    kl_weight: float = Field(default=0.0, ge=0, le=10)
     sequence_len: int = Field(default=4096, ge=128)
     sample_packing: bool = False
     gradient_checkpointing: bool = True
@@ -140,12 +141,26 @@ class Training(Section):
     use_eaft: bool = False
     keep: float = Field(default=0.05, ge=0, le=0.5)
     recovery: float = Field(default=0.0, ge=0, le=1)
-    kl_weight: float = Field(default=0.0, ge=0, le=10)
 
     @property
     def needs_logits(self) -> bool:
         """Whether the loss is made of whole logits, so that no library may fuse it."""
-        return self.method == "dpo" or self.kl_weight > 0 or self.use_eaft
+        return any(
+            [
+                self.kl_weight > 0,
+                self.method == "dpo",
+                self.use_eaft,
+            ]
+        )
+
+    @model_validator(mode="after")
+    def check_recovery(self) -> Self:
+        """Refuse rows that come last where the trainer does not decide their order, or where there are none."""
+        refused = [name for name in ("fsdp", "sample_packing") if getattr(self, name)]
+        refused += ["method dpo"] * (self.method == "dpo") + ["keep 0"] * (not self.keep)
+        if self.recovery and refused:
+            raise ValueError(f"recovery cannot be combined with {', '.join(refused)}")
+        return self
 
     @model_validator(mode="after")
     def check_combination(self) -> Self:
@@ -157,15 +172,6 @@ class Training(Section):
         ]
         if problems:
             raise ValueError("; ".join(problems))
-        return self
-
-    @model_validator(mode="after")
-    def check_recovery(self) -> Self:
-        """Refuse rows that come last where the trainer does not decide their order, or where there are none."""
-        refused = [name for name in ("fsdp", "sample_packing") if getattr(self, name)]
-        refused += ["method dpo"] * (self.method == "dpo") + ["keep 0"] * (not self.keep)
-        if self.recovery and refused:
-            raise ValueError(f"recovery cannot be combined with {', '.join(refused)}")
         return self
 
     @model_validator(mode="after")

@@ -108,16 +108,16 @@ def make_config(
     if rows.dev:
         test_dataset = {**_dataset_entry(training, folder / "dev.jsonl"), "split": "train"}
         config |= {"test_datasets": [test_dataset], "eval_steps": interval}
+    if training.use_eaft:
+        config["use_eaft"] = True
     if training.method == "dpo":
         config |= {"rl": "dpo", "rl_beta": training.beta}
     if training.kl_weight:
         config["kl_weight"] = training.kl_weight  # a key of our plugin
-    if training.use_eaft:
-        config["use_eaft"] = True
-    if training.recovery:
-        config |= {"curriculum_sampling": True, "num_epochs": 1}  # the file has each update's rows, in their order
     if training.sample_packing:
         config |= _packing_options()
+    if training.recovery:
+        config |= {"curriculum_sampling": True, "num_epochs": 1}  # the file has each update's rows, in their order
     config |= _gpu_options(training) if gpu else CPU_OPTIONS
     return {key: value for key, value in config.items() if value is not None}
 

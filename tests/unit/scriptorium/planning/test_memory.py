@@ -32,14 +32,14 @@ def test_an_anchor_keeps_the_logits_of_the_base_as_well() -> None:
     assert anchored.logits == 4096 * 128256 * 18
 
 
-def test_weighing_tokens_by_entropy_needs_the_logits() -> None:
-    weighed = plan_memory(ResolvedTraining(use_eaft=True, liger=True), llama(), FULL_ROWS, card())
-    assert weighed.logits == 4096 * 128256 * 10
-
-
 def test_a_cpu_has_no_fused_loss() -> None:
     memory = plan_memory(ResolvedTraining(adapter="lora", liger=True), smollm(), FULL_ROWS, cpu())
     assert memory.logits == 4096 * 49152 * 10
+
+
+def test_weighing_tokens_by_entropy_needs_the_logits() -> None:
+    weighed = plan_memory(ResolvedTraining(use_eaft=True, liger=True), llama(), FULL_ROWS, card())
+    assert weighed.logits == 4096 * 128256 * 10
 
 
 def test_8_bit_optimizer_states_take_a_quarter() -> None:

@@ -84,17 +84,17 @@ def test_an_anchor_is_a_key_of_our_plugin_and_its_loss_is_not_fused() -> None:
     assert "kl_weight" not in config()
 
 
+def test_a_cpu_has_none_of_the_kernels() -> None:
+    options = config(gpu=False, liger=True, cut_cross_entropy=True)
+    assert options["plugins"] == [axolotl.PLUGIN]
+    assert not [key for key in options if key.startswith(("liger", "cut", "fsdp"))]
+
+
 def test_tokens_weighed_by_entropy_are_axolotls_own_key_and_need_whole_logits() -> None:
     weighed = config(use_eaft=True, liger=True)
     assert weighed["use_eaft"] is True
     assert (weighed["liger_rms_norm"], weighed["liger_fused_linear_cross_entropy"]) == (True, False)
     assert "use_eaft" not in config()
-
-
-def test_a_cpu_has_none_of_the_kernels() -> None:
-    options = config(gpu=False, liger=True, cut_cross_entropy=True)
-    assert options["plugins"] == [axolotl.PLUGIN]
-    assert not [key for key in options if key.startswith(("liger", "cut", "fsdp"))]
 
 
 def test_several_cards_share_the_rows_and_the_base() -> None:
