@@ -255,7 +255,7 @@ def _build_report(
         parameters=parameters,
         base=base,
         tuned=tuned,
-        verdict=write_verdict(result, parameters, retention.parts),
+        verdict=write_verdict(result, parameters, retention.parts, outcome.language),
         result=result,
         voice=outcome,
         kept=retention,

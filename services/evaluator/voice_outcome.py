@@ -16,9 +16,11 @@ from scriptorium.contracts.retention import RetentionOutcome, RetentionPart, Ret
 from scriptorium.contracts.voice import Estimate, Gate, GateCode, VoiceOutcome, VoiceVerdict
 from scriptorium.errors import EvaluationFailed
 from scriptorium.jobs.reporter import Reporter
+from scriptorium.text.languages.detect import detect_book_language
 from services.evaluator.impostors import Impostor
 from services.evaluator.retention.verdict import ASK_ENOUGH, judge_adherence, worst
 from services.evaluator.voice.align_lengths import align_lengths
+from services.evaluator.voice.features.language_support import describe_language
 from services.evaluator.voice.inputs import Endings, HeldOutPassage, Losses, VoiceImpostor, VoiceInputs
 from services.evaluator.voice.measure import ONE_THREAD, LearnedVoice, compare_voice, learn_voice
 from services.evaluator.voice.score_passages import score_passages
@@ -44,6 +46,7 @@ def measure_voice_outcome(
     reporter: Reporter,
 ) -> VoiceOutcome:
     """Measure the voice; `alike` names other authors of the same period and genre. Raises Stopped."""
+    language = describe_language(detect_book_language(texts.author_train))
     try:
         inputs = gather_inputs(texts, samples, losses, alike)
         reporter.message("[VALIDATE] Learning the author's voice from the training text")
@@ -52,9 +55,9 @@ def measure_voice_outcome(
         reporter.message("[VALIDATE] Comparing what the models wrote with held-out text")
         voice = compare_voice(inputs, learned, seed, reporter)
         prompted = measure_prompted(inputs, learned, texts, seed)
-        return VoiceOutcome(verdict=voice.verdict, measured=voice, prompted=prompted)
+        return VoiceOutcome(verdict=voice.verdict, measured=voice, prompted=prompted, language=language)
     except EvaluationFailed as error:
-        return VoiceOutcome(verdict=explain_missing(error))
+        return VoiceOutcome(verdict=explain_missing(error), language=language)
 
 
 def gather_inputs(

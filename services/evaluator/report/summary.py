@@ -8,12 +8,18 @@ from collections.abc import Sequence
 from scriptorium.contracts import EvaluateResult, LossDrop
 from scriptorium.contracts.report import ReportVerdict
 from scriptorium.contracts.retention import RetentionPart, RetentionVerdict
+from scriptorium.contracts.voice import VoiceLanguage
+from scriptorium.text.languages.language import ENGLISH
 from services.evaluator.impostors import MIN_UNSEEN_IMPOSTORS
 
 MIN_PASSAGES = 8  # with fewer, a bootstrap interval is too narrow to be believed
 TINY_PARAMETERS = 1_000_000_000  # a smaller model catches the surface of a style and little of its sense
 
 VOICE_HARMED = "Training has led away from the author: a gentler learning rate, fewer steps or cleaner text may help."
+ASKED_IN_ENGLISH = (
+    "The instructions that test what was kept are asked in English: whether the model still follows them in {} was not "
+    "measured."
+)
 NO_OTHER_AUTHORS = (
     "There were no other authors’ pages to compare with: part of any gain may come from prose of this kind in general."
 )
@@ -23,7 +29,12 @@ GAIN_SHARED = (
 )
 
 
-def write_verdict(result: EvaluateResult, parameters: int | None, parts: Sequence[RetentionPart] = ()) -> ReportVerdict:
+def write_verdict(
+    result: EvaluateResult,
+    parameters: int | None,
+    parts: Sequence[RetentionPart] = (),
+    language: VoiceLanguage | None = None,
+) -> ReportVerdict:
     """Put the result into words; `parameters` is the size of the model if known, `parts` the verdicts on retention."""
     return ReportVerdict(
         sentence=f"{_describe_author(result.author)}{_describe_others(result.others)}",
@@ -32,6 +43,7 @@ def write_verdict(result: EvaluateResult, parameters: int | None, parts: Sequenc
             *_compare_with_others(result),
             *_warn_of_few_passages(result),
             *([] if _voice_measured(result) else [*_warn_of_few_impostors(result), *_list_losses(parts)]),
+            *(_warn_of_language(language) if parts else []),
             *_warn_of_tiny_model(parameters),
         ],
     )
@@ -125,6 +137,13 @@ def _warn_of_few_impostors(result: EvaluateResult) -> list[str]:
 def _list_losses(parts: Sequence[RetentionPart]) -> list[str]:
     """List what training has cost; what could not be shown has its own section on the page."""
     return [f"{part.message} {part.next_step}" for part in parts if part.verdict is RetentionVerdict.FAIL]
+
+
+def _warn_of_language(language: VoiceLanguage | None) -> list[str]:
+    """Return a caveat if the book is not in the language in which the instructions are asked."""
+    if language is None or language.code == ENGLISH.code:
+        return []
+    return [ASKED_IN_ENGLISH.format(language.name if language.code else "the book's language")]
 
 
 def _warn_of_tiny_model(parameters: int | None) -> list[str]:
