@@ -1,12 +1,14 @@
 """The voice metric on human text, where the truth is known: `make bench-voice`.
 
-For each of four authors: mixtures of 20, 40, 60 and 80 % of unseen text by the author with a stand-in for the base
-model, the author's own unseen text, and eight cheats. Coherence is measured with the demo's real base model. Babble,
-salad and loops are tried once more at the temperature (or share of noise) at which that model foresees them as well as
-genuine text, because a tuned model's temperature is found in this way.
+For each of four English authors and two French ones: mixtures of 20, 40, 60 and 80 % of unseen text by the author with
+a stand-in for the base model, the author's own unseen text, and eight cheats. Coherence is measured with the demo's
+real base model. Babble, salad and loops are tried once more at the temperature (or share of noise) at which that model
+foresees them as well as genuine text, because a tuned model's temperature is found in this way.
 The last line is `voice: linearity_error=<points> cheats_caught=<n>/<n> false_pass_rate=<share> score_s=<seconds>`:
 the largest deviation over the shares of the mean over authors and divisions; cheats that are not called production
 and, if a gate is meant for them, are rejected; how often a true 60 is called production; one evaluation of 48 prompts.
+The line before it, `voice[fr]: ...`, is the same for French; `--language fr` measures that alone. The base model has
+read little French, so its coherence gate is on trial there, too.
 """
 
 from __future__ import annotations
@@ -23,9 +25,10 @@ from threadpoolctl import threadpool_limits
 
 from bench.voice_losses import measure_losses
 from bench.voice_texts import (
-    AUTHORS,
+    NOVELS,
     SENTENCES_PER_PICK,
     TRUNCATED_WORDS,
+    Novels,
     babble,
     blur,
     learn_pairs,
@@ -42,6 +45,7 @@ from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.local.demo_assets import BASE, demo_assets
 from scriptorium.local.environments import DEMO, ENVS, PROJECT
 from scriptorium.sampling import spread
+from scriptorium.text.languages.language import ENGLISH
 from services.data.prompts.extracted_brief import write_briefs
 from services.evaluator.voice.align_lengths import align_lengths
 from services.evaluator.voice.features.chunk import CHUNK, cut_chunks, cut_to
@@ -60,7 +64,6 @@ from services.evaluator.voice.score_passages import score_passages
 from services.evaluator.voice.transfer import Scores, measure_transfer
 from services.evaluator.voice.verdict import TARGET, judge_voice
 
-TARGETS = ("burroughs", "cooper", "hawthorne", "twain")
 SHARES = (0.2, 0.4, 0.6, 0.8)
 PROMPTS, TRAIN_CHUNKS, AUTHOR_CHUNKS = 48, 100, 210
 POOL = 96  # passages of a true 60, of which each simulated evaluation takes PROMPTS
@@ -93,6 +96,7 @@ class BenchCorpus:
     calibration: list[str]
     seen_impostors: list[VoiceImpostor]
     unseen_impostors: list[VoiceImpostor]
+    novels: Novels
 
 
 @dataclass
@@ -114,30 +118,38 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--divisions", type=int, default=3, help="random halves of the held-out text, per author")
     parser.add_argument("--simulations", type=int, default=100, help="evaluations of a true 60, per division")
-    parser.add_argument("--authors", nargs="+", choices=TARGETS, default=TARGETS, help="fewer of them: minutes each")
+    targets = [name for novels in NOVELS.values() for name in novels.targets]
+    parser.add_argument("--authors", nargs="+", choices=targets, default=targets, help="fewer of them: minutes each")
+    parser.add_argument("--language", choices=NOVELS, help="one alone")
     options = parser.parse_args()
     demo_assets()
+    lines = []
     with threadpool_limits(ONE_THREAD):
-        measure(options.authors, options.divisions, options.simulations)
+        for language in [options.language] if options.language else NOVELS:
+            novels = NOVELS[language]
+            if authors := [name for name in novels.targets if name in options.authors]:
+                title = "voice" if language == ENGLISH.code else f"voice[{language}]"
+                lines.append(measure(novels, authors, options.divisions, options.simulations, title=title))
+    print("\n".join(reversed(lines)))  # English comes last
 
 
-def measure(authors: Sequence[str], divisions: int, simulations: int) -> None:
-    """Measure every author in turn."""
-    texts = {name: cut_chunks([read_author(patterns)]) for name, patterns in AUTHORS.items()}
-    base = cut_chunks([shuffle_base(random.Random(1))])  # noqa: S311  # no secret
+def measure(novels: Novels, authors: Sequence[str], divisions: int, simulations: int, *, title: str) -> str:
+    """Measure every author of a language in turn; return the line that sums it up."""
+    texts = {name: cut_chunks([read_author(patterns)]) for name, patterns in novels.authors.items()}
+    base = cut_chunks([shuffle_base(novels.base, random.Random(1))])  # noqa: S311  # no secret
     results = BenchResults()
     for name in authors:
-        corpus = make_corpus(name, texts, base)
+        corpus = make_corpus(name, novels, texts, base)
         learned = learn_voice(make_inputs(corpus, *divide(corpus, 0)[:2]))
         print(f"\n{name:12}{'share':>7}{'T':>7}{'words':>7}{'chars':>7}{'gramm':>7}{'bound':>7}  closest impostor")
         for number in range(divisions):
             measure_division(corpus, learned, number, results, simulations)
         try_cheats(corpus, learned, results)
-    conclude(results)
+    return conclude(results, title)
 
 
-def conclude(results: BenchResults) -> None:
-    """Print the summary and the last line."""
+def conclude(results: BenchResults, title: str) -> str:
+    """Print the summary; return the line that sums it up."""
     errors = {share: float(np.mean(values)) - 100 * share for share, values in results.transfers.items()}
     deviations = {share: float(np.std(values)) for share, values in results.transfers.items()}
     print("\nmean deviation of T: " + ", ".join(f"{share:.0%} {error:+.1f}" for share, error in errors.items()))
@@ -145,13 +157,13 @@ def conclude(results: BenchResults) -> None:
     rate, alone = float(np.mean(results.production)), float(np.mean(results.bound_alone))
     print(f"a true 60 is called production in {rate:.1%}; its lower bound alone is above 60 in {alone:.1%}")
     worst = max(abs(error) for share, error in errors.items() if share < 1)
-    print(
-        f"voice: linearity_error={worst:.1f} cheats_caught={sum(results.caught)}/{len(results.caught)} "
+    return (
+        f"{title}: linearity_error={worst:.1f} cheats_caught={sum(results.caught)}/{len(results.caught)} "
         f"false_pass_rate={rate:.3f} score_s={max(results.seconds):.1f}"
     )
 
 
-def make_corpus(name: str, texts: Mapping[str, list[str]], base: Sequence[str]) -> BenchCorpus:
+def make_corpus(name: str, novels: Novels, texts: Mapping[str, list[str]], base: Sequence[str]) -> BenchCorpus:
     """Divide the chunks so that no two uses overlap; half of the other authors are seen."""
     author = spread(texts[name], AUTHOR_CHUNKS)
     others = [other for other in texts if other != name]
@@ -164,6 +176,7 @@ def make_corpus(name: str, texts: Mapping[str, list[str]], base: Sequence[str]) 
         calibration=list(base[:CALIBRATION_CHUNKS]),
         seen_impostors=impostors[1::2],
         unseen_impostors=impostors[0::2],
+        novels=novels,
     )
 
 
@@ -283,8 +296,8 @@ def make_cheats(
         "regurgitation": spread(corpus.train, PROMPTS),
         "loop": [loop(text, CHUNK) for text in author],
         "salad": [salad(corpus.train, CHUNK, chance) for _ in range(PROMPTS)],
-        "babble": [babble(pairs, CHUNK, chance) for _ in range(PROMPTS)],
-        "another": spread(cut_chunks([read_author(AUTHORS[closest.name])])[1::2], PROMPTS),
+        "babble": [babble(pairs, CHUNK, chance, article=corpus.novels.article) for _ in range(PROMPTS)],
+        "another": spread(cut_chunks([read_author(corpus.novels.authors[closest.name])])[1::2], PROMPTS),
         "quotes": [quote(text, corpus.train, chance) for text in base],
         "truncated": [cut_to(text, TRUNCATED_WORDS) for text in author],
         "caricature": [mix(strongest, strongest, 1.0, CHUNK, chance) for _ in range(PROMPTS)],
@@ -304,7 +317,8 @@ def calibrate_cheats(corpus: BenchCorpus, genuine: Sequence[str], author: Sequen
             heat: [salad(corpus.train, CHUNK, chance, heat) for _ in range(PROMPTS)] for heat in TEMPERATURES
         },
         "calibrated babble": {
-            heat: [babble(pairs, CHUNK, chance, heat) for _ in range(PROMPTS)] for heat in TEMPERATURES
+            heat: [babble(pairs, CHUNK, chance, heat, corpus.novels.article) for _ in range(PROMPTS)]
+            for heat in TEMPERATURES
         },
     }
     written = {f"{name} {degree:g}": texts for name, made in degrees.items() for degree, texts in made.items()}

@@ -18,7 +18,7 @@ from scriptorium.text.words import WORD
 
 MIN_WORDS = 6  # fewer may belong to several languages
 MIN_SMALL_SHARE = 0.15  # of the words; prose has 0.3 to 0.5, and lists have fewer
-MIN_SMALL_WORDS = 3  # one or two may be names, or what an apostrophe leaves
+MIN_SMALL_WORDS = 3  # different ones of two letters or more: fewer may be names, initials, what an apostrophe leaves
 MAX_SECOND = 0.8  # of the first language's small words: Spanish and Italian share a third of theirs
 SAMPLED_TEXTS = 25  # of a book
 SAMPLED_LETTERS = 400
@@ -38,8 +38,9 @@ def detect_language(text: str, among: Sequence[str] | None = None) -> str | None
     counts = count_words_apart(text)
     ranking = rank_languages(counts, among)
     (first, number), (_, second) = ranking[0], ranking[1]
-    is_clear = number >= max(MIN_SMALL_WORDS, MIN_SMALL_SHARE * counts.total()) and second <= MAX_SECOND * number
-    return first if is_clear and counts.total() >= MIN_WORDS else None
+    is_prose = counts.total() >= MIN_WORDS and number >= MIN_SMALL_SHARE * counts.total()
+    different = sum(len(word) > 1 for word in read_language(first).small_words & counts.keys())
+    return first if is_prose and different >= MIN_SMALL_WORDS and second <= MAX_SECOND * number else None
 
 
 def count_words_apart(text: str) -> Counter[str]:

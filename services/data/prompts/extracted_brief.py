@@ -32,7 +32,7 @@ OTHER_WORD_WEIGHT = 0.7  # of a word that is neither a thing nor a quality
 THING_SHARE = 0.2  # share of a word's uses behind a determiner: it is a thing or a quality, hardly an action
 STEM_LENGTH = 5  # letters by which "cabin" and "cabins" are the same topic
 MIN_NARRATED_WORDS = 30  # words outside speech that are needed to recognise the narrator
-MIN_NAME_USES, MAX_DETERMINED = 3, 0.1  # in a book that capitalises nouns; of the uses of a name, behind a determiner
+MIN_NAME_USES, MAX_DETERMINED = 3, 0.2  # in a book that capitalises nouns; of the uses of a name, behind a determiner
 FIRST_PERSON_SHARE = 0.01  # share of the narrated words; a third-person narrator hardly ever says "I"
 
 # A pattern that begins with a letter or sign is much faster than one that begins by looking behind.
@@ -166,6 +166,7 @@ def build_lexicon(texts: Iterable[str], language: Language = ENGLISH) -> Lexicon
 
     In a language that capitalises every noun, they are also seldom behind a determiner.
     """
+    determiners = language.determiners | {word.capitalize() for word in language.determiners if language != ENGLISH}
     mid_sentence = MID_SENTENCE_CAPITAL if language == ENGLISH else ACCENTED_MID_SENTENCE
     capitalised: Counter[str] = Counter()
     counts: Counter[str] = Counter()
@@ -175,7 +176,7 @@ def build_lexicon(texts: Iterable[str], language: Language = ENGLISH) -> Lexicon
     for length, text in enumerate(map(language.separate, texts), start=1):  # noqa: B007  # used after the loop
         words = COMPOUND_WORD.findall(text)
         capitalised.update(mid_sentence.findall(text))
-        determined.update(word for before, word in pairwise(words) if before in language.determiners)
+        determined.update(word for before, word in pairwise(words) if before in determiners)
         counts.update(words)
         passages.update({word.lower() for word in set(words)})
     candidates: Counter[str] = Counter()

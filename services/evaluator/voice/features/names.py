@@ -14,7 +14,7 @@ from scriptorium.text.words import PLAIN, WORD
 SMALL_LETTERS = "a-zß-ÿāăąćčďđēęěğġįłńňőœřśšťůűźżžά-ώа-џ"
 WORD_INSIDE_SENTENCE = re.compile(rf"(?<=[{SMALL_LETTERS},;] )[^\W\d_]+(?:'[^\W\d_]+)*")
 WORD_AFTER_ELISION = re.compile(rf"(?<=[{SMALL_LETTERS},;'] )[^\W\d_]+(?:'[^\W\d_]+)*")  # "l' Angleterre"
-MAX_DETERMINED = 0.1  # share of a name's uses behind a determiner, where nouns are capitalised, too
+MAX_DETERMINED = 0.2  # share of a name's uses behind a determiner, where nouns are capitalised, too
 
 
 def find_names(texts: Iterable[str], language: Language) -> frozenset[str]:
