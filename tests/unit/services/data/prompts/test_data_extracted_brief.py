@@ -115,8 +115,8 @@ FRENCH = (
     "Il lui disait que la rivière était loin, et que d'Artagnan les attendait.\n\n— J'ai peur, dit-elle.\n\n"
 ) * 3
 GERMAN = (
-    "Am Abend ging Anton mit ihr zu dem Turm, und sie sah die Lampe in seiner Hand, als Anton zu ihr kam. Er sagte, dass "
-    "der Fluss weit war und dass dort Anton auf den Wagen warten wollte. „Ich habe die Angst“, sagte sie.\n\n"
+    "Am Abend ging Anton mit ihr zu dem Turm, und sie sah die Lampe in seiner Hand, als Anton zu ihr kam. Er sagte, "
+    "dass der Fluss weit war und dass dort Anton auf den Wagen warten wollte. „Ich habe die Angst“, sagte sie.\n\n"
 ) * 3
 
 
