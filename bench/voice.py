@@ -1,15 +1,17 @@
 """The voice metric on human text, where the truth is known: `make bench-voice`.
 
-For each of four authors: mixtures of 20, 40, 60 and 80 % of unseen text by the author with a stand-in for the base
-model, the author's own unseen text, and eight cheats. Coherence is measured with the demo's real base model. Babble,
-salad and loops are tried once more at the temperature (or share of noise) at which that model foresees them as well as
-genuine text, because a tuned model's temperature is found in this way.
+For each of four English authors and two French ones: mixtures of 20, 40, 60 and 80 % of unseen text by the author with
+a stand-in for the base model, the author's own unseen text, and eight cheats. Coherence is measured with the demo's
+real base model. Babble, salad and loops are tried once more at the temperature (or share of noise) at which that model
+foresees them as well as genuine text, because a tuned model's temperature is found in this way.
 Beside T stands T2, the second judge's, on the first divisions; it reads --judge-prompts briefs.
 The last line is `voice: linearity_error=<points> cheats_caught=<n>/<n> false_pass_rate=<share> score_s=<seconds>
 judge_linearity_error=<points> judge_agreement=<n>`: the largest deviation over the shares of the mean over authors and
 divisions; cheats that are not called production and, if a gate is meant for them, are rejected; how often a true 60 is
 called production; one evaluation of 48 prompts; the largest deviation of T2; the rank correlation of T and T2 over all
 mixtures.
+The line before it, `voice[fr]: ...`, is the same for French; `--language fr` measures that alone. The base model has
+read little French, so its coherence gate and T2 are on trial there, too.
 """
 
 from __future__ import annotations
@@ -27,9 +29,10 @@ from threadpoolctl import threadpool_limits
 from bench.voice_judge import VARIANTS, JudgedMixtures, judge_mixture
 from bench.voice_losses import measure_losses
 from bench.voice_texts import (
-    AUTHORS,
+    NOVELS,
     SENTENCES_PER_PICK,
     TRUNCATED_WORDS,
+    Novels,
     babble,
     blur,
     learn_pairs,
@@ -46,6 +49,7 @@ from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.local.demo_assets import BASE, demo_assets
 from scriptorium.local.environments import DEMO, ENVS, PROJECT
 from scriptorium.sampling import spread
+from scriptorium.text.languages.language import ENGLISH
 from services.data.prompts.extracted_brief import write_briefs
 from services.evaluator.voice.align_lengths import align_lengths
 from services.evaluator.voice.features.chunk import CHUNK, cut_chunks, cut_to
@@ -64,7 +68,6 @@ from services.evaluator.voice.score_passages import score_passages
 from services.evaluator.voice.transfer import Scores, measure_transfer
 from services.evaluator.voice.verdict import TARGET, judge_voice
 
-TARGETS = ("burroughs", "cooper", "hawthorne", "twain")
 SHARES = (0.2, 0.4, 0.6, 0.8)
 PROMPTS, TRAIN_CHUNKS, AUTHOR_CHUNKS = 48, 100, 210
 POOL = 96  # passages of a true 60, of which each simulated evaluation takes PROMPTS
@@ -105,6 +108,7 @@ class BenchCorpus:
     calibration: list[str]
     seen_impostors: list[VoiceImpostor]
     unseen_impostors: list[VoiceImpostor]
+    novels: Novels
 
 
 @dataclass
@@ -127,23 +131,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--divisions", type=int, default=3, help="random halves of the held-out text, per author")
     parser.add_argument("--simulations", type=int, default=100, help="evaluations of a true 60, per division")
-    parser.add_argument("--authors", nargs="+", choices=TARGETS, default=TARGETS, help="fewer of them: minutes each")
+    targets = [name for novels in NOVELS.values() for name in novels.targets]
+    parser.add_argument("--authors", nargs="+", choices=targets, default=targets, help="fewer of them: minutes each")
+    parser.add_argument("--language", choices=NOVELS, help="one alone")
     parser.add_argument("--judge-prompts", type=int, default=24, help="briefs of the second judge; 0: it is not asked")
     parser.add_argument("--judge-divisions", type=int, default=1, help="divisions that it judges: minutes each")
     options = parser.parse_args()
     demo_assets()
+    lines = []
     with threadpool_limits(ONE_THREAD):
         judge = JudgeOptions(options.judge_prompts, options.judge_divisions)
-        measure(options.authors, options.divisions, options.simulations, judge)
+        for language in [options.language] if options.language else NOVELS:
+            novels = NOVELS[language]
+            if authors := [name for name in novels.targets if name in options.authors]:
+                title = "voice" if language == ENGLISH.code else f"voice[{language}]"
+                lines.append(measure(novels, authors, options.divisions, options.simulations, judge, title=title))
+    print("\n".join(reversed(lines)))  # English comes last
 
 
-def measure(authors: Sequence[str], divisions: int, simulations: int, judge: JudgeOptions) -> None:
-    """Measure every author in turn."""
-    texts = {name: cut_chunks([read_author(patterns)]) for name, patterns in AUTHORS.items()}
-    base = cut_chunks([shuffle_base(random.Random(1))])  # noqa: S311  # no secret
+def measure(
+    novels: Novels, authors: Sequence[str], divisions: int, simulations: int, judge: JudgeOptions, *, title: str
+) -> str:
+    """Measure every author of a language in turn; return the line that sums it up."""
+    texts = {name: cut_chunks([read_author(patterns)]) for name, patterns in novels.authors.items()}
+    base = cut_chunks([shuffle_base(novels.base, random.Random(1))])  # noqa: S311  # no secret
     results = BenchResults()
     for name in authors:
-        corpus = make_corpus(name, texts, base)
+        corpus = make_corpus(name, novels, texts, base)
         learned = learn_voice(make_inputs(corpus, *divide(corpus, 0)[:2]))
         heading = "".join(f"{column:>7}" for column in ("share", "T", "words", "chars", "gramm", "bound", *VARIANTS))
         print(f"\n{name:12}{heading}  closest impostor")
@@ -151,11 +165,11 @@ def measure(authors: Sequence[str], divisions: int, simulations: int, judge: Jud
             prompts = judge.prompts if number < judge.divisions else 0
             measure_division(corpus, learned, number, results, simulations, judge_prompts=prompts)
         try_cheats(corpus, learned, results)
-    conclude(results)
+    return conclude(results, title)
 
 
-def conclude(results: BenchResults) -> None:
-    """Print the summary and the last line."""
+def conclude(results: BenchResults, title: str) -> str:
+    """Print the summary; return the line that sums it up."""
     errors = {share: float(np.mean(values)) - 100 * share for share, values in results.transfers.items()}
     deviations = {share: float(np.std(values)) for share, values in results.transfers.items()}
     print("\nmean deviation of T: " + ", ".join(f"{share:.0%} {error:+.1f}" for share, error in errors.items()))
@@ -166,14 +180,14 @@ def conclude(results: BenchResults) -> None:
         error, agreement = results.judged.linearity_error(variant), results.judged.agreement(variant)
         print(f"second judge, {variant}: linearity error {error:.1f}, rank correlation with T {agreement:.2f}")
     worst = max(abs(error) for share, error in errors.items() if share < 1)
-    print(
-        f"voice: linearity_error={worst:.1f} cheats_caught={sum(results.caught)}/{len(results.caught)} "
+    return (
+        f"{title}: linearity_error={worst:.1f} cheats_caught={sum(results.caught)}/{len(results.caught)} "
         f"false_pass_rate={rate:.3f} score_s={max(results.seconds):.1f} "
         f"judge_linearity_error={results.judged.linearity_error():.1f} judge_agreement={results.judged.agreement():.2f}"
     )
 
 
-def make_corpus(name: str, texts: Mapping[str, list[str]], base: Sequence[str]) -> BenchCorpus:
+def make_corpus(name: str, novels: Novels, texts: Mapping[str, list[str]], base: Sequence[str]) -> BenchCorpus:
     """Divide the chunks so that no two uses overlap; half of the other authors are seen."""
     author = spread(texts[name], AUTHOR_CHUNKS)
     others = [other for other in texts if other != name]
@@ -186,6 +200,7 @@ def make_corpus(name: str, texts: Mapping[str, list[str]], base: Sequence[str]) 
         calibration=list(base[:CALIBRATION_CHUNKS]),
         seen_impostors=impostors[1::2],
         unseen_impostors=impostors[0::2],
+        novels=novels,
     )
 
 
@@ -315,8 +330,8 @@ def make_cheats(
         "regurgitation": spread(corpus.train, PROMPTS),
         "loop": [loop(text, CHUNK) for text in author],
         "salad": [salad(corpus.train, CHUNK, chance) for _ in range(PROMPTS)],
-        "babble": [babble(pairs, CHUNK, chance) for _ in range(PROMPTS)],
-        "another": spread(cut_chunks([read_author(AUTHORS[closest.name])])[1::2], PROMPTS),
+        "babble": [babble(pairs, CHUNK, chance, article=corpus.novels.article) for _ in range(PROMPTS)],
+        "another": spread(cut_chunks([read_author(corpus.novels.authors[closest.name])])[1::2], PROMPTS),
         "quotes": [quote(text, corpus.train, chance) for text in base],
         "truncated": [cut_to(text, TRUNCATED_WORDS) for text in author],
         "caricature": [mix(strongest, strongest, 1.0, CHUNK, chance) for _ in range(PROMPTS)],
@@ -336,7 +351,8 @@ def calibrate_cheats(corpus: BenchCorpus, genuine: Sequence[str], author: Sequen
             heat: [salad(corpus.train, CHUNK, chance, heat) for _ in range(PROMPTS)] for heat in TEMPERATURES
         },
         "calibrated babble": {
-            heat: [babble(pairs, CHUNK, chance, heat) for _ in range(PROMPTS)] for heat in TEMPERATURES
+            heat: [babble(pairs, CHUNK, chance, heat, corpus.novels.article) for _ in range(PROMPTS)]
+            for heat in TEMPERATURES
         },
     }
     written = {f"{name} {degree:g}": texts for name, made in degrees.items() for degree, texts in made.items()}

@@ -1,11 +1,14 @@
 """Human text for bench.voice: authors, a stand-in for a base model, mixtures of the two, and cheats.
 
-The stand-in is prose by three authors (Chekhov, Tolstoy and Turgenev in English) whose sentences are shuffled: fluent,
-in no particular author's style, and harder to tell from other novelists than a real base model's text.
+The stand-in is prose by three authors (Chekhov, Tolstoy and Turgenev in English; Greville, Malot and Ohnet in French)
+whose sentences are shuffled: fluent, in no particular author's style, and harder to tell from other novelists than a
+real base model's text. The French targets, Dumas and Hugo, come with the demo's package; of the others it has no
+novels, so bench/novels/fr has some of each.
 """
 
 from __future__ import annotations
 
+import lzma
 import random
 import re
 from collections import Counter, defaultdict
@@ -18,7 +21,7 @@ from scriptorium.local.environments import DEMO
 from scriptorium.local.impostors import CORPORA
 from scriptorium.text.words import count_words
 
-FOLDER = DEMO / "packages" / CORPORA
+FOLDERS = (DEMO / "packages" / CORPORA, Path(__file__).with_name("novels"))
 AUTHORS = {
     "burroughs": ("problemG/*.txt",),
     "cooper": ("problemC/Ctrain01-*.txt", "problemC/Csample02.txt", "problemC/Csample03.txt"),
@@ -33,7 +36,16 @@ AUTHORS = {
     "butler": ("homer/Homer_Odyssey*.txt",),
 }
 BASE = ("russian_lit/Chekhov*.txt", "russian_lit/Tolstoy*.txt", "russian_lit/Turgenev*.txt")
-SENTENCE = re.compile(r"(?<=[.!?])[ \n]+(?=[\"'“‘]?[A-Z])|(?<=[.!?][\"'”’])[ \n]+(?=[\"'“‘]?[A-Z])|\n\n+")
+FRENCH_AUTHORS = {
+    "dumas": (  # in this order a novel and a journey are trained on, and others of both are held out
+        *("problemI/Itrain01-01.txt", "problemI/Itrain01-03.txt"),
+        *("problemI/Itrain01-02.txt", "problemI/Isample02.txt", "problemI/Isample03.txt"),
+    ),
+    "hugo": ("problemI/Itrain02-01.txt", "problemI/Itrain02-02.txt", "problemI/Isample01.txt"),
+    **{name: (f"fr/{name}.txt.xz",) for name in ("balzac", "feval", "flaubert", "gautier", "sand", "verne")},
+}
+FRENCH_BASE = ("fr/greville.txt.xz", "fr/malot.txt.xz", "fr/ohnet.txt.xz")
+SENTENCE = re.compile(r"(?<=[.!?])[ \n]+(?=[\"'“‘«]?[A-ZÀ-ÖØ-Þ])|(?<=[.!?][\"'”’])[ \n]+(?=[\"'“‘«]?[A-ZÀ-ÖØ-Þ])|\n\n+")
 TOKEN = re.compile(r"[\w'’]+|[^\w\s]")
 LOOP_WORDS = 40
 QUOTE_WORDS, QUOTE_INTERVAL = 25, 80  # words of a quotation, words from one to the next
@@ -41,17 +53,36 @@ TRUNCATED_WORDS = 120
 SENTENCES_PER_PICK = 5  # the strongest one in five goes into a caricature
 
 
+@dataclass(frozen=True)
+class Novels:
+    """The novels of one language: files by author, the base's files, and the authors that are measured.
+
+    `article` is a word in lower case with which babble begins.
+    """
+
+    authors: Mapping[str, Sequence[str]]
+    base: Sequence[str]
+    targets: Sequence[str]
+    article: str
+
+
+NOVELS = {
+    "en": Novels(AUTHORS, BASE, ("burroughs", "cooper", "hawthorne", "twain"), "the"),
+    "fr": Novels(FRENCH_AUTHORS, FRENCH_BASE, ("dumas", "hugo"), "le"),
+}
+
+
 def read_author(patterns: Sequence[str]) -> str:
     """Read all files of an author, hard-wrapped lines joined; paragraphs of a few words are headings and left out."""
-    paths = [path for pattern in patterns for path in sorted(FOLDER.glob(pattern))]
+    paths = [path for pattern in patterns for folder in FOLDERS for path in sorted(folder.glob(pattern))]
     texts = (decode(path).replace("\r", "") for path in paths)
     paragraphs = [" ".join(part.split()) for text in texts for part in re.split(r"\n\s*\n", text)]
     return "\n\n".join(paragraph for paragraph in paragraphs if count_words(paragraph) > 5)
 
 
 def decode(path: Path) -> str:
-    """Decode UTF-8 if it is that, Windows' Latin otherwise."""
-    data = path.read_bytes()
+    """Decode UTF-8 if it is that, Windows' Latin otherwise; decompress first what is compressed."""
+    data = lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
@@ -63,9 +94,9 @@ def split_sentences(texts: Sequence[str]) -> list[str]:
     return [part.strip() for text in texts for part in SENTENCE.split(text) if count_words(part) > 1]
 
 
-def shuffle_base(chance: random.Random) -> str:
-    """Return the stand-in for a base model."""
-    sentences = split_sentences([read_author(BASE)])
+def shuffle_base(base: Sequence[str], chance: random.Random) -> str:
+    """Return the stand-in for a base model, made from files."""
+    sentences = split_sentences([read_author(base)])
     chance.shuffle(sentences)
     return " ".join(sentences)
 
@@ -126,11 +157,13 @@ def learn_pairs(train: Sequence[str]) -> Mapping[str, list[str]]:
     return followers
 
 
-def babble(pairs: Mapping[str, list[str]], words: int, chance: random.Random, temperature: float = 1.0) -> str:
-    """Walk along the author's word pairs; the colder, the more of the frequent ones."""
-    token, tokens = "The", ["The"]
+def babble(
+    pairs: Mapping[str, list[str]], words: int, chance: random.Random, temperature: float = 1.0, article: str = "the"
+) -> str:
+    """Walk along the author's word pairs, from an article on; the colder, the more of the frequent ones."""
+    token, tokens = article.capitalize(), [article.capitalize()]
     while len(tokens) < words * 1.15:
-        (token,) = cool(Counter(pairs.get(token) or pairs["the"]), temperature).draw(chance, 1)
+        (token,) = cool(Counter(pairs.get(token) or pairs[article]), temperature).draw(chance, 1)
         tokens.append(token)
     return re.sub(r" (?=[.,;:!?])", "", " ".join(tokens))
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from scriptorium.instructions import counting
 from scriptorium.instructions.instruction import Check
 from scriptorium.instructions.topics import Topic, opening_sentence
+from scriptorium.text.languages.detect import count_words_apart, rank_languages
+from scriptorium.text.languages.language import read_language
 
-SMALL_WORDS = {
-    "French": "le la les un une des du de et est dans pour que qui sur avec au aux ce cette il elle",
-    "Spanish": "el la los las un una de del y es en para que con por se al lo su como más muy",
-    "German": "der die das ein eine und ist in zu den dem des mit auf für von sich es nicht auch",
-    "English": "the a an and is in to of for that with on it as by at from this are be",
-}
+CODES = ("fr", "es", "de", "en")  # that an answer is sought in; the others are too like them for two sentences
 FOREIGN = ("French", "Spanish", "German")
 MIN_WORDS = 6  # fewer may belong to several languages
 
@@ -25,9 +21,6 @@ def foreign_language(topic: Topic, turn: int) -> tuple[str, Check]:
 
 def detect_language(text: str) -> str | None:
     """Return the language with the most small words in a text; None if it is too short or two have equally many."""
-    words = [word.casefold() for word in counting.list_words(text)]
-    counts = {name: sum(word in small.split() for word in words) for name, small in SMALL_WORDS.items()}
-    first, second = sorted(counts.values(), reverse=True)[:2]
-    if len(words) < MIN_WORDS or first == second:
-        return None
-    return max(counts, key=lambda name: counts[name])
+    counts = count_words_apart(text)
+    (first, number), (_, second) = rank_languages(counts, CODES)[:2]
+    return None if counts.total() < MIN_WORDS or number == second else read_language(first).name

@@ -1,4 +1,4 @@
-"""The bank of plain requests: a YAML file per language with its small words, its patterns and what fills them.
+"""The bank of plain requests: a YAML file per language with its patterns and what fills them.
 
 A pattern is filled from one list of values: a text is its `{topic}`, a pair its `{a}` and `{b}`. The lengths are the
 sentences that ask for a number of words, behind the request.
@@ -12,6 +12,8 @@ from pathlib import Path
 
 import yaml
 from pydantic import BaseModel, ConfigDict
+
+from scriptorium.text.languages.language import read_language
 
 FOLDER = Path(__file__).with_name("requests")
 CODE_VERSION = 1  # raise it when the same files would give other requests, or when the judge would keep other answers
@@ -35,7 +37,6 @@ class LanguageBank(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    small_words: str
     tokens_per_word: float
     targets: dict[str, str]
     lengths: list[str]
@@ -61,6 +62,7 @@ def requests_version() -> str:
     digest = hashlib.sha256(f"{CODE_VERSION}\n".encode())
     for language in list_languages():
         digest.update((FOLDER / f"{language}.yaml").read_bytes())
+        digest.update(" ".join(sorted(read_language(language).small_words)).encode())  # by which answers are judged
     return digest.hexdigest()[:16]
 
 

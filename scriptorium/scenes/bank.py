@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from scriptorium.text.briefs import Dialogue, Person, word_brief
+from scriptorium.text.languages.language import ENGLISH, read_language
 
 FOLDER = Path(__file__).parent
 SCENE_WORDS = 200  # asked of a scene: enough for a name to turn up, and less than half of a test passage
@@ -27,11 +28,13 @@ class Scene(BaseModel):
     topics: list[str]
     dialogue: Dialogue
     person: Person = "third"
+    language: str = ENGLISH.code
 
     @property
     def brief(self) -> str:
-        """The brief of the scene."""
-        return word_brief(SCENE_WORDS, self.person, self.dialogue, self.names, self.topics)
+        """The brief of the scene, in its language."""
+        language = read_language(self.language)
+        return word_brief(SCENE_WORDS, self.person, self.dialogue, self.names, self.topics, language=language)
 
 
 class SceneBank(BaseModel):
@@ -68,4 +71,5 @@ def list_languages() -> tuple[str, ...]:
 @cache
 def read_bank(language: str) -> SceneBank:
     """Read the bank of a language, by its code."""
-    return SceneBank.model_validate(yaml.safe_load((FOLDER / f"{language}.yaml").read_text(encoding="utf-8")))
+    body = yaml.safe_load((FOLDER / f"{language}.yaml").read_text(encoding="utf-8"))
+    return SceneBank.model_validate(body | {"scenes": [scene | {"language": language} for scene in body["scenes"]]})

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scriptorium.replay.languages import ENGLISH, detect_main_language
 from scriptorium.sampling import spread
 from scriptorium.scenes.bank import Scene, list_languages, read_bank
+from scriptorium.text.languages.detect import detect_book_language
+from scriptorium.text.languages.language import ENGLISH
 from scriptorium.text.words import COMPOUND_WORD
 
 
@@ -34,8 +35,8 @@ def choose_scenes(passages: Sequence[str], number: int) -> SceneChoice:
 
 def choose_language(passages: Sequence[str]) -> str:
     """Return the book's language if the bank has it, else English."""
-    language = detect_main_language(passages)
-    return language if language in list_languages() else ENGLISH
+    language = detect_book_language(passages).code
+    return language if language in list_languages() else ENGLISH.code
 
 
 def list_name_words(scene: Scene) -> list[str]:

@@ -9,28 +9,46 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from scriptorium.text.languages.language import ENGLISH, BriefSentences, Language
+
 Person = Literal["first", "third"]
 Dialogue = Literal["no", "some", "much"]
 
 
 def word_brief(
-    words: int, person: Person | None, dialogue: Dialogue, names: Sequence[str], topics: Sequence[str]
+    words: int,
+    person: Person | None,
+    dialogue: Dialogue,
+    names: Sequence[str],
+    topics: Sequence[str],
+    *,
+    language: Language = ENGLISH,
 ) -> str:
     """Return a whole brief; names and topics may be missing, and the person, if the narrator is unknown."""
-    return word_instruction(words, person, dialogue) + word_names(names) + word_topics(topics)
+    instruction = word_instruction(words, person, dialogue, language)
+    return instruction + word_names(names, language) + word_topics(topics, language)
 
 
-def word_instruction(words: int, person: Person | None, dialogue: Dialogue) -> str:
+def word_instruction(words: int, person: Person | None, dialogue: Dialogue, language: Language = ENGLISH) -> str:
     """Return the sentence with length, point of view and share of dialogue."""
-    view = f", in the {person} person" if person else ""
-    return f"Write a passage of about {words} words from a novel{view}, with {dialogue} dialogue."
+    sentences = brief_sentences(language)
+    views = {None: "", "first": sentences.first_person, "third": sentences.third_person}
+    amounts = {"no": sentences.no_dialogue, "some": sentences.some_dialogue, "much": sentences.much_dialogue}
+    return sentences.instruction.format(length=words, view=views[person], dialogue=amounts[dialogue])
 
 
-def word_names(names: Sequence[str]) -> str:
+def word_names(names: Sequence[str], language: Language = ENGLISH) -> str:
     """Return the sentence with the people and places, and a space before it; "" for none."""
-    return f" People and places: {', '.join(names)}." if names else ""
+    return brief_sentences(language).people.format(names=", ".join(names)) if names else ""
 
 
-def word_topics(topics: Sequence[str]) -> str:
+def word_topics(topics: Sequence[str], language: Language = ENGLISH) -> str:
     """Return the sentence with the topics, and a space before it; "" for none."""
-    return f" It has to do with: {', '.join(topics)}." if topics else ""
+    return brief_sentences(language).topics.format(topics=", ".join(topics)) if topics else ""
+
+
+def brief_sentences(language: Language) -> BriefSentences:
+    """Return the sentences of a brief in a language; raises ValueError if it has none."""
+    if language.brief is None:
+        raise ValueError(f"{language.name} has no sentences for briefs")
+    return language.brief

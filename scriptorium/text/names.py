@@ -6,26 +6,35 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
+from scriptorium.text.languages.language import ENGLISH, Language
+
 # A pattern that begins with a letter or sign is much faster than one that begins by looking behind.
 CAPITAL = "[A-ZÀ-ÖØ-Þ]"
 REST = r"(?:[’'-]?\w)*[^\W\d_A-Z]"
 MID_SENTENCE_CAPITAL = re.compile(rf"{CAPITAL}(?<=[a-z,;] {CAPITAL}){REST}")
+ACCENTED_MID_SENTENCE = re.compile(rf"{CAPITAL}(?<=[a-zß-ÿ,;'’] {CAPITAL}){REST}")  # behind elided words, too
 NAME = re.compile(rf"{CAPITAL}(?<!\w{CAPITAL}){REST}(?: {CAPITAL}{REST})*")
-TITLES = frozenset(["Mr", "Mrs", "Ms", "Dr", "St", "Hon", "Rev", "Prof"])  # not names by themselves
 PRONOUN = re.compile(r"I['’]")  # "I'll" is capitalised everywhere, too
 POSSESSIVE = re.compile(r"['’]s?$")
 
 
-def select_names(capitalised: Mapping[str, int], counts: Mapping[str, int]) -> frozenset[str]:
+def mid_sentence_capital(language: Language) -> re.Pattern[str]:
+    """Return the pattern of a capitalised word inside a sentence."""
+    return MID_SENTENCE_CAPITAL if language == ENGLISH else ACCENTED_MID_SENTENCE
+
+
+def select_names(
+    capitalised: Mapping[str, int], counts: Mapping[str, int], language: Language = ENGLISH
+) -> frozenset[str]:
     """Return the words that are names, from how often each is capitalised inside a sentence, and how often it occurs.
 
-    A name is capitalised there more often than it is written in lower case.
+    A name is capitalised there more often than it is written in lower case, and is no abbreviation of a title.
     """
     candidates: Counter[str] = Counter()
     for word, number in capitalised.items():
         candidates[strip_possessive(word)] += number
     frequent = (word for word, number in candidates.items() if number > counts.get(word.lower(), 0))
-    return frozenset(word for word in frequent if not PRONOUN.match(word)) - TITLES
+    return frozenset(word for word in frequent if not PRONOUN.match(word)) - language.title_abbreviations
 
 
 def keep_names(capitals: str, names: frozenset[str]) -> str:

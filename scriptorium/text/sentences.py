@@ -19,7 +19,8 @@ ABBREVIATION = re.compile(
 )
 OPENING = re.compile(r"[\"'“‘«(\[\s—–-]*")
 MAX_ABBREVIATION = 12  # characters to look back
-PLAIN_ENDING = re.compile(r"(?<=[.!?])[\"']?\s+(?=[\"']?[A-Z])")
+CAPITAL = "[A-ZÀ-ÖØ-ÞĄĆĈČĎĘĚĞİŁŃŇŒŘŚŞŠŤŹŻŽΑ-ΩЀ-Я]"
+PLAIN_ENDING = re.compile(rf"(?<=[.!?])(?:[\"'“]| ?»|«)?\s+(?=(?:[\"'„¿¡»]|« ?)?{CAPITAL})")
 ROUGH_ENDING = re.compile(r"(?<![.!?…])[.!?…]+[\"'”’»)]*\s+|\n+")
 ANSWER_ENDING = re.compile(r"[.!?…]+[\"'”’)*_]*(?=\s|$)")
 COMPLETE_ENDING = re.compile(r"[.!?][\"'”’]?(?=\s)")

@@ -17,10 +17,12 @@ from scriptorium.contracts.report.rewriting import RewriteSample
 from scriptorium.contracts.report.voice import Estimate, Gate, GateCode, RewrittenVoice, VoiceOutcome, VoiceVerdict
 from scriptorium.errors import EvaluationFailed
 from scriptorium.jobs.reporter import Reporter
+from scriptorium.text.languages.detect import detect_book_language
 from services.evaluator.impostors import Impostor
 from services.evaluator.retention.verdict import ASK_ENOUGH, judge_adherence, worst
 from services.evaluator.rewriting.samples import select_rewrites
 from services.evaluator.voice.align_lengths import align_lengths
+from services.evaluator.voice.features.language_support import describe_language
 from services.evaluator.voice.inputs import Endings, HeldOutPassage, Losses, VoiceImpostor, VoiceInputs
 from services.evaluator.voice.measure import ONE_THREAD, LearnedVoice, compare_voice, learn_voice
 from services.evaluator.voice.score_passages import score_passages
@@ -50,6 +52,7 @@ def measure_voice_outcome(
 
     `rewrites` are the drafts of held-out passages, and what both models made of them.
     """
+    language = describe_language(detect_book_language(texts.author_train))
     try:
         inputs = gather_inputs(texts, samples, losses, alike)
         reporter.message("[VALIDATE] Learning the author's voice from the training text")
@@ -59,9 +62,11 @@ def measure_voice_outcome(
         voice = compare_voice(inputs, learned, seed, reporter)
         prompted = measure_prompted(inputs, learned, texts, seed)
         rewritten = measure_rewritten(inputs, learned, rewrites, seed)
-        return VoiceOutcome(verdict=voice.verdict, measured=voice, prompted=prompted, rewritten=rewritten)
+        return VoiceOutcome(
+            verdict=voice.verdict, measured=voice, prompted=prompted, rewritten=rewritten, language=language
+        )
     except EvaluationFailed as error:
-        return VoiceOutcome(verdict=explain_missing(error))
+        return VoiceOutcome(verdict=explain_missing(error), language=language)
 
 
 def gather_inputs(

@@ -206,14 +206,32 @@ class RewrittenVoice(FiniteContract):
     tuned: Estimate
 
 
+LanguageSupport = Literal["supported", "plain", "unmeasurable"]
+
+
+class VoiceLanguage(FiniteContract):
+    """The manuscript's language, "" if unknown, and what can be measured in it.
+
+    "supported": T was checked on mixtures of novels in this language; "plain": it works by what every language has, and
+    was not checked; "unmeasurable": words are not separated by spaces. `left_out` lists what is missing in detail.
+    """
+
+    code: str
+    name: str
+    support: LanguageSupport
+    note: str
+    left_out: list[str] = []
+
+
 class VoiceOutcome(BaseModel):
     """The verdict on the voice and its evidence; `measured` is None if there was too little text.
 
     `prompted` is the folded T of the base model, asked to imitate excerpts. `rewritten` is how much of the voice is in
-    rewritten drafts.
+    rewritten drafts. `language` is None in reports of before.
     """
 
     verdict: VoiceVerdict
     measured: Voice | None = None
     prompted: Estimate | None = None
     rewritten: RewrittenVoice | None = None
+    language: VoiceLanguage | None = None

@@ -1,7 +1,7 @@
 """Text in another language or script than the rest, recognised by the small words that every sentence needs.
 
-A library for a hundred languages needs 0.4 s and 100 MB to load (measured); small words need neither. A language that
-is not listed is "no known language", which still differs from the language of the rest.
+A language that is not among scriptorium/text/languages is "no known language", which still differs from the language of
+the rest.
 """
 
 from __future__ import annotations
@@ -15,46 +15,14 @@ from itertools import islice
 import numpy as np
 
 from scriptorium.contracts import Finding
+from scriptorium.text.languages.detect import rank_languages
+from scriptorium.text.languages.language import list_codes, read_language
 from services.data.checks.tokenized_passage import TokenizedPassage, quote
 from services.data.passage import Passage
 
-SMALL_WORDS = {
-    "English": "the and of to a in he was that his it with i had as at for on her is but him you not be they she from"
-    " all were have by this which said there when one what so or them who would my me been no their if out up then into"
-    " we an are will your more down upon has do its like some now could did very than other",
-    "French": "de la et le à les il l un d que qui elle en une des était pas dans se qu ne s ce au sur pour plus avait"
-    " lui du son je avec on mais sa comme vous par n c est me m nous tout ses y si j leur bien cette ou être deux où",
-    "German": "und die der sie er das in zu den ich nicht war es ein mit sich auf so dem eine von als ist an hatte wie"
-    " aber ihm ihr noch des im aus auch nur für wir man da dann nach sein wenn bei oder seine über was vor mir einen"
-    " dass daß mich einem durch wieder schon doch habe haben wird sind zum zur um",
-    "Spanish": "de la que el y en a los se no un las por con una su para es al lo como más o pero sus le ha me si sin"
-    " sobre este ya entre cuando todo esta ser son dos también había era muy años hasta desde está mi porque qué sólo"
-    " yo fue ella él del usted nos ni",
-    "Italian": "di e che la il un a per non in una mi ma si lo ha con le i da è era come se più al o nel dei gli ho"
-    " della anche del sono io alla quando c l tutto suo sua lui lei ci questo aveva poi così essere perché dal dalla",
-    "Portuguese": "de a que o e do da em um para não com uma os no se na por mais as dos como mas ao ele das à seu sua"
-    " ou quando muito nos já eu também só pelo pela até isso ela entre era depois sem mesmo aos seus quem nas me esse"
-    " eles você tinha foi essa num nem suas meu às minha numa",
-    "Dutch": "de en van ik te dat die in een hij het niet zijn is was op aan met als voor had er maar om hem dan zou of"
-    " wat mijn men dit zo door over ze zich bij ook tot je mij uit der daar haar naar heb hoe heeft hebben deze u want"
-    " nog zal me zij nu ge geen omdat iets",
-    "Swedish": "och i att det som en på är av för med till den har de inte om ett han men var jag sig från vi så kan"
-    " när hon hade där nu skulle mig ut upp över honom henne hans hennes då sin mycket eller vad man",
-    "Danish or Norwegian": "og i at det som en på er af av for med til den har de ikke om et han men var jeg sig seg"
-    " fra vi så kan når hun havde hadde der nu nå skulle mig meg ud ut op opp over ham hende henne hans hendes da"
-    " sin eller hvad hva man",
-    "Polish": "i w na się z do to nie że jest o jak po ale co tak za od go już był jego tym jej może tylko jeszcze"
-    " przez było ma ich być była przed mnie gdy pan ja dla czy bo pod ze",
-    "Latin": "et in est non ad ut cum quod qui sed si quae ex de ab esse hoc nec quam ac atque per etiam enim sunt aut"
-    " quid me te se mihi tibi ne iam autem tamen vel pro eius erat quo haec nunc",
-    "Finnish": "ja on ei se hän oli että minä kun niin mutta ole sen hänen mitä kuin nyt sitten jo tuo tämä olen vain"
-    " sinä olisi joka vielä siitä kuin mukaan sitä me he ne hänelle häntä",
-    "Russian": "и в не на я что он с как это а по но его к она из то все у за так было же от бы только ты мы о ее мне"
-    " еще вы меня был когда уже для вот ему до нет если или быть была чтобы их",
-    "Greek": "και το να του η της με που την από για τον είναι στο στην ο οι τα των δεν θα σε τη ήταν αλλά στον μου αν"
-    " ως ένα μια τους ότι σαν μας σου",
+PROFILES = {
+    language.name: language.small_words for language in map(read_language, list_codes()) if language.small_words
 }
-PROFILES = {language: frozenset(words.split()) for language, words in SMALL_WORDS.items()}
 
 SAMPLED_PASSAGES = 100  # spread over the text, to detect its language
 MIN_STRETCH = 60  # words, or characters of another alphabet; a shorter stretch may be a quotation
@@ -102,9 +70,8 @@ def find_other_language(passage: TokenizedPassage, main: MainLanguage) -> Iterat
 
 def best_language(counts: Counter[str]) -> str | None:
     """Return the language with the most small words in a text, None if they are few in each."""
-    small_words = {language: sum(counts[word] for word in words) for language, words in PROFILES.items()}
-    best = max(small_words, key=lambda language: small_words[language])
-    return best if small_words[best] >= MIN_HOME_SHARE * max(1, counts.total()) else None
+    code, number = rank_languages(counts)[0]
+    return read_language(code).name if number >= MIN_HOME_SHARE * max(1, counts.total()) else None
 
 
 def find_foreign_stretch(passage: TokenizedPassage, language: str) -> Iterator[Finding]:

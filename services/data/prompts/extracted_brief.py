@@ -1,7 +1,8 @@
 """Briefs extracted from passages: what an author would ask for, never a quotation.
 
 A brief names people and places, the things that set a passage apart in its book (tf-idf), the point of view, the share
-of dialogue and the length. It never shares six words in a row with its passage, so nothing can be learned by copying.
+of dialogue and the length, in the book's language if its file has the sentences, in English otherwise. It never shares
+six words in a row with its passage, so nothing can be learned by copying.
 """
 
 from __future__ import annotations
@@ -10,14 +11,18 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import pairwise
 from math import log
 
 from scriptorium.contracts import Finding
+from scriptorium.sampling import spread
 from scriptorium.text.briefs import Dialogue, Person, word_instruction, word_names, word_topics
-from scriptorium.text.names import MID_SENTENCE_CAPITAL, NAME, keep_names, select_names
+from scriptorium.text.languages.detect import SAMPLED_TEXTS, detect_book_language
+from scriptorium.text.languages.language import ENGLISH, Language
+from scriptorium.text.names import NAME, keep_names, mid_sentence_capital, select_names
 from scriptorium.text.quotation import QUOTE_LENGTH, join_words, quotes_passage
-from scriptorium.text.words import COMPOUND_WORD
+from scriptorium.text.words import COMPOUND_WORD, plain
 from services.data.passage import Passage
 
 MAX_NAMES = 4
@@ -29,15 +34,10 @@ OTHER_WORD_WEIGHT = 0.7  # of a word that is neither a thing nor a quality
 THING_SHARE = 0.2  # share of a word's uses behind a determiner: it is a thing or a quality, hardly an action
 STEM_LENGTH = 5  # letters by which "cabin" and "cabins" are the same topic
 MIN_NARRATED_WORDS = 30  # words outside speech that are needed to recognise the narrator
+MIN_NAME_USES, MAX_DETERMINED = 3, 0.2  # in a book that capitalises nouns; of the uses of a name, behind a determiner
 FIRST_PERSON_SHARE = 0.01  # share of the narrated words; a third-person narrator hardly ever says "I"
 
 SPEECH = re.compile(r"\"[^\"\n]*(?:\"|$)|“[^”\n]*(?:”|$)|«[^»\n]*(?:»|$)|‘(?<!\w‘)[^\n]*?’(?!\w)", re.MULTILINE)
-FIRST_PERSON_PRONOUNS = frozenset(["i", "me", "my", "mine", "myself", "we", "us", "our", "ours", "ourselves"])
-THIRD_PERSON_PRONOUNS = frozenset(
-    ["he", "him", "his", "himself", "she", "her", "hers", "herself", "they", "them", "their"]
-)
-DETERMINERS = frozenset(["the", "a", "an", "my", "our", "your", "his", "her", "its", "their", "this", "that", "these",
-                         "those", "no", "every", "each", "some", "any"])  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class Lexicon:
 
     names: frozenset[str]
     topics: dict[str, float]
+    language: Language = ENGLISH
 
 
 def add_briefs(passages: Sequence[Passage]) -> tuple[list[Passage], list[Finding]]:
@@ -58,7 +59,8 @@ def add_briefs(passages: Sequence[Passage]) -> tuple[list[Passage], list[Finding
     """
     ready = [passage for passage in passages if passage.ready]
     passages = [passage for passage in passages if not passage.ready]
-    lexicon = build_lexicon(passage.text for passage in passages)
+    language = choose_language([passage.text for passage in spread(passages, SAMPLED_TEXTS)])
+    lexicon = build_lexicon((passage.text for passage in passages), language)
     briefed: list[Passage] = []
     findings: list[Finding] = []
     for passage in passages:
@@ -72,45 +74,66 @@ def add_briefs(passages: Sequence[Passage]) -> tuple[list[Passage], list[Finding
 
 def write_briefs(texts: Sequence[str]) -> list[str | None]:
     """Write a brief for each passage of one book; None if every wording would quote the passage."""
-    lexicon = build_lexicon(texts)
+    lexicon = build_lexicon(texts, choose_language(texts))
     return [write_brief(text, lexicon) for text in texts]
+
+
+def choose_language(texts: Sequence[str]) -> Language:
+    """Return the language of a book's briefs: its own if there are sentences in it, English otherwise."""
+    language = detect_book_language(texts)
+    return language if language.brief else ENGLISH
 
 
 def write_brief(text: str, lexicon: Lexicon) -> str | None:
     """Return the fullest brief that does not quote its passage; None if there is none."""
-    words = COMPOUND_WORD.findall(text)
+    separate = lexicon.language.separate
+    words = COMPOUND_WORD.findall(separate(text))
     passage = join_words(words)
-    return next((brief for brief in list_wordings(text, words, lexicon) if not quotes_passage(brief, passage)), None)
+    wordings = list_wordings(text, words, lexicon)
+    return next((brief for brief in wordings if not quotes_passage(separate(brief), passage)), None)
 
 
 def list_wordings(text: str, words: Sequence[str], lexicon: Lexicon) -> Iterator[str]:
     """Yield the full brief, then shorter ones."""
     counts = Counter(words)
-    instruction = write_instruction(text, counts)
+    language = lexicon.language
+    instruction = write_instruction(text, counts, language)
     names = find_names(text, lexicon)
     topics = find_topics(counts, lexicon)
-    yield instruction + word_names(names) + word_topics(topics)
-    yield instruction + word_names(names)
+    yield instruction + word_names(names, language) + word_topics(topics, language)
+    yield instruction + word_names(names, language)
     yield instruction
 
 
-def write_instruction(text: str, counts: Counter[str]) -> str:
+def write_instruction(text: str, counts: Counter[str], language: Language = ENGLISH) -> str:
     """Write an instruction with length, point of view and share of dialogue; `counts` are the text's words."""
     length = max(10, round(len(text.split()), -1))
-    speech = "\n".join(match.group() for match in SPEECH.finditer(text))
+    speech = "\n".join(match.group() for match in speech_pattern(language).finditer(text))
     dialogue = describe_dialogue(len(speech) / max(1, len(text)))
-    return word_instruction(length, recognise_person(counts, Counter(COMPOUND_WORD.findall(speech))), dialogue)
+    person = recognise_person(counts, Counter(COMPOUND_WORD.findall(language.separate(speech))), language)
+    return word_instruction(length, person, dialogue, language)
 
 
-def recognise_person(counts: Counter[str], speech: Counter[str]) -> Person | None:
+@cache
+def speech_pattern(language: Language) -> re.Pattern[str]:
+    """Compile the pattern of speech: what stands in the language's quotation marks, and lines behind a dash."""
+    if language == ENGLISH:
+        return SPEECH
+    pairs = [(opening, closing, plain(closing)) for opening, closing in language.quote_pairs]
+    quoted = [rf"{opening}[^{closing}{straight}\n]*(?:[{closing}{straight}]|$)" for opening, closing, straight in pairs]
+    dash = [r"^[^\S\n]*(?:[—–]|--?)[^\S\n]?(?=[^\W\d_]|[«¿¡“\"])[^\n]*$"] if language.dialogue_dash else []
+    return re.compile("|".join([*dash, *quoted, SPEECH.pattern]), re.MULTILINE)
+
+
+def recognise_person(counts: Counter[str], speech: Counter[str], language: Language = ENGLISH) -> Person | None:
     """Recognise the narrator's person by the pronouns outside speech; None if there is too little narration."""
 
     def count_narrated(pronouns: Iterable[str]) -> int:
         forms = [form for pronoun in pronouns for form in (pronoun, pronoun.capitalize())]
         return sum(counts[form] - speech[form] for form in forms)
 
-    length, first_person = counts.total() - speech.total(), count_narrated(FIRST_PERSON_PRONOUNS)
-    if length < MIN_NARRATED_WORDS or not (first_person or count_narrated(THIRD_PERSON_PRONOUNS)):
+    length, first_person = counts.total() - speech.total(), count_narrated(language.first_person)
+    if length < MIN_NARRATED_WORDS or not (first_person or count_narrated(language.third_person)):
         return None
     return "first" if first_person / length >= FIRST_PERSON_SHARE else "third"
 
@@ -122,43 +145,65 @@ def describe_dialogue(share: float) -> Dialogue:
     return "some" if share < 0.4 else "much"
 
 
-def build_lexicon(texts: Iterable[str]) -> Lexicon:
-    """Collect names and topics; names are words that are capitalised inside sentences and seldom lower-case."""
+def build_lexicon(texts: Iterable[str], language: Language = ENGLISH) -> Lexicon:
+    """Collect names and topics; names are words that are capitalised inside sentences and seldom lower-case.
+
+    In a language that capitalises every noun, they are also seldom behind a determiner.
+    """
+    determiners = language.determiners | {word.capitalize() for word in language.determiners if language != ENGLISH}
+    mid_sentence = mid_sentence_capital(language)
     capitalised: Counter[str] = Counter()
     counts: Counter[str] = Counter()
     determined: Counter[str] = Counter()
     passages: Counter[str] = Counter()
     length = 0
-    for length, text in enumerate(texts, start=1):  # noqa: B007  # used after the loop
+    for length, text in enumerate(map(language.separate, texts), start=1):  # noqa: B007  # used after the loop
         words = COMPOUND_WORD.findall(text)
-        capitalised.update(MID_SENTENCE_CAPITAL.findall(text))
-        determined.update(word for before, word in pairwise(words) if before in DETERMINERS)
+        capitalised.update(mid_sentence.findall(text))
+        determined.update(word for before, word in pairwise(words) if before in determiners)
         counts.update(words)
         passages.update({word.lower() for word in set(words)})
-    return Lexicon(select_names(capitalised, counts), weigh_topics(counts, determined, passages, length))
+    names = select_names(capitalised, counts, language)
+    nouns: frozenset[str] = frozenset()
+    if language.capitals == "nouns":
+        # A name has no article, and what is named in a single place could be any noun.
+        names = frozenset(
+            word
+            for word in names
+            if counts[word] >= MIN_NAME_USES and determined[word] <= MAX_DETERMINED * counts[word]
+        )
+        nouns = frozenset(word for word, number in counts.items() if number > counts[word.lower()]) - names
+    topics = weigh_topics(counts, determined, passages, length, nouns)
+    return Lexicon(names, topics, language)
 
 
 def weigh_topics(
-    counts: Counter[str], determined: Counter[str], passages: Counter[str], texts: int
+    counts: Counter[str],
+    determined: Counter[str],
+    passages: Counter[str],
+    texts: int,
+    nouns: frozenset[str] = frozenset(),
 ) -> dict[str, float]:
-    """Weigh the words that may be topics: lower-case words that are not all over the book.
+    """Weigh the words that may be topics: lower-case words, and capitalised `nouns`, that are not all over the book.
 
     Words of a single passage come last: an oddity says more about the author than about the subject.
     """
     max_passages = max(2, COMMON_SHARE * texts)
     topics: dict[str, float] = {}
     for word, number in counts.items():
-        spread = passages[word]
-        if 0 < spread <= max_passages and len(word) >= MIN_TOPIC_LENGTH and word.islower() and word.isalpha():
+        is_candidate = (word.islower() or word in nouns) and word.isalpha() and len(word) >= MIN_TOPIC_LENGTH
+        number_of_passages = passages[word.lower()]
+        if is_candidate and 0 < number_of_passages <= max_passages:
             thing_weight = 1 if determined[word] >= THING_SHARE * number else OTHER_WORD_WEIGHT
-            topics[word] = log((1 + texts) / spread) * thing_weight * (ODDITY_WEIGHT if spread == 1 else 1)
+            oddity_weight = ODDITY_WEIGHT if number_of_passages == 1 else 1
+            topics[word] = log((1 + texts) / number_of_passages) * thing_weight * oddity_weight
     return topics
 
 
 def find_names(text: str, lexicon: Lexicon) -> list[str]:
     """Return the people and places that a passage names most often, each once: no "Thoris" beside "Dejah Thoris"."""
     counts: Counter[str] = Counter()
-    for capitals, number in Counter(NAME.findall(text)).items():
+    for capitals, number in Counter(NAME.findall(lexicon.language.separate(text))).items():
         counts[keep_names(capitals, lexicon.names)] += number
     del counts[""]
     chosen: list[str] = []

@@ -65,7 +65,12 @@ def build_report(
         base=base,
         tuned=tuned,
         verdict=write_verdict(
-            result, parameters, retention.parts, scenes=scenes, measured_before=request.measured_before
+            result,
+            parameters,
+            retention.parts,
+            scenes=scenes,
+            measured_before=request.measured_before,
+            language=voice.language,
         ),
         result=result,
         voice=voice,

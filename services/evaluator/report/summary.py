@@ -9,12 +9,18 @@ from scriptorium.contracts import EvaluateResult, LossDrop
 from scriptorium.contracts.report.document import ReportVerdict
 from scriptorium.contracts.report.retention import RetentionPart, RetentionVerdict
 from scriptorium.contracts.report.scenes import NewScenes
+from scriptorium.contracts.report.voice import VoiceLanguage
+from scriptorium.text.languages.language import ENGLISH
 from services.evaluator.impostors import MIN_UNSEEN_IMPOSTORS
 
 MIN_PASSAGES = 8  # with fewer, a bootstrap interval is too narrow to be believed
 TINY_PARAMETERS = 1_000_000_000  # a smaller model catches the surface of a style and little of its sense
 
 VOICE_HARMED = "Training has led away from the author: a gentler learning rate, fewer steps or cleaner text may help."
+ASKED_IN_ENGLISH = (
+    "The instructions that test what was kept are asked in English: whether the model still follows them in {} was not "
+    "measured."
+)
 NO_OTHER_AUTHORS = (
     "There were no other authors’ pages to compare with: part of any gain may come from prose of this kind in general."
 )
@@ -31,10 +37,11 @@ def write_verdict(
     *,
     scenes: NewScenes | None = None,
     measured_before: int = 0,
+    language: VoiceLanguage | None = None,
 ) -> ReportVerdict:
     """Put the result into words; `parameters` is the size of the model if known, `parts` the verdicts on retention.
 
-    `measured_before` counts the other models that were measured on the same passages.
+    `measured_before` counts the other models that were measured on the same passages; `language` is the book's.
     """
     return ReportVerdict(
         sentence=f"{_describe_author(result.author)}{_describe_others(result.others)}",
@@ -45,6 +52,7 @@ def write_verdict(
             *([] if _voice_measured(result) else [*_warn_of_few_impostors(result), *_list_losses(parts)]),
             *_warn_of_leaks(scenes),
             *_warn_of_choice(measured_before),
+            *(_warn_of_language(language) if parts else []),
             *_warn_of_tiny_model(parameters),
         ],
     )
@@ -166,6 +174,13 @@ def _warn_of_choice(measured_before: int) -> list[str]:
         f"Measured after {others} of the same training, on the same test passages: the better one is kept, so its T is "
         "a little too high."
     ]
+
+
+def _warn_of_language(language: VoiceLanguage | None) -> list[str]:
+    """Return a caveat if the book is not in the language in which the instructions are asked."""
+    if language is None or language.code == ENGLISH.code:
+        return []
+    return [ASKED_IN_ENGLISH.format(language.name if language.code else "the book's language")]
 
 
 def _warn_of_tiny_model(parameters: int | None) -> list[str]:

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from scriptorium.models.tokenizer import ChatTokenizer
+from scriptorium.text.languages.detect import detect_book_language
 from scriptorium.text.words import WORD, list_words, plain
 from services.evaluator.second_judge.contexts import Contexts
-from services.evaluator.voice.features.closed_classes import TITLES
 from services.evaluator.voice.features.names import find_names
 
 PASSAGE_TOKENS = 256
@@ -27,8 +27,10 @@ class ContextualPassage:
 
 
 def list_uncounted(texts: Iterable[str]) -> frozenset[str]:
-    """List the words that do not count: the names of these texts, and titles."""
-    return frozenset(find_names(list(texts)) | TITLES)
+    """List the words that do not count: the names of an author's texts, and their language's titles."""
+    author = list(texts)
+    language = detect_book_language(author)
+    return find_names(author, language) | language.titles
 
 
 def put_behind(

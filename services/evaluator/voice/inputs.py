@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from scriptorium.errors import EvaluationFailed, Problem
+from scriptorium.text.languages.detect import detect_book_language
+from scriptorium.text.languages.language import Language
 from scriptorium.text.words import count_words
 from services.evaluator.voice.features.chunk import CHUNK
 
@@ -14,6 +17,11 @@ HELD_OUT_PASSAGES, SEEN_AUTHORS = "held-out passages", "other authors to learn f
 NEXT_STEP = (
     "Give more text of the author, hold chapters out for dev and test, and add other authors "
     "(`scriptorium impostors install`)."
+)
+
+NO_SPACES = "The voice cannot be measured in {}: its words are not separated by spaces, and every score counts words."
+READ_INSTEAD = (
+    "Judge by the passages side by side and the blind reading; the loss on held-out text is measured as ever."
 )
 
 
@@ -73,8 +81,15 @@ class VoiceInputs:
     losses: Losses | None = None
     endings: Endings | None = None
 
+    @cached_property
+    def language(self) -> Language:
+        """The language of the author's training text."""
+        return detect_book_language(self.author_train)
+
     def __post_init__(self) -> None:
         """Raise EvaluationFailed with all problems at once."""
+        if not self.language.separates_words:
+            raise EvaluationFailed(NO_SPACES.format(self.language.name), next_step=READ_INSTEAD)
         problems = [*self._find_scarce_texts(), *self._find_uneven_lengths(), *self._find_divided_impostors()]
         if problems:
             raise EvaluationFailed(

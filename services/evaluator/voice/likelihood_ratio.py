@@ -14,15 +14,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from scriptorium.text.languages.language import Language
 from scriptorium.text.words import plain
-from services.evaluator.voice.features.closed_classes import PRONOUNS, TITLES
 from services.evaluator.voice.features.names import find_names
 from services.evaluator.voice.linear import TrainingClasses
 
 ORDER = 4
 DISCOUNT = 0.75
-ENDINGS = ("ing", "ed", "ly", "ness", "tion", "sion", "ment", "ful", "less", "ous", "able", "ible", "ity", "ive", "est",
-           "er", "al", "en", "'s", "s")  # fmt: skip
+SIGNS = ".,;:!?'\"-()[]*&/"
 TOKEN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*|\d+|[^\w\s]")
 OTHER, NAME, NUMBER, PRONOUN, START = "<other>", "<name>", "<number>", "<pronoun>", "<start>"
 
@@ -36,8 +35,8 @@ class LikelihoodRatio:
     Each token adds to it, so a text that is half the author's scores half.
     """
 
-    def __init__(self, classes: TrainingClasses, vocabulary: Sequence[str]) -> None:
-        self.tokenizer = GrammarTokenizer(vocabulary, find_names(classes.texts))
+    def __init__(self, classes: TrainingClasses, vocabulary: Sequence[str], language: Language) -> None:
+        self.tokenizer = GrammarTokenizer(vocabulary, find_names(classes.texts, language), language)
         size = len(self.tokenizer.numbers)
         groups = [classes.author, classes.base, *classes.impostors]
         self.author, *self.others = [Grammar([self.tokenizer.encode(text) for text in texts], size) for texts in groups]
@@ -60,12 +59,13 @@ class GrammarTokenizer:
 
     vocabulary: Iterable[str]
     names: frozenset[str]
+    language: Language
     numbers: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Give numbers to the classes, the signs of English print and the words of the vocabulary."""
-        classes = [START, OTHER, NAME, NUMBER, PRONOUN, *(f"-{ending}" for ending in ENDINGS)]
-        signs = list(".,;:!?'\"-()[]*&/")
+        """Give numbers to the classes, the signs of print and the words of the vocabulary."""
+        classes = [START, OTHER, NAME, NUMBER, PRONOUN, *(f"-{ending}" for ending in self.language.endings)]
+        signs = dict.fromkeys(SIGNS + plain("".join(self.language.quotes)))
         self.numbers = {token: index for index, token in enumerate([*classes, *signs, *self.vocabulary])}
 
     def encode(self, text: str) -> Ids:
@@ -79,13 +79,13 @@ class GrammarTokenizer:
         return self.numbers[self._classify(token, lower_case)] if number is None else number
 
     def _classify(self, token: str, lower_case: str) -> str:
-        if lower_case in self.names or lower_case in TITLES:
+        if lower_case in self.names or lower_case in self.language.titles:
             return NAME
-        if lower_case in PRONOUNS:
+        if lower_case in self.language.personal_pronouns:
             return PRONOUN
         if token.isdigit():
             return NUMBER
-        return next((f"-{ending}" for ending in ENDINGS if lower_case.endswith(ending)), OTHER)
+        return next((f"-{ending}" for ending in self.language.endings if lower_case.endswith(ending)), OTHER)
 
 
 @dataclass(frozen=True)

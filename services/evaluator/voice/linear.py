@@ -29,6 +29,13 @@ class TrainingClasses:
         """All chunks, the author's first."""
         return [*self.author, *self.base, *(text for texts in self.impostors for text in texts)]
 
+    def convert(self, change: Callable[[str], str]) -> TrainingClasses:
+        """Return the same classes with every chunk changed."""
+        author, base, *impostors = (
+            [change(text) for text in texts] for texts in (self.author, self.base, *self.impostors)
+        )
+        return TrainingClasses(author, base, impostors)
+
     @property
     def weights(self) -> Matrix:
         """The author's chunks weigh half, the base's a quarter, the impostors' a quarter, each impostor the same."""

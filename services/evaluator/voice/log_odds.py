@@ -10,8 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from math import log, sqrt
 
+from scriptorium.text.languages.language import Language
 from scriptorium.text.words import list_words
-from services.evaluator.voice.features.closed_classes import TITLES
 from services.evaluator.voice.features.names import find_names
 
 MIN_Z = 3.0
@@ -20,12 +20,13 @@ MAX_WORDS = 30
 PRIOR_WORDS = 1000.0  # the weight of the prior
 
 
-def mine_words(author: Sequence[str], others: Sequence[str]) -> dict[str, float]:
+def mine_words(author: Sequence[str], others: Sequence[str], language: Language) -> dict[str, float]:
     """Return words with their z, the clearest first: above zero the author's, below zero those the author avoids."""
+    author, others = ([language.separate(text) for text in texts] for texts in (author, others))
     author_counts, other_counts = (
         Counter(word for text in texts for word in list_words(text)) for texts in (author, others)
     )
-    names = find_names([*author, *others]) | TITLES
+    names = find_names([*author, *others], language) | language.titles
     z_scores = {
         word: z for word, z in _compare(author_counts, other_counts).items() if abs(z) > MIN_Z and word not in names
     }

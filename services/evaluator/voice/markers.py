@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from scriptorium.contracts.report.voice import Marker, Markers
 from scriptorium.stats.bootstrap import draw_rows, percentile_interval
+from scriptorium.text.languages.language import Language
 from scriptorium.text.words import list_words
-from services.evaluator.voice.features.habits import HABITS
+from services.evaluator.voice.features.habits import list_habits
 
 MIN_RECOVERED, MAX_RECOVERED = 0.5, 1.5  # share of the gap that is recovered: present from, overshoot above
 AUTHOR_INTERVAL = (5.0, 95.0)  # percentiles of the author's mean over as many passages as were written
@@ -22,15 +23,21 @@ Row = npt.NDArray[np.float64]
 
 
 def compare_markers(
-    mined: Mapping[str, float], author: Sequence[str], base: Sequence[str], tuned: Sequence[str], seed: int
+    mined: Mapping[str, float],
+    author: Sequence[str],
+    base: Sequence[str],
+    tuned: Sequence[str],
+    *,
+    seed: int,
+    language: Language,
 ) -> Markers:
-    """Measure the habits and the mined words in passages of author, base and tuned model."""
+    """Measure the habits of the language and the mined words in passages of author, base and tuned model."""
     sides = (author, base, tuned)
-    word_counts = [[Counter(list_words(text)) for text in texts] for texts in sides]
+    word_counts = [[Counter(list_words(language.separate(text))) for text in texts] for texts in sides]
     markers = [
         *(
             compare_marker(name, unit, None, [np.array([measure(text) for text in texts]) for texts in sides], seed)
-            for name, (measure, unit) in HABITS.items()
+            for name, (measure, unit) in list_habits(language).items()
         ),
         *(
             compare_marker(word, "per 1,000 words", z, [word_frequency(word, counts) for counts in word_counts], seed)

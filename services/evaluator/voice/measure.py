@@ -93,13 +93,13 @@ def _learn(inputs: VoiceInputs) -> LearnedVoice:
         [spread(cut_chunks(impostor.texts), SEEN_CHUNKS) for impostor in inputs.seen_impostors],
     )
     others = [text for texts in (classes.base, *classes.impostors) for text in texts]
-    scorer = Scorer(classes)
+    scorer = Scorer(classes, inputs.language)
     unseen = {
         impostor.name: scorer.measure(spread(cut_chunks(impostor.texts), UNSEEN_CHUNKS))
         for impostor in inputs.unseen_impostors
     }
     authors = _split_by_author(inputs, classes, scorer)
-    return LearnedVoice(classes, scorer, authors, unseen, mine_words(classes.author, others))
+    return LearnedVoice(classes, scorer, authors, unseen, mine_words(classes.author, others, inputs.language))
 
 
 def _split_by_author(inputs: VoiceInputs, classes: TrainingClasses, scorer: Scorer) -> dict[str, Matrix]:
@@ -133,7 +133,7 @@ def _compare(inputs: VoiceInputs, learned: LearnedVoice, seed: int, reporter: Re
         author_range=_measure_range(inputs, scores),
         separation=_separate(scored, seed),
         attribution=_attribute(learned, scored),
-        markers=compare_markers(learned.mined, genuine, base, tuned, seed),
+        markers=compare_markers(learned.mined, genuine, base, tuned, seed=seed, language=inputs.language),
         gates=gates,
         samples=_list_samples(inputs, aligned, scores),
         measured=_describe_settings(inputs, learned, aligned, seed),

@@ -9,7 +9,8 @@ from statistics import median
 from scriptorium.artifacts.base_answers import Asked
 from scriptorium.artifacts.dataset import Row
 from scriptorium.replay.catalogue import ReplayRequest, write_requests
-from scriptorium.replay.languages import choose_languages, detect_main_language
+from scriptorium.replay.languages import choose_languages
+from scriptorium.text.languages.detect import detect_book_language
 
 SEED = 0  # the same requests for every training, so that a base is asked only once
 MAX_REQUESTS = 4000  # of a language; no bank has more
@@ -19,7 +20,7 @@ WORD_STEP = 50  # passage lengths are rounded to it, so that books of similar on
 def write_book_requests(rows: Sequence[Row]) -> list[ReplayRequest]:
     """Write every request that suits a book, its languages in turn; whoever needs fewer takes the first."""
     words = max(WORD_STEP, WORD_STEP * round(median(len(row.passage.split()) for row in rows) / WORD_STEP))
-    languages = choose_languages(detect_main_language([row.passage for row in rows]))
+    languages = choose_languages(detect_book_language(row.passage for row in rows).code)
     written = [write_requests(language, MAX_REQUESTS, words, SEED) for language in languages]
     return [request for request in chain.from_iterable(zip_longest(*written)) if request is not None]
 

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from bench import voice
-from bench.voice_texts import babble, blur, learn_pairs, salad
+from bench.voice_texts import NOVELS, babble, blur, learn_pairs, read_author, salad, split_sentences
+from scriptorium.text.languages.detect import detect_language
+from services.evaluator.voice.features.chunk import cut_chunks
 from services.evaluator.voice.inputs import Losses
 from tests.made_up_authors import write_passages
 
@@ -41,7 +43,7 @@ def test_the_degree_whose_loss_is_that_of_genuine_text_is_taken(monkeypatch: pyt
 
     monkeypatch.setattr(voice, "read_losses", read)
     monkeypatch.setattr(voice, "PROMPTS", 3)
-    corpus = voice.BenchCorpus("anon", TRAIN, [], [], [], [], [])
+    corpus = voice.BenchCorpus("anon", TRAIN, [], [], [], [], [], NOVELS["en"])
     chosen = voice.calibrate_cheats(corpus, TRAIN, TRAIN)
     assert set(chosen) <= voice.REJECTED
     expected = babble_at(0.45)
@@ -54,3 +56,25 @@ def babble_at(temperature: float) -> int:
     chance = random.Random(3)  # noqa: S311  # no secret
     texts = [babble(learn_pairs(TRAIN), voice.CHUNK, chance, temperature) for _ in range(3)]
     return len(set(" ".join(texts).split()))
+
+
+def test_shipped_novels_are_french_and_enough_for_an_impostor() -> None:
+    names = [name for name in NOVELS["fr"].authors if name not in NOVELS["fr"].targets]
+    assert len(names) >= 6  # with the other target seven, of which four are unseen
+    for patterns in (*(NOVELS["fr"].authors[name] for name in names), NOVELS["fr"].base):
+        text = read_author(patterns)
+        assert detect_language(text[:5000]) == "fr"
+        assert len(cut_chunks([text])) >= 40
+
+
+def test_a_french_sentence_may_open_with_an_accent_or_a_guillemet() -> None:
+    assert split_sentences(["Il dort là. Élise veille. «Oui, dit-il.»"]) == [
+        "Il dort là.",
+        "Élise veille.",
+        "«Oui, dit-il.»",
+    ]
+
+
+def test_babble_begins_with_the_language_s_article() -> None:
+    pairs = learn_pairs(["le roi dort et le roi rit , le roi"])
+    assert babble(pairs, 5, random.Random(1), article="le").startswith("Le ")  # noqa: S311  # no secret

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from scriptorium.text.languages.language import Language
 from scriptorium.text.words import WORD, list_words, plain
-from services.evaluator.voice.features.closed_classes import PRONOUNS, TITLES
 from services.evaluator.voice.features.names import find_names
 
 FREQUENT_WORDS = 300
@@ -17,11 +17,11 @@ FREQUENT_WORDS = 300
 Matrix = npt.NDArray[np.float64]
 
 
-def find_frequent(texts: Iterable[str], count: int = FREQUENT_WORDS) -> list[str]:
+def find_frequent(texts: Iterable[str], language: Language, count: int = FREQUENT_WORDS) -> list[str]:
     """Return the `count` most frequent words that are neither names, titles nor personal pronouns."""
     texts = list(texts)
     counts = Counter(word for text in texts for word in list_words(text))
-    excluded = find_names(texts) | TITLES | PRONOUNS
+    excluded = find_names(texts, language) | language.titles | language.personal_pronouns
     return [word for word, _ in counts.most_common() if word not in excluded][:count]
 
 

@@ -107,3 +107,39 @@ def test_no_brief_quotes_its_passage(texts: list[str]) -> None:
 def test_a_contracted_pronoun_is_nobodys_name() -> None:
     text = "He said, if I'll go and I've gone, that Clara and I'll meet by the river where Clara waits. " * 4
     assert find_names(text, build_lexicon([text])) == ["Clara"]
+
+
+FRENCH = (
+    "Le soir, Clara marchait avec lui vers la tour, et l'homme regardait la lampe que Clara tenait dans sa main. "
+    "Il lui disait que la rivière était loin, et que d'Artagnan les attendait.\n\n— J'ai peur, dit-elle.\n\n"
+) * 3
+GERMAN = (
+    "Am Abend ging Anton mit ihr zu dem Turm, und sie sah die Lampe in seiner Hand, als Anton zu ihr kam. Er sagte, "
+    "dass der Fluss weit war und dass dort Anton auf den Wagen warten wollte. „Ich habe die Angst“, sagte sie.\n\n"
+) * 3
+
+
+def test_a_french_book_gets_french_briefs() -> None:
+    (brief, first) = write_briefs([FRENCH, FRENCH.replace("Il lui disait", "Je me disais").replace("lui", "moi")])
+    assert brief is not None
+    assert first is not None
+    assert brief.startswith("Écris un passage d’environ ")
+    assert " tiré d’un roman, à la troisième personne, avec quelques dialogues." in brief
+    assert " Personnages et lieux : Clara, Artagnan." in brief
+    assert "lampe" in brief
+    assert ", à la première personne" in first
+
+
+def test_a_german_book_gets_german_briefs_and_its_nouns_are_topics() -> None:
+    (brief, _) = write_briefs([GERMAN, GERMAN])
+    assert brief is not None
+    assert brief.startswith("Schreibe einen Abschnitt von etwa ")
+    assert " aus einem Roman in der dritten Person, mit etwas Dialog. Personen und Orte: Anton. " in brief
+    assert {"Turm", "Lampe", "Fluss"} <= set(brief.rstrip(".").replace(",", "").split())
+
+
+def test_a_language_without_sentences_gets_english_briefs() -> None:
+    dutch = "De toren staat op een rots, en de schepen die in de nacht voorbij varen zien het licht dat er brandt. " * 3
+    (brief,) = write_briefs([dutch])
+    assert brief is not None
+    assert brief.startswith("Write a passage of about ")

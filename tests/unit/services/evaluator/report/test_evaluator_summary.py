@@ -1,6 +1,8 @@
 import pytest
 
 from scriptorium.contracts import EvaluateResult, LossDrop, VoiceScore
+from scriptorium.contracts.report.retention import RetentionPart, RetentionVerdict
+from scriptorium.contracts.report.voice import VoiceLanguage
 from services.evaluator.report.summary import summarise_loss_drop, write_gain, write_verdict
 
 
@@ -37,6 +39,17 @@ def test_a_clear_gain_of_this_author():
 )
 def test_caveats(author, others, words):
     assert any(words in caveat for caveat in write_verdict(result(author, others), None).caveats)
+
+
+@pytest.mark.parametrize(("code", "words"), [("en", None), ("fr", "in French was not"), ("", "in the book's language")])
+def test_instructions_in_english_say_nothing_about_another_language(code, words):
+    language = VoiceLanguage(code=code, name="French", support="plain", note="")
+    part = RetentionPart(code="instructions", verdict=RetentionVerdict.PASS, message="", next_step="")
+    caveats = write_verdict(result(drop(12, 10, 14)), None, [part], language).caveats
+    warnings = [caveat for caveat in caveats if "asked in English" in caveat]
+    assert len(warnings) == (words is not None)
+    assert all(words in warning for warning in warnings)
+    assert not any("asked in English" in caveat for caveat in write_verdict(result(drop(12, 10, 14)), None).caveats)
 
 
 def test_an_interval_that_touches_zero_is_no_gain():

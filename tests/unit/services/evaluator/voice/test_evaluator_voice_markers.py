@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from scriptorium.text.languages.language import ENGLISH
 from services.evaluator.voice.log_odds import mine_words
 from services.evaluator.voice.markers import compare_marker, compare_markers
 
@@ -8,7 +9,7 @@ from services.evaluator.voice.markers import compare_marker, compare_markers
 def test_words_of_the_author_are_mined_and_names_are_not():
     author = ["he went upon the hill and John, upon a horse, saw John there"] * 20
     others = ["he went on the hill and Paul, on a horse, saw Paul there"] * 20
-    mined = mine_words(author, others)
+    mined = mine_words(author, others, ENGLISH)
     assert mined["upon"] > 3
     assert mined["on"] < -3
     assert not {"john", "paul", "went"} & set(mined)
@@ -16,7 +17,7 @@ def test_words_of_the_author_are_mined_and_names_are_not():
 
 def test_a_word_of_a_single_chunk_is_no_habit():
     author = ["the sea " * 200, *["the hill was over there"] * 20]
-    assert "sea" not in mine_words(author, ["the hill was over there"] * 20)
+    assert "sea" not in mine_words(author, ["the hill was over there"] * 20, ENGLISH)
 
 
 def test_a_gap_is_recovered_in_part_in_full_or_too_far():
@@ -36,6 +37,6 @@ def test_without_a_gap_nothing_is_recovered():
 
 
 def test_the_author_has_their_own_markers(learned, write):
-    markers = compare_markers(learned.mined, write(1, 5), write(2, 5), write(1, 6), 0)
+    markers = compare_markers(learned.mined, write(1, 5), write(2, 5), write(1, 6), seed=0, language=ENGLISH)
     assert learned.mined
     assert markers.present > markers.base_present + 0.2

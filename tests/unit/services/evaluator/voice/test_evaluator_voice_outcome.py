@@ -7,11 +7,13 @@ from scriptorium.contracts.report.retention import Adherence, Retention, Retenti
 from scriptorium.contracts.report.rewriting import RewriteRole, RewriteSample
 from scriptorium.contracts.report.voice import CopiedRun, VoiceOutcome
 from scriptorium.jobs.reporter import SilentReporter
+from scriptorium.text.languages.language import read_language
 from services.evaluator.impostors import Impostor
 from services.evaluator.report.dot_plots import draw_transfer_plot
 from services.evaluator.report.headline import describe_voice, write_headline
 from services.evaluator.report.page import highlight_copies, render_page
 from services.evaluator.retention_outcome import judge_retention
+from services.evaluator.voice.features.language_support import describe_language
 from services.evaluator.voice.inputs import VoiceInputs
 from services.evaluator.voice.measure import LearnedVoice
 from services.evaluator.voice_inputs import EvaluationTexts, GenuinePassage
@@ -94,6 +96,31 @@ def test_rewritten_drafts_are_placed_between_base_and_author(inputs: VoiceInputs
     assert repeated is not None
     assert repeated.tuned.value == pytest.approx(0, abs=1e-6)  # what is copied from the draft is nobody's voice
     assert measure_rewritten(inputs, learned, [], 7) is None
+
+
+def test_the_language_of_the_book_goes_with_the_outcome(outcome: VoiceOutcome) -> None:
+    assert outcome.language is not None
+    assert (outcome.language.code, outcome.language.support) == ("en", "supported")
+
+
+def test_words_that_no_spaces_part_cannot_be_measured(texts: EvaluationTexts, inputs: VoiceInputs) -> None:
+    chinese = ["塔立在岩石上，夜里经过的船都能看见它的灯。" * 20] * 40
+    unmeasured = measure_outcome(replace(texts, author_train=chinese), inputs)
+    assert (unmeasured.verdict.name, unmeasured.measured) == ("not_measurable", None)
+    assert "cannot be measured in Chinese" in unmeasured.verdict.reasons[0]
+    assert len(unmeasured.verdict.reasons) == 1  # and not "has 40 words; 500 are needed"
+    assert unmeasured.language is not None
+    assert unmeasured.language.support == "unmeasurable"
+
+
+def test_the_page_says_what_was_left_out_in_another_language(outcome: VoiceOutcome) -> None:
+    def render(code: str) -> str:
+        changed = outcome.model_copy(update={"language": describe_language(read_language(code))})
+        return render_page(make_report().model_copy(update={"voice": changed}), [make_pair()])
+
+    assert "T works in German by what every language has" in render("de")
+    assert "no habit of its own: adverbs in -ly" in render("de")
+    assert "checked" not in render("en")
 
 
 def test_without_authors_of_the_same_period_nothing_is_certain(texts: EvaluationTexts, inputs: VoiceInputs) -> None:

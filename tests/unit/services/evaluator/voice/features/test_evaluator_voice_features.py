@@ -1,3 +1,4 @@
+from scriptorium.text.languages.language import ENGLISH, read_language
 from scriptorium.text.words import count_words, plain
 from services.evaluator.voice.features.chunk import cut_chunks, cut_to
 from services.evaluator.voice.features.frequencies import distort, find_frequent
@@ -22,11 +23,33 @@ def test_typography_is_nobodys_style():
 
 def test_names_titles_and_pronouns_are_no_frequent_words():
     texts = ["When John saw Mr. Dark he ran, John said, to the house of the dark. I saw the house in the dark."] * 3
-    assert {"john", "mr"} <= find_names(texts)
-    assert not {"the", "when", "dark"} & find_names(texts)
-    frequent = find_frequent(texts)
+    assert {"john", "mr"} <= find_names(texts, ENGLISH)
+    assert not {"the", "when", "dark"} & find_names(texts, ENGLISH)
+    frequent = find_frequent(texts, ENGLISH)
     assert frequent[0] == "the"
     assert not {"john", "mr", "he", "i"} & set(frequent)
+
+
+def test_french_words_are_counted_without_what_leans_on_them():
+    french = read_language("fr")
+    texts = [
+        french.separate("Alors l'Angleterre et l'homme, d'Artagnan et M. Paul, que j'aime, sont l'un à l'autre.")
+    ] * 3
+    assert {"angleterre", "artagnan"} <= find_names(texts, french)
+    frequent = find_frequent(texts, french)
+    assert frequent[0] == "l"
+    assert {"d", "autre"} <= set(frequent)
+    assert not {"j", "m", "angleterre", "artagnan"} & set(frequent)
+
+
+def test_german_nouns_are_no_names():
+    texts = ["Da ging Anton in das Haus, und das Haus, sagte Anton, war die Stadt, und der Anton, mein Freund, lief."]
+    texts += [
+        "Dann sah Anton den Garten, und im Garten stand, sagte Anton, ein Baum, und Anton, Anton, Anton lief."
+    ] * 3
+    names = find_names(texts, read_language("de"))
+    assert "anton" in names
+    assert not {"haus", "garten", "baum", "stadt"} & names
 
 
 def test_distorted_text_shows_the_style_and_hides_the_subject():
