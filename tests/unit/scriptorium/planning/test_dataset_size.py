@@ -24,7 +24,8 @@ def test_the_words_of_the_seeds_book(recipe: str, rows: int, project: Path) -> N
 def test_a_prompt_with_context_holds_the_passage_before() -> None:
     """ "Tarzan of the Apes", prepared: rows of 727 and of 633 tokens around passages of 540, of at most 660."""
     train = TokenStatistics(examples=144, mean=539.7, minimum=438, maximum=660, total=77_713)
-    mixed = Recipe.model_validate({"name": "mixed", "data": {"prompt": "mixed"}})
+    mix = {"brief": 0.7, "context": 0.2, "continue": 0.1}
+    mixed = Recipe.model_validate({"name": "mixed", "data": {"prompt": "mixed", "mix": mix}})
     brief = Recipe.model_validate({"name": "brief", "data": {"prompt": "brief"}})
     size = size_of_passages(train, None, mixed, "job")
     assert size.mean_row == pytest.approx(727, rel=0.03)

@@ -45,7 +45,7 @@ def test_caveats(author, others, words):
 def test_instructions_in_english_say_nothing_about_another_language(code, words):
     language = VoiceLanguage(code=code, name="French", support="plain", note="")
     part = RetentionPart(code="instructions", verdict=RetentionVerdict.PASS, message="", next_step="")
-    caveats = write_verdict(result(drop(12, 10, 14)), None, [part], language).caveats
+    caveats = write_verdict(result(drop(12, 10, 14)), None, [part], language=language).caveats
     warnings = [caveat for caveat in caveats if "asked in English" in caveat]
     assert len(warnings) == (words is not None)
     assert all(words in warning for warning in warnings)
