@@ -45,7 +45,7 @@ FRENCH_AUTHORS = {
     **{name: (f"fr/{name}.txt.xz",) for name in ("balzac", "feval", "flaubert", "gautier", "sand", "verne")},
 }
 FRENCH_BASE = ("fr/greville.txt.xz", "fr/malot.txt.xz", "fr/ohnet.txt.xz")
-SENTENCE = re.compile(r"(?<=[.!?])[ \n]+(?=[\"'“‘«]?[A-ZÀ-ÖØ-Þ])|(?<=[.!?][\"'”’])[ \n]+(?=[\"'“‘«]?[A-ZÀ-ÖØ-Þ])|\n\n+")
+SENTENCE = re.compile(r"(?<=[.!?])[ \n]+(?=[\"'“‘]?[A-Z])|(?<=[.!?][\"'”’])[ \n]+(?=[\"'“‘]?[A-Z])|\n\n+")
 TOKEN = re.compile(r"[\w'’]+|[^\w\s]")
 LOOP_WORDS = 40
 QUOTE_WORDS, QUOTE_INTERVAL = 25, 80  # words of a quotation, words from one to the next

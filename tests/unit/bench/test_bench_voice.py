@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from bench import voice
-from bench.voice_texts import NOVELS, babble, blur, learn_pairs, read_author, salad, split_sentences
+from bench.voice_texts import NOVELS, babble, blur, learn_pairs, read_author, salad
 from scriptorium.text.languages.detect import detect_language
 from services.evaluator.voice.features.chunk import cut_chunks
 from services.evaluator.voice.inputs import Losses
@@ -65,14 +65,6 @@ def test_shipped_novels_are_french_and_enough_for_an_impostor() -> None:
         text = read_author(patterns)
         assert detect_language(text[:5000]) == "fr"
         assert len(cut_chunks([text])) >= 40
-
-
-def test_a_french_sentence_may_open_with_an_accent_or_a_guillemet() -> None:
-    assert split_sentences(["Il dort là. Élise veille. «Oui, dit-il.»"]) == [
-        "Il dort là.",
-        "Élise veille.",
-        "«Oui, dit-il.»",
-    ]
 
 
 def test_babble_begins_with_the_language_s_article() -> None:
