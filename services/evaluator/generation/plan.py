@@ -124,6 +124,11 @@ def plan_role(
     ]
 
 
+def list_system_messages(messages: Sequence[Message]) -> list[Message]:
+    """Return the system messages of a row: whoever asks a model what it was trained on asks with the same ones."""
+    return [message for message in messages if message["role"] == "system"]
+
+
 def derive_seed(seed: int, split: Split, index: int) -> int:
     """Derive the seed of one brief: the same in every run, and different from all others."""
     return zlib.crc32(f"{seed} {split} {index}".encode())

@@ -16,7 +16,13 @@ from scriptorium.models.token_budget import choose_budget, count_room
 from scriptorium.models.tokenizer import ChatTokenizer
 from scriptorium.scenes.bank import Scene
 from scriptorium.scenes.choose import SceneChoice, choose_scenes
-from services.evaluator.generation.plan import PlannedPassage, list_temperatures, plan_passages, with_base_temperature
+from services.evaluator.generation.plan import (
+    PlannedPassage,
+    list_system_messages,
+    list_temperatures,
+    plan_passages,
+    with_base_temperature,
+)
 from services.evaluator.generation.prompted_baseline import choose_excerpts
 from services.evaluator.generation.samples import Writer, write_samples
 from services.evaluator.generation.vllm_client import VllmClient
@@ -56,9 +62,8 @@ def plan_protocol(
 
 def make_scene_row(scene: Scene, example: Row) -> Row:
     """Make the row of a new scene, with the system message of a held-out row, if there is one, and no answer."""
-    system = [message for message in example.messages[:-2] if message["role"] == "system"]
     prompt: list[Message] = [{"role": "user", "content": scene.brief}, {"role": "assistant", "content": ""}]
-    return Row(messages=[*system, *prompt], chapter="")
+    return Row(messages=[*list_system_messages(example.messages), *prompt], chapter="")
 
 
 async def run_protocol(

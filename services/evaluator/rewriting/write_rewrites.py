@@ -21,7 +21,7 @@ from scriptorium.rewriting.outline import write_outline
 from scriptorium.rewriting.wording import TEMPERATURES, ask_to_retell, ask_to_rewrite
 from scriptorium.sampling import spread
 from services.evaluator.generation.concurrency import Progress, run_concurrently
-from services.evaluator.generation.plan import derive_seed
+from services.evaluator.generation.plan import derive_seed, list_system_messages
 from services.evaluator.generation.prompted_baseline import cut_excerpt
 from services.evaluator.generation.vllm_client import VllmClient
 from services.evaluator.rewriting.samples import RewriteFile
@@ -40,9 +40,8 @@ class RewriteWriter:
     temperature: float
     seed: int | None
 
-    async def write(self, sample: Sample, genuine: str, request: str, temperature: float) -> RewriteSample:
-        """Let the model answer a request about the beginning of a held-out passage."""
-        messages = [Message(role="user", content=request)]
+    async def write(self, sample: Sample, genuine: str, messages: list[Message], temperature: float) -> RewriteSample:
+        """Let the model answer messages about the beginning of a held-out passage."""
         seed = None if self.seed is None else derive_seed(self.seed, "test", sample.index)
         completion = await self.client.write(messages, self.max_tokens, temperature=temperature, seed=seed)
         return RewriteSample(
@@ -59,15 +58,15 @@ class RewriteWriter:
             engine=self.model_info.version,
         )
 
-    def answered(self, sample: RewriteSample | None, genuine: str, request: str | None = None) -> bool:
+    def wrote(self, sample: RewriteSample, genuine: str) -> bool:
+        """Return whether a sample of an earlier attempt is this model's, about the same text."""
+        model = (self.model_info.model, self.model_info.version)
+        return (sample.genuine, sample.model, sample.engine) == (genuine, *model)
+
+    def answered(self, sample: RewriteSample, genuine: str, messages: list[Message]) -> bool:
         """Return whether a sample of an earlier attempt is what this model would be asked for now."""
-        if sample is None or sample.genuine != genuine:
-            return False
-        same_model = (sample.model, sample.engine) == (self.model_info.model, self.model_info.version)
-        if request is None:
-            return same_model
-        settings = (sample.messages[-1]["content"], sample.temperature, sample.max_tokens)
-        return same_model and settings == (request, self.temperature, self.max_tokens)
+        settings = (sample.messages, sample.temperature, sample.max_tokens)
+        return self.wrote(sample, genuine) and settings == (messages, self.temperature, self.max_tokens)
 
 
 @dataclass(frozen=True)
@@ -79,11 +78,10 @@ class Drafting:
     tokenizer: ChatTokenizer
     context: int | None
 
-    def fits(self, request: str) -> bool:
-        """Return whether request and answer fit into the engines' context."""
+    def fits(self, messages: list[Message]) -> bool:
+        """Return whether messages and answer fit into the engines' context."""
         if self.context is None:
             return True
-        messages = [Message(role="user", content=request)]
         tokens = len(self.tokenizer.encode(self.tokenizer.render(messages, add_generation_prompt=True)))
         return tokens + self.base.max_tokens <= self.context
 
@@ -91,10 +89,10 @@ class Drafting:
         """Write a draft of the beginning of a passage: the base's, or an outline if each of its drafts is refused."""
         refused: list[str] = []
         for temperature in TEMPERATURES:
-            answer = await self.base.write(sample, genuine, ask_to_retell(genuine), temperature)
+            answer = await self.base.write(sample, genuine, retelling(genuine), temperature)
             text, ended = answer.text.strip(), answer.finish_reason == "stop"
             reason: str | None = judge_draft(genuine, text, self.book, ended=ended)
-            if not reason and not self.fits(ask_to_rewrite(text)):
+            if not reason and not self.fits(rewriting(sample, text)):
                 reason = "length"
             if not reason:
                 return answer.model_copy(update={"role": "draft", "text": text, "refused": refused})
@@ -118,7 +116,7 @@ async def write_rewrites(
     """
     file = RewriteFile(folder)
     passages = [(sample, cut_excerpt(sample.genuine, MAX_WORDS)) for sample in spread(samples, number)]
-    passages = [pair for pair in passages if can_be_rewritten(pair[1], drafting)]
+    passages = [pair for pair in passages if can_be_rewritten(*pair, drafting)]
     reporter.message(f"[VALIDATE] Rewriting: {len(passages)} drafts, rewritten by both models")
     progress = Progress("drafts written", len(passages), reporter)
     drafts = await run_concurrently([_draft(*pair, drafting, file, progress) for pair in passages])
@@ -133,10 +131,20 @@ async def write_rewrites(
     return [*drafts, *rewrites]
 
 
-def can_be_rewritten(genuine: str, drafting: Drafting) -> bool:
+def can_be_rewritten(sample: Sample, genuine: str, drafting: Drafting) -> bool:
     """Return whether a passage has an outline, and can be retold and rewritten within the context."""
     outline = write_outline(genuine, drafting.book)
-    return bool(outline) and drafting.fits(ask_to_retell(genuine)) and drafting.fits(ask_to_rewrite(outline))
+    return bool(outline) and drafting.fits(retelling(genuine)) and drafting.fits(rewriting(sample, outline))
+
+
+def retelling(genuine: str) -> list[Message]:
+    """Return the request to retell a text, as the trainer makes it: without a system message."""
+    return [Message(role="user", content=ask_to_retell(genuine))]
+
+
+def rewriting(sample: Sample, draft: str) -> list[Message]:
+    """Return the request to rewrite a draft, with the system message of the passage's row, as in training."""
+    return [*list_system_messages(sample.messages), Message(role="user", content=ask_to_rewrite(draft))]
 
 
 async def _draft(
@@ -144,7 +152,7 @@ async def _draft(
 ) -> RewriteSample:
     """Return the draft of a passage, from the file or anew."""
     draft = file.find("draft", sample.index)
-    if draft is None or not drafting.base.answered(draft, genuine):
+    if draft is None or not drafting.base.wrote(draft, genuine):
         draft = file.add(await drafting.write(sample, genuine))
     progress.count()
     return draft
@@ -154,9 +162,9 @@ async def _rewrite(
     sample: Sample, draft: RewriteSample, writer: RewriteWriter, file: RewriteFile, progress: Progress
 ) -> RewriteSample:
     """Return what a model makes of a draft, from the file or anew."""
-    request = ask_to_rewrite(draft.text)
+    messages = rewriting(sample, draft.text)
     rewrite = file.find(writer.role, sample.index)
-    if rewrite is None or not writer.answered(rewrite, draft.genuine, request):
-        rewrite = file.add(await writer.write(sample, draft.genuine, request, writer.temperature))
+    if rewrite is None or not writer.answered(rewrite, draft.genuine, messages):
+        rewrite = file.add(await writer.write(sample, draft.genuine, messages, writer.temperature))
     progress.count()
     return rewrite

@@ -105,6 +105,21 @@ def test_both_models_rewrite_the_same_drafts(order, folder):
     assert all("outline" not in json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines())
 
 
+def test_rewriting_is_asked_with_the_system_message_of_the_rows_and_retelling_without(order, folder):
+    system = {"role": "system", "content": "You are the author."}
+    rows = [make_row(f"{STORY} tale{n}.") for n in range(6)]
+    write_rows(
+        order.dataset / "test.jsonl",
+        [row.model_copy(update={"messages": [system, *row.messages]}) for row in rows],
+    )
+    engines = RetellingEngines()
+    run(order, folder, engines)
+    rewritten, retold = list_calls(engines, REWRITE_INSTRUCTION), list_calls(engines, RETELL_INSTRUCTION)
+    assert len(rewritten) == 8
+    assert {body["messages"][0]["content"] for _, body in rewritten} == {system["content"]}
+    assert {len(body["messages"]) for _, body in retold} == {1}
+
+
 def test_an_attempt_goes_on_with_the_same_drafts_after_a_torn_line(order, folder, tmp_path):
     run(order, folder, RetellingEngines())
     lines = (folder / REWRITES).read_text().splitlines()
