@@ -38,18 +38,16 @@ class Scene(BaseModel):
 
 
 class SceneBank(BaseModel):
-    """The scenes in a language, and what is known of names in it, as lists of words.
+    """The scenes in a language (`code`), and what is known of names in it, as lists of words.
 
-    In a language that writes nouns with capitals (`nouns_capitalised`), a word that stands behind determiners is no
-    name; `place_words` stand before places. `people` and `places` replace a book's names: surnames fit everybody.
+    `place_words` stand before places. `people` and `places` replace a book's names: surnames fit everybody.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    code: str
     name: str
     ordinary: str
-    nouns_capitalised: bool = False
-    determiners: str = ""
     place_words: str
     people: str
     places: str
@@ -72,4 +70,6 @@ def list_languages() -> tuple[str, ...]:
 def read_bank(language: str) -> SceneBank:
     """Read the bank of a language, by its code."""
     body = yaml.safe_load((FOLDER / f"{language}.yaml").read_text(encoding="utf-8"))
-    return SceneBank.model_validate(body | {"scenes": [scene | {"language": language} for scene in body["scenes"]]})
+    return SceneBank.model_validate(
+        body | {"code": language, "scenes": [scene | {"language": language} for scene in body["scenes"]]}
+    )

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from scriptorium.scenes.bank import SceneBank
+from scriptorium.text.languages.language import read_language
 from scriptorium.text.words import PLAIN
 
 MIN_PASSAGES = 3  # with a name: what is named once or twice is hardly learned
@@ -65,7 +66,7 @@ def select_names(places: WordPlaces, bank: SceneBank) -> frozenset[str]:
         and places.texts[word] >= MIN_PASSAGES
         and len(word) >= MIN_LETTERS
         and word not in bank.ordinary_names
-        and not (bank.nouns_capitalised and is_noun(word, places))
+        and not (read_language(bank.code).capitals == "nouns" and is_noun(word, places))
     )
 
 
@@ -83,7 +84,7 @@ def is_place(name: str, places: WordPlaces) -> bool:
 def count_places(texts: Iterable[str], bank: SceneBank) -> WordPlaces:
     """Count the places of words inside sentences, in one pass over the texts."""
     places = WordPlaces()
-    determined, placed = (_behind(words) for words in (bank.determiners, bank.place_words))
+    determined, placed = _behind(read_language(bank.code).determiners), _behind(bank.place_words.split())
     for text in texts:
         flat = _flatten(text)
         words = PART_INSIDE_SENTENCE.findall(flat)
@@ -101,9 +102,9 @@ def list_capitalised(text: str) -> set[str]:
     return {word.lower() for word in CAPITALISED.findall(text)}
 
 
-def _behind(words: str) -> re.Pattern[str]:
+def _behind(words: Iterable[str]) -> re.Pattern[str]:
     """Compile the pattern of a capitalised word behind one of the words; nothing matches if there are none."""
-    return re.compile(rf"\b(?:{'|'.join(words.split()) or '(?!)'}) ({CAPITAL}{LETTER}+)")
+    return re.compile(rf"\b(?:{'|'.join(sorted(words)) or '(?!)'}) ({CAPITAL}{LETTER}+)")
 
 
 def _flatten(text: str) -> str:
