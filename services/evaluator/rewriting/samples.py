@@ -9,10 +9,12 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter
 
-from scriptorium.artifacts.dataset import write_lines
+from scriptorium.artifacts.report import read_whole_lines, save_samples
 from scriptorium.contracts.report.rewriting import REWRITES, RewriteRole, RewriteSample
+
+LINE = TypeAdapter(RewriteSample)
 
 
 class RewriteFile:
@@ -35,7 +37,7 @@ class RewriteFile:
 
     def keep(self, samples: Iterable[RewriteSample]) -> None:
         """Write these samples and no others; all of them or none."""
-        save_rewrites(self._path, samples)
+        save_samples(self._path, samples)
 
 
 def select_rewrites(samples: Sequence[RewriteSample], role: RewriteRole) -> list[RewriteSample]:
@@ -45,26 +47,11 @@ def select_rewrites(samples: Sequence[RewriteSample], role: RewriteRole) -> list
 
 def read_rewrites(path: Path) -> list[RewriteSample]:
     """Read every complete line; a missing file has none."""
-    if not path.exists():
-        return []
-    samples = []
-    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):  # a text may contain U+2028
-        try:
-            samples.append(RewriteSample.model_validate_json(line))
-        except ValidationError:
-            continue
-    return samples
-
-
-def save_rewrites(path: Path, samples: Iterable[RewriteSample]) -> None:
-    """Write all samples or none."""
-    temporary = path.with_suffix(".tmp")
-    write_lines(temporary, (sample.model_dump() for sample in samples))
-    temporary.replace(path)
+    return list(read_whole_lines(path, LINE)) if path.exists() else []
 
 
 def resume_rewrites(earlier: list[Path], folder: Path) -> None:
     """Copy what earlier attempts have written into `folder`; of two samples of the same key the later one."""
     samples = {sample.key: sample for attempt in earlier for sample in read_rewrites(attempt / REWRITES)}
     if samples:
-        save_rewrites(folder / REWRITES, samples.values())
+        save_samples(folder / REWRITES, samples.values())
