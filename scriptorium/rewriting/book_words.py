@@ -1,16 +1,17 @@
 """The words of a book that carry content: its names, and words that are not all over it.
 
-No list of stop words is needed, so it is the same in every language that writes names with capitals.
+No list of stop words is needed. What is a name depends on the language: in German every noun has a capital.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from scriptorium.text.names import MID_SENTENCE_CAPITAL, NAME, keep_names, select_names, strip_possessive
+from scriptorium.text.book_counts import count_book
+from scriptorium.text.languages.language import Language
+from scriptorium.text.names import NAME, keep_names, strip_possessive
 from scriptorium.text.words import COMPOUND_WORD
 
 COMMON_SHARE = 0.2  # of the passages: a word in more of them is the book's and says nothing about a passage
@@ -26,6 +27,7 @@ class BookWords:
     names: frozenset[str]
     spread: Mapping[str, int]
     passages: int
+    language: Language
 
     @cached_property
     def lower_names(self) -> frozenset[str]:
@@ -39,17 +41,17 @@ class BookWords:
 
     def list_names(self, text: str) -> list[str]:
         """List the names in a text, each once, in the order in which they come; "Dejah Thoris" is one name."""
-        runs = (keep_names(capitals, self.names) for capitals in NAME.findall(text))
+        runs = (keep_names(capitals, self.names) for capitals in NAME.findall(self.language.separate(text)))
         return list(dict.fromkeys(run for run in runs if run))
 
     def list_content(self, text: str) -> list[str]:
         """List the content words of a text that are no names, in their order."""
-        words = COMPOUND_WORD.findall(text)
+        words = COMPOUND_WORD.findall(self.language.separate(text))
         return [word for word in words if strip_possessive(word) not in self.names and self.is_content(word)]
 
     def list_items(self, text: str) -> list[str]:
         """List a text's names, word by word in lower case, and the stems of its content words: each once, in order."""
-        items = (self._to_item(word) for word in COMPOUND_WORD.findall(text))
+        items = (self._to_item(word) for word in COMPOUND_WORD.findall(self.language.separate(text)))
         return list(dict.fromkeys(item for item in items if item))
 
     def _to_item(self, word: str) -> str:
@@ -60,18 +62,10 @@ class BookWords:
         return stem(word) if self.is_content(word) else ""
 
 
-def read_book(texts: Iterable[str]) -> BookWords:
-    """Collect the words of a book from its passages."""
-    capitalised: Counter[str] = Counter()
-    counts: Counter[str] = Counter()
-    spread: Counter[str] = Counter()
-    number = 0
-    for number, text in enumerate(texts, start=1):  # noqa: B007  # used after the loop
-        words = COMPOUND_WORD.findall(text)
-        capitalised.update(MID_SENTENCE_CAPITAL.findall(text))
-        counts.update(words)
-        spread.update({word.lower() for word in words})
-    return BookWords(select_names(capitalised, counts), spread, number)
+def read_book(texts: Iterable[str], language: Language) -> BookWords:
+    """Collect the words of a book in a language from its passages."""
+    counts = count_book(texts, language)
+    return BookWords(counts.names, counts.passages, counts.texts, language)
 
 
 def stem(word: str) -> str:

@@ -1,10 +1,8 @@
-"""Names of people and places, by their capitals: words that are capitalised inside sentences and seldom lower-case."""
+"""Names of people and places in a text, by their capitals; which words are names, the whole book says (book_counts)."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Mapping
 
 from scriptorium.text.languages.language import ENGLISH, Language
 
@@ -21,20 +19,6 @@ POSSESSIVE = re.compile(r"['’]s?$")
 def mid_sentence_capital(language: Language) -> re.Pattern[str]:
     """Return the pattern of a capitalised word inside a sentence."""
     return MID_SENTENCE_CAPITAL if language == ENGLISH else ACCENTED_MID_SENTENCE
-
-
-def select_names(
-    capitalised: Mapping[str, int], counts: Mapping[str, int], language: Language = ENGLISH
-) -> frozenset[str]:
-    """Return the words that are names, from how often each is capitalised inside a sentence, and how often it occurs.
-
-    A name is capitalised there more often than it is written in lower case, and is no abbreviation of a title.
-    """
-    candidates: Counter[str] = Counter()
-    for word, number in capitalised.items():
-        candidates[strip_possessive(word)] += number
-    frequent = (word for word, number in candidates.items() if number > counts.get(word.lower(), 0))
-    return frozenset(word for word in frequent if not PRONOUN.match(word)) - language.title_abbreviations
 
 
 def keep_names(capitals: str, names: frozenset[str]) -> str:

@@ -16,11 +16,10 @@ from scriptorium.contracts.report.document import REPORT, REPORT_PAGE, Report
 from scriptorium.contracts.report.second_judge import SecondJudge
 from scriptorium.contracts.report.voice import VoiceOutcome
 from scriptorium.jobs.reporter import Reporter
-from scriptorium.rewriting.book_words import read_book
 from services.evaluator.generation.concurrency import run_watched
 from services.evaluator.generation.vllm_client import RETRY_DELAYS, Locate, open_clients
 from services.evaluator.impostors import MIN_UNSEEN_IMPOSTORS, Impostor, count_unseen, read_impostors
-from services.evaluator.measure_models import Measurements, list_passages, measure_models, read_held_out
+from services.evaluator.measure_models import Measurements, measure_models, read_held_out
 from services.evaluator.report.build_report import Judgements, build_report
 from services.evaluator.report.headline import describe_second_judge, describe_voice
 from services.evaluator.report.page import render_page
@@ -79,7 +78,7 @@ def judge(request: EvaluateRequest, measured: Measurements, reporter: Reporter) 
         voice=voice,
         scenes=measure_scenes(texts, measured.samples, measured.protocol.scenes),
         second_judge=_judge_again(measured.readings, voice, request.seed),
-        rewriting=measure_rewriting(measured.rewrites, read_book(list_passages(request.dataset))),
+        rewriting=measure_rewriting(measured.rewrites, measured.book) if measured.book else None,
     )
 
 

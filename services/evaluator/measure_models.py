@@ -21,8 +21,9 @@ from scriptorium.errors import EvaluationFailed
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
 from scriptorium.replay.kinds import replayed_gate_kinds
-from scriptorium.rewriting.book_words import read_book
+from scriptorium.rewriting.book_words import BookWords, read_book
 from scriptorium.sampling import spread
+from scriptorium.text.languages.detect import detect_book_language
 from services.evaluator.calibration.base_temperature import choose_base_temperature
 from services.evaluator.generation.protocol import Protocol, plan_protocol, run_protocol
 from services.evaluator.generation.vllm_client import VllmClient, fetch_model_info
@@ -71,7 +72,8 @@ class Engines:
 class Measurements:
     """What was measured with the engines; `max_tokens` is the cut-off of rendered passages.
 
-    `readings` are the second judge's; None if there is too little text.
+    `readings` are the second judge's; None if there is too little text. `book` is what drafts are checked with; None if
+    none were rewritten.
     """
 
     models: tuple[ModelInfo, ModelInfo]
@@ -83,6 +85,7 @@ class Measurements:
     losses: Losses
     readings: Readings | None
     retention: Retention | None
+    book: BookWords | None
     rewrites: list[RewriteSample]
 
 
@@ -97,9 +100,10 @@ def read_held_out(dataset: Path) -> HeldOut:
     return HeldOut(test, read_rows(dataset / f"{REFERENCE}.jsonl"))
 
 
-def list_passages(dataset: Path) -> list[str]:
-    """List the author's passages, for the words of the book."""
-    return [row.passage for split in SPLITS for row in read_rows(dataset / f"{split}.jsonl")]
+def read_author_book(dataset: Path) -> BookWords:
+    """Read the words of the author's book from all of its passages."""
+    passages = [row.passage for split in SPLITS for row in read_rows(dataset / f"{split}.jsonl")]
+    return read_book(passages, detect_book_language(passages))
 
 
 async def measure_models(
@@ -119,6 +123,7 @@ async def measure_models(
         protocol = plan_protocol(request, rows.test, engines.tokenizer, models)
         choose = partial(_choose_base_temperature, request=request, reporter=reporter)
         samples = await run_protocol(protocol, pair, models, folder, reporter, choose_temperature=choose)
+        book = read_author_book(request.dataset) if request.rewrites else None
         return Measurements(
             models=models,
             max_tokens=engines.max_tokens,
@@ -128,7 +133,8 @@ async def measure_models(
             samples=samples,
             losses=await _measure_coherence(samples, rows, engines, reporter),
             readings=await _read_again(request, samples, engines, reporter),
-            rewrites=await _rewrite_drafts(request, samples, engines, protocol, folder, reporter=reporter),
+            book=book,
+            rewrites=await _rewrite_drafts(request, samples, engines, protocol, book, folder=folder, reporter=reporter),
             retention=await _measure_retention(request, engines, reporter),
         )
 
@@ -181,12 +187,13 @@ async def _rewrite_drafts(
     samples: Sequence[Sample],
     engines: Engines,
     protocol: Protocol,
-    folder: Path,
+    book: BookWords | None,
     *,
+    folder: Path,
     reporter: Reporter,
 ) -> list[RewriteSample]:
     """Have both models rewrite the same drafts, each at the temperature at which it answers briefs."""
-    if not request.rewrites:
+    if book is None:
         return []
     by_base, (base, tuned) = select_samples(samples, "base"), zip(engines.clients, engines.models, strict=True)
     seed, max_tokens = request.seed if request.seeded else None, protocol.decoding.max_tokens
@@ -194,7 +201,7 @@ async def _rewrite_drafts(
         RewriteWriter("base", *base, max_tokens, by_base[0].decoding.temperature, seed),
         RewriteWriter("tuned", *tuned, max_tokens, request.temperature, seed),
     ]
-    drafting = Drafting(writers[0], read_book(list_passages(request.dataset)), engines.tokenizer, engines.context)
+    drafting = Drafting(writers[0], book, engines.tokenizer, engines.context)
     return await write_rewrites(by_base, request.rewrites, drafting, writers, folder=folder, reporter=reporter)
 
 

@@ -12,15 +12,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import pairwise
 from math import log
 
 from scriptorium.contracts import Finding
 from scriptorium.sampling import spread
+from scriptorium.text.book_counts import BookCounts, count_book
 from scriptorium.text.briefs import Dialogue, Person, word_instruction, word_names, word_topics
 from scriptorium.text.languages.detect import SAMPLED_TEXTS, detect_book_language
 from scriptorium.text.languages.language import ENGLISH, Language
-from scriptorium.text.names import NAME, keep_names, mid_sentence_capital, select_names
+from scriptorium.text.names import NAME, keep_names
 from scriptorium.text.quotation import QUOTE_LENGTH, join_words, quotes_passage
 from scriptorium.text.words import COMPOUND_WORD, plain
 from services.data.passage import Passage
@@ -34,7 +34,6 @@ OTHER_WORD_WEIGHT = 0.7  # of a word that is neither a thing nor a quality
 THING_SHARE = 0.2  # share of a word's uses behind a determiner: it is a thing or a quality, hardly an action
 STEM_LENGTH = 5  # letters by which "cabin" and "cabins" are the same topic
 MIN_NARRATED_WORDS = 30  # words outside speech that are needed to recognise the narrator
-MIN_NAME_USES, MAX_DETERMINED = 3, 0.2  # in a book that capitalises nouns; of the uses of a name, behind a determiner
 FIRST_PERSON_SHARE = 0.01  # share of the narrated words; a third-person narrator hardly ever says "I"
 
 SPEECH = re.compile(r"\"[^\"\n]*(?:\"|$)|“[^”\n]*(?:”|$)|«[^»\n]*(?:»|$)|‘(?<!\w‘)[^\n]*?’(?!\w)", re.MULTILINE)
@@ -146,57 +145,25 @@ def describe_dialogue(share: float) -> Dialogue:
 
 
 def build_lexicon(texts: Iterable[str], language: Language = ENGLISH) -> Lexicon:
-    """Collect names and topics; names are words that are capitalised inside sentences and seldom lower-case.
-
-    In a language that capitalises every noun, they are also seldom behind a determiner.
-    """
-    determiners = language.determiners | {word.capitalize() for word in language.determiners if language != ENGLISH}
-    mid_sentence = mid_sentence_capital(language)
-    capitalised: Counter[str] = Counter()
-    counts: Counter[str] = Counter()
-    determined: Counter[str] = Counter()
-    passages: Counter[str] = Counter()
-    length = 0
-    for length, text in enumerate(map(language.separate, texts), start=1):  # noqa: B007  # used after the loop
-        words = COMPOUND_WORD.findall(text)
-        capitalised.update(mid_sentence.findall(text))
-        determined.update(word for before, word in pairwise(words) if before in determiners)
-        counts.update(words)
-        passages.update({word.lower() for word in set(words)})
-    names = select_names(capitalised, counts, language)
-    nouns: frozenset[str] = frozenset()
-    if language.capitals == "nouns":
-        # A name has no article, and what is named in a single place could be any noun.
-        names = frozenset(
-            word
-            for word in names
-            if counts[word] >= MIN_NAME_USES and determined[word] <= MAX_DETERMINED * counts[word]
-        )
-        nouns = frozenset(word for word, number in counts.items() if number > counts[word.lower()]) - names
-    topics = weigh_topics(counts, determined, passages, length, nouns)
-    return Lexicon(names, topics, language)
+    """Collect a book's names and topics."""
+    counts = count_book(texts, language)
+    return Lexicon(counts.names, weigh_topics(counts), language)
 
 
-def weigh_topics(
-    counts: Counter[str],
-    determined: Counter[str],
-    passages: Counter[str],
-    texts: int,
-    nouns: frozenset[str] = frozenset(),
-) -> dict[str, float]:
-    """Weigh the words that may be topics: lower-case words, and capitalised `nouns`, that are not all over the book.
+def weigh_topics(counts: BookCounts) -> dict[str, float]:
+    """Weigh the words that may be topics: lower-case words, and nouns with capitals, that are not all over the book.
 
     Words of a single passage come last: an oddity says more about the author than about the subject.
     """
-    max_passages = max(2, COMMON_SHARE * texts)
+    max_passages = max(2, COMMON_SHARE * counts.texts)
     topics: dict[str, float] = {}
-    for word, number in counts.items():
-        is_candidate = (word.islower() or word in nouns) and word.isalpha() and len(word) >= MIN_TOPIC_LENGTH
-        number_of_passages = passages[word.lower()]
-        if is_candidate and 0 < number_of_passages <= max_passages:
-            thing_weight = 1 if determined[word] >= THING_SHARE * number else OTHER_WORD_WEIGHT
-            oddity_weight = ODDITY_WEIGHT if number_of_passages == 1 else 1
-            topics[word] = log((1 + texts) / number_of_passages) * thing_weight * oddity_weight
+    for word, number in counts.words.items():
+        is_candidate = (word.islower() or word in counts.nouns) and word.isalpha() and len(word) >= MIN_TOPIC_LENGTH
+        passages = counts.passages[word.lower()]
+        if is_candidate and 0 < passages <= max_passages:
+            thing_weight = 1 if counts.determined[word] >= THING_SHARE * number else OTHER_WORD_WEIGHT
+            oddity_weight = ODDITY_WEIGHT if passages == 1 else 1
+            topics[word] = log((1 + counts.texts) / passages) * thing_weight * oddity_weight
     return topics
 
 

@@ -23,6 +23,7 @@ from scriptorium.replay.catalogue import ReplayRequest
 from scriptorium.rewriting.book_words import BookWords, read_book
 from scriptorium.rewriting.judge_draft import MAX_LENGTH, judge_draft
 from scriptorium.rewriting.wording import TEMPERATURES, ask_to_retell, replace_draft
+from scriptorium.text.languages.detect import detect_book_language
 from services.trainer.replay.ask import Inquiry, ask_base
 from services.trainer.replay.requests import as_asked
 from services.trainer.run.resume import DRAFTS as FOLDER
@@ -61,7 +62,8 @@ def retell(
 ) -> tuple[list[Row], DraftResult]:
     """Have the base retell the passages at these places; return their rows, with a draft where there is a good one."""
     started, tokenizer = time.monotonic(), chat_tokenizer(request.base)
-    book = read_book(row.answer for row in rows)
+    passages = [row.answer for row in rows]
+    book = read_book(passages, detect_book_language(passages))
     output = folder / ANSWERS
     drafted: dict[int, Row] = {}
     refused: Counter[str] = Counter()

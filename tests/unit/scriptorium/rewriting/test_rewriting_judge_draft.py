@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from scriptorium.rewriting.book_words import BookWords
 from scriptorium.rewriting.judge_draft import Refusal, judge_draft
 from scriptorium.rewriting.wording import REWRITE_INSTRUCTIONS, ask_to_rewrite, replace_draft
+from scriptorium.text.languages.language import ENGLISH
 
 EVENTS = ["crouched", "sprang", "river", "monkeys", "chattered", "sunset", "knife", "wounded", "valley", "shelter"]
 NAMES = ["Kala", "Sabor", "Tarzan", "Numa"]
-BOOK = BookWords(frozenset(NAMES), {"then": 90, "with": 90}, 100)
+BOOK = BookWords(frozenset(NAMES), {"then": 90, "with": 90}, 100, ENGLISH)
 PASSAGE = " ".join(f"{name}, {event} then it" for name, event in zip([*NAMES, *NAMES, "it", "it"], EVENTS, strict=True))
 
 

@@ -5,13 +5,14 @@ from hypothesis import strategies as st
 
 from scriptorium.rewriting.book_words import BookWords, read_book
 from scriptorium.rewriting.outline import write_outline
+from scriptorium.text.languages.language import ENGLISH, read_language
 from scriptorium.text.quotation import QUOTE_LENGTH, join_words, quotes_passage
 from scriptorium.text.words import COMPOUND_WORD
 
 NAMES = ["Tarzan", "Kala", "Dejah Thoris", "Anne-Marie", "Élodie"]
 WORDS = ["and", "the", "crouched", "branch", "river", "screamed", "well-known", "knife", "it", "forest", "waited"]
 COMMON = ["and", "the", "it", "then"]
-BOOK = BookWords(frozenset(word for name in NAMES for word in name.split()), dict.fromkeys(COMMON, 90), 100)
+BOOK = BookWords(frozenset(word for name in NAMES for word in name.split()), dict.fromkeys(COMMON, 90), 100, ENGLISH)
 
 sentences = st.lists(st.sampled_from([*NAMES, *WORDS]), min_size=1, max_size=14).map(
     lambda words: f"Then {' '.join(words)}."
@@ -80,6 +81,20 @@ def test_a_passage_of_six_content_words_in_a_row_loses_one_but_no_name() -> None
 
 def test_names_and_common_words_are_learned_from_the_book() -> None:
     texts = [f"When he came, Kala saw the {thing}. They called Kala, and it was late." for thing in WORDS]
-    book = read_book(texts)
+    book = read_book(texts, ENGLISH)
     assert book.names == {"Kala"}
     assert book.list_items("They called Kala's brother to the river, called Kala.") == ["kala", "broth", "river"]
+
+
+def test_in_german_nouns_are_content_and_names_are_names():
+    texts = ["Da sah Effi das Haus und den Garten. Dann ging Effi in den Garten, und Effi war froh."] * 3
+    book = read_book([*texts, *["Der Tag war lang und still."] * 20], read_language("de"))
+    assert book.names == {"Effi"}
+    assert {"Haus", "Garten"} <= set(book.list_content(texts[0]))
+
+
+def test_in_french_an_elided_word_is_no_part_of_a_name_or_word():
+    texts = ["Puis il vit l’épée d’Artagnan, et l’homme partit."] * 3
+    book = read_book([*texts, *["La nuit fut longue."] * 20], read_language("fr"))
+    assert book.list_names(texts[0]) == ["Artagnan"]
+    assert {"épée", "homme"} <= set(book.list_content(texts[0]))

@@ -18,6 +18,7 @@ from scriptorium.rewriting.wording import (
     ask_to_retell,
     ask_to_rewrite,
 )
+from scriptorium.text.languages.language import ENGLISH
 from services.evaluator.evaluate import evaluate_voice
 from services.evaluator.rewriting import content_kept, sentence_model
 from services.evaluator.rewriting.content_kept import Meaning, compare_content, measure_rewriting
@@ -151,7 +152,7 @@ def test_none_are_rewritten_if_none_are_wanted(order, folder):
     assert not (folder / REWRITES).exists()
 
 
-BOOK = BookWords(frozenset(["Kala", "Sabor"]), {"then": 90}, 100)
+BOOK = BookWords(frozenset(["Kala", "Sabor"]), {"then": 90}, 100, ENGLISH)
 
 
 def test_names_and_words_are_shares_of_the_drafts():
@@ -226,4 +227,4 @@ def test_a_line_says_what_was_measured():
         describe_rewriting(rewriting, None)
         == "Rewriting 1 drafts: T not measured; kept names 100% (0%), words 0% (100%)"
     )
-    assert measure_rewriting([], read_book([])) is None
+    assert measure_rewriting([], read_book([], ENGLISH)) is None

@@ -1,0 +1,70 @@
+"""What is counted in a book in one pass: its words, where they have a capital, and in how many passages they are.
+
+The names follow: words that are capitalised inside sentences and seldom lower-case. In a language that capitalises
+every noun, a name has several places and hardly ever a determiner before it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+
+from scriptorium.text.languages.language import ENGLISH, Language
+from scriptorium.text.names import PRONOUN, mid_sentence_capital, strip_possessive
+from scriptorium.text.words import COMPOUND_WORD
+
+MIN_NAME_USES, MAX_DETERMINED = 3, 0.2  # in a book that capitalises nouns; of the uses of a name, behind a determiner
+
+
+@dataclass
+class BookCounts:
+    """The counts of a book's words, as they are written; `texts` is the number of its passages.
+
+    `capitalised` counts the places with a capital inside sentences, `determined` those behind a determiner, `passages`
+    the passages with a word, which is in lower case there.
+    """
+
+    language: Language
+    words: Counter[str] = field(default_factory=Counter)
+    capitalised: Counter[str] = field(default_factory=Counter)
+    determined: Counter[str] = field(default_factory=Counter)
+    passages: Counter[str] = field(default_factory=Counter)
+    texts: int = 0
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names, one word each; abbreviations of titles are none."""
+        candidates: Counter[str] = Counter()
+        for word, number in self.capitalised.items():
+            candidates[strip_possessive(word)] += number
+        frequent = (word for word, number in candidates.items() if number > self.words[word.lower()])
+        names = frozenset(word for word in frequent if not PRONOUN.match(word)) - self.language.title_abbreviations
+        return frozenset(filter(self._is_named, names)) if self.language.capitals == "nouns" else names
+
+    @cached_property
+    def nouns(self) -> frozenset[str]:
+        """The words that are capitalised and no names, in a language that capitalises every noun; else none."""
+        if self.language.capitals != "nouns":
+            return frozenset()
+        return frozenset(word for word, number in self.words.items() if number > self.words[word.lower()]) - self.names
+
+    def _is_named(self, word: str) -> bool:
+        """Return whether a capitalised word is a name: what is named in a single place could be any noun."""
+        return self.words[word] >= MIN_NAME_USES and self.determined[word] <= MAX_DETERMINED * self.words[word]
+
+
+def count_book(texts: Iterable[str], language: Language = ENGLISH) -> BookCounts:
+    """Count the words of a book; `texts` are its passages."""
+    determiners = language.determiners | {word.capitalize() for word in language.determiners if language != ENGLISH}
+    pattern, counts = mid_sentence_capital(language), BookCounts(language)
+    for text in map(language.separate, texts):
+        words = COMPOUND_WORD.findall(text)
+        counts.texts += 1
+        counts.words.update(words)
+        counts.capitalised.update(pattern.findall(text))
+        counts.determined.update(word for before, word in pairwise(words) if before in determiners)
+        counts.passages.update({word.lower() for word in set(words)})
+    return counts
