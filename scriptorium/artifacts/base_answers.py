@@ -15,6 +15,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from scriptorium.artifacts.training_log import read_training_log
 
@@ -24,11 +25,17 @@ TEMPLATE_FILES = ("chat_template.jinja", "tokenizer_config.json")  # the same we
 
 @dataclass(frozen=True)
 class Asked:
-    """A request as it was asked."""
+    """A request as it was asked; `sample` tells apart the answers to a request that is asked several times."""
 
     request: str
     max_tokens: int
     temperature: float
+    sample: int = 0
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> Asked:
+        """Return how an order's request, or a line of the cache, was asked."""
+        return cls(body["request"], body["max_tokens"], body["temperature"], body.get("sample", 0))
 
 
 @dataclass(frozen=True)
@@ -51,8 +58,7 @@ def read_answers(path: Path) -> dict[Asked, BaseAnswer]:
     """Read what a base has answered; of a request that was answered twice the first answer."""
     answers: dict[Asked, BaseAnswer] = {}
     for line in read_training_log(path):
-        asked = Asked(line["request"], line["max_tokens"], line["temperature"])
-        answers.setdefault(asked, BaseAnswer(line["text"], line["ended"]))
+        answers.setdefault(Asked.of(line), BaseAnswer(line["text"], line["ended"]))
     return answers
 
 

@@ -24,8 +24,12 @@ class MemoryParts(Contract):
 
 
 class DurationParts(Contract):
-    """The seconds of a training phase: until the first step, its parts while it trains, and afterwards."""
+    """The seconds of a training phase: until the first step, its parts while it trains, and afterwards.
 
+    `replay` is the writing of the base's own answers, before all the others.
+    """
+
+    replay: float = 0.0
     start: float
     steps: float
     evaluations: float

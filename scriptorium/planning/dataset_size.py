@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scriptorium.contracts import TokenStatistics
 from scriptorium.recipe import Data, Drafts, PromptKind, Recipe, Training
@@ -13,6 +13,8 @@ TOKENS_PER_WORD = 1.32  # English prose in the tokenizers of Llama 3 and SmolLM2
 FILL = 0.52  # where the mean passage lies between minimum and maximum: 413 of 350-480 words, 1,343 of 700-2,000 tokens
 DRAFT_LENGTH: dict[Drafts, float] = {"base": 1.0, "outline": 0.35}  # tokens of a draft by those of its passage
 PROMPT_TOKENS = 93  # of the chat template and a brief
+REQUEST_TOKENS = 40  # of the chat template and a plain request that is replayed
+REPLAYED_LENGTH = 0.25  # of a passage: the mean good answer of a base that is replayed (128 tokens beside 515)
 PACKING_EFFICIENCY = 0.95  # share of a packed row that first-fit bins of passages fill
 
 
@@ -20,6 +22,7 @@ PACKING_EFFICIENCY = 0.95  # share of a packed row that first-fit bins of passag
 class DatasetSize:
     """Rows to train on and their tokens, padding not included; `answer_tokens` are those that are trained.
 
+    `replay_rows` and `replay_tokens` are the base's own answers among them, if those are expected and not yet there.
     `counted_packed_rows` is the number of packed rows if somebody has counted them; `basis` says for people where the
     numbers come from.
     """
@@ -31,6 +34,8 @@ class DatasetSize:
     dev_rows: int = 0
     basis: str = "counted"
     counted_packed_rows: int | None = None
+    replay_rows: int = 0
+    replay_tokens: int = 0
 
     @property
     def mean_row(self) -> float:
@@ -86,21 +91,32 @@ def with_prompts(rows: int, mean: float, longest: float, recipe: Recipe, *, dev_
     """
     limit, context, rewrite = recipe.training.sequence_len, context_share(recipe.data), rewrite_share(recipe.data)
     draft = DRAFT_LENGTH[recipe.data.drafts]
-    return DatasetSize(
+    size = DatasetSize(
         rows=rows,
         tokens=round(rows * min(limit, mean * (1 + context + rewrite * draft) + PROMPT_TOKENS)),
         longest_row=round(min(limit, longest * (2 if context else 1 + draft * (rewrite > 0)) + PROMPT_TOKENS)),
         answer_tokens=round(rows * mean),
         dev_rows=dev_rows,
-        basis=basis + describe_replay(recipe.training),
+        basis=basis,
     )
+    return with_replay(size, recipe.training)
 
 
-def describe_replay(training: Training) -> str:
-    """Return what a size before training leaves out: the base's answers, which nobody has counted yet."""
+def with_replay(size: DatasetSize, training: Training) -> DatasetSize:
+    """Return the size with the base's own answers, as many of them as a training replays; they are not written yet."""
     if not training.keep or training.method == "dpo":
-        return ""
-    return f"; replay adds {training.keep / (1 - training.keep):.0%} of answer tokens"
+        return size
+    tokens = round(size.answer_tokens * training.keep / (1 - training.keep))
+    rows = max(1, round(tokens / (REPLAYED_LENGTH * size.answer_tokens / size.rows)))
+    return replace(
+        size,
+        rows=size.rows + rows,
+        tokens=size.tokens + tokens + REQUEST_TOKENS * rows,
+        answer_tokens=size.answer_tokens + tokens,
+        basis=f"{size.basis}; {training.keep:.0%} of the trained tokens replayed",
+        replay_rows=rows,
+        replay_tokens=tokens,
+    )
 
 
 def context_share(data: Data) -> float:

@@ -31,7 +31,8 @@ SAVE_SECONDS = 0.8
 WRITE_BYTES = 0.5e9  # a second, with fsync and hash
 TRIAL_TOKENS = 4 * 160 + 600  # written from a brief in a trial: four beginnings, to find a temperature, and a passage
 ANSWER_TOKENS = 96
-TOGETHER = 32  # prompts that a trial answers at once
+TOGETHER = 32  # prompts that are answered at once
+WRITTEN = 4.0  # tokens for one that is replayed, with what is refused and what waits in a batch for the longest answer
 NO_TRIALS = Calibration(strengths=[])
 MEASURED_PASSAGES = 4  # of other authors; of the author: the dev rows
 
@@ -52,6 +53,7 @@ def plan_duration(
     forward = shape.forward_flops(training.lora_r, dataset.mean_row) * dataset.mean_row / speed
     base_bytes = shape.parameters * shape.stored_bytes
     return DurationParts(
+        replay=replay_seconds(training, shape, dataset, device),
         start=START_SECONDS[device.gpu] + 2 * base_bytes / LOAD_BYTES,
         steps=updates * training.gradient_accumulation_steps * batch_seconds(training, shape, dataset, device),
         evaluations=evaluations * dev_rows * forward if dev_rows else 0.0,
@@ -94,6 +96,17 @@ def trials_seconds(
         seconds += written * shape.forward_flops(training.lora_r, TRIAL_TOKENS) / arithmetic_speed(training, device)
     load = shape.parameters * shape.stored_bytes / LOAD_BYTES
     return MEASURE_START_SECONDS + load + trials * seconds
+
+
+def replay_seconds(training: ResolvedTraining, shape: ModelShape, dataset: DatasetSize, device: Device) -> float:
+    """Return the seconds in which the base writes the answers that are replayed."""
+    if not dataset.replay_tokens:
+        return 0.0
+    written = WRITTEN * dataset.replay_tokens
+    seconds = written / TOGETHER * token_seconds(shape, device)
+    if not device.gpu:
+        seconds += written * shape.forward_flops(training.lora_r, dataset.mean_row) / arithmetic_speed(training, device)
+    return MEASURE_START_SECONDS + shape.parameters * shape.stored_bytes / LOAD_BYTES + seconds
 
 
 def measuring_seconds(

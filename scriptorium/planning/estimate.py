@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from scriptorium.contracts.estimate import DurationParts, MemoryParts, TrainingEstimate
 from scriptorium.planning.dataset_size import DatasetSize
@@ -19,7 +20,7 @@ from scriptorium.planning.measured_runs import MeasuredRun, correction, nearest_
 from scriptorium.planning.memory import plan_memory
 from scriptorium.planning.model_shape import ModelShape
 from scriptorium.planning.reductions import find_fitting
-from scriptorium.planning.resolve import MIN_UPDATES, count_updates, count_warmup, resolve_training
+from scriptorium.planning.resolve import MIN_UPDATES, count_updates, count_warmup, resolve_training, scale_steps
 from scriptorium.recipe import Calibration, Export, ResolvedTraining, Training
 
 GIB = 1024**3
@@ -40,15 +41,22 @@ def estimate(
     exports: Sequence[Export] = (),
     calibration: Calibration = NO_TRIALS,
 ) -> TrainingEstimate:
-    """Return what a training will need and do; `history` are the runs that `nearest_runs` chooses from."""
+    """Return what a training will need and do; `history` are the runs that `nearest_runs` chooses from.
+
+    A base that was trained before has answered most of what is replayed: writing that is not counted again.
+    """
+    if dataset.replay_rows:
+        rows, share = dataset.rows - dataset.replay_rows, dataset.replay_tokens / dataset.answer_tokens
+        training = scale_steps(training, rows, replay_rows=dataset.replay_rows, share=share)
     resolved = choose_values(training, shape, dataset, device)
     rows = rows_per_device(resolved, dataset, device)
     updates = count_updates(resolved, rows)
     runs = nearest_runs(history, resolved, shape, dataset, device)
     memory = scale_memory(plan_memory(resolved, shape, dataset, device), device, runs)
-    duration = scale_duration(
-        plan_duration(resolved, shape, dataset, device, updates, calibration=calibration), device, runs
-    )
+    answered = any(run.shape.name == shape.name and run.training.keep for run in history)
+    to_write = replace(dataset, replay_tokens=0) if answered else dataset
+    expected = plan_duration(resolved, shape, to_write, device, updates, calibration=calibration)
+    duration = scale_duration(expected, device, runs)
     disk = plan_disk(resolved, shape, dataset, updates, exports)
     available = usable_bytes(device)
     enough_disk = device.free_disk_bytes is None or disk.total <= device.free_disk_bytes

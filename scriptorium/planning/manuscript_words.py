@@ -17,8 +17,8 @@ from scriptorium.planning.dataset_size import (
     PROMPT_TOKENS,
     TOKENS_PER_WORD,
     DatasetSize,
-    describe_replay,
     size_of_words,
+    with_replay,
 )
 from scriptorium.recipe import Recipe
 
@@ -52,14 +52,15 @@ def size_of_ready_rows(path: Path, filename: str, recipe: Recipe) -> DatasetSize
     scale = max(1.0, path.stat().st_size / sum(map(len, lines)))
     rows = max(1, round(len(words) * scale * (1 - recipe.data.split.dev - recipe.data.split.test)))
     mean = TOKENS_PER_WORD * sum(words) / len(words)
-    return DatasetSize(
+    size = DatasetSize(
         rows=rows,
         tokens=round(rows * mean),
         longest_row=round(TOKENS_PER_WORD * max(words)),
         answer_tokens=round(rows * max(mean / 2, mean - PROMPT_TOKENS)),
         dev_rows=round(len(words) * scale * recipe.data.split.dev),
-        basis=f"{len(words):,} rows of {filename}, not yet prepared{describe_replay(recipe.training)}",
+        basis=f"{len(words):,} rows of {filename}, not yet prepared",
     )
+    return with_replay(size, recipe.training)
 
 
 def count_words(path: Path, filename: str) -> int:

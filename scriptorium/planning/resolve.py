@@ -57,6 +57,17 @@ def auto_learning_rate(hidden: int) -> float:
     return float(f"{AUTO_LEARNING_RATE * (SEED_HIDDEN / hidden) ** RATE_EXPONENT:.1e}")
 
 
+def scale_steps(training: Training, rows: int, *, replay_rows: int, share: float) -> Training:
+    """Return the training with `max_steps` for the rows with replay, so that each passage is seen as often as without.
+
+    `rows` are those without. A packed row holds tokens of both, so steps grow by the replayed share of the tokens.
+    """
+    if training.max_steps is None or not replay_rows:
+        return training
+    factor = 1 / (1 - share) if training.sample_packing else (rows + replay_rows) / rows
+    return training.model_copy(update={"max_steps": math.ceil(training.max_steps * factor)})
+
+
 def count_updates(training: ResolvedTraining, rows: int) -> int:
     """Return the number of optimizer updates of a run over `rows` rows on one device."""
     epoch_updates = math.ceil(rows / (training.micro_batch_size * training.gradient_accumulation_steps))

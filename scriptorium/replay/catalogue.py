@@ -28,7 +28,7 @@ NUMBER_PAIRS = 40
 class ReplayRequest:
     """A request to the base; `language` is that of the answer, `words` the length asked (None: a short answer).
 
-    `check` gets the answer without the white space around it.
+    `check` gets the answer without the white space around it. Equal requests with another `sample` are asked again.
     """
 
     kind: str
@@ -38,6 +38,7 @@ class ReplayRequest:
     language: str
     words: int | None = None
     check: Check | None = None
+    sample: int = 0
 
 
 def write_requests(language: str, number: int, words: int, seed: int) -> list[ReplayRequest]:

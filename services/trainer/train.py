@@ -18,6 +18,7 @@ from scriptorium.artifacts.volume import disk_errors
 from scriptorium.contracts import TrainRequest, TrainResult
 from scriptorium.errors import EnvironmentMissing
 from scriptorium.jobs.reporter import Reporter
+from scriptorium.planning.resolve import scale_steps
 from scriptorium.process.child import Child
 from scriptorium.recipe import ResolvedTraining
 from scriptorium.settings import get_settings
@@ -25,7 +26,7 @@ from services.trainer.drafts.write_drafts import write_drafts
 from services.trainer.failures.explain import describe_settings
 from services.trainer.plan_run import measure_dataset, plan_run, record_run
 from services.trainer.recovery import train_to_end
-from services.trainer.replay.mix import replay_rows, scale_steps
+from services.trainer.replay.mix import replay_rows
 from services.trainer.run.axolotl import TrainingRows, make_command, make_config, make_environment
 from services.trainer.run.late_replay import write_in_order
 from services.trainer.run.launch import choose_gpus, choose_loss, show_gpus
@@ -52,7 +53,9 @@ def train_adapter(request: TrainRequest, folder: Path, reporter: Reporter) -> Tr
     train, hashes = read_rows_to_train(request), hash_base(request.base, reporter)
     train, drafts = write_drafts(request, folder, train, reporter)
     mixed, replay = replay_rows(request, folder, train, reporter, hashes=hashes)
-    request = request.model_copy(update={"training": scale_steps(request.training, len(train), replay)})
+    if replay:
+        steps = scale_steps(request.training, len(train), replay_rows=replay.rows, share=replay.share)
+        request = request.model_copy(update={"training": steps})
     rows = prepare_rows(request, folder, mixed, len(mixed) - len(train))
     plan = plan_run(request, folder, measure_dataset(request, rows), max(1, len(gpus)), reporter)
     planned_speed = plan.estimate.tokens_per_second if plan.estimate else None

@@ -54,7 +54,7 @@ def test_counts_are_estimated(http: httpx.Client) -> None:
 def test_the_counts_of_the_command_line_are_understood(http: httpx.Client, tmp_path: Path) -> None:
     (tmp_path / "book.txt").write_text("It was a dark and stormy night. " * 2000)
     estimate = post(http, dataset=count_dataset(tmp_path / "book.txt", Recipe(name="r")), recipe="qlora")
-    assert estimate["basis"] == "14,000 words of book.txt, not yet prepared; replay adds 5% of answer tokens"
+    assert estimate["basis"] == "14,000 words of book.txt, not yet prepared; 5% of the trained tokens replayed"
     assert estimate["rows"] == 9
 
 
@@ -63,13 +63,13 @@ def test_a_manuscript_is_estimated_from_its_words_until_a_job_has_prepared_it(
 ) -> None:
     job = submit(context, "ftjob-1")
     body = {"training_file": job.training_file, "recipe": job.recipe.model_dump(mode="json")}
-    assert post(http, **body)["basis"] == "4 words of book.txt, not yet prepared; replay adds 5% of answer tokens"
+    assert post(http, **body)["basis"] == "4 words of book.txt, not yet prepared; 5% of the trained tokens replayed"
     train = TokenStatistics(examples=77, mean=500.0, minimum=400, maximum=600, total=38_500)
     result = PrepareResult(words=1, chapters=1, splits={"train": train})
     folder = context.volume.attempt(job.id, Phase.PREPARE, 1)
     context.volume.publish(job.id, Phase.PREPARE, folder, {"result": result.model_dump(mode="json")})
     estimate = post(http, **body)
-    assert (estimate["rows"], estimate["basis"]) == (77, "the dataset of ftjob-1; replay adds 5% of answer tokens")
+    assert (estimate["rows"], estimate["basis"]) == (77, "the dataset of ftjob-1; 5% of the trained tokens replayed")
     assert post(http, **body | {"recipe": "cpu"})["rows"] == 1  # cut in another way
 
 

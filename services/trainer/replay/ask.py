@@ -7,13 +7,13 @@ round is complete and enough, it is told to end.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from scriptorium.artifacts.base_answers import read_answers
+from scriptorium.artifacts.writing_progress import ProgressWatch
 from scriptorium.contracts import TrainRequest
 from scriptorium.errors import ModelTooLarge, OutOfMemory, TrainingFailed
 from scriptorium.jobs.reporter import Reporter
@@ -26,9 +26,9 @@ from services.trainer.run.launch import start_program
 
 ORDER = "order.json"
 ENOUGH = "enough"
+PROGRESS = "progress.json"
 PROGRAM = "services.trainer.inside_axolotl.writing.write_answers"
 POLL_INTERVAL = timedelta(seconds=0.5)
-REPORT_INTERVAL = 5.0  # seconds
 NEXT_STEP = "Its log is replay.log in the training folder; `training.keep: 0` in the recipe trains without replay."
 
 
@@ -69,11 +69,12 @@ def ask_base(request: TrainRequest, folder: Path, inquiry: Inquiry, reporter: Re
     """
     folder.mkdir(exist_ok=True)
     inquiry.output.parent.mkdir(parents=True, exist_ok=True)
-    order, enough = folder / ORDER, folder / ENOUGH
+    order, enough, progress = folder / ORDER, folder / ENOUGH, folder / PROGRESS
     enough.unlink(missing_ok=True)
-    order.write_text(json.dumps({**make_order(request, inquiry), "enough": str(enough)}), encoding="utf-8")
+    files = {"enough": str(enough), "progress": str(progress)}
+    order.write_text(json.dumps({**make_order(request, inquiry), **files}), encoding="utf-8")
     child = start_program(PROGRAM, order, folder.with_suffix(".log"), request.training)
-    watch(child, inquiry, enough, reporter)
+    watch(child, inquiry, enough, ProgressWatch(progress), reporter)
     if child.returncode and not enough.exists():
         raise explain_child(child, inquiry)
     order.unlink()
@@ -97,22 +98,22 @@ def make_order(request: TrainRequest, inquiry: Inquiry) -> dict[str, object]:
     }
 
 
-def watch(child: Child, inquiry: Inquiry, enough: Path, reporter: Reporter) -> None:
-    """Report how many answers there are, and tell the child when they are enough; leaves none of its processes."""
-    before, size, reported = len(read_answers(inquiry.output)), -1, time.monotonic()
+def watch(child: Child, inquiry: Inquiry, enough: Path, progress: ProgressWatch, reporter: Reporter) -> None:
+    """Report how far the answers are, and tell the child when they are enough; leaves none of its processes."""
+    before, answers, size = len(read_answers(inquiry.output)), 0, -1
     try:
         while child.wait(POLL_INTERVAL) is None:
             reporter.check()
-            if not inquiry.output.exists() or inquiry.output.stat().st_size == size:
-                continue
-            size = inquiry.output.stat().st_size
-            if inquiry.is_settled():
-                enough.touch()
-            if time.monotonic() - reported > REPORT_INTERVAL:
-                reported, answers = time.monotonic(), len(read_answers(inquiry.output)) - before
-                reporter.message(f"[TRAIN] {inquiry.label}: the base has answered {answers} requests", answers=answers)
+            if inquiry.output.exists() and inquiry.output.stat().st_size != size:
+                size, answers = inquiry.output.stat().st_size, len(read_answers(inquiry.output)) - before
+                if inquiry.is_settled():
+                    enough.touch()
+            if batch := progress.news():
+                text = f"[TRAIN] {inquiry.label}: the base has answered {answers} requests and writes {batch}"
+                reporter.message(text, answers=answers, **asdict(batch))
     finally:
         child.stop(grace=timedelta(seconds=1))
+        progress.clear()
 
 
 def explain_child(child: Child, inquiry: Inquiry) -> Exception:

@@ -16,7 +16,6 @@ from scriptorium.artifacts.dataset import Row, read_rows, write_rows
 from scriptorium.contracts import Level, ReplayResult, TrainRequest
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import chat_tokenizer
-from scriptorium.recipe import Training
 from services.trainer.replay.choose import Choice, choose_answers, choose_own_rows, count_trained
 from services.trainer.run.resume import REPLAY as FOLDER
 
@@ -84,17 +83,6 @@ def report(result: ReplayResult, keep: float, reporter: Reporter) -> None:
             "answers. More of the base's instructions may be lost.",
             Level.WARN,
         )
-
-
-def scale_steps(training: Training, rows: int, result: ReplayResult | None) -> Training:
-    """Return the training with `max_steps` for the rows with replay, so that each passage is seen as often as without.
-
-    `rows` are those without. A packed row holds tokens of both, so steps grow by the share of the tokens.
-    """
-    if training.max_steps is None or result is None:
-        return training
-    factor = 1 / (1 - result.share) if training.sample_packing else (rows + result.rows) / rows
-    return training.model_copy(update={"max_steps": math.ceil(training.max_steps * factor)})
 
 
 def write_choice(folder: Path, rows: Sequence[Row], result: ReplayResult) -> None:

@@ -10,6 +10,7 @@ import json
 import shutil
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from scriptorium.artifacts.checkpoint_losses import FOLDER as MEASURED
@@ -17,6 +18,7 @@ from scriptorium.artifacts.checkpoint_losses import checkpoint_losses_path
 from scriptorium.artifacts.checkpoints import best_checkpoint, checkpoint_folder
 from scriptorium.artifacts.dataset import REFERENCE, Row, read_rows
 from scriptorium.artifacts.trials import FOLDER, Trial, trial_path
+from scriptorium.artifacts.writing_progress import ProgressWatch
 from scriptorium.contracts import Checkpoint, Level, TrainRequest
 from scriptorium.instructions.catalogue import write_dev_instructions
 from scriptorium.jobs.reporter import Reporter
@@ -56,13 +58,15 @@ def run_trials(
     (folder / FOLDER).mkdir(exist_ok=True)
     (folder / MEASURED).mkdir(exist_ok=True)
     order = folder / "trials_order.json"  # not in their folder, where every file is a trial
-    order.write_text(json.dumps(make_order(request, folder, dev, measured, missing)), encoding="utf-8")
+    progress = folder / "trials_progress.json"
+    body = {**make_order(request, folder, dev, measured, missing), "progress": str(progress)}
+    order.write_text(json.dumps(body), encoding="utf-8")
     reporter.message(
         f"[TRAIN] {len(missing)} trial(s): {min(len(dev), request.calibration.briefs)} passages and "
         f"{request.calibration.instructions} answers each"
     )
     child = start_program(PROGRAM, order, folder / LOG, request.training)
-    watch(child, folder, trials, missing, reporter)
+    watch(child, folder, trials, missing, reporter, progress=ProgressWatch(progress))
     order.unlink()
     return time.monotonic() - started
 
@@ -131,7 +135,13 @@ def encode_request(tokenizer: ChatTokenizer, text: str) -> list[int]:
 
 
 def watch(
-    child: Child, folder: Path, trials: Sequence[PlannedTrial], missing: Sequence[PlannedTrial], reporter: Reporter
+    child: Child,
+    folder: Path,
+    trials: Sequence[PlannedTrial],
+    missing: Sequence[PlannedTrial],
+    reporter: Reporter,
+    *,
+    progress: ProgressWatch,
 ) -> None:
     """Report each trial as it comes. If the child fails, no trial is left: some without the others would mislead."""
     pending = list(missing)
@@ -140,8 +150,14 @@ def watch(
         for trial in [trial for trial in pending if trial_path(folder, *trial).exists()]:
             pending.remove(trial)
             report_trial(folder, trial, trials.index(trial) + 1, len(trials), reporter)
+        if pending and (batch := progress.news()):
+            number = trials.index(pending[0]) + 1
+            reporter.message(f"[TRAIN] Trial {number}/{len(trials)}: {batch}", **asdict(batch))
 
-    reason = watch_child(child, report_new, reporter)
+    try:
+        reason = watch_child(child, report_new, reporter)
+    finally:
+        progress.clear()
     if reason:
         shutil.rmtree(folder / FOLDER, ignore_errors=True)
         reporter.message(f"[TRAIN] The trials failed, so the adapter is merged at strength 1: {reason}", Level.WARN)

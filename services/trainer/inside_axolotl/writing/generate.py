@@ -39,11 +39,12 @@ def generate(
     end: Collection[int],
     pad: int,
     is_stopping: Callable[[], bool] = lambda: False,
+    report: Callable[[int], None] = lambda tokens: None,
 ) -> list[Answer]:
     """Return the answers to prompts of token ids, written together with at most `max_tokens` tokens each.
 
-    Temperature 0 takes the likeliest token. `is_stopping` ends all of them early. It computes in bfloat16 if the
-    model's layers are of mixed precision.
+    Temperature 0 takes the likeliest token. With each token `report` gets the number of tokens so far, and
+    `is_stopping` may end all answers early. It computes in bfloat16 if the model's layers are of mixed precision.
     """
     width = max(map(len, prompts))
     ids = torch.full((len(prompts), width), pad)
@@ -63,20 +64,21 @@ def generate(
             input_ids=ids.to(model.device),
             attention_mask=mask.to(model.device),
             generation_config=settings,
-            stopping_criteria=StoppingCriteriaList([StopWhen(is_stopping)]),
+            stopping_criteria=StoppingCriteriaList([AfterEachToken(width, report, is_stopping)]),
         )
     return [cut_at_end(text, end) for text in texts[:, width:].tolist()]
 
 
-class StopWhen(StoppingCriteria):  # type: ignore[misc]
-    """Ends every answer once a condition is true."""
+class AfterEachToken(StoppingCriteria):  # type: ignore[misc]
+    """Reports the tokens behind prompts of `width` tokens, and ends every answer once a condition is true."""
 
-    def __init__(self, condition: Callable[[], bool]) -> None:
-        self._condition = condition
+    def __init__(self, width: int, report: Callable[[int], None], is_stopping: Callable[[], bool]) -> None:
+        self._width, self._report, self._is_stopping = width, report, is_stopping
 
     def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
         """Return whether each answer ends here."""
-        return torch.full((input_ids.shape[0],), self._condition(), device=input_ids.device)
+        self._report(input_ids.shape[1] - self._width)
+        return torch.full((input_ids.shape[0],), self._is_stopping(), device=input_ids.device)
 
 
 def cut_at_end(ids: Sequence[int], end: Collection[int]) -> Answer:

@@ -5,8 +5,9 @@ finds the written text as likely as genuine text, writes passages at it, and ans
 
 ORDER.json: `base`, `seed`, `end` (the id that ends a turn), `trials` [{path, step, strength, adapter, losses}] (see
 `scriptorium.artifacts.trials`; the base's own has none of the last two); encoded `briefs` and `instructions` with
-`max_tokens` and `answer_tokens`; encoded `genuine` texts, cut like what is written to `probe_tokens`; and `passages`,
-`others`, `references` and `quantised` as `score_checkpoints` gets them, for the losses at each strength but 1.
+`max_tokens` and `answer_tokens`; encoded `genuine` texts, cut like what is written to `probe_tokens`; `passages`,
+`others`, `references` and `quantised` as `score_checkpoints` gets them, for the losses at each strength but 1; and the
+file `progress`, which says how far a batch is.
 
 A trial that is there is not repeated. Adapters are LoRA, with rsLoRA's scaling or ranks by layer if need be; DoRA is
 refused, because its magnitudes do not grow with the strength.
@@ -18,6 +19,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from peft import PeftModel
 from peft.tuners.lora import LoraLayer
 from transformers import AutoTokenizer
 
+from scriptorium.artifacts.writing_progress import ProgressFile
 from services.trainer.inside_axolotl.score_checkpoints import (
     Result,
     load_base,
@@ -40,6 +43,7 @@ from services.trainer.inside_axolotl.score_checkpoints import (
 from services.trainer.inside_axolotl.writing.generate import Answer, end_tokens, generate
 from services.trainer.inside_axolotl.writing.temperature import find_temperature
 
+BEGINNINGS = "beginnings of passages"
 BATCH = 48  # prompts answered together: a few gigabytes of keys and values on an 8B model
 
 Order = dict[str, Any]
@@ -144,17 +148,19 @@ class Writer:
 
     def __init__(self, model: Any, order: Order) -> None:
         self._model, self._order = model, order
+        self._progress = ProgressFile(Path(order["progress"]))
         self._tokenizer = AutoTokenizer.from_pretrained(order["base"])
 
     def probe(self, temperature: float) -> list[list[int]]:
         """Return the beginnings of passages at a temperature, encoded again as plain text, as the evaluation reads."""
         limit = self._order["probe_tokens"]
-        texts = [self._decode(answer.ids) for answer in self._generate(self._order["briefs"], limit, temperature)]
+        answers = self._generate(BEGINNINGS, self._order["briefs"], limit, temperature)
+        texts = [self._decode(answer.ids) for answer in answers]
         return [self._tokenizer(text).input_ids[:limit] for text in texts]
 
     def write_passages(self, temperature: float) -> list[Result]:
         """Write a passage for each brief."""
-        answers = self._generate(self._order["briefs"], self._order["max_tokens"], temperature)
+        answers = self._generate("passages", self._order["briefs"], self._order["max_tokens"], temperature)
         return [
             {"brief": brief, "text": self._decode(answer.ids), "tokens": len(answer.ids), "ended": answer.ended}
             for brief, answer in enumerate(answers)
@@ -162,24 +168,25 @@ class Writer:
 
     def answer_instructions(self) -> list[str]:
         """Answer each instruction greedily."""
-        answers = self._generate(self._order["instructions"], self._order["answer_tokens"], 0)
+        answers = self._generate("answers", self._order["instructions"], self._order["answer_tokens"], 0)
         return [self._decode(answer.ids) for answer in answers]
 
-    def _generate(self, prompts: list[list[int]], max_tokens: int, temperature: float) -> list[Answer]:
+    def _generate(self, what: str, prompts: list[list[int]], max_tokens: int, temperature: float) -> list[Answer]:
         torch.manual_seed(self._order["seed"])
         end = self._order["end"]
-        return [
-            answer
-            for start in range(0, len(prompts), BATCH)
-            for answer in generate(
+        answers = []
+        for start in range(0, len(prompts), BATCH):
+            batch = prompts[start : start + BATCH]
+            answers += generate(
                 self._model,
-                prompts[start : start + BATCH],
+                batch,
                 max_tokens=max_tokens,
                 temperature=temperature,
                 end=end_tokens(self._model, end),
                 pad=end,
+                report=partial(self._progress.write, what, len(batch), max_tokens),
             )
-        ]
+        return answers
 
     def _decode(self, ids: list[int]) -> str:
         text = self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)

@@ -1,8 +1,8 @@
 """Let the base answer plain requests: `python -m services.trainer.inside_axolotl.writing.write_answers ORDER.json`.
 
 It runs in Axolotl's environment. ORDER.json: the `base`, the `seed`, the `end` of a turn as a token id, the `rounds` of
-requests [{request, ids, max_tokens, temperature}], the `output` that each answer is appended to as soon as it is
-written, and the file `enough`, whose appearance ends the program.
+requests [{request, ids, max_tokens, temperature, sample}], the `output` that each answer is appended to with its batch,
+the file `progress` that says how far the batch is, and the file `enough`, whose appearance ends the program.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from scriptorium.artifacts.base_answers import Asked, BaseAnswer, append_answer
+from scriptorium.artifacts.writing_progress import ProgressFile
 from services.trainer.inside_axolotl.score_checkpoints import load_base
 from services.trainer.inside_axolotl.writing.generate import Answer, end_tokens, generate
 
@@ -31,15 +33,14 @@ Order = dict[str, Any]
 def main(path: Path) -> None:
     """Answer one round of requests after the other, until it is enough."""
     order = json.loads(path.read_text("utf-8"))
-    enough, output = Path(order["enough"]), Path(order["output"])
+    enough, output, progress = Path(order["enough"]), Path(order["output"]), ProgressFile(Path(order["progress"]))
     model, tokenizer = load(order["base"]), AutoTokenizer.from_pretrained(order["base"])
     settings = {"end": end_tokens(model, order["end"]), "pad": order["end"], "is_stopping": enough.exists}
     torch.manual_seed(order["seed"])
     for requests in order["rounds"]:
-        for request, answer in answer_requests(model, requests, settings, enough.exists):
+        for request, answer in answer_requests(model, requests, settings, enough.exists, progress):
             text = tokenizer.decode(answer.ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-            asked = Asked(request["request"], request["max_tokens"], request["temperature"])
-            append_answer(output, asked, BaseAnswer(text, answer.ended))
+            append_answer(output, Asked.of(request), BaseAnswer(text, answer.ended))
 
 
 def load(base: str) -> Any:
@@ -56,7 +57,7 @@ def load(base: str) -> Any:
 
 
 def answer_requests(
-    model: Any, requests: list[Order], settings: Order, is_stopping: Callable[[], bool]
+    model: Any, requests: list[Order], settings: Order, is_stopping: Callable[[], bool], progress: ProgressFile
 ) -> Iterator[tuple[Order, Answer]]:
     """Yield each request with its answer; those of one temperature and a similar length are answered together."""
     size = GPU_BATCH if model.device.type == "cuda" else CPU_BATCH
@@ -68,7 +69,10 @@ def answer_requests(
             longest = max(request["max_tokens"] for request in batch)
             prompts = [request["ids"] for request in batch]
             try:
-                answers = generate(model, prompts, max_tokens=longest, temperature=temperature, **settings)
+                report = partial(progress.write, "answers", len(batch), longest)
+                answers = generate(
+                    model, prompts, max_tokens=longest, temperature=temperature, report=report, **settings
+                )
             except torch.OutOfMemoryError:
                 if len(batch) == 1:
                     raise

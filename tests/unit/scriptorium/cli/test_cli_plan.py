@@ -45,7 +45,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: str, body: dict[str, Any] | Non
 def test_a_book_is_counted_here_and_shown_as_a_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "book.txt").write_text("It was a dark and stormy night. " * 1000)
     result, [body] = run(monkeypatch, "plan", str(tmp_path / "book.txt"), "--recipe", "qlora")
-    assert body["dataset"]["basis"] == "7,000 words of book.txt, not yet prepared; replay adds 5% of answer tokens"
+    assert body["dataset"]["basis"] == "7,000 words of book.txt, not yet prepared; 5% of the trained tokens replayed"
     assert (body["recipe"]["name"], body["model"]) == ("qlora", "meta-llama/Llama-3.1-8B-Instruct")
     for text in ("18, 2 to warm up", "of 29.4 GiB", "weights", "[red]words", "not yet measured here"):
         assert text in result.stdout, result.stdout

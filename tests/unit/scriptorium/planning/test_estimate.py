@@ -6,7 +6,7 @@ import pytest
 from planned import GIB, book, card, cpu, llama, smollm
 
 from scriptorium.contracts.estimate import DurationParts
-from scriptorium.planning.dataset_size import DatasetSize
+from scriptorium.planning.dataset_size import DatasetSize, with_replay
 from scriptorium.planning.device import Device, known_peak
 from scriptorium.planning.duration import plan_duration
 from scriptorium.planning.estimate import estimate
@@ -173,3 +173,15 @@ def test_an_anchor_costs_another_forward_pass() -> None:
         for weight in (0.0, 0.1)
     )
     assert 1.2 * plain < anchored < 1.5 * plain
+
+
+def test_the_bases_answers_are_written_once_and_a_passage_is_seen_as_often_with_them() -> None:
+    replayed = CPU_TRAINING.model_copy(update={"keep": 0.2, "max_steps": 60, "gradient_accumulation_steps": 1})
+    size = with_replay(PASSAGES, replayed)
+    first = estimate(replayed, smollm(), size, cpu())
+    assert first.updates == -(-60 * size.rows // PASSAGES.rows)
+    assert first.duration.replay > 60
+    assert estimate(replayed, llama(), size, card()).duration.replay > 60
+    earlier = measured(1.0, 1.0, training=replayed)
+    assert estimate(replayed, smollm(), size, cpu(), [earlier]).duration.replay == 0
+    assert estimate(replayed, llama(), size, card(), [earlier]).duration.replay > 0  # another base

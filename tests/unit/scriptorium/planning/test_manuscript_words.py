@@ -79,7 +79,9 @@ def test_what_cannot_be_counted_is_refused(name: str, content: bytes, tmp_path: 
 def test_ready_rows_are_rows(tmp_path: Path) -> None:
     row = json.dumps({"prompt": "Write a scene.", "completion": PROSE})
     (tmp_path / "rows").write_text(f"{row}\n" * 100)
-    size = size_of_manuscript(tmp_path / "rows", "rows.jsonl", RECIPE)
+    plain = RECIPE.model_copy(update={"training": RECIPE.training.model_copy(update={"keep": 0.0})})
+    size = size_of_manuscript(tmp_path / "rows", "rows.jsonl", plain)
     assert size.rows == 70  # the recipe holds a third out
     assert size.mean_row == pytest.approx(600, rel=0.05)
     assert size.dev_rows == 10
+    assert size_of_manuscript(tmp_path / "rows", "rows.jsonl", RECIPE).replay_rows > 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scriptorium.planning.resolve import MIN_UPDATES, count_updates, count_warmup, resolve_training
+from scriptorium.planning.resolve import MIN_UPDATES, count_updates, count_warmup, resolve_training, scale_steps
 from scriptorium.recipe import ResolvedTraining, Training
 
 AUTO = Training(num_epochs="auto", micro_batch_size="auto", gradient_accumulation_steps="auto", learning_rate="auto")
@@ -46,3 +46,11 @@ def test_the_warm_up_is_rounded_up() -> None:
     training = ResolvedTraining(num_epochs=3, gradient_accumulation_steps=8, warmup_ratio=0.03)
     assert [count_warmup(training, rows) for rows in (41, 300, 900)] == [2, 4, 11]
     assert count_warmup(training.model_copy(update={"warmup_ratio": 0.0}), 900) == 0
+
+
+@pytest.mark.parametrize(("packed", "steps"), [(False, 61), (True, 48)])
+def test_each_passage_is_seen_as_often_as_without_replay(packed: bool, steps: int) -> None:
+    training = Training(max_steps=45, adapter="lora", sample_packing=packed)
+    assert scale_steps(training, 291, replay_rows=100, share=0.05).max_steps == steps
+    assert scale_steps(training, 291, replay_rows=0, share=0).max_steps == 45
+    assert scale_steps(Training(), 291, replay_rows=100, share=0.05).max_steps is None

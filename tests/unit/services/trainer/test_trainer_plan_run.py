@@ -181,7 +181,7 @@ def test_what_a_run_needed_is_kept_for_the_next_estimate(tmp_path: Path) -> None
     [measured] = read_runs(get_settings().measured_runs)
     assert measured.duration.model_dump() == {
         "start": 30.0, "steps": 10.0, "evaluations": 4.0, "saving": 1.0, "samples": 3.0, "measuring": 7.0,
-        "trials": 5.0,
+        "trials": 5.0, "replay": 0.0,
     }  # fmt: skip
     assert measured.duration.total == RESULT.seconds
     assert measured.device.peak_flops == 1.9e14

@@ -42,8 +42,7 @@ for item in [item for items in order["rounds"] for item in items]:
         ended = False
     if number % 4 == 3:
         text = retell(" ".join(reversed(passage.split())))
-    asked = Asked(item["request"], item["max_tokens"], item["temperature"])
-    append_answer(Path(order["output"]), asked, BaseAnswer(text, ended))
+    append_answer(Path(order["output"]), Asked.of(item), BaseAnswer(text, ended))
 {failure}
 """
 STORY = "Later Kala crouched, then Sabor sprang over rivers while hungry monkeys chattered above her head"

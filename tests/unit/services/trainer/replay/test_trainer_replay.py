@@ -7,13 +7,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from scriptorium.artifacts import writing_progress
 from scriptorium.artifacts.dataset import Row
 from scriptorium.contracts import ReplayResult, TrainRequest
 from scriptorium.errors import Cancelled, ModelTooLarge
 from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.recipe import Training
 from services.trainer.replay import ask, choose, mix, requests
-from services.trainer.replay.mix import replay_rows, scale_steps
+from services.trainer.replay.mix import replay_rows
 from services.trainer.run.resume import resume_training
 from tests.unit.services.trainer.run.test_trainer_resume import save
 
@@ -40,9 +41,16 @@ for items in order["rounds"]:
     for number, item in enumerate(items):
         count = int(item["max_tokens"] / 1.4 / 1.6 / 12) + 1
         text = " ".join(sentence(f"{item['request']} {n}") for n in range(count))
-        append_answer(Path(order["output"]), Asked(item["request"], item["max_tokens"], item["temperature"]),
-                      BaseAnswer(text, number % 7 != 3))
+        append_answer(Path(order["output"]), Asked.of(item), BaseAnswer(text, number % 7 != 3))
     time.sleep(0.7)
+"""
+
+
+WRITES = """
+from scriptorium.artifacts.writing_progress import ProgressFile
+
+ProgressFile(Path(order["progress"])).write("answers", 48, 400, 120)
+time.sleep(1.2)
 """
 
 
@@ -147,7 +155,8 @@ def test_more_is_asked_only_if_the_cache_has_too_little(tmp_path: Path, child: S
     assert answers.read_text().startswith(before)
     assert result
     assert result.share == pytest.approx(0.5, abs=0.03)
-    asked = [(line["request"], line["max_tokens"]) for line in map(json.loads, answers.read_text().splitlines())]
+    lines = map(json.loads, answers.read_text().splitlines())
+    asked = [(line["request"], line["max_tokens"], line["sample"]) for line in lines]
     assert len(asked) == len(set(asked))
 
 
@@ -170,6 +179,35 @@ def test_if_the_bank_is_exhausted_the_share_reached_is_a_warning(
     assert result
     assert 0 < result.share < 0.3
     assert "not 50.0%" in reporter.messages[-1]
+
+
+def test_requests_come_again_for_other_samples_only_when_all_were_asked(
+    tmp_path: Path, child: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "MAX_REQUESTS", 8)
+    monkeypatch.setattr(choose, "MIN_ROUND", 8)
+    assert [item.sample for item in requests.write_book_requests(passages())] == [0] * 8 + [1] * 8 + [2] * 8
+    _, few = replay(request(tmp_path, keep=0.02), attempt(tmp_path, "1"), passages())
+    answers = next((tmp_path / "cache").glob("*/answers.jsonl"))
+    assert {json.loads(line)["sample"] for line in answers.read_text().splitlines()} == {0}
+    _, many = replay(request(tmp_path, keep=0.5), attempt(tmp_path, "2"), passages())
+    assert few
+    assert many
+    assert many.rows > 8  # requests
+    assert {json.loads(line)["sample"] for line in answers.read_text().splitlines()} == {0, 1, 2}
+
+
+def test_a_batch_that_takes_long_says_how_far_it_is(
+    tmp_path: Path, child: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing_progress, "REPORT_INTERVAL", 0.0)
+    child.does(WRITES + ANSWER)
+    reporter, folder = SilentReporter(), attempt(tmp_path, "1")
+    replay(request(tmp_path), folder, passages(), reporter)
+    assert reporter.messages[1] == (
+        "[TRAIN] Replay: the base has answered 0 requests and writes 48 answers, 120 of at most 400 tokens each"
+    )
+    assert sorted(path.name for path in (folder / "replay").iterdir()) == ["result.json", "rows.jsonl"]
 
 
 def test_answers_that_do_not_fit_into_the_sequence_are_left_out(tmp_path: Path, child: SimpleNamespace) -> None:
@@ -215,12 +253,3 @@ def test_of_the_users_own_rows_an_even_spread_is_replayed(tmp_path: Path, child:
     numbers = [int(row.brief.rstrip("?")) for row in mixed[40:]]
     assert numbers == [place * 100 // 26 for place in range(26)]
     assert child.calls() == 0
-
-
-@pytest.mark.parametrize(("packed", "steps"), [(False, 61), (True, 48)])
-def test_each_passage_is_seen_as_often_as_without_replay(packed: bool, steps: int) -> None:
-    result = ReplayResult(rows=100, tokens=500, share=0.05, kinds={})
-    training = Training(max_steps=45, adapter="lora", sample_packing=packed)
-    assert scale_steps(training, 291, result).max_steps == steps
-    assert scale_steps(training, 291, None).max_steps == 45
-    assert scale_steps(Training(), 291, result).max_steps is None

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scriptorium.artifacts import writing_progress
 from scriptorium.artifacts.checkpoint_losses import checkpoint_losses_path
 from scriptorium.artifacts.dataset import Row, write_rows
 from scriptorium.artifacts.trials import TemperaturePoint, Trial, read_trials, trial_path
+from scriptorium.artifacts.writing_progress import ProgressFile, ProgressWatch
 from scriptorium.contracts import Checkpoint, TrainRequest
 from scriptorium.errors import Cancelled
 from scriptorium.jobs.reporter import SilentReporter
@@ -117,7 +119,8 @@ def test_complete_trials_are_not_repeated(tmp_path: Path) -> None:
 def watch(folder: Path, program: str, reporter: SilentReporter) -> Child:
     child = Child([sys.executable, "-c", program], folder / trials.LOG, {})
     planned: list[trials.PlannedTrial] = [(None, 0.0), (20, 0.75), (20, 1.0)]
-    trials.watch(child, folder, planned, planned[1:], reporter)
+    progress = ProgressWatch(folder / "progress.json")
+    trials.watch(child, folder, planned, planned[1:], reporter, progress=progress)
     return child
 
 
@@ -127,6 +130,16 @@ def test_a_trial_is_reported_with_its_place_among_all(tmp_path: Path) -> None:
     watch(tmp_path, "", reporter)
     assert reporter.messages == ["[TRAIN] Trial 2/3: checkpoint-20 at strength 0.75 writes at temperature 0.93"]
     assert len(read_trials(tmp_path)) == 1
+
+
+def test_a_batch_that_takes_long_says_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing_progress, "REPORT_INTERVAL", 0.0)
+    write(tmp_path, 20, 0.75)
+    ProgressFile(tmp_path / "progress.json").write("passages", 16, 640, 120)
+    reporter = SilentReporter()
+    watch(tmp_path, "import time; time.sleep(1)", reporter)
+    assert reporter.messages[-1] == "[TRAIN] Trial 3/3: 16 passages, 120 of at most 640 tokens each"
+    assert not (tmp_path / "progress.json").exists()
 
 
 def test_a_failure_is_a_warning_and_leaves_no_trials(tmp_path: Path) -> None:
