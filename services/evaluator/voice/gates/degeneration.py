@@ -24,7 +24,7 @@ RATIO_MARGIN = 0.03  # of the compression ratio, beyond the 1st and 99th percent
 MAX_REPEATED = 0.06  # share of repeated 4-grams; genuine text of 500 words has 0.02 to 0.034 at its 99th percentile
 MAX_FAILING, MAX_ABOVE_BASE = 0.02, 0.03  # share of failing passages, or by how much it may exceed the base's
 LENGTH_STEP = 50  # words: lengths are rounded to it
-MAX_ENDING_DIFFERENCE = 0.25  # how much rarer or more frequent endings may be before somebody should look
+MAX_ENDINGS_LOST = 0.25  # how much rarer than the base's endings may be before somebody should look
 NEXT_STEP = "Train for fewer steps or with a lower learning rate; look at the passages named here."
 
 
@@ -69,13 +69,16 @@ class Windows:
 
 
 def check_degeneration(aligned: AlignedTexts, genuine: Sequence[str], endings: Endings | None) -> Gate:
-    """Fail if too many passages compress too well, too badly or repeat themselves; another gate checks short ones."""
+    """Fail if too many passages compress too well, too badly or repeat themselves; another gate checks short ones.
+
+    A model that ends its passages more often than its base is not worse for it, one that loses the end is looked at.
+    """
     windows = Windows(genuine)
     failing, base_failing = find_failing(aligned.tuned, windows), find_failing(aligned.base, windows)
     share, base = (len(indices) / len(aligned.tuned) for indices in (failing, base_failing))
     limit = max(MAX_FAILING, base + MAX_ABOVE_BASE)
     ended = _compare_endings(endings)
-    outcome = grade(share > limit, share > base or abs(ended.get("ended_difference", 0.0)) > MAX_ENDING_DIFFERENCE)
+    outcome = grade(share > limit, share > base or ended.get("ended_difference", 0.0) < -MAX_ENDINGS_LOST)
     window = windows.find(aligned.length)
     return Gate(
         code="degeneration",

@@ -117,6 +117,16 @@ def test_complete_files_are_not_downloaded_again(tmp_path: Path) -> None:
     assert len(transport.ranges) == 2
 
 
+def test_a_file_of_equal_size_from_another_round_is_downloaded_again(tmp_path: Path) -> None:
+    transport = RangeTransport()
+    client = Client("http://api", transport)
+    [*_, weights] = fetch_export(client, JOB, "merged", tmp_path, Console(quiet=True))
+    weights.write_bytes(BODY[:-1] + b"x")
+    fetch_export(client, JOB, "merged", tmp_path, Console(quiet=True))
+    assert weights.read_bytes() == BODY
+    assert len(transport.ranges) == 3
+
+
 def test_a_folder_exports_only_gguf(tmp_path: Path) -> None:
     with pytest.raises(Conflict, match="is already a model folder"):
         jobs.export(str(tmp_path), "merged", tmp_path / "out")

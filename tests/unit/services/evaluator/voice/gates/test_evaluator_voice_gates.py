@@ -96,12 +96,14 @@ def test_one_odd_passage_of_many_is_forgiven(inputs, learned):
     assert gate.outcome == "warn"
 
 
-def test_different_endings_are_a_warning(inputs, learned):
+def test_endings_that_are_lost_are_a_warning_and_gained_ones_are_none(inputs, learned):
     count = len(inputs.tuned)
     endings = Endings(base=[True] * count, tuned=[False] * count)
     gate = check_degeneration(align_lengths(inputs), learned.classes.author, endings)
     assert (gate.outcome, gate.numbers["ended_difference"]) == ("warn", -1.0)
     assert gate.finding.endswith("0% ended by themselves (the base's: 100%).")
+    gained = Endings(base=endings.tuned, tuned=endings.base)
+    assert check_degeneration(align_lengths(inputs), learned.classes.author, gained).outcome == "pass"
 
 
 def test_a_short_text_has_a_window_of_its_own(learned):
