@@ -11,6 +11,7 @@ ScriptoriumError
 │   ├── JobMissing             404  job_not_found
 │   ├── ModelMissing           404  model_not_found
 │   ├── RouteMissing           404  not_found
+│   ├── ModelInUse             409  model_in_use
 │   └── Conflict               409  conflict
 ├── SystemFailure              500  the system must change; the job can be retried
 │   ├── EnvironmentMissing     500  environment_missing
@@ -32,6 +33,7 @@ ScriptoriumError
 │   ├── DiskLow                507  disk_low
 │   ├── MemoryLow              507  memory_low
 │   ├── ModelNotReady          503  model_not_ready
+│   │   └── DeviceBusy         503  gpu_busy
 │   ├── StoreUnavailable       503  store_unavailable
 │   └── InternalError          500  internal_error
 └── Stopped                         not a failure: the phase was asked to stop
@@ -306,11 +308,37 @@ class MemoryLow(SystemFailure):
 
 
 class ModelNotReady(SystemFailure):
-    """The model is known, but no engine is serving it at the moment."""
+    """The model is known, but no engine is serving it at the moment; `retry_after` is in seconds."""
 
     code = "model_not_ready"
     status = 503
     default_next_step = "Try again after the number of seconds in Retry-After."
+
+    def __init__(
+        self, message: str, *, param: str | None = None, next_step: str | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, param=param, next_step=next_step)
+        self.retry_after = retry_after
+
+
+class DeviceBusy(ModelNotReady):
+    """A job has the device that the model would be served on."""
+
+    code = "gpu_busy"
+    default_next_step = (
+        "Try again after the number of seconds in Retry-After, or send the header X-Scriptorium-Wait with the number "
+        "of seconds that the request may wait."
+    )
+
+
+class ModelInUse(UserError):
+    """A model cannot be deleted while somebody needs it."""
+
+    code = "model_in_use"
+    status = 409
+    default_next_step = (
+        "Stop using it, wait a minute, and delete it again; DELETE /v1/x/models/{model}/warm lets it go."
+    )
 
 
 class StoreUnavailable(SystemFailure):

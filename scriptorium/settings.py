@@ -117,6 +117,29 @@ class Settings(BaseSettings):
     engine_context: int = Field(default=4096, ge=256, description="Context length of served models, in tokens.")
     engine_memory_share: float = Field(default=0.85, gt=0, lt=1, description="Share of the GPU's memory for vLLM.")
     engine_kv_cache_gib: int = Field(default=1, ge=1, description="Key-value cache of an engine on a CPU, in GiB.")
+    engine_warm_models: int = Field(
+        default=1, ge=1, description="Tuned models that are warm at once on a CPU, and base models likewise."
+    )
+    engine_adapters: int = Field(
+        default=8, ge=1, description="Adapters that an engine on a GPU holds; the least used one makes room."
+    )
+    engine_idle: timedelta = Field(
+        default=timedelta(minutes=30), description="A model that nobody asks for this long is unloaded; 0: never."
+    )
+    chat_wait: timedelta = Field(
+        default=timedelta(minutes=2), description="How long a request waits for its model, unless it says itself."
+    )
+    chat_grace: timedelta = Field(
+        default=timedelta(seconds=30), description="Time that running requests get to end before an engine stops."
+    )
+    chat_silence: timedelta = Field(
+        default=timedelta(minutes=10), description="A request is given up if its engine sends nothing for this long."
+    )
+    chat_policy: str = Field(
+        default="training",
+        pattern=r"^(training|chat|([01]?\d|2[0-3])-([01]?\d|2[0-3]))$",
+        description="Who comes first on a device: training, chat (while it is in use), or training in hours like 22-7.",
+    )
     engine_ready_timeout: timedelta = Field(default=timedelta(minutes=8), description="How long an engine may load.")
     brief_url: str = Field(
         default="", description="Server that writes briefs if a recipe asks for it; default: this API."

@@ -14,6 +14,7 @@
 <root>/runs/<job id>/<phase>.<attempt>.*.log    logs of attempts whose folders were swept
 <root>/runs/<job id>/{dataset,training,calibration,merged,serving,report}/    published, each with a manifest
 <root>/runs/<job id>/rounds/<round>/{merged,serving,report}/    published in a round that is not the present one
+<root>/runs/<job id>/variants/<step>@<strength>/    a checkpoint at a strength, made when somebody asked for it
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ FOLDERS = {
 }
 JOB_RECORD = "job.json"
 ROUNDS = "rounds"
+VARIANTS = "variants"
 
 
 class Volume:
@@ -60,6 +62,10 @@ class Volume:
     def folder(self, job_id: str, phase: Phase) -> Path:
         """Return the folder where a phase's output is or will be published."""
         return self.run(job_id) / FOLDERS[phase]
+
+    def variant(self, job_id: str, step: int, strength: float) -> Path:
+        """Return the folder where a checkpoint at a strength is or will be, merged or as an adapter."""
+        return self.run(job_id) / VARIANTS / f"{step}@{strength:g}"
 
     def events(self, job_id: str) -> Path:
         """Return the file of a job's archived events."""

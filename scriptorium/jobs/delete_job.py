@@ -28,7 +28,7 @@ def delete_job(context: Context, job_id: str, *, manuscript: bool = False) -> De
     sweeper finishes. Raises JobMissing, and Conflict while the job has not ended.
     """
     job = context.store.deletions.delete(job_id)
-    context.store.serving.withdraw(context.volume.run(job_id))  # an engine would keep the weights' bytes
+    context.store.wishes.withdraw(context.volume.run(job_id))  # an engine would keep the weights' bytes
     uploads = uploads_of(job)
     unused = [file_id for file_id in uploads if not is_used(context, file_id)] if manuscript else []
     freed_bytes = remove_artifacts(context.volume, job_id, unused)

@@ -26,6 +26,7 @@ CALIBRATE = "scriptorium.calibrate"
 MERGE = "scriptorium.merge"
 SERVE = "scriptorium.serve"
 EVALUATE = "scriptorium.evaluate"
+VARIANTS = "scriptorium.variants"
 
 QUEUES = {
     PREPARE: "data",
@@ -34,6 +35,7 @@ QUEUES = {
     MERGE: "merger",
     SERVE: "server",
     EVALUATE: "evaluator",
+    VARIANTS: "merger",
 }
 
 VISIBILITY_TIMEOUT = 24 * 3600  # seconds

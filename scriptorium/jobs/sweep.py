@@ -44,5 +44,5 @@ def sweep(context: Context, grace: timedelta | None = None) -> int:
 def finish_deletion(context: Context, job_id: str) -> int:
     """Remove what an interrupted deletion left, or somebody wrote late; return the freed bytes."""
     context.store.deletions.remove_late_keys(job_id)
-    context.store.serving.withdraw(context.volume.run(job_id))
+    context.store.wishes.withdraw(context.volume.run(job_id))
     return remove_artifacts(context.volume, job_id, [])

@@ -10,6 +10,7 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from scriptorium.errors import StoreUnavailable
+from scriptorium.store.chat_wishes import ChatWishes
 from scriptorium.store.deletions import Deletions
 from scriptorium.store.events import Events
 from scriptorium.store.jobs import Jobs
@@ -18,7 +19,7 @@ from scriptorium.store.serving import Serving
 
 
 class Store:
-    """Jobs, events, leases, serving state and deletions of one deployment."""
+    """Jobs, events, leases, serving state, chat's wishes and deletions of one deployment."""
 
     def __init__(self, client: redis.Redis) -> None:
         self.client = client
@@ -26,6 +27,7 @@ class Store:
         self.events = Events(client)
         self.leases = Leases(client)
         self.serving = Serving(client)
+        self.wishes = ChatWishes(client)
         self.deletions = Deletions(client)
 
     def ping(self) -> bool:

@@ -1,9 +1,9 @@
-"""Engine sessions, the standing wish for chat, and the engines that run: servers match the last to the first two.
+"""Engine sessions, and the engines that run: servers match the engines to the sessions and to what chat wishes for.
 
 An engine session belongs to a job that needs models to answer, from serve to the end of evaluate. It names them, waits
-for a device like a training does, and survives a restart of the server that serves it. Chat is a wish of the lowest
-rank: what it names is served while no job needs the device. Nobody keeps an engine's address: it is looked up, by the
-model's name and folder, whenever it is needed.
+for a device like a training does, and survives a restart of the server that serves it. Chat comes last: its wishes (see
+`scriptorium.store.chat_wishes`) are served while no job needs the device. Nobody keeps an engine's address: it is
+looked up, by the model's name and folder, whenever it is needed.
 """
 
 from __future__ import annotations
@@ -18,17 +18,29 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from scriptorium.store.transaction import compare_and_set
 
-WANTED_KEY = "scriptorium:serving:wanted"
 SESSIONS_KEY = "scriptorium:serving:sessions"
 TOKEN_KEY = "scriptorium:serving:token"  # noqa: S105
 SERVERS_KEY = "scriptorium:serving:servers"
+LOADS_KEY = "scriptorium:serving:load-seconds"
+LOAD_SECONDS = 60.0  # of a device that has loaded nothing yet
+
+
+class Variant(BaseModel):
+    """A checkpoint of a job at a strength, which somebody has to make before it can be served."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job_id: str
+    step: int
+    strength: float
 
 
 class WantedModel(BaseModel):
     """A model that should be served: its name, its folder, and an adapter on top if it is not merged.
 
     One that is asked a handful of questions is `eager`: its engine compiles nothing and so starts sooner. A request
-    that names no temperature gets the model's own. The weights in a folder are others in another `round` of a job.
+    that names no temperature gets the model's own. The weights in a folder are others in another `round` of a job. The
+    folder of a `variant` (or its adapter's) may not be there yet.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,10 +51,23 @@ class WantedModel(BaseModel):
     eager: bool = False
     temperature: float | None = None
     round: int = 1
+    variant: Variant | None = None
+
+    @property
+    def prepared(self) -> Path:
+        """The folder that is complete once its variant is made."""
+        return Path(self.adapter).parent if self.adapter else Path(self.folder)
+
+    def is_in(self, folder: Path) -> bool:
+        """Return whether any of its weights are in a folder."""
+        return any(path and Path(path).is_relative_to(folder) for path in (self.folder, self.adapter))
 
 
 class Engine(BaseModel):
-    """The engine of one model: its state (starting, ready or failed, with the reason) and its URL."""
+    """The engine of one model: its state, with the reason, its URL, and when it should be ready (Unix seconds).
+
+    States: preparing (its weights are being made), starting, ready, leaving (it takes no new request), failed.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -52,6 +77,7 @@ class Engine(BaseModel):
     state: str
     url: str = ""
     reason: str = ""
+    ready_at: float | None = None
     temperature: float | None = None
     round: int = 1
 
@@ -62,15 +88,6 @@ class Engine(BaseModel):
 
 
 ENGINES: TypeAdapter[list[Engine]] = TypeAdapter(list[Engine])
-
-
-class WantedModels(BaseModel):
-    """The models wanted for chat as one value; `token` grows with every change."""
-
-    model_config = ConfigDict(frozen=True)
-
-    token: int = 0
-    models: list[WantedModel] = []
 
 
 class EngineSession(BaseModel):
@@ -86,7 +103,7 @@ class EngineSession(BaseModel):
 
 
 class Serving:
-    """Sessions (opened by jobs), the wish for chat, and the engines (published by the servers)."""
+    """Sessions (opened by jobs), and the engines (published by the servers)."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
@@ -135,28 +152,14 @@ class Serving:
         """Close the session of a job, if it has one."""
         self._client.hdel(SESSIONS_KEY, job_id)
 
-    def set_wanted(self, models: list[WantedModel]) -> None:
-        """Replace the models wanted for chat."""
-        wanted = WantedModels(token=self.wanted_models().token + 1, models=models)
-        self._client.set(WANTED_KEY, wanted.model_dump_json())
+    def load_seconds(self) -> float:
+        """Return the seconds in which an engine becomes ready: what the last one of the slowest device took."""
+        seconds: list[str] = self._client.hvals(LOADS_KEY)  # type: ignore[assignment]
+        return max(map(float, seconds), default=LOAD_SECONDS)
 
-    def withdraw(self, folder: Path) -> None:
-        """Stop wanting the models whose weights are in a folder, because it is about to be removed."""
-
-        def apply(pipe: Any) -> None:
-            body = pipe.get(WANTED_KEY)
-            wanted = WantedModels.model_validate_json(body) if body else WantedModels()
-            others = [model for model in wanted.models if not _is_in(model, folder)]
-            pipe.multi()
-            if others != wanted.models:
-                pipe.set(WANTED_KEY, WantedModels(token=wanted.token + 1, models=others).model_dump_json())
-
-        compare_and_set(self._client, apply, WANTED_KEY)
-
-    def wanted_models(self) -> WantedModels:
-        """Return the models wanted for chat."""
-        body = self._client.get(WANTED_KEY)
-        return WantedModels.model_validate_json(str(body)) if body else WantedModels()
+    def remember_load(self, device: str, seconds: float) -> None:
+        """Remember how long the last engine of a device took to become ready."""
+        self._client.hset(LOADS_KEY, device, f"{seconds:.1f}")
 
     def publish(self, engines: Iterable[Engine], device: str, ttl: timedelta) -> None:
         """Publish the engines of a device; they vanish `ttl` after the last call, so a dead server has none."""
@@ -179,7 +182,3 @@ class Serving:
 
 def _engines(device: str) -> str:
     return f"scriptorium:serving:engines:{device}"
-
-
-def _is_in(model: WantedModel, folder: Path) -> bool:
-    return any(path and Path(path).is_relative_to(folder) for path in (model.folder, model.adapter))

@@ -49,7 +49,7 @@ def create_app(context: Context, *, reaping: bool = True, count_waiting: Waiting
             [reap_forever(context, count_waiting), sweep_forever(context), keep_store_small(context)] if reaping else []
         )
         background = [asyncio.create_task(task) for task in tasks]
-        async with chat.open_client() as app.state.http:
+        async with chat.open_client(context.settings) as app.state.http:
             yield
         for task in background:
             task.cancel()

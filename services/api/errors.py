@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -55,7 +56,9 @@ def respond(request: Request, error: ScriptoriumError) -> Response:
 
 def retry_headers(error: ScriptoriumError) -> dict[str, str]:
     """Return the headers that say whether and when the client should try again."""
-    if isinstance(error, ModelNotReady | StoreUnavailable):
+    if isinstance(error, ModelNotReady):
+        return {"Retry-After": str(max(1, math.ceil(error.retry_after or RETRY_SECONDS)))}
+    if isinstance(error, StoreUnavailable):
         return {"Retry-After": str(RETRY_SECONDS)}
     return {"x-should-retry": "false"}
 

@@ -1,4 +1,4 @@
-"""The merger's one task."""
+"""The merger's tasks: a job's merge, and the variants of finished jobs that somebody asks for."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from scriptorium.artifacts.file_store import ADAPTER, MERGED, FileStore
 from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Job, MergeResult, Phase
 from scriptorium.jobs import queue
-from scriptorium.jobs.runner import run_phase
+from scriptorium.jobs.runner import open_context, run_phase
 from services.merger.merge import merge_adapter
+from services.merger.variants import make_wished
 from services.merger.writing.adapter_files import adapter_files
 from services.merger.writing.resume import resume_merge
 
@@ -36,3 +37,9 @@ def record_updates(job: Job, result: MergeResult, volume: Volume) -> dict[str, o
 def merge(job_id: str) -> None:
     """Merge one job's adapter into its base."""
     run_phase(job_id, Phase.MERGE, merge_adapter, resume=resume_merge, record_updates=record_updates)
+
+
+@app.task(name=queue.VARIANTS)
+def make_variants(job_id: str) -> None:
+    """Make the checkpoints and strengths of one job that chat wishes for."""
+    make_wished(open_context(), job_id)

@@ -1,4 +1,4 @@
-"""One vLLM process: its command line, its environment variables, its health."""
+"""One vLLM process: its command line, its environment variables, its health, and the adapters in it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 
 from scriptorium.process.child import Child
 from scriptorium.process.ports import free_port
@@ -22,6 +23,9 @@ STOP_GRACE = timedelta(seconds=3)
 # FlashInfer's top-k and top-p sampler is compiled at run time by nvcc, which a host with no more than a driver lacks.
 GPU_DEFAULTS = {"VLLM_USE_FLASHINFER_SAMPLER": "0"}
 LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+USUAL_RANK = 64
+LORAS_TOGETHER = 2  # adapters that one batch may mix; each slot takes an adapter's memory
+REQUEST_GAUGES = ("vllm:num_requests_running", "vllm:num_requests_waiting")
 EnginePlan = tuple[WantedModel, ...]  # models that one engine serves: a base and its adapters
 
 
@@ -46,6 +50,7 @@ class VllmEngine:
         self.ready = False
         self.was_ready = False
         self._answered_at = time.monotonic()  # or when it was started
+        self._max_rank = max_lora_rank(plan, settings)
         self._log = log
         self._mark = f"Scriptorium starts vLLM for {', '.join(model.name for model in plan)} on port {self.port}"
         append_mark(log, self._mark)
@@ -65,6 +70,40 @@ class VllmEngine:
         self.ready = healthy or self.was_ready  # one slow answer does not make a busy engine unready
         if healthy:
             self.was_ready, self._answered_at = True, time.monotonic()
+
+    def is_busy(self) -> bool:
+        """Return whether requests run or wait in the engine; one that does not tell is busy."""
+        if not self.was_ready:
+            return False
+        try:
+            answer = httpx.get(f"{self.url}/metrics", timeout=5, trust_env=False)
+            answer.raise_for_status()
+        except httpx.HTTPError:
+            return True
+        return count_requests(answer.text) > 0
+
+    def can_become(self, plan: EnginePlan) -> bool:
+        """Return whether the engine serves a plan, or could with other adapters on the same base."""
+        if plan == self.plan:
+            return True
+        ranks = [rank_of(model) for model in plan if model.adapter]
+        return plan[0] == self.plan[0] and max(ranks, default=0) <= self._max_rank and self._max_rank > 0
+
+    def load(self, model: WantedModel) -> None:
+        """Load an adapter into the running engine; raises httpx.HTTPError."""
+        self._post("/v1/load_lora_adapter", {"lora_name": model.name, "lora_path": str(model.adapter)})
+        self.plan = (*self.plan, model)
+
+    def drop(self, model: WantedModel) -> None:
+        """Drop an adapter from the running engine; raises httpx.HTTPError."""
+        self.plan = tuple(other for other in self.plan if other != model)
+        self._post("/v1/unload_lora_adapter", {"lora_name": model.name})
+
+    def _post(self, path: str, body: dict[str, str]) -> None:
+        answer = httpx.post(self.url + path, json=body, timeout=120, trust_env=False)
+        if answer.is_client_error:
+            raise httpx.HTTPError(answer.text.strip()[:300])
+        answer.raise_for_status()
 
     def silence(self) -> float:
         """Return the seconds since the last healthy answer, or since the start if there was none."""
@@ -86,21 +125,19 @@ class VllmEngine:
 def describe_plan(plan: EnginePlan, state: str, reason: str = "", url: str = "") -> list[Engine]:
     """Describe a plan for the store, with one entry per model name."""
     shared = {"state": state, "url": url, "reason": reason}
-    return [Engine(**model.model_dump(exclude={"eager"}), **shared) for model in plan]
+    return [Engine(**model.model_dump(exclude={"eager", "variant"}), **shared) for model in plan]
 
 
 def make_command(plan: EnginePlan, settings: Settings, port: int) -> list[str | Path]:
     """Make the command line; nothing is compiled for an eager model, nor on a CPU, where it does not pay."""
-    base, adapters = plan[0], [model for model in plan if model.adapter]
+    base, adapters, rank = plan[0], [model for model in plan if model.adapter], max_lora_rank(plan, settings)
     line: list[str | Path] = [settings.vllm_env / "bin" / "python", "-m", "vllm.entrypoints.openai.api_server"]
     line += ["--model", base.folder, "--served-model-name", base.name if not base.adapter else "base"]
     line += ["--host", settings.engine_host, "--port", str(port), "--max-model-len", str(settings.engine_context)]
+    if rank:
+        line += ["--enable-lora", "--max-lora-rank", str(rank), "--max-loras", str(LORAS_TOGETHER)]
+        line += ["--max-cpu-loras", str(max(settings.engine_adapters, len(adapters), LORAS_TOGETHER))]
     if adapters:
-        line += [
-            "--enable-lora",
-            "--max-lora-rank",
-            str(max(lora_rank(Path(model.adapter or "")) for model in adapters)),
-        ]
         line += ["--lora-modules", *(f"{model.name}={model.adapter}" for model in adapters)]
     if settings.gpu:
         line += ["--gpu-memory-utilization", str(settings.engine_memory_share)]
@@ -109,15 +146,31 @@ def make_command(plan: EnginePlan, settings: Settings, port: int) -> list[str | 
     return line
 
 
-def lora_rank(adapter: Path) -> int:
-    """Return the smallest rank that vLLM accepts and the adapter fits into; vLLM's own default is 16."""
-    rank = int(json.loads((adapter / "adapter_config.json").read_text("utf-8"))["r"])
-    return next((allowed for allowed in LORA_RANKS if allowed >= rank), LORA_RANKS[-1])
+def max_lora_rank(plan: EnginePlan, settings: Settings) -> int:
+    """Return the smallest rank that vLLM accepts and every adapter fits into; 0 for an engine that takes no adapter.
+
+    On a GPU a base takes adapters that are not known yet: those of the recipes have rank 64 at most.
+    """
+    ranks = [rank_of(model) for model in plan if model.adapter]
+    if settings.gpu and not plan[0].adapter and not plan[0].eager:
+        ranks.append(USUAL_RANK)
+    return next((allowed for allowed in LORA_RANKS if allowed >= max(ranks)), LORA_RANKS[-1]) if ranks else 0
+
+
+def rank_of(model: WantedModel) -> int:
+    """Return the rank of a model's adapter, as its configuration says. Raises OSError, ValueError or KeyError."""
+    return int(json.loads((Path(model.adapter or "") / "adapter_config.json").read_text("utf-8"))["r"])
+
+
+def count_requests(metrics: str) -> float:
+    """Return the requests that run or wait, from an engine's metrics in Prometheus' text format."""
+    families = text_string_to_metric_families(metrics)
+    return sum(sample.value for family in families if family.name in REQUEST_GAUGES for sample in family.samples)
 
 
 def make_environment(settings: Settings, gpu: int | None = None) -> dict[str, str]:
     """Make the environment variables of vLLM's process, which sees one `gpu` only if that is given."""
-    fixed = {"VLLM_NO_USAGE_STATS": "1"}
+    fixed = {"VLLM_NO_USAGE_STATS": "1", "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"}  # the port is not open to users
     if gpu is not None:
         fixed["CUDA_VISIBLE_DEVICES"] = str(gpu)
     return make_tool_environment(

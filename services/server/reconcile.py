@@ -1,8 +1,8 @@
 """The reconciler of one device: it matches running engines to the models that are needed, and hands the device over.
 
 A thread of the server's worker process; it lives as long as the process, and so do the engines that it starts. A job's
-engine session comes first, by its rank; chat is served while nobody else wants the device. Nothing that goes wrong with
-one engine, or with the store, ends the thread.
+engine session comes first, by its rank; what chat wishes for is served while nobody else wants the device. Before the
+device is handed over, its engines end the requests that they have, and its memory is read to be free.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 from scriptorium.contracts import Status
-from scriptorium.errors import EnvironmentMissing, JobMissing, StoreUnavailable
+from scriptorium.errors import JobMissing, StoreUnavailable
 from scriptorium.jobs.devices import gpu_index, record_devices
 from scriptorium.process.device_memory import read_device_memory
 from scriptorium.settings import Settings
 from scriptorium.store import Lease, Store
 from scriptorium.store.connection import store_errors
-from scriptorium.store.serving import Engine, EngineSession, WantedModel
-from services.server.engine import EnginePlan, VllmEngine, describe_plan, plan_engines
+from scriptorium.store.serving import Engine, EngineSession, Variant, WantedModel
+from services.server.chat_models import choose_warm, is_idle, may_train_now
+from services.server.engine import VllmEngine
+from services.server.engine_set import EngineSet, StartEngine
 
 log = logging.getLogger(__name__)
 
@@ -31,20 +31,7 @@ HOLDER = "the server"
 CHAT = "chat"  # the lease of whichever device serves chat
 CHAT_RANK = float("inf")
 POLL_INTERVAL = 0.5  # seconds
-MAX_FAILURES = 3
-MAX_SILENCE = 120.0  # seconds that a ready engine may be too busy to answer /health
-
-StartEngine = Callable[[EnginePlan, Settings, Path], VllmEngine]
-
-
-@dataclass
-class Failure:
-    """The failures of a plan's engine: their number, the last reason, and when it may be tried again."""
-
-    count: int = 0
-    reason: str = ""
-    retry_at: float = 0.0
-    token: tuple[str, int] = ("", -1)
+MEMORY_PATIENCE = 30.0  # seconds that the device is kept for after its engines ended, if its memory is not free yet
 
 
 @dataclass(frozen=True)
@@ -60,14 +47,25 @@ class Tenant:
 class Reconciler:
     """Brings the engines of one device one step nearer to what is needed with each `reconcile`."""
 
-    def __init__(self, store: Store, settings: Settings, device: str, start: StartEngine = VllmEngine) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        device: str,
+        start: StartEngine = VllmEngine,
+        prepare: Callable[[Variant], None] = lambda variant: None,
+    ) -> None:
+        """`prepare` has a checkpoint made servable at a strength."""
         self._store = store
         self._settings = settings
         self._device = device
-        self._start = start
-        self._engines: dict[EnginePlan, VllmEngine] = {}
-        self._failures: dict[EnginePlan, Failure] = {}
+        self._engines = EngineSet(
+            settings, start, prepare=prepare, on_ready=lambda seconds: store.serving.remember_load(device, seconds)
+        )
         self._lease: Lease | None = None
+        self._held_since = 0.0
+        self._left_at: float | None = None  # when the last engine had ended, while the device is handed over
+        self._leaving = False
         self._chat_lease: Lease | None = None
         self._published: list[Engine] = []
         self._published_at = 0.0
@@ -89,18 +87,18 @@ class Reconciler:
         return self._thread.is_alive()
 
     def reconcile(self) -> None:
-        """Hold or release the device, stop engines that are not needed, start those that are, publish their states."""
+        """Hold or hand over the device, bring its engines nearer to what is needed, publish their states."""
         self._close_unneeded_sessions()
         tenant = self._choose_tenant()
-        serves = self._hold_device(tenant)
-        plans = plan_engines(tenant.models) if tenant and serves else []
-        for plan in [plan for plan in self._engines if plan not in plans]:
-            self._stop(plan)
-        reason = self._missing_memory() if plans and not self._engines else ""
-        for plan in plans:
-            if tenant and not reason:
-                self._supervise(plan, tenant.token)
-        self._publish([entry for plan in plans for entry in self._describe(plan, reason)])
+        if tenant and self._hold_device(tenant):
+            obstacle = "" if self._engines else self._missing_memory()
+            self._publish(self._engines.match(tenant.models, tenant.token, obstacle))
+            if tenant.session is None:
+                self._refuse_failed(tenant.models)
+        else:
+            if tenant is None:
+                self._store.leases.leave_queue(self._device, HOLDER)
+            self._hand_over()
 
     def _close_unneeded_sessions(self) -> None:
         """Close the sessions of jobs that have ended, and give up those of paused ones.
@@ -113,7 +111,8 @@ class Reconciler:
             except JobMissing:
                 status = Status.CANCELLED
             if status is Status.SUCCEEDED:
-                self._store.serving.set_wanted(session.models)
+                for model in session.models:
+                    self._store.wishes.ask(model)
             if status.final:
                 self._store.serving.close_session(session.job_id)
             elif status is Status.PAUSED and session.device == self._device:
@@ -126,10 +125,28 @@ class Reconciler:
         free = [session for session in sessions if session.device is None or self._is_abandoned(session.device)]
         for session in [*own, *free]:
             return Tenant(session.models, (session.job_id, session.token), session.rank, session)
-        wanted = self._store.serving.wanted_models()
-        if wanted.models and self._hold_chat():
-            return Tenant(wanted.models, (CHAT, wanted.token))
-        return None
+        return self._chat_tenant()
+
+    def _chat_tenant(self) -> Tenant | None:
+        """Return what chat wishes for, without what nobody has asked for a while since the device was granted."""
+        wishes = self._store.wishes.all()
+        if not wishes or not self._hold_chat():
+            return None
+        now = time.time()
+        if self._lease:
+            for wish in [wish for wish in wishes if is_idle(wish, self._settings, now, self._held_since)]:
+                self._store.wishes.forget(wish.model.name)
+                wishes.remove(wish)
+        usable = [wish for wish in wishes if not wish.reason]
+        models = choose_warm(usable, self._engines.staying(), self._settings) if usable else []
+        return Tenant(models, (CHAT, sum(wish.tries for wish in wishes))) if models else None
+
+    def _refuse_failed(self, models: list[WantedModel]) -> None:
+        """Tell those who wish for a model why it cannot be had."""
+        failed = {engine.name: engine.reason for engine in self._published if engine.state == "failed"}
+        for model in models:
+            if model.name in failed:
+                self._store.wishes.refuse(model, failed[model.name])
 
     def _is_active(self, session: EngineSession) -> bool:
         """Return whether a session's job needs its engines now; a paused one does not."""
@@ -150,20 +167,15 @@ class Reconciler:
         self._chat_lease = self._store.leases.acquire(CHAT, self._device, ttl)
         return self._chat_lease is not None
 
-    def _hold_device(self, tenant: Tenant | None) -> bool:
-        """Return whether the tenant's engines may run. The lease is released only after every engine has ended."""
+    def _hold_device(self, tenant: Tenant) -> bool:
+        """Return whether the tenant's engines may run."""
         leases, ttl = self._store.leases, self._settings.lease_ttl
-        if self._lease and (tenant is None or self._must_yield(tenant)):
-            self._release("it is not needed" if tenant is None else "somebody else comes first")
-        elif self._lease and not leases.renew(self._lease, ttl):
-            log.warning("%s was granted to somebody else", self._device)
-            self._stop_all()
-            self._lease = None
-        if tenant is None:
-            leases.leave_queue(self._device, HOLDER)
+        if self._leaving or (self._lease and self._must_yield(tenant)):
             return False
+        if self._lease and not leases.renew(self._lease, ttl):
+            self._lose_device()
         if self._lease is None:
-            self._lease = leases.acquire(self._device, HOLDER, ttl, tenant.rank)
+            self._lease, self._held_since = leases.acquire(self._device, HOLDER, ttl, tenant.rank), time.time()
         if self._lease is None:
             return False
         return tenant.session is None or self._assign(tenant.session)
@@ -173,18 +185,39 @@ class Reconciler:
         if tenant.session and tenant.session.device == self._device:
             return False
         waiters = [rank for holder, rank in self._store.leases.waiters(self._device) if holder != HOLDER]
-        return bool(waiters) and min(waiters) < tenant.rank
+        if not waiters or min(waiters) >= tenant.rank:
+            return False
+        return tenant.session is not None or may_train_now(self._settings, self._store.wishes.all(), time.time())
 
     def _assign(self, session: EngineSession) -> bool:
         """Record that this device serves a session; returns False if another one was quicker."""
         return session.device == self._device or self._store.serving.assign(session, self._device)
 
-    def _release(self, reason: str) -> None:
-        log.info("releasing %s: %s", self._device, reason)
-        self._stop_all()
-        if self._lease:
-            self._store.leases.release(self._lease)
-        self._lease = None
+    def _hand_over(self) -> None:
+        """Take one step towards releasing the device: no engine is left, then its memory is read to be free."""
+        if self._lease is None:
+            self._publish([])
+            return
+        if not self._store.leases.renew(self._lease, self._settings.lease_ttl):
+            self._lose_device()
+            return
+        self._leaving = True
+        self._publish(self._engines.leave())
+        if self._engines:
+            return
+        self._left_at = self._left_at or time.monotonic()
+        if self._missing_memory() and time.monotonic() - self._left_at < MEMORY_PATIENCE:
+            return
+        log.info("releasing %s", self._device)
+        self._store.leases.release(self._lease)
+        self._lease, self._left_at, self._leaving = None, None, False
+
+    def _lose_device(self) -> None:
+        """End every engine at once: somebody else was granted the device."""
+        log.warning("%s was granted to somebody else", self._device)
+        self._engines.stop_all()
+        self._publish([])
+        self._lease, self._left_at, self._leaving = None, None, False
 
     def _missing_memory(self) -> str:
         """Return what keeps engines from starting: memory that its last tenant has not given back yet."""
@@ -193,62 +226,6 @@ class Reconciler:
         if index is None or memory is None or memory.free >= self._settings.gpu_free_share * memory.total:
             return ""
         return f"waiting for memory on {self._device}: {memory}"
-
-    def _supervise(self, plan: EnginePlan, token: tuple[str, int]) -> None:
-        """Start, watch or restart the engine of a plan."""
-        engine, failure = self._engines.get(plan), self._failures.setdefault(plan, Failure())
-        if failure.token != token:
-            self._failures[plan] = failure = Failure(token=token)  # wanted again: reset its failure count
-        if engine is None:
-            if failure.count < MAX_FAILURES and time.monotonic() >= failure.retry_at:
-                self._begin(plan, failure)
-        elif engine.dead:
-            self._fail(plan, failure, engine.failure_reason())
-        elif engine.silence() > (
-            MAX_SILENCE if engine.was_ready else self._settings.engine_ready_timeout.total_seconds()
-        ):
-            self._fail(plan, failure, "it stopped answering" if engine.was_ready else "it did not become ready in time")
-        else:
-            engine.check_health()
-
-    def _begin(self, plan: EnginePlan, failure: Failure) -> None:
-        """Start an engine; whatever keeps it from starting is its failure, and nobody else's."""
-        try:
-            self._engines[plan] = self._start(plan, self._settings, self._log_path(plan))
-        except EnvironmentMissing as error:
-            failure.count, failure.reason = MAX_FAILURES, f"{error} {error.next_step}"
-        except (OSError, ValueError, KeyError) as error:  # an adapter without its config, no memory for a process
-            self._count_failure(plan, failure, f"it cannot be started: {error}")
-
-    def _log_path(self, plan: EnginePlan) -> Path:
-        folder = Path(plan[0].folder)
-        name = folder.parent.name if folder.name == "merged" else folder.name
-        return self._settings.data_dir / "logs" / f"vllm-{name}.log"
-
-    def _fail(self, plan: EnginePlan, failure: Failure, reason: str) -> None:
-        self._stop(plan)
-        self._count_failure(plan, failure, reason)
-
-    def _count_failure(self, plan: EnginePlan, failure: Failure, reason: str) -> None:
-        log.warning("the engine of %s failed: %s", plan[0].name, reason)
-        failure.count, failure.reason = failure.count + 1, reason
-        failure.retry_at = time.monotonic() + 2.0**failure.count
-
-    def _stop(self, plan: EnginePlan) -> None:
-        self._engines.pop(plan).stop()
-
-    def _stop_all(self) -> None:
-        """Stop the engines in parallel: one that is still loading takes its whole grace period."""
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(self._stop, list(self._engines)))
-        self._publish([])
-
-    def _describe(self, plan: EnginePlan, reason: str = "") -> list[Engine]:
-        engine, failure = self._engines.get(plan), self._failures.get(plan, Failure())
-        if engine is None:
-            state = "failed" if failure.count >= MAX_FAILURES else "starting"
-            return describe_plan(plan, state, reason or failure.reason)
-        return engine.describe("ready" if engine.ready else "starting")
 
     def _publish(self, engines: list[Engine]) -> None:
         """Publish the engines if they have changed, and often enough that they do not expire."""
@@ -269,9 +246,10 @@ class Reconciler:
         self._finish()
 
     def _finish(self) -> None:
+        self._engines.stop_all()
         try:
             with store_errors():
-                self._stop_all()
+                self._publish([])
                 for lease in (self._lease, self._chat_lease):
                     if lease:
                         self._store.leases.release(lease)

@@ -14,7 +14,13 @@ from services.server.reconcile import Reconciler
 if __name__ == "__main__":
     context = runner.open_context()
     reconcilers = [
-        Reconciler(context.store, context.settings, device, partial(VllmEngine, gpu=gpu_index(device)))
+        Reconciler(
+            context.store,
+            context.settings,
+            device,
+            partial(VllmEngine, gpu=gpu_index(device)),
+            prepare=lambda variant: queue.send(queue.VARIANTS, variant.job_id),
+        )
         for device in list_devices(context.settings)
     ]
     for reconciler in reconcilers:

@@ -115,7 +115,7 @@ def test_a_model_that_does_not_answer_yet_asks_for_patience(client: openai.OpenA
         "cpu:here",
         timedelta(minutes=1),
     )
-    context.store.serving.set_wanted([WantedModel(name="displaced", folder="x")])
+    context.store.wishes.ask(WantedModel(name="displaced", folder="x"))
     for model in ("loading", "broken", "gone", "displaced"):
         with pytest.raises(openai.InternalServerError) as caught:
             ask(client, "x", model)

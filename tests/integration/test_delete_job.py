@@ -228,12 +228,12 @@ def test_what_is_written_late_is_swept_and_not_restored(context: Context, job: J
 def test_a_deletion_that_was_interrupted_is_finished_by_the_sweeper(context: Context, job: Job) -> None:
     finish(context, job)
     model = WantedModel(name="merged", folder=str(context.volume.folder(job.id, Phase.MERGE)))
-    context.store.serving.set_wanted([model])
+    context.store.wishes.ask(model)
     context.store.deletions.delete(job.id)  # and the process ends here
     assert traces(context, job.id) != []
     sweep(context)
     assert traces(context, job.id) == []
-    assert context.store.serving.wanted_models().models == []
+    assert context.store.wishes.all() == []
 
 
 def test_a_deletion_is_forgotten_after_a_while(context: Context, job: Job) -> None:
@@ -253,11 +253,10 @@ def test_the_models_of_a_deleted_job_are_no_longer_wanted(context: Context, job:
         WantedModel(name="merged", folder=str(run / "merged")),
         WantedModel(name="other", folder=f"{run}0/merged"),
     ]
-    context.store.serving.set_wanted(wanted)
-    token = context.store.serving.wanted_models().token
+    for model in wanted:
+        context.store.wishes.ask(model)
     delete_job(context, job.id)
-    assert [model.name for model in context.store.serving.wanted_models().models] == ["base", "other"]
-    assert context.store.serving.wanted_models().token == token + 1
+    assert {wish.model.name for wish in context.store.wishes.all()} == {"base", "other"}
 
 
 def test_a_job_is_deleted_over_http_once(http: httpx.Client, context: Context, job: Job, sent: Sent) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from test_reconcile import BASE, DEVICE, StandInStarter, states
+from test_reconcile import BASE, DEVICE, StandInStarter, states, wish
 from work import submit
 
 from scriptorium.contracts import Endpoint, Job, ServeRequest, Status
@@ -18,7 +18,8 @@ from scriptorium.jobs.runner import Context
 from scriptorium.jobs.steering import pause_job, resume_job
 from scriptorium.process.child import wait_until
 from scriptorium.store.serving import Engine, WantedModel
-from services.server.reconcile import HOLDER, MAX_SILENCE, Reconciler
+from services.server.engine_set import MAX_SILENCE
+from services.server.reconcile import HOLDER, Reconciler
 from services.server.serve import bring_up
 
 TTL = timedelta(seconds=15)
@@ -165,13 +166,13 @@ def test_waiting_goes_by_priority_and_then_by_time(context: Context) -> None:
 
 
 def test_a_failed_serve_leaves_the_earlier_models_in_chat(context: Context, reconciler: Reconciler) -> None:
-    context.store.serving.set_wanted([BASE])
+    wish(context, BASE)
     job = submit(context, "ftjob-1")
     context.store.serving.open_session(job.id, [BASE, tuned(job)], job.rank)
     reconciler.reconcile()
     end(context, job, Status.FAILED)
     assert wait_until(lambda: (reconciler.reconcile(), states(context) == {"base": "ready"})[1], SOON)
-    assert context.store.serving.wanted_models().models == [BASE]
+    assert [entry.model for entry in context.store.wishes.all()] == [BASE]
 
 
 def test_an_engine_is_the_model_of_its_name_and_its_folder(context: Context) -> None:
@@ -224,7 +225,7 @@ def test_a_session_moves_when_its_device_is_lost(context: Context, starter: Stan
 def test_one_slow_answer_does_not_end_an_engine_but_a_long_silence_does(
     context: Context, reconciler: Reconciler, starter: StandInStarter
 ) -> None:
-    context.store.serving.set_wanted([BASE])
+    wish(context, BASE)
     reconciler.reconcile()
     reconciler.reconcile()
     starter.engines[0].silent = MAX_SILENCE - 1
@@ -245,9 +246,9 @@ def test_nothing_that_goes_wrong_ends_the_servers_thread(
             raise error
         return starter(*arguments)  # type: ignore[arg-type]
 
-    reconciler._start = start  # type: ignore[assignment]
+    reconciler._engines._start = start  # type: ignore[assignment]
     monkeypatch.setattr("services.server.reconcile.POLL_INTERVAL", 0.05)
-    context.store.serving.set_wanted([BASE])
+    wish(context, BASE)
     reconciler.begin()
     try:
         assert wait_until(lambda: states(context) == {"base": "ready"}, SOON)

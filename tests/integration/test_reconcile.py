@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
+import httpx
 import pytest
 from work import submit
 
@@ -18,12 +19,13 @@ from scriptorium.process.child import wait_until
 from scriptorium.settings import Settings
 from scriptorium.store.serving import Engine, WantedModel
 from services.server.engine import EnginePlan, describe_plan
-from services.server.reconcile import MAX_FAILURES, Reconciler
+from services.server.engine_set import MAX_FAILURES
+from services.server.reconcile import Reconciler
 
 SOON = timedelta(seconds=10)
 DEVICE = "cpu:here"
 BASE = WantedModel(name="base", folder="/models/base")
-TUNED = WantedModel(name="tuned", folder="/runs/1/merged")
+TUNED = WantedModel(name="ft:tuned", folder="/runs/1/merged")
 
 
 @dataclass
@@ -37,11 +39,26 @@ class StandInEngine:
     ready: bool = False
     stopped: bool = False
     was_ready: bool = False
+    busy: bool = False
     silent: float = 0.0
     url: str = "http://127.0.0.1:1"
 
     def check_health(self) -> None:
         self.ready = self.was_ready = True
+
+    def is_busy(self) -> bool:
+        return self.busy
+
+    def can_become(self, plan: EnginePlan) -> bool:
+        return plan[0] == self.plan[0] and (plan == self.plan or self.settings.gpu)
+
+    def load(self, model: WantedModel) -> None:
+        if "broken" in str(model.adapter):
+            raise httpx.HTTPError("no such module")
+        self.plan = (*self.plan, model)
+
+    def drop(self, model: WantedModel) -> None:
+        self.plan = tuple(other for other in self.plan if other != model)
 
     def silence(self) -> float:
         return self.silent
@@ -77,6 +94,11 @@ def reconciler(context: Context, starter: StandInStarter) -> Reconciler:
     return Reconciler(context.store, context.settings, DEVICE, start=starter)  # type: ignore[arg-type]
 
 
+def wish(context: Context, *models: WantedModel) -> None:
+    for model in models:
+        context.store.wishes.ask(model)
+
+
 def states(context: Context) -> dict[str, str]:
     return {engine.name: engine.state for engine in context.store.serving.engines()}
 
@@ -86,12 +108,12 @@ def test_what_is_wanted_is_started_and_what_is_not_is_stopped(
 ) -> None:
     reconciler.reconcile()
     assert (starter.engines, context.store.leases.holder(DEVICE)) == ([], None)
-    context.store.serving.set_wanted([BASE, TUNED])
+    wish(context, BASE, TUNED)
     reconciler.reconcile()
-    assert states(context) == {"base": "starting", "tuned": "starting"}
+    assert states(context) == {"base": "starting", "ft:tuned": "starting"}
     reconciler.reconcile()
-    assert states(context) == {"base": "ready", "tuned": "ready"}
-    context.store.serving.set_wanted([BASE])
+    assert states(context) == {"base": "ready", "ft:tuned": "ready"}
+    context.store.wishes.forget(TUNED.name)
     reconciler.reconcile()
     assert states(context) == {"base": "ready"}
     assert [engine.stopped for engine in starter.engines] == [False, True]
@@ -100,7 +122,7 @@ def test_what_is_wanted_is_started_and_what_is_not_is_stopped(
 def test_training_gets_the_gpu_only_after_every_engine_has_ended_and_serving_gets_it_back(
     context: Context, starter: StandInStarter, reconciler: Reconciler
 ) -> None:
-    context.store.serving.set_wanted([BASE])
+    wish(context, BASE)
     reconciler.reconcile()
     assert context.store.leases.holder(DEVICE) == "the server"
     job = submit(context, "ftjob-1")
@@ -130,7 +152,7 @@ def test_training_gets_the_gpu_only_after_every_engine_has_ended_and_serving_get
 def test_an_engine_that_dies_is_started_again(
     context: Context, starter: StandInStarter, reconciler: Reconciler
 ) -> None:
-    context.store.serving.set_wanted([BASE])
+    wish(context, BASE)
     reconciler.reconcile()
     starter.engines[0].dead = True
     assert wait_until(lambda: (reconciler.reconcile(), len(starter.engines) == 2)[1], SOON)
@@ -144,17 +166,19 @@ def test_an_engine_that_keeps_dying_fails_with_its_reason_until_it_is_wanted_aga
     clock = SimpleNamespace(
         monotonic=iter(range(0, 100000, 1000)).__next__
     )  # every round is a quarter of an hour later
-    monkeypatch.setattr("services.server.reconcile.time", clock)
-    context.store.serving.set_wanted([BASE])
+    monkeypatch.setattr("services.server.engine_set.time", clock)
+    wish(context, BASE)
     for _ in range(3 * MAX_FAILURES):
         reconciler.reconcile()
         for engine in starter.engines:
             engine.dead = True
     assert len(starter.engines) == MAX_FAILURES
-    failed = context.store.serving.engines()[0]
-    assert (failed.state, failed.reason) == ("failed", "ValueError: no such architecture")
-    monkeypatch.undo()
-    context.store.serving.set_wanted([BASE])
+    assert context.store.wishes.all()[0].reason == "ValueError: no such architecture"
+    wish(context, BASE)
+    reconciler.reconcile()
+    assert len(starter.engines) == MAX_FAILURES  # whoever asks again at once does not start it again
+    monkeypatch.setattr("scriptorium.store.chat_wishes.RETRY_AFTER", 0.0)
+    wish(context, BASE)
     reconciler.reconcile()
     assert len(starter.engines) == MAX_FAILURES + 1
 
@@ -164,17 +188,16 @@ def test_a_missing_environment_is_a_reason_at_once(context: Context) -> None:
         raise EnvironmentMissing("vLLM is not installed.")
 
     reconciler = Reconciler(context.store, context.settings, DEVICE, start=start)  # type: ignore[arg-type]
-    context.store.serving.set_wanted([BASE])
+    wish(context, BASE)
     reconciler.reconcile()
-    engine = context.store.serving.engines()[0]
-    assert engine.state == "failed"
-    assert "make setup" in engine.reason
+    assert states(context) == {"base": "failed"}
+    assert "make setup" in context.store.wishes.all()[0].reason
 
 
 def test_closing_stops_the_engines_and_releases_the_gpu(
     context: Context, starter: StandInStarter, reconciler: Reconciler
 ) -> None:
-    context.store.serving.set_wanted([BASE])
+    wish(context, BASE)
     reconciler.begin()
     assert wait_until(lambda: states(context) == {"base": "ready"}, SOON)
     reconciler.close()

@@ -1,23 +1,26 @@
-"""Chat and completions, passed to the engine that serves the model."""
+"""Chat and completions, passed to the engine that serves the model; a cold model is loaded first.
+
+The answer is read no faster than the client takes it, and a client that leaves ends its request in the engine.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any, TypeVar, cast
 
 import httpx
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
-from starlette.concurrency import run_in_threadpool
 
-from scriptorium.errors import EngineFailed, InvalidRequest, ModelMissing, ModelNotReady, ScriptoriumError
+from scriptorium.errors import EngineFailed, InvalidRequest, ModelMissing, ScriptoriumError
 from scriptorium.jobs.runner import Context as PhaseContext
-from scriptorium.models.base_models import local_models
-from scriptorium.store.connection import store_errors
+from scriptorium.settings import Settings
 from scriptorium.store.serving import Engine
 from services.api.dependencies import Context
+from services.api.inference.await_engine import WAIT_HEADER, Patience, await_engine, not_ready, read_patience
 
 router = APIRouter(prefix="/v1", tags=["chat"])
 
@@ -37,25 +40,46 @@ async def complete(request: Request, context: Context) -> Response:
     return await relay(request, context, "/v1/completions")
 
 
-def open_client() -> httpx.AsyncClient:
-    """Open a client for the engines: local, so without a proxy, and without a read timeout while the caller waits."""
-    return httpx.AsyncClient(timeout=httpx.Timeout(None, connect=5), trust_env=False)
+def open_client(settings: Settings) -> httpx.AsyncClient:
+    """Open a client for the engines: local, so without a proxy, and without a limit of connections."""
+    timeout = httpx.Timeout(settings.chat_silence.total_seconds(), connect=5, pool=None)
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
+    return httpx.AsyncClient(timeout=timeout, limits=limits, trust_env=False)
 
 
 async def relay(request: Request, context: PhaseContext, path: str) -> Response:
     """Pass a request to its engine and the answer back, block by block if it is streamed."""
-    url, body = await run_in_threadpool(resolve_engine, context, await read_body(request))
-    http = cast(httpx.AsyncClient, request.app.state.http)
+    body = await read_body(request)
+    patience = read_patience(request.headers.get(WAIT_HEADER), context)
     try:
-        engine_request = http.build_request("POST", url + path, json=body)
-        answer = await await_unless_disconnected(request, http.send(engine_request, stream=True))
-    except httpx.TransportError:
-        raise not_ready(str(body["model"])) from None
+        answer = await await_unless_disconnected(request, ask_engine(request, context, path, body, patience))
+    except httpx.TimeoutException:
+        silence = context.settings.chat_silence.total_seconds()
+        raise EngineFailed(f"The engine of {body['model']} sent nothing for {silence:g} s.") from None
     if answer is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     if answer.is_error:
-        raise await read_engine_error(answer)
+        raise await read_engine_error(answer, str(body["model"]))
     return StreamingResponse(stream_answer(answer), media_type=answer.headers.get("content-type"))
+
+
+async def ask_engine(
+    request: Request, context: PhaseContext, path: str, body: dict[str, Any], patience: Patience
+) -> httpx.Response:
+    """Return the beginning of an engine's answer; a request that an engine lost before it began is asked again."""
+    http, model, lost = cast(httpx.AsyncClient, request.app.state.http), read_model(body), ""
+    deadline = time.monotonic() + patience.seconds
+    while True:
+        engine = await await_engine(context, model, patience, lost)
+        try:
+            sent = http.build_request("POST", engine.url + path, json=fit_body(body, engine, context.settings))
+            return await http.send(sent, stream=True)
+        except httpx.TimeoutException:
+            raise
+        except httpx.TransportError:
+            lost = engine.url
+            if time.monotonic() >= deadline:
+                raise not_ready(context, model, engine) from None
 
 
 async def await_unless_disconnected(request: Request, work: Coroutine[Any, Any, T]) -> T | None:
@@ -102,53 +126,29 @@ async def read_body(request: Request) -> dict[str, Any]:
     return body
 
 
-def resolve_engine(context: PhaseContext, body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return the engine's URL and the body to send to it, without a seed on a CPU: it would crash vLLM's engine.
+def read_model(body: dict[str, Any]) -> str:
+    """Return the model that a request names. Raises InvalidRequest."""
+    model = body.get("model")
+    if not isinstance(model, str):
+        raise InvalidRequest("A request needs the name of a model.", param="model")
+    return model
+
+
+def fit_body(body: dict[str, Any], engine: Engine, settings: Settings) -> dict[str, Any]:
+    """Return the body to send to an engine, without a seed on a CPU: it would crash vLLM's engine.
 
     A request that names no temperature gets the model's: an engine that serves an adapter over its base takes its
     defaults from the base's generation_config.json.
     """
-    model = body.get("model")
-    if not isinstance(model, str):
-        raise InvalidRequest("A request needs the name of a model.", param="model")
-    engine = find_engine(context, model)
+    body = body | {"model": engine.name}
     if body.get("temperature") is None and engine.temperature is not None:
-        body = body | {"temperature": engine.temperature}
-    if not context.settings.gpu:
-        body = {name: value for name, value in body.items() if name != "seed"}
-    return engine.url, body
+        body["temperature"] = engine.temperature
+    if not settings.gpu:
+        body.pop("seed", None)
+    return body
 
 
-def find_engine(context: PhaseContext, model: str) -> Engine:
-    """Return a model's ready engine; raise ModelNotReady if it is to be served, ModelMissing if it is not."""
-    with store_errors():
-        engines = {engine.name: engine for engine in context.store.serving.engines()}
-        serving = context.store.serving
-        wanted_names = {entry.name for entry in serving.wanted_models().models}
-        wanted_names |= {entry.name for session in serving.sessions() for entry in session.models}
-    if model in engines and engines[model].state == "ready":
-        return engines[model]
-    if model in engines and engines[model].state == "failed":
-        raise ModelNotReady(f"The engine of {model} could not be started: {engines[model].reason}", param="model")
-    if model in engines or model in wanted_names:
-        raise not_ready(model)
-    if model in local_models(context.volume.models):
-        raise ModelMissing(
-            f"{model} is on the volume but not served.",
-            param="model",
-            next_step="Create a job with it as the base model; the job starts its engine.",
-        )
-    raise ModelMissing(f"There is no model {model!r}.", param="model")
-
-
-def not_ready(model: str) -> ModelNotReady:
-    """Return the error for a model whose engine is loading, or whose GPU is in use for training."""
-    return ModelNotReady(
-        f"{model} is not ready: its engine is still loading, or a training run is using the GPU.", param="model"
-    )
-
-
-async def read_engine_error(answer: httpx.Response) -> ScriptoriumError:
+async def read_engine_error(answer: httpx.Response, model: str) -> ScriptoriumError:
     """Convert an engine's refusal into an error of ours, with the engine's message and status."""
     await answer.aread()
     await answer.aclose()
@@ -157,7 +157,7 @@ async def read_engine_error(answer: httpx.Response) -> ScriptoriumError:
         engine_error = body.get("error", body)
         message, param = str(engine_error["message"]), engine_error.get("param")
     except (ValueError, KeyError, TypeError, AttributeError):
-        message, param = f"The engine answered with status {answer.status_code}.", None
+        message, param = f"The engine of {model} answered with status {answer.status_code}.", None
     if answer.is_server_error:
         return EngineFailed(message)
     error = ModelMissing(message) if answer.status_code == 404 else InvalidRequest(message, param=param)

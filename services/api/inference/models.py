@@ -1,40 +1,121 @@
-"""/v1/models: the base models on the volume, and the served models."""
+"""/v1/models: every model that can answer, with its state; deleting one; keeping one warm."""
 
 from __future__ import annotations
 
+import shutil
+import time
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter
 
-from scriptorium.errors import ModelMissing
+from scriptorium.artifacts.volume import VARIANTS
+from scriptorium.contracts import Phase
+from scriptorium.errors import InvalidRequest, ModelInUse
+from scriptorium.jobs.records import update_record
 from scriptorium.jobs.runner import Context as PhaseContext
-from scriptorium.models.base_models import local_models
+from scriptorium.models.model_name import parse_model_name
+from scriptorium.store.chat_wishes import Wish
+from scriptorium.store.serving import Engine
 from services.api.dependencies import Context
+from services.api.inference.voices import find_job, find_models, list_voices
 from services.api.pagination import render_page
 
-router = APIRouter(prefix="/v1/models", tags=["models"])
+router = APIRouter(tags=["models"])
+
+IN_USE_SECONDS = 60
+STATES = {"ready": "warm", "starting": "loading", "preparing": "loading", "leaving": "cold", "failed": "failed"}
 
 
-@router.get("")
+@router.get("/v1/models")
 def list_models(context: Context) -> dict[str, Any]:
-    """List models."""
+    """List models: bases, tuned models and their checkpoints, and the strengths that are in use."""
     return render_page(known_models(context), has_more=False)
 
 
-@router.get("/{model:path}")
+@router.get("/v1/models/{model:path}")
 def retrieve(model: str, context: Context) -> dict[str, Any]:
-    """Return a model."""
+    """Return a model, at any strength."""
     for entry in known_models(context):
         if entry["id"] == model:
             return entry
-    raise ModelMissing(f"There is no model {model!r}.", param="model")
+    name = parse_model_name(model)
+    find_models(context, model)
+    created = next((entry["created"] for entry in known_models(context) if entry["id"] == name.voice), 0)
+    return describe(model, created, name.voice, None, "")
+
+
+@router.delete("/v1/models/{model:path}")
+def delete(model: str, context: Context) -> dict[str, Any]:
+    """Delete a finished job's model, or unload a checkpoint or a strength; one that is in use is kept."""
+    name = parse_model_name(model)
+    if name.job_id is None:
+        find_models(context, model)
+        raise InvalidRequest(
+            f"{model} is a base model.", param="model", next_step="Remove its folder from models/ on the volume."
+        )
+    job = find_job(context, name)
+    folder = context.volume.run(job.id)
+    concerned = [wish for wish in context.store.wishes.all() if wish.model.is_in(folder)]
+    check_unused([wish for wish in concerned if not name.variant or wish.model.name == model])
+    context.store.wishes.forget(model)
+    if not name.variant:
+        context.store.wishes.withdraw(folder)
+        update_record(
+            context.store,
+            context.volume,
+            job.id,
+            lambda record: record.model_copy(update={"fine_tuned_model": None}),
+        )
+        shutil.rmtree(context.volume.folder(job.id, Phase.MERGE), ignore_errors=True)
+        shutil.rmtree(folder / VARIANTS, ignore_errors=True)
+    return {"id": model, "object": "model", "deleted": True}
+
+
+def check_unused(wishes: Sequence[Wish]) -> None:
+    """Raise ModelInUse if a model is kept warm, or was asked a moment ago."""
+    for wish in wishes:
+        if wish.kept:
+            raise ModelInUse(f"{wish.model.name} is kept warm.", param="model")
+        if time.time() - wish.asked_at < IN_USE_SECONDS:
+            raise ModelInUse(f"{wish.model.name} was asked less than {IN_USE_SECONDS} s ago.", param="model")
+
+
+@router.post("/v1/x/models/{model:path}/warm")
+def keep_warm(model: str, context: Context) -> dict[str, Any]:
+    """Load a model, and keep it warm when nobody asks it for a while."""
+    for wanted in find_models(context, model):
+        context.store.wishes.ask(wanted, keep=True)
+    return retrieve(model, context)
+
+
+@router.delete("/v1/x/models/{model:path}/warm")
+def release(model: str, context: Context) -> dict[str, Any]:
+    """Unload a model once nobody has asked it for a while."""
+    for wanted in find_models(context, model):
+        context.store.wishes.release(wanted.name)
+    return retrieve(model, context)
 
 
 def known_models(context: PhaseContext) -> list[dict[str, Any]]:
-    """List base models and served models, with the state of the engine if there is one."""
-    states = {engine.name: engine.state for engine in context.store.serving.engines()}
-    names = dict.fromkeys([*local_models(context.volume.models), *states])
+    """Describe every model, with the state of its engine."""
+    engines = {engine.name: engine for engine in context.store.serving.engines()}
+    reasons = {wish.model.name: wish.reason for wish in context.store.wishes.all()}
+    voices = {voice.name: (voice.created, voice.parent) for voice in list_voices(context)}
+    for name in [*engines, *reasons]:  # strengths, and the models of jobs that are being evaluated
+        parent = parse_model_name(name).voice
+        voices.setdefault(name, (voices.get(parent, (0, None))[0], parent if parent != name else None))
     return [
-        {"id": name, "object": "model", "created": 0, "owned_by": "scriptorium", "state": states.get(name, "idle")}
-        for name in names
+        describe(name, created, parent, engines.get(name), reasons.get(name, ""))
+        for name, (created, parent) in voices.items()
     ]
+
+
+def describe(name: str, created: int, parent: str | None, engine: Engine | None, reason: str) -> dict[str, Any]:
+    """Describe a model on the wire."""
+    status = "failed" if reason else STATES.get(engine.state, "cold") if engine else "cold"
+    return {
+        "id": name, "object": "model", "created": created, "owned_by": "scriptorium", "status": status,
+        "reason": reason or (engine.reason if engine and status != "cold" else "") or None, "parent": parent,
+        "root": parse_model_name(name).voice,
+    }  # fmt: skip

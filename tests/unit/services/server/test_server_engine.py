@@ -5,7 +5,7 @@ import pytest
 
 from scriptorium.settings import Settings
 from scriptorium.store.serving import WantedModel
-from services.server.engine import lora_rank, make_command, make_environment, plan_engines
+from services.server.engine import count_requests, make_command, make_environment, max_lora_rank, plan_engines
 
 
 def model(name: str, folder: str, adapter: str | None = None) -> WantedModel:
@@ -53,10 +53,26 @@ def test_on_a_gpu_nothing_needs_nvcc_unless_the_user_says_so(monkeypatch: pytest
     assert make_environment(settings)["VLLM_USE_FLASHINFER_SAMPLER"] == "1"
 
 
-@pytest.mark.parametrize(("rank", "allowed"), [(4, 8), (16, 16), (64, 64), (100, 128)])
-def test_the_rank_is_one_that_vllm_knows(rank: int, allowed: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("rank", "allowed", "on_gpu"), [(4, 8, 64), (16, 16, 64), (64, 64, 64), (100, 128, 128)])
+def test_the_rank_is_one_that_vllm_knows(rank: int, allowed: int, on_gpu: int, tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text(json.dumps({"r": rank}))
-    assert lora_rank(tmp_path) == allowed
+    plan = (model("base", "/base"), model("ft:x", "/base", str(tmp_path)))
+    assert max_lora_rank(plan, Settings(device="cpu")) == allowed
+    assert max_lora_rank(plan, Settings(device="cuda")) == on_gpu
+    assert max_lora_rank(plan[:1], Settings(device="cpu")) == 0
+    assert max_lora_rank(plan[:1], Settings(device="cuda")) == 64  # for adapters that come later
+
+
+def test_running_and_waiting_requests_are_counted() -> None:
+    metrics = """# HELP vllm:num_requests_running Number of requests.
+# TYPE vllm:num_requests_running gauge
+vllm:num_requests_running{engine="0",model_name="base"} 3.0
+# TYPE vllm:num_requests_waiting gauge
+vllm:num_requests_waiting{engine="0",model_name="base"} 1.0
+# TYPE vllm:num_preemptions counter
+vllm:num_preemptions_total{engine="0",model_name="base"} 7.0
+"""
+    assert count_requests(metrics) == 4
 
 
 def test_no_secret_of_ours_reaches_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,108 @@
+"""Which models chat needs: whoever asks a model leaves a wish, and the servers load what is wished for.
+
+A wish is renewed by every request, and forgotten some time after the last one, unless somebody keeps the model warm.
+Nobody's wish comes before a job that needs the device; afterwards what was warm is served again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import redis
+from pydantic import BaseModel, ConfigDict
+
+from scriptorium.store.serving import WantedModel
+from scriptorium.store.transaction import compare_and_set
+
+KEY = "scriptorium:serving:wishes"
+RETRY_AFTER = 30.0  # seconds until a model that could not be prepared is tried again for whoever asks
+
+
+class Wish(BaseModel):
+    """A model that chat needs: when it was asked last (Unix seconds), and whether it is kept warm.
+
+    `reason` says why it cannot be prepared, `failed_at` since when. `tries` counts how often it was wished for anew.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    model: WantedModel
+    asked_at: float
+    kept: bool = False
+    tries: int = 0
+    reason: str = ""
+    failed_at: float = 0.0
+
+
+class ChatWishes:
+    """The wishes of this deployment, by the models' names."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+
+    def ask(self, model: WantedModel, *, keep: bool = False) -> Wish:
+        """Wish for a model, or renew the wish; one that failed a while ago is tried again."""
+        now = time.time()
+
+        def renew(wish: Wish | None) -> Wish:
+            if wish is None or wish.model != model:
+                return Wish(model=model, asked_at=now, kept=keep or (wish is not None and wish.kept))
+            again = bool(wish.reason) and now - wish.failed_at > RETRY_AFTER
+            failure = {"reason": "", "tries": wish.tries + 1} if again else {}
+            return wish.model_copy(update={"asked_at": now, "kept": keep or wish.kept, **failure})
+
+        return self._change(model.name, renew)
+
+    def refuse(self, model: WantedModel, reason: str) -> None:
+        """Record why a model that is wished for cannot be had."""
+
+        def apply(pipe: Any) -> None:
+            body = pipe.hget(KEY, model.name)
+            pipe.multi()
+            if body and (wish := Wish.model_validate_json(body)).model == model:
+                refused = wish.model_copy(update={"reason": reason, "failed_at": time.time()})
+                pipe.hset(KEY, model.name, refused.model_dump_json())
+
+        compare_and_set(self._client, apply, KEY)
+
+    def release(self, name: str) -> bool:
+        """Keep a model warm no longer than it is asked; returns False if nobody wishes for it."""
+
+        def apply(pipe: Any) -> bool:
+            body = pipe.hget(KEY, name)
+            pipe.multi()
+            if body:
+                wish = Wish.model_validate_json(body)
+                pipe.hset(KEY, name, wish.model_copy(update={"kept": False}).model_dump_json())
+            return bool(body)
+
+        return compare_and_set(self._client, apply, KEY)
+
+    def forget(self, name: str) -> None:
+        """Wish for a model no longer."""
+        self._client.hdel(KEY, name)
+
+    def withdraw(self, folder: Path) -> None:
+        """Forget the models whose weights are in a folder, because it is about to be removed."""
+        for wish in self.all():
+            if wish.model.is_in(folder):
+                self.forget(wish.model.name)
+
+    def all(self) -> list[Wish]:
+        """Return every wish: those kept warm first, then the ones asked last."""
+        bodies: list[str] = self._client.hvals(KEY)  # type: ignore[assignment]
+        wishes = map(Wish.model_validate_json, bodies)
+        return sorted(wishes, key=lambda wish: (not wish.kept, -wish.asked_at, wish.model.name))
+
+    def _change(self, name: str, change: Callable[[Wish | None], Wish]) -> Wish:
+        def apply(pipe: Any) -> Wish:
+            body = pipe.hget(KEY, name)
+            wish = change(Wish.model_validate_json(body) if body else None)
+            pipe.multi()
+            pipe.hset(KEY, name, wish.model_dump_json())
+            return wish
+
+        return compare_and_set(self._client, apply, KEY)

@@ -1,0 +1,126 @@
+"""Find the engine of a model, have it loaded if it is cold, and wait for it as long as a request may wait.
+
+A request waits for a load: `SCRIPTORIUM_CHAT_WAIT`, or as many seconds as its header `X-Scriptorium-Wait` says. While a
+job has the device it is refused at once, with the job's phase and an estimate, unless it brings that header.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from dataclasses import dataclass
+
+from starlette.concurrency import run_in_threadpool
+
+from scriptorium.errors import DeviceBusy, InvalidRequest, ModelNotReady
+from scriptorium.jobs.runner import Context
+from scriptorium.store.chat_wishes import RETRY_AFTER
+from scriptorium.store.connection import store_errors
+from scriptorium.store.serving import Engine, WantedModel
+from services.api.inference.voices import find_models
+
+WAIT_HEADER = "x-scriptorium-wait"
+POLL_INTERVAL = 0.25  # seconds
+MAX_WAIT = 24 * 3600.0  # seconds
+LOST_INTERVAL = 2.0  # seconds that an engine which refused a connection is not asked again
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a request waits for its model, in seconds; `asked` if it said so itself."""
+
+    seconds: float
+    asked: bool = False
+
+
+def read_patience(header: str | None, context: Context) -> Patience:
+    """Return how long a request waits. Raises InvalidRequest."""
+    if header is None:
+        return Patience(context.settings.chat_wait.total_seconds())
+    try:
+        seconds = float(header)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= MAX_WAIT:
+        raise InvalidRequest(f"The header {WAIT_HEADER} is no number of seconds up to {MAX_WAIT:g}.", param=WAIT_HEADER)
+    return Patience(seconds, asked=True)
+
+
+async def await_engine(context: Context, name: str, patience: Patience, lost: str = "") -> Engine:
+    """Return the ready engine of a model; an address that was just `lost` is not one.
+
+    Raises ModelMissing, InvalidRequest, ModelNotReady (it is loading for longer, or cannot be loaded) and DeviceBusy.
+    """
+    deadline, models = time.monotonic() + patience.seconds, await run_in_threadpool(wish, context, name)
+    lost_until = time.monotonic() + LOST_INTERVAL if lost else 0.0
+    while True:
+        engine, error = await run_in_threadpool(look, context, name, models[-1])
+        if engine and not (engine.url == lost and time.monotonic() < lost_until):
+            return engine
+        error = error or not_ready(context, name)
+        impatient = isinstance(error, DeviceBusy) and not patience.asked
+        if impatient or time.monotonic() >= deadline:
+            raise error
+        await asyncio.sleep(POLL_INTERVAL)
+
+
+def wish(context: Context, name: str) -> list[WantedModel]:
+    """Wish for a model, and for the base that it needs; models that a job's session serves are not wished for."""
+    with store_errors():
+        models = find_in_sessions(context, name) or find_models(context, name)
+        for model in models:
+            context.store.wishes.ask(model)
+        return models
+
+
+def find_in_sessions(context: Context, name: str) -> list[WantedModel]:
+    """Return a model that a job's session needs: it answers before the job has ended."""
+    sessions = context.store.serving.sessions()
+    return [model for session in sessions for model in session.models if model.name == name][:1]
+
+
+def look(context: Context, name: str, model: WantedModel) -> tuple[Engine | None, ModelNotReady | None]:
+    """Return the engine of a model if it is ready, or else why it is worth waiting. Raises ModelNotReady if it is not."""
+    with store_errors():
+        engine = context.store.serving.find_engine(model)
+        if engine and engine.state == "ready":
+            return engine, None
+        wish = next((wish for wish in context.store.wishes.all() if wish.model == model), None)
+        if wish and wish.reason:
+            raise ModelNotReady(f"{name} cannot be loaded: {wish.reason}", param="model", retry_after=RETRY_AFTER)
+        if engine and engine.state != "leaving":
+            return None, not_ready(context, name, engine)
+        return None, find_tenant(context, name) or not_ready(context, name, engine)
+
+
+def find_tenant(context: Context, name: str) -> DeviceBusy | None:
+    """Return the error that names the job on the device; None if no job has one."""
+    leases = context.store.leases
+    for device in leases.devices():
+        holder = leases.holder(device)
+        if holder and holder.startswith("ftjob-"):
+            job = context.store.jobs.get(holder)
+            progress = context.store.jobs.progress(holder)
+            eta = progress.get("eta_seconds")
+            when = "" if eta is None else f", for about {math.ceil(eta / 60)} more minute(s)"
+            return DeviceBusy(
+                f"{name} has to wait: {holder} has the device ({job.phase}{when}).", param="model", retry_after=eta
+            )
+    sessions = [session for session in context.store.serving.sessions() if session.device]
+    if sessions:
+        return DeviceBusy(f"{name} has to wait: {sessions[0].job_id} has the device (evaluate).", param="model")
+    return None
+
+
+def not_ready(context: Context, name: str, engine: Engine | None = None) -> ModelNotReady:
+    """Return the error for a model that is being loaded, with the seconds that are left."""
+    load, now = context.store.serving.load_seconds(), time.time()
+    left = max(1.0, engine.ready_at - now) if engine and engine.ready_at else load
+    doing = "its weights are being made" if engine and engine.state == "preparing" else "it is being loaded"
+    reason = f" ({engine.reason})" if engine and engine.reason else ""
+    return ModelNotReady(
+        f"{name} is not ready: {doing}{reason}. It should answer in about {math.ceil(left)} s.",
+        param="model",
+        retry_after=left,
+    )

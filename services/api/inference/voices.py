@@ -1,0 +1,93 @@
+"""Every model that can answer, by its name: bases on the volume, and the models and checkpoints of finished jobs.
+
+A name says what is wanted (see `scriptorium.models.model_name`); this module finds its weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from scriptorium.artifacts.checkpoints import SCALED_ADAPTER, checkpoint_folder, complete_checkpoints
+from scriptorium.contracts import Job, Phase, ServeRequest, Status
+from scriptorium.errors import JobMissing, ModelMissing
+from scriptorium.jobs.engine_sessions import session_models
+from scriptorium.jobs.requests import REQUEST_MAKERS, RequestContext
+from scriptorium.jobs.runner import Context
+from scriptorium.models.base_models import local_models
+from scriptorium.models.model_name import ModelName, parse_model_name
+from scriptorium.store.serving import Variant, WantedModel
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A model that can answer: its name, when it was made (Unix seconds), and what it was made from."""
+
+    name: str
+    created: int
+    parent: str | None = None
+
+
+def list_voices(context: Context) -> Iterator[Voice]:
+    """Yield every base, and every model and checkpoint of a finished job, newest jobs first."""
+    for name in local_models(context.volume.models):
+        yield Voice(name, int((context.volume.models / name / "config.json").stat().st_mtime))
+    for job in [job for job in context.store.jobs.iterate() if job.fine_tuned_model]:
+        created = job.finished_at or job.created_at
+        yield Voice(job.tuned_name, created, job.model)
+        for checkpoint in complete_checkpoints(context.volume.folder(job.id, Phase.TRAIN)):
+            yield Voice(str(ModelName(job.tuned_name, checkpoint.step)), checkpoint.created_at, job.tuned_name)
+
+
+def find_models(context: Context, text: str) -> list[WantedModel]:
+    """Return the model of a name, behind the base that it needs in its engine, if it needs one.
+
+    Raises InvalidRequest (a strength that cannot be) and ModelMissing.
+    """
+    name = parse_model_name(text)
+    if name.job_id is None:
+        if name.voice not in local_models(context.volume.models):
+            raise ModelMissing(f"There is no model {text!r}.", param="model")
+        return [WantedModel(name=name.voice, folder=str(context.volume.models / name.voice))]
+    base, tuned = session_models(read_request(context, find_job(context, name)), gpu=context.settings.gpu)
+    model = find_variant(context, name, base, tuned) if name.variant else tuned
+    return [base, model] if model.adapter else [model]
+
+
+def find_job(context: Context, name: ModelName) -> Job:
+    """Return the finished job that made a model. Raises ModelMissing."""
+    try:
+        job = context.store.jobs.get(name.job_id or "")
+    except JobMissing:
+        job = None
+    if job is None or job.tuned_name != name.voice or job.fine_tuned_model is None:
+        state = f" Its job {job.id} is {job.status}." if job and job.status is not Status.SUCCEEDED else ""
+        raise ModelMissing(f"There is no model {str(name)!r}.{state}", param="model")
+    return job
+
+
+def read_request(context: Context, job: Job) -> ServeRequest:
+    """Return the request with which a job's model was served."""
+    request = REQUEST_MAKERS[Phase.SERVE](job, RequestContext(context.settings, context.volume))
+    return ServeRequest.model_validate(request.model_dump())
+
+
+def find_variant(context: Context, name: ModelName, base: WantedModel, tuned: WantedModel) -> WantedModel:
+    """Return a job's checkpoint at a strength; without a step the checkpoint that was merged. Raises ModelMissing."""
+    job_id = name.job_id or ""
+    merged: dict[str, Any] = (context.volume.published(job_id, Phase.MERGE) or {"result": {}})["result"]
+    step = merged.get("step") if name.step is None else name.step
+    training = context.volume.folder(job_id, Phase.TRAIN)
+    if step not in {checkpoint.step for checkpoint in complete_checkpoints(training)}:
+        raise ModelMissing(f"{name.voice} has no checkpoint {step}.", param="model")
+    strength = 1.0 if name.strength is None else name.strength
+    if (step, strength) == (merged.get("step"), merged.get("strength", 1.0)):
+        return tuned
+    variant, changes = Variant(job_id=job_id, step=step, strength=strength), {"name": str(name)}
+    folder = context.volume.variant(job_id, step, strength)
+    if not context.settings.gpu:
+        return tuned.model_copy(update={**changes, "folder": str(folder), "variant": variant})
+    if strength == 1:
+        return tuned.model_copy(update={**changes, "adapter": str(checkpoint_folder(training, step))})
+    return tuned.model_copy(update={**changes, "adapter": str(folder / SCALED_ADAPTER), "variant": variant})

@@ -1,0 +1,55 @@
+"""Which of the models that chat wishes for are warm on a device: those asked last, as many as it holds.
+
+On a GPU one engine holds a base and its adapters. On a CPU every model is merged and has an engine of its own: as many
+tuned ones as the settings allow, and as many bases. What is loading, or has just been loaded, stays: two clients that
+ask for different models in turn would otherwise never get an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from scriptorium.models.model_name import TUNED
+from scriptorium.settings import Settings
+from scriptorium.store.chat_wishes import Wish
+from scriptorium.store.serving import WantedModel
+
+
+def is_idle(wish: Wish, settings: Settings, now: float, since: float) -> bool:
+    """Return whether nobody has asked a model for the set time; time before `since` is not counted."""
+    limit = settings.engine_idle.total_seconds()
+    return not wish.kept and limit > 0 and now - max(wish.asked_at, since) > limit
+
+
+def choose_warm(wishes: Sequence[Wish], staying: Collection[str], settings: Settings) -> list[WantedModel]:
+    """Return the models to serve, from wishes that are neither idle nor refused; `staying` are names not to displace.
+
+    They come in an order of their own, so that the same models make the same plan.
+    """
+    ordered = sorted(wishes, key=lambda wish: (wish.model.name not in staying, -wish.asked_at, wish.model.name))
+    models = [wish.model for wish in ordered]
+    if settings.gpu:
+        sharing = [model for model in models if model.folder == models[0].folder]
+        adapters = [model for model in sharing if model.adapter][: settings.engine_adapters]
+        chosen = [*(model for model in sharing if not model.adapter), *adapters]
+    else:
+        tuned = [model for model in models if model.name.startswith(TUNED)]
+        bases = [model for model in models if not model.name.startswith(TUNED)]
+        chosen = [*bases[: settings.engine_warm_models], *tuned[: settings.engine_warm_models]]
+    return sorted(chosen, key=lambda model: (model.adapter is not None, model.name))
+
+
+def may_train_now(settings: Settings, wishes: Sequence[Wish], now: float) -> bool:
+    """Return whether a training may take the device from chat, by the policy of the settings."""
+    policy = settings.chat_policy
+    if policy == "training" or (policy != "chat" and is_within(policy, datetime.fromtimestamp(now))):
+        return True
+    idle = settings.engine_idle.total_seconds()
+    return all(now - wish.asked_at > idle for wish in wishes)
+
+
+def is_within(hours: str, moment: datetime) -> bool:
+    """Return whether a moment lies in hours like "22-7", which may go over midnight."""
+    begin, end = map(int, hours.split("-"))
+    return begin <= moment.hour < end if begin < end else moment.hour >= begin or moment.hour < end

@@ -1,0 +1,236 @@
+"""The engines of one device, brought one step nearer to the models that are needed with each `match`.
+
+An engine serves one folder: a merged model, or a base with its adapters, which come and go while it runs. One that is
+not needed any more leaves: it takes no new request, ends those that it has, up to a set time, and stops. A new engine
+waits until those that leave are gone, because it needs their memory.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from scriptorium.artifacts import manifest
+from scriptorium.errors import EnvironmentMissing
+from scriptorium.settings import Settings
+from scriptorium.store.serving import Engine, Variant, WantedModel
+from services.server.engine import EnginePlan, VllmEngine, describe_plan, plan_engines, rank_of
+
+log = logging.getLogger(__name__)
+
+MAX_FAILURES = 3
+MAX_SILENCE = 120.0  # seconds that a ready engine may be too busy to answer /health
+MIN_TURN = 15.0  # seconds that a ready engine is not displaced: its first requests have just been let in
+PREPARE_INTERVAL = 10.0  # seconds between two requests to make the same variant
+
+StartEngine = Callable[[EnginePlan, Settings, Path], VllmEngine]
+Key = tuple[str, int, bool]
+
+
+@dataclass
+class Failure:
+    """The failures of an engine: their number, the last reason, and when it may be tried again."""
+
+    count: int = 0
+    reason: str = ""
+    retry_at: float = 0.0
+    token: tuple[str, int] = ("", -1)
+
+
+@dataclass
+class Slot:
+    """A running engine, when it became ready, and until when it may end its requests if it leaves."""
+
+    engine: VllmEngine
+    started_at: float = field(default_factory=time.monotonic)
+    ready_at: float | None = None
+    leaves_at: float | None = None
+
+
+def key_of(plan: EnginePlan) -> Key:
+    """Return what tells an engine apart from others: adapters come and go in it."""
+    return plan[0].folder, plan[0].round, plan[0].eager
+
+
+class EngineSet:
+    """Starts, watches, restarts and stops engines; nothing that goes wrong with one of them is raised."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        start: StartEngine = VllmEngine,
+        *,
+        prepare: Callable[[Variant], None] = lambda variant: None,
+        on_ready: Callable[[float], None] = lambda seconds: None,
+    ) -> None:
+        """`prepare` has a variant made; `on_ready` gets the seconds that an engine took to become ready."""
+        self._settings = settings
+        self._start = start
+        self._prepare = prepare
+        self._on_ready = on_ready
+        self._slots: dict[Key, Slot] = {}
+        self._failures: dict[Key, Failure] = {}
+        self._requested: dict[Variant, float] = {}
+        self._refused: dict[WantedModel, str] = {}
+        self._token: tuple[str, int] = ("", -1)
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def match(self, models: Sequence[WantedModel], token: tuple[str, int], obstacle: str = "") -> list[Engine]:
+        """Take one step and describe the result; nothing is started while there is an `obstacle`.
+
+        A new `token` means that the models are wanted anew: what had failed for good is tried again.
+        """
+        if token != self._token:
+            self._token, self._refused = token, {}
+        unprepared = [model for model in models if not self._is_prepared(model)]
+        usable = [model for model in models if model not in unprepared and self._is_usable(model)]
+        plans = {key_of(plan): plan for plan in plan_engines(usable)}
+        for key, slot in self._slots.items():
+            if key not in plans or not slot.engine.can_become(plans[key]):
+                self._retire(slot)
+        self._end_leaving()
+        if not (obstacle and not self._slots) and not any(slot.leaves_at for slot in self._slots.values()):
+            for key, plan in plans.items():
+                self._supervise(key, plan, token)
+        described = [entry for key, plan in plans.items() for entry in self._describe(key, plan, obstacle)]
+        leaving = [
+            entry for slot in self._slots.values() if slot.leaves_at for entry in slot.engine.describe("leaving")
+        ]
+        names = {model.name for model in models}
+        preparing = describe_plan(tuple(unprepared), "preparing")
+        refused = [
+            entry for model, reason in self._refused.items() for entry in describe_plan((model,), "failed", reason)
+        ]
+        return [*described, *preparing, *refused, *(entry for entry in leaving if entry.name not in names)]
+
+    def leave(self) -> list[Engine]:
+        """Take one step towards no engine at all, and describe those that are left."""
+        for slot in self._slots.values():
+            self._retire(slot)
+        self._end_leaving()
+        return [entry for slot in self._slots.values() for entry in slot.engine.describe("leaving")]
+
+    def stop_all(self) -> None:
+        """Stop the engines at once, in parallel: one that is still loading takes its whole grace period."""
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(self._stop, list(self._slots)))
+
+    def staying(self) -> set[str]:
+        """Return the names of the models that are loading, or have just been loaded."""
+        now = time.monotonic()
+        slots = [slot for slot in self._slots.values() if slot.leaves_at is None]
+        recent = [slot for slot in slots if slot.ready_at is None or now - slot.ready_at < MIN_TURN]
+        return {model.name for slot in recent for model in slot.engine.plan}
+
+    def _is_prepared(self, model: WantedModel) -> bool:
+        """Return whether a model's weights are there; those of a variant are asked for if they are not."""
+        if model.variant is None or manifest.read(model.prepared) is not None:
+            return True
+        if time.monotonic() - self._requested.get(model.variant, -PREPARE_INTERVAL) >= PREPARE_INTERVAL:
+            self._requested[model.variant] = time.monotonic()
+            self._prepare(model.variant)
+        return False
+
+    def _is_usable(self, model: WantedModel) -> bool:
+        """Return whether a model may go into an engine: one broken adapter must not keep the others from starting."""
+        if model.adapter and model not in self._refused:
+            try:
+                rank_of(model)
+            except (OSError, ValueError, KeyError) as error:
+                self._refused[model] = f"its adapter cannot be read: {error}"
+        return model not in self._refused
+
+    def _retire(self, slot: Slot) -> None:
+        if slot.leaves_at is None:
+            slot.leaves_at = time.monotonic() + self._settings.chat_grace.total_seconds()
+
+    def _end_leaving(self) -> None:
+        """Stop the engines that leave and have nothing left to do, or no time."""
+        leaving = {key: slot for key, slot in self._slots.items() if slot.leaves_at is not None}
+        done = [
+            key
+            for key, slot in leaving.items()
+            if slot.engine.dead or time.monotonic() >= (slot.leaves_at or 0) or not slot.engine.is_busy()
+        ]
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(self._stop, done))
+
+    def _supervise(self, key: Key, plan: EnginePlan, token: tuple[str, int]) -> None:
+        """Start, watch or restart the engine of a plan, and give it the plan's adapters."""
+        slot, failure = self._slots.get(key), self._failures.setdefault(key, Failure())
+        if failure.token != token:
+            self._failures[key] = failure = Failure(token=token)
+        if slot is None:
+            if failure.count < MAX_FAILURES and time.monotonic() >= failure.retry_at:
+                self._begin(key, plan, failure)
+            return
+        engine = slot.engine
+        limit = MAX_SILENCE if engine.was_ready else self._settings.engine_ready_timeout.total_seconds()
+        if engine.dead:
+            self._fail(key, failure, engine.failure_reason())
+        elif engine.silence() > limit:
+            self._fail(key, failure, "it stopped answering" if engine.was_ready else "it did not become ready in time")
+        else:
+            engine.check_health()
+            if engine.ready and slot.ready_at is None:
+                slot.ready_at = time.monotonic()
+                self._on_ready(slot.ready_at - slot.started_at)
+            if engine.ready:
+                self._swap_adapters(engine, plan)
+
+    def _swap_adapters(self, engine: VllmEngine, plan: EnginePlan) -> None:
+        """Let a running engine serve the plan's adapters instead of those that it has."""
+        for model in [model for model in engine.plan if model not in plan]:
+            try:
+                engine.drop(model)
+            except httpx.HTTPError as error:
+                log.warning("%s could not be dropped: %s", model.name, error)
+        for model in [model for model in plan if model not in engine.plan]:
+            try:
+                engine.load(model)
+            except httpx.HTTPError as error:
+                self._refused[model] = f"its adapter cannot be loaded: {error}"
+
+    def _begin(self, key: Key, plan: EnginePlan, failure: Failure) -> None:
+        """Start an engine; whatever keeps it from starting is its failure, and nobody else's."""
+        try:
+            self._slots[key] = Slot(self._start(plan, self._settings, self._log_path(plan)))
+        except EnvironmentMissing as error:
+            failure.count, failure.reason = MAX_FAILURES, f"{error} {error.next_step}"
+        except (OSError, ValueError, KeyError) as error:  # an adapter without its config, no memory for a process
+            self._count_failure(key, failure, f"it cannot be started: {error}")
+
+    def _log_path(self, plan: EnginePlan) -> Path:
+        folder = Path(plan[0].folder)
+        name = folder.parent.name if folder.name == "merged" else folder.name
+        return self._settings.logs / f"vllm-{name}.log"
+
+    def _fail(self, key: Key, failure: Failure, reason: str) -> None:
+        self._stop(key)
+        self._count_failure(key, failure, reason)
+
+    def _count_failure(self, key: Key, failure: Failure, reason: str) -> None:
+        log.warning("the engine of %s failed: %s", key[0], reason)
+        failure.count, failure.reason = failure.count + 1, reason
+        failure.retry_at = time.monotonic() + 2.0**failure.count
+
+    def _stop(self, key: Key) -> None:
+        self._slots.pop(key).engine.stop()
+
+    def _describe(self, key: Key, plan: EnginePlan, obstacle: str) -> list[Engine]:
+        slot, failure = self._slots.get(key), self._failures.get(key, Failure())
+        if slot is None or slot.leaves_at is not None:
+            state = "failed" if slot is None and failure.count >= MAX_FAILURES else "starting"
+            return describe_plan(plan, state, obstacle or failure.reason)
+        engine = slot.engine
+        served = [model for model in plan if model in engine.plan]
+        entries = describe_plan(tuple(served), "ready" if engine.ready else "starting", url=engine.url)
+        return [*entries, *describe_plan(tuple(one for one in plan if one not in served), "starting")]
