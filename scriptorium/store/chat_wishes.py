@@ -24,13 +24,15 @@ RETRY_AFTER = 30.0  # seconds until a model that could not be prepared is tried 
 class Wish(BaseModel):
     """A model that chat needs: when it was asked last (Unix seconds), and whether it is kept warm.
 
-    `reason` says why it cannot be prepared, `failed_at` since when. `tries` counts how often it was wished for anew.
+    `waiting_since` is when a request began to wait for it, 0 if none does. `reason` says why it cannot be had,
+    `failed_at` since when; `tries` counts how often it was tried again.
     """
 
     model_config = ConfigDict(frozen=True)
 
     model: WantedModel
     asked_at: float
+    waiting_since: float = 0.0
     kept: bool = False
     tries: int = 0
     reason: str = ""
@@ -49,37 +51,25 @@ class ChatWishes:
 
         def renew(wish: Wish | None) -> Wish:
             if wish is None or wish.model != model:
-                return Wish(model=model, asked_at=now, kept=keep or (wish is not None and wish.kept))
+                return Wish(model=model, asked_at=now, waiting_since=now, kept=keep or (wish is not None and wish.kept))
             again = bool(wish.reason) and now - wish.failed_at > RETRY_AFTER
             failure = {"reason": "", "tries": wish.tries + 1} if again else {}
-            return wish.model_copy(update={"asked_at": now, "kept": keep or wish.kept, **failure})
+            waiting = {"asked_at": now, "waiting_since": wish.waiting_since or now}
+            return wish.model_copy(update={**waiting, "kept": keep or wish.kept, **failure})
 
         return self._change(model.name, renew)
 
     def refuse(self, model: WantedModel, reason: str) -> None:
         """Record why a model that is wished for cannot be had."""
+        self._update(model, {"reason": reason, "failed_at": time.time(), "waiting_since": 0.0})
 
-        def apply(pipe: Any) -> None:
-            body = pipe.hget(KEY, model.name)
-            pipe.multi()
-            if body and (wish := Wish.model_validate_json(body)).model == model:
-                refused = wish.model_copy(update={"reason": reason, "failed_at": time.time()})
-                pipe.hset(KEY, model.name, refused.model_dump_json())
+    def fulfil(self, model: WantedModel) -> None:
+        """Record that a model is served: nobody waits for it."""
+        self._update(model, {"waiting_since": 0.0})
 
-        compare_and_set(self._client, apply, KEY)
-
-    def release(self, name: str) -> bool:
-        """Keep a model warm no longer than it is asked; returns False if nobody wishes for it."""
-
-        def apply(pipe: Any) -> bool:
-            body = pipe.hget(KEY, name)
-            pipe.multi()
-            if body:
-                wish = Wish.model_validate_json(body)
-                pipe.hset(KEY, name, wish.model_copy(update={"kept": False}).model_dump_json())
-            return bool(body)
-
-        return compare_and_set(self._client, apply, KEY)
+    def release(self, model: WantedModel) -> None:
+        """Keep a model warm no longer than it is asked."""
+        self._update(model, {"kept": False})
 
     def forget(self, name: str) -> None:
         """Wish for a model no longer."""
@@ -96,6 +86,17 @@ class ChatWishes:
         bodies: list[str] = self._client.hvals(KEY)  # type: ignore[assignment]
         wishes = map(Wish.model_validate_json, bodies)
         return sorted(wishes, key=lambda wish: (not wish.kept, -wish.asked_at, wish.model.name))
+
+    def _update(self, model: WantedModel, changes: dict[str, Any]) -> None:
+        """Change the wish for exactly this model, if there is one."""
+
+        def apply(pipe: Any) -> None:
+            body = pipe.hget(KEY, model.name)
+            pipe.multi()
+            if body and (wish := Wish.model_validate_json(body)).model == model:
+                pipe.hset(KEY, model.name, wish.model_copy(update=changes).model_dump_json())
+
+        compare_and_set(self._client, apply, KEY)
 
     def _change(self, name: str, change: Callable[[Wish | None], Wish]) -> Wish:
         def apply(pipe: Any) -> Wish:

@@ -1,8 +1,8 @@
-"""Which of the models that chat wishes for are warm on a device: those asked last, as many as it holds.
+"""Which of the models that chat wishes for are warm on a device: as many as it holds.
 
 On a GPU one engine holds a base and its adapters. On a CPU every model is merged and has an engine of its own: as many
-tuned ones as the settings allow, and as many bases. What is loading, or has just been loaded, stays: two clients that
-ask for different models in turn would otherwise never get an answer.
+tuned ones as the settings allow, and as many bases. What is loading, or has just been loaded, stays; then whoever has
+waited longest comes first, then what was asked last. So two clients that ask for different models take turns.
 """
 
 from __future__ import annotations
@@ -22,13 +22,21 @@ def is_idle(wish: Wish, settings: Settings, now: float, since: float) -> bool:
     return not wish.kept and limit > 0 and now - max(wish.asked_at, since) > limit
 
 
-def choose_warm(wishes: Sequence[Wish], staying: Collection[str], settings: Settings) -> list[WantedModel]:
-    """Return the models to serve, from wishes that are neither idle nor refused; `staying` are names not to displace.
+def choose_warm(
+    wishes: Sequence[Wish], ready: Collection[str], staying: Collection[str], settings: Settings
+) -> list[WantedModel]:
+    """Return the models to serve, from wishes that are neither idle nor refused.
 
-    They come in an order of their own, so that the same models make the same plan.
+    `ready` are the names of those that answer, `staying` of those not to displace. The models come in an order of their
+    own, so that the same ones make the same plan.
     """
-    ordered = sorted(wishes, key=lambda wish: (wish.model.name not in staying, -wish.asked_at, wish.model.name))
-    models = [wish.model for wish in ordered]
+
+    def place(wish: Wish) -> tuple[bool, bool, float, str]:
+        name = wish.model.name
+        waits = wish.waiting_since > 0 and name not in ready
+        return name not in staying, not waits, wish.waiting_since if waits else -wish.asked_at, name
+
+    models = [wish.model for wish in sorted(wishes, key=place)]
     if settings.gpu:
         sharing = [model for model in models if model.folder == models[0].folder]
         adapters = [model for model in sharing if model.adapter][: settings.engine_adapters]

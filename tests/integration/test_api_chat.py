@@ -13,8 +13,6 @@ from work import SOON
 
 from scriptorium.jobs.runner import Context
 from scriptorium.process.child import wait_until
-from scriptorium.store.serving import Engine as Served
-from scriptorium.store.serving import WantedModel
 from services.api.application import create_app
 
 
@@ -24,7 +22,8 @@ def ask(client: openai.OpenAI, text: str, model: str = BASE, **options: Any) -> 
 
 
 def test_models_are_listed(client: openai.OpenAI, engine: AnsweringEngine) -> None:
-    assert {model.id for model in client.models.list()} == {BASE, TUNED}
+    checkpoints = {f"{TUNED}:ckpt-step-{step}" for step in (10, 20)}
+    assert {model.id for model in client.models.list()} == {BASE, TUNED, *checkpoints}
     assert client.models.retrieve(TUNED).id == TUNED
     with pytest.raises(openai.NotFoundError) as caught:
         client.models.retrieve("organisation/none-such")
@@ -105,26 +104,10 @@ def test_a_client_that_leaves_takes_its_question_along(url: str, engine: Answeri
     assert wait_until(engine.abandoned.is_set, SOON)
 
 
-def test_a_model_that_does_not_answer_yet_asks_for_patience(client: openai.OpenAI, context: Context) -> None:
-    context.store.serving.publish(
-        [
-            Served(name="loading", folder="x", state="starting"),
-            Served(name="broken", folder="x", state="failed", reason="no such file"),
-            Served(name="gone", folder="x", state="ready", url="http://127.0.0.1:9"),
-        ],
-        "cpu:here",
-        timedelta(minutes=1),
-    )
-    context.store.wishes.ask(WantedModel(name="displaced", folder="x"))
-    for model in ("loading", "broken", "gone", "displaced"):
-        with pytest.raises(openai.InternalServerError) as caught:
-            ask(client, "x", model)
-        assert (caught.value.status_code, caught.value.code) == (503, "model_not_ready")
-        assert int(caught.value.response.headers["retry-after"]) > 0
-
-
-def test_a_model_that_nobody_serves_is_not_found(client: openai.OpenAI, http: httpx.Client) -> None:
-    for model in (BASE, "none-such"):
+def test_a_model_that_does_not_exist_is_not_found(
+    client: openai.OpenAI, http: httpx.Client, engine: AnsweringEngine
+) -> None:
+    for model in ("none-such", "ft:tiny-base:scriptorium:poe:0124", f"{TUNED}:ckpt-step-11"):
         with pytest.raises(openai.NotFoundError) as caught:
             ask(client, "x", model)
         assert caught.value.code == "model_not_found"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 from standins import BASE
 
+from scriptorium.artifacts import manifest
+from scriptorium.artifacts.checkpoints import checkpoint_folder
 from scriptorium.artifacts.file_store import FileStore
 from scriptorium.contracts import (
     Hyperparameters,
@@ -18,6 +20,7 @@ from scriptorium.contracts import (
     Phase,
     PrepareRequest,
     PrepareResult,
+    Status,
 )
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.jobs.runner import Context
@@ -41,6 +44,35 @@ def submit(context: Context, job_id: str) -> Job:
             recipe=Recipe(name="r"),
             hyperparameters=Hyperparameters(),
         )
+    )
+
+
+def finish_with_model(context: Context, job_id: str, suffix: str, *, steps: Sequence[int] = (10, 20)) -> Job:
+    """Return a job that has succeeded, with checkpoints and a merged model: the last one, at strength 0.75."""
+    job = submit(context, job_id)
+    training, merged = (context.volume.folder(job.id, phase) for phase in (Phase.TRAIN, Phase.MERGE))
+    for step in steps:
+        checkpoint = checkpoint_folder(training, step)
+        checkpoint.mkdir(parents=True)
+        (checkpoint / "adapter_config.json").write_text('{"r": 8, "lora_alpha": 16, "peft_type": "LORA"}')
+        (checkpoint / "adapter_model.safetensors").write_bytes(b"weights")
+        manifest.write(checkpoint, {"step": step, "created_at": step})
+    results: dict[Path, dict[str, object]] = {
+        training: {
+            "checkpoints": [], "first_loss": None, "last_loss": None, "steps": 20, "trained_tokens": 1, "seconds": 1,
+        },
+        merged: {
+            "step": steps[-1], "strength": 0.75, "temperature": 0.9, "dev_loss": None, "merged_tensors": 1,
+            "copied_tensors": 0, "bytes": 1, "seconds": 1.0,
+        },
+    }  # fmt: skip
+    for folder, result in results.items():
+        folder.mkdir(exist_ok=True)
+        manifest.write(folder, {"result": result})
+    changes = {"suffix": suffix, "status": Status.SUCCEEDED, "finished_at": 1_700_000_000}
+    job = context.store.jobs.update(job.id, lambda record: record.model_copy(update=changes))
+    return context.store.jobs.update(
+        job.id, lambda record: record.model_copy(update={"fine_tuned_model": record.tuned_name})
     )
 
 

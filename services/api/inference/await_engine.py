@@ -81,7 +81,7 @@ def find_in_sessions(context: Context, name: str) -> list[WantedModel]:
 
 
 def look(context: Context, name: str, model: WantedModel) -> tuple[Engine | None, ModelNotReady | None]:
-    """Return the engine of a model if it is ready, or else why it is worth waiting. Raises ModelNotReady if it is not."""
+    """Return the ready engine of a model, or else why it is not ready yet. Raises ModelNotReady if it never will be."""
     with store_errors():
         engine = context.store.serving.find_engine(model)
         if engine and engine.state == "ready":

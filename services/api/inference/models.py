@@ -93,7 +93,7 @@ def keep_warm(model: str, context: Context) -> dict[str, Any]:
 def release(model: str, context: Context) -> dict[str, Any]:
     """Unload a model once nobody has asked it for a while."""
     for wanted in find_models(context, model):
-        context.store.wishes.release(wanted.name)
+        context.store.wishes.release(wanted)
     return retrieve(model, context)
 
 

@@ -28,14 +28,22 @@ def names(models: list[WantedModel]) -> list[str]:
 
 def test_a_cpu_has_the_voice_and_the_base_that_were_asked_last() -> None:
     wishes = [wish("ft:old", 1), wish("ft:new", 2), wish("base", 0), wish("other", 3)]
-    assert names(choose_warm(wishes, set(), CPU)) == ["ft:new", "other"]
+    assert names(choose_warm(wishes, (), set(), CPU)) == ["ft:new", "other"]
     two = CPU.model_copy(update={"engine_warm_models": 2})
-    assert names(choose_warm(wishes, set(), two)) == ["base", "ft:new", "ft:old", "other"]
+    assert names(choose_warm(wishes, (), set(), two)) == ["base", "ft:new", "ft:old", "other"]
 
 
 def test_what_is_loading_is_not_displaced() -> None:
     wishes = [wish("ft:loading", 1), wish("ft:new", 2)]
-    assert names(choose_warm(wishes, {"ft:loading"}, CPU)) == ["ft:loading"]
+    assert names(choose_warm(wishes, (), {"ft:loading"}, CPU)) == ["ft:loading"]
+
+
+def test_whoever_waits_longest_comes_before_what_was_asked_last() -> None:
+    first, second, served = (wish(f"ft:{age}", age) for age in (1, 2, 3))
+    waiting = [entry.model_copy(update={"waiting_since": entry.asked_at}) for entry in (first, second, served)]
+    assert names(choose_warm(waiting, {"ft:3"}, set(), CPU)) == ["ft:1"]
+    assert names(choose_warm([first, waiting[1], served], {"ft:3"}, set(), CPU)) == ["ft:2"]
+    assert names(choose_warm([first, second, waiting[2]], {"ft:3"}, set(), CPU)) == ["ft:3"]
 
 
 def test_a_gpu_has_one_base_and_the_adapters_that_were_asked_last() -> None:
@@ -44,16 +52,16 @@ def test_a_gpu_has_one_base_and_the_adapters_that_were_asked_last() -> None:
         *(wish(f"ft:{age}", age, folder="/base", adapter=f"/{age}") for age in range(3)),
         wish("other", 5),
     ]
-    assert names(choose_warm(wishes, set(), GPU)) == ["base", "ft:1", "ft:2"]
-    assert names(choose_warm(wishes, {"other"}, GPU)) == ["other"]
+    assert names(choose_warm(wishes, (), set(), GPU)) == ["base", "ft:1", "ft:2"]
+    assert names(choose_warm(wishes, (), {"other"}, GPU)) == ["other"]
 
 
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", "ft:c", "ft:d", "ft:e"]), st.floats(0, 9)), min_size=1))
 def test_the_same_models_come_in_the_same_order_whoever_asked_last(asked: list[tuple[str, float]]) -> None:
     wishes = [wish(name, at) for name, at in dict(asked).items()]
     many = CPU.model_copy(update={"engine_warm_models": 9})
-    chosen = choose_warm(wishes, set(), many)
-    assert chosen == choose_warm([entry.model_copy(update={"asked_at": 0.0}) for entry in wishes], set(), many)
+    chosen = choose_warm(wishes, (), set(), many)
+    assert chosen == choose_warm([entry.model_copy(update={"asked_at": 0.0}) for entry in wishes], (), set(), many)
     assert len(chosen) == len(wishes)
 
 
@@ -81,11 +89,11 @@ def test_a_model_is_idle_some_time_after_the_last_request_unless_it_is_kept() ->
     ],
 )
 def test_who_comes_first_is_a_policy(policy: str, hour: int, asked: bool, may: bool) -> None:
-    now = datetime(2026, 11, 26, hour, 30).timestamp()  # noqa: DTZ001  hours are those of the machine
+    now = datetime(2026, 11, 26, hour, 30).timestamp()
     wishes = [wish("a", now - 60 if asked else now - 86_400)]
     assert may_train_now(CPU.model_copy(update={"chat_policy": policy}), wishes, now) is may
 
 
 def test_hours_may_go_over_midnight() -> None:
-    within = [hour for hour in range(24) if is_within("22-2", datetime(2026, 1, 1, hour))]  # noqa: DTZ001
+    within = [hour for hour in range(24) if is_within("22-2", datetime(2026, 1, 1, hour))]
     assert within == [0, 1, 22, 23]
