@@ -22,7 +22,7 @@ RETRY_AFTER = 30.0  # seconds until a model that could not be prepared is tried 
 
 
 class Wish(BaseModel):
-    """A model that chat needs: when it was asked last (Unix seconds), and whether it is kept warm.
+    """A model that chat needs: when it was asked last (Unix seconds), and whether it is pinned warm.
 
     `waiting_since` is when a request began to wait for it, 0 if none does. `reason` says why it cannot be had,
     `failed_at` since when; `tries` counts how often it was tried again.
@@ -33,7 +33,7 @@ class Wish(BaseModel):
     model: WantedModel
     asked_at: float
     waiting_since: float = 0.0
-    kept: bool = False
+    pinned: bool = False
     tries: int = 0
     reason: str = ""
     failed_at: float = 0.0
@@ -51,11 +51,13 @@ class ChatWishes:
 
         def renew(wish: Wish | None) -> Wish:
             if wish is None or wish.model != model:
-                return Wish(model=model, asked_at=now, waiting_since=now, kept=keep or (wish is not None and wish.kept))
+                return Wish(
+                    model=model, asked_at=now, waiting_since=now, pinned=keep or (wish is not None and wish.pinned)
+                )
             again = bool(wish.reason) and now - wish.failed_at > RETRY_AFTER
             failure = {"reason": "", "tries": wish.tries + 1} if again else {}
             waiting = {"asked_at": now, "waiting_since": wish.waiting_since or now}
-            return wish.model_copy(update={**waiting, "kept": keep or wish.kept, **failure})
+            return wish.model_copy(update={**waiting, "pinned": keep or wish.pinned, **failure})
 
         return self._change(model.name, renew)
 
@@ -69,7 +71,7 @@ class ChatWishes:
 
     def release(self, model: WantedModel) -> None:
         """Keep a model warm no longer than it is asked."""
-        self._update(model, {"kept": False})
+        self._update(model, {"pinned": False})
 
     def forget(self, name: str) -> None:
         """Wish for a model no longer."""
@@ -82,10 +84,10 @@ class ChatWishes:
                 self.forget(wish.model.name)
 
     def all(self) -> list[Wish]:
-        """Return every wish: those kept warm first, then the ones asked last."""
+        """Return every wish: those pinned warm first, then the ones asked last."""
         bodies: list[str] = self._client.hvals(KEY)  # type: ignore[assignment]
         wishes = map(Wish.model_validate_json, bodies)
-        return sorted(wishes, key=lambda wish: (not wish.kept, -wish.asked_at, wish.model.name))
+        return sorted(wishes, key=lambda wish: (not wish.pinned, -wish.asked_at, wish.model.name))
 
     def _update(self, model: WantedModel, changes: dict[str, Any]) -> None:
         """Change the wish for exactly this model, if there is one."""

@@ -25,7 +25,7 @@ LOADS_KEY = "scriptorium:serving:load-seconds"
 LOAD_SECONDS = 60.0  # of a device that has loaded nothing yet
 
 
-class Variant(BaseModel):
+class AdapterVariant(BaseModel):
     """A checkpoint of a job at a strength, which somebody has to make before it can be served."""
 
     model_config = ConfigDict(frozen=True)
@@ -51,7 +51,7 @@ class WantedModel(BaseModel):
     eager: bool = False
     temperature: float | None = None
     round: int = 1
-    variant: Variant | None = None
+    variant: AdapterVariant | None = None
 
     @property
     def prepared(self) -> Path:

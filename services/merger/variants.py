@@ -21,7 +21,7 @@ from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.jobs.requests import REQUEST_MAKERS, RequestContext
 from scriptorium.jobs.runner import Context
 from scriptorium.store import Lease
-from scriptorium.store.serving import Variant, WantedModel
+from scriptorium.store.serving import AdapterVariant, WantedModel
 from services.merger.merge import merge_adapter
 from services.merger.writing.adapter_files import write_scaled_adapter
 
@@ -56,7 +56,7 @@ def make_wished(context: Context, job_id: str) -> None:
                 context.store.wishes.refuse(model, f"{error} {error.next_step or ''}".strip())
 
 
-def make_variant(context: Context, model: WantedModel, variant: Variant) -> None:
+def make_variant(context: Context, model: WantedModel, variant: AdapterVariant) -> None:
     """Make a variant's folder, whole or not at all. Raises LeaseLost, or what `merge_adapter` raises."""
     target = context.volume.variant(variant.job_id, variant.step, variant.strength)
     lease = context.store.leases.acquire(f"variant:{target}", "the merger", context.settings.lease_ttl)
@@ -83,7 +83,7 @@ def make_variant(context: Context, model: WantedModel, variant: Variant) -> None
         context.store.leases.release(lease)
 
 
-def make_request(job: Job, variant: Variant, context: Context) -> MergeRequest:
+def make_request(job: Job, variant: AdapterVariant, context: Context) -> MergeRequest:
     """Return the request that merged the job's model, for another checkpoint and strength."""
     request = REQUEST_MAKERS[Phase.MERGE](job, RequestContext(context.settings, context.volume))
     changes = {"checkpoint": variant.step, "strength": variant.strength, "exports": []}

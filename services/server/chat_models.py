@@ -19,7 +19,7 @@ from scriptorium.store.serving import WantedModel
 def is_idle(wish: Wish, settings: Settings, now: float, since: float) -> bool:
     """Return whether nobody has asked a model for the set time; time before `since` is not counted."""
     limit = settings.engine_idle.total_seconds()
-    return not wish.kept and limit > 0 and now - max(wish.asked_at, since) > limit
+    return not wish.pinned and limit > 0 and now - max(wish.asked_at, since) > limit
 
 
 def choose_warm(

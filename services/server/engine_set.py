@@ -19,7 +19,7 @@ import httpx
 from scriptorium.artifacts import manifest
 from scriptorium.errors import EnvironmentMissing
 from scriptorium.settings import Settings
-from scriptorium.store.serving import Engine, Variant, WantedModel
+from scriptorium.store.serving import AdapterVariant, Engine, WantedModel
 from services.server.engine import EnginePlan, VllmEngine, describe_plan, plan_engines, rank_of
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class EngineSet:
         settings: Settings,
         start: StartEngine = VllmEngine,
         *,
-        prepare: Callable[[Variant], None] = lambda variant: None,
+        prepare: Callable[[AdapterVariant], None] = lambda variant: None,
         on_ready: Callable[[float], None] = lambda seconds: None,
     ) -> None:
         """`prepare` has a variant made; `on_ready` gets the seconds that an engine took to become ready."""
@@ -76,7 +76,7 @@ class EngineSet:
         self._on_ready = on_ready
         self._slots: dict[Key, Slot] = {}
         self._failures: dict[Key, Failure] = {}
-        self._requested: dict[Variant, float] = {}
+        self._requested: dict[AdapterVariant, float] = {}
         self._refused: dict[WantedModel, str] = {}
         self._token: tuple[str, int] = ("", -1)
 

@@ -20,7 +20,7 @@ from scriptorium.process.device_memory import read_device_memory
 from scriptorium.settings import Settings
 from scriptorium.store import Lease, Store
 from scriptorium.store.connection import store_errors
-from scriptorium.store.serving import Engine, EngineSession, Variant, WantedModel
+from scriptorium.store.serving import AdapterVariant, Engine, EngineSession, WantedModel
 from services.server.chat_models import choose_warm, is_idle, may_train_now
 from services.server.engine import VllmEngine
 from services.server.engine_set import EngineSet, StartEngine
@@ -53,7 +53,7 @@ class Reconciler:
         settings: Settings,
         device: str,
         start: StartEngine = VllmEngine,
-        prepare: Callable[[Variant], None] = lambda variant: None,
+        prepare: Callable[[AdapterVariant], None] = lambda variant: None,
     ) -> None:
         """`prepare` has a checkpoint made servable at a strength."""
         self._store = store

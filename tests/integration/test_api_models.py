@@ -26,7 +26,7 @@ from scriptorium.jobs.devices import try_devices
 from scriptorium.jobs.runner import Context
 from scriptorium.process.child import wait_until
 from scriptorium.settings import Settings
-from scriptorium.store.serving import Variant
+from scriptorium.store.serving import AdapterVariant
 from services.server import reconcile
 from services.server.engine import EnginePlan
 from services.server.reconcile import Reconciler
@@ -48,7 +48,7 @@ class Server:
         self.engines.append(StandInEngine(plan, settings, log, url=self.url, busy=self.busy))
         return self.engines[-1]
 
-    def prepare(self, variant: Variant) -> None:
+    def prepare(self, variant: AdapterVariant) -> None:
         folder = self.context.volume.variant(variant.job_id, variant.step, variant.strength)
         (folder / "adapter").mkdir(parents=True)
         (folder / "adapter" / "adapter_config.json").write_text('{"r": 8}')

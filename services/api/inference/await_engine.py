@@ -28,10 +28,10 @@ LOST_INTERVAL = 2.0  # seconds that an engine which refused a connection is not 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a request waits for its model, in seconds; `asked` if it said so itself."""
+    """How long a request waits for its model, in seconds; `explicit` if it said so itself."""
 
     seconds: float
-    asked: bool = False
+    explicit: bool = False
 
 
 def read_patience(header: str | None, context: Context) -> Patience:
@@ -44,7 +44,7 @@ def read_patience(header: str | None, context: Context) -> Patience:
         seconds = -1.0
     if not 0 <= seconds <= MAX_WAIT:
         raise InvalidRequest(f"The header {WAIT_HEADER} is no number of seconds up to {MAX_WAIT:g}.", param=WAIT_HEADER)
-    return Patience(seconds, asked=True)
+    return Patience(seconds, explicit=True)
 
 
 async def await_engine(context: Context, name: str, patience: Patience, lost: str = "") -> Engine:
@@ -59,7 +59,7 @@ async def await_engine(context: Context, name: str, patience: Patience, lost: st
         if engine and not (engine.url == lost and time.monotonic() < lost_until):
             return engine
         error = error or not_ready(context, name)
-        impatient = isinstance(error, DeviceBusy) and not patience.asked
+        impatient = isinstance(error, DeviceBusy) and not patience.explicit
         if impatient or time.monotonic() >= deadline:
             raise error
         await asyncio.sleep(POLL_INTERVAL)

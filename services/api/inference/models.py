@@ -75,7 +75,7 @@ def delete(model: str, context: Context) -> dict[str, Any]:
 def check_unused(wishes: Sequence[Wish]) -> None:
     """Raise ModelInUse if a model is kept warm, or was asked a moment ago."""
     for wish in wishes:
-        if wish.kept:
+        if wish.pinned:
             raise ModelInUse(f"{wish.model.name} is kept warm.", param="model")
         if time.time() - wish.asked_at < IN_USE_SECONDS:
             raise ModelInUse(f"{wish.model.name} was asked less than {IN_USE_SECONDS} s ago.", param="model")

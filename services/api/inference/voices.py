@@ -17,11 +17,11 @@ from scriptorium.jobs.requests import REQUEST_MAKERS, RequestContext
 from scriptorium.jobs.runner import Context
 from scriptorium.models.base_models import local_models
 from scriptorium.models.model_name import ModelName, parse_model_name
-from scriptorium.store.serving import Variant, WantedModel
+from scriptorium.store.serving import AdapterVariant, WantedModel
 
 
 @dataclass(frozen=True)
-class Voice:
+class KnownModel:
     """A model that can answer: its name, when it was made (Unix seconds), and what it was made from."""
 
     name: str
@@ -29,15 +29,15 @@ class Voice:
     parent: str | None = None
 
 
-def list_voices(context: Context) -> Iterator[Voice]:
+def list_voices(context: Context) -> Iterator[KnownModel]:
     """Yield every base, and every model and checkpoint of a finished job, newest jobs first."""
     for name in local_models(context.volume.models):
-        yield Voice(name, int((context.volume.models / name / "config.json").stat().st_mtime))
+        yield KnownModel(name, int((context.volume.models / name / "config.json").stat().st_mtime))
     for job in [job for job in context.store.jobs.iterate() if job.fine_tuned_model]:
         created = job.finished_at or job.created_at
-        yield Voice(job.tuned_name, created, job.model)
+        yield KnownModel(job.tuned_name, created, job.model)
         for checkpoint in complete_checkpoints(context.volume.folder(job.id, Phase.TRAIN)):
-            yield Voice(str(ModelName(job.tuned_name, checkpoint.step)), checkpoint.created_at, job.tuned_name)
+            yield KnownModel(str(ModelName(job.tuned_name, checkpoint.step)), checkpoint.created_at, job.tuned_name)
 
 
 def find_models(context: Context, text: str) -> list[WantedModel]:
@@ -84,7 +84,7 @@ def find_variant(context: Context, name: ModelName, base: WantedModel, tuned: Wa
     strength = 1.0 if name.strength is None else name.strength
     if (step, strength) == (merged.get("step"), merged.get("strength", 1.0)):
         return tuned
-    variant, changes = Variant(job_id=job_id, step=step, strength=strength), {"name": str(name)}
+    variant, changes = AdapterVariant(job_id=job_id, step=step, strength=strength), {"name": str(name)}
     folder = context.volume.variant(job_id, step, strength)
     if not context.settings.gpu:
         return tuned.model_copy(update={**changes, "folder": str(folder), "variant": variant})

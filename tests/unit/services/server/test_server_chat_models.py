@@ -17,9 +17,9 @@ CPU = Settings(device="cpu")
 GPU = Settings(device="cuda", engine_adapters=2)
 
 
-def wish(name: str, asked_at: float, *, kept: bool = False, **model: str) -> Wish:
+def wish(name: str, asked_at: float, *, pinned: bool = False, **model: str) -> Wish:
     folder = model.pop("folder", f"/{name}")
-    return Wish(model=WantedModel(name=name, folder=folder, **model), asked_at=asked_at, kept=kept)  # type: ignore[arg-type]
+    return Wish(model=WantedModel(name=name, folder=folder, **model), asked_at=asked_at, pinned=pinned)  # type: ignore[arg-type]
 
 
 def names(models: list[WantedModel]) -> list[str]:
@@ -70,7 +70,7 @@ def test_a_model_is_idle_some_time_after_the_last_request_unless_it_is_kept() ->
     assert is_idle(wish("a", 100), settings, now=161, since=0)
     assert not is_idle(wish("a", 100), settings, now=159, since=0)
     assert not is_idle(wish("a", 100), settings, now=1000, since=950)  # a training had the device meanwhile
-    assert not is_idle(wish("a", 100, kept=True), settings, now=1000, since=0)
+    assert not is_idle(wish("a", 100, pinned=True), settings, now=1000, since=0)
     assert not is_idle(wish("a", 100), settings.model_copy(update={"engine_idle": timedelta(0)}), now=1e9, since=0)
 
 
