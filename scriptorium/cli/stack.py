@@ -50,7 +50,7 @@ def status(as_json: Json = False) -> None:
         show({"state": "down"}, as_json, "Nothing is running.")
         raise typer.Exit(3)
     client = Client(state.api_url)
-    engines = [model for model in client.models() if model["state"] != "idle"]
+    engines = [model for model in client.models() if model["status"] != "cold"]
     active = [job for job in client.jobs(100) if job["finished_at"] is None]
     if as_json:
         show({**state.model_dump(), "engines": engines, "jobs": active}, as_json, "")
@@ -58,7 +58,7 @@ def status(as_json: Json = False) -> None:
     out.print(f"{state.state}: {state.api_url}/v1")
     tabulate({"service": [entry.name for entry in state.services], "pid": [entry.pid for entry in state.services],
               "restarts": [entry.restarts for entry in state.services]})  # fmt: skip
-    tabulate({"engine": [entry["id"] for entry in engines], "state": [entry["state"] for entry in engines]})
+    tabulate({"engine": [entry["id"] for entry in engines], "status": [entry["status"] for entry in engines]})
     tabulate({"job": [job["id"] for job in active], "status": [job["status"] for job in active],
               "phase": [job["scriptorium"]["phase"] for job in active]})  # fmt: skip
 

@@ -67,7 +67,7 @@ def is_waiting(job: Job, lease: LeaseState) -> bool:
 def engine_counts(snapshot: Snapshot) -> Values:
     """Count the served models whose engine is in each state."""
     states = Tally(engine.state for engine in snapshot.engines)
-    return {(state,): states[state] for state in ("starting", "ready", "failed")}
+    return {(state,): states[state] for state in ("preparing", "starting", "ready", "leaving", "failed")}
 
 
 def gpu_lease_gauges(snapshot: Snapshot) -> Iterator[Gauge]:

@@ -39,6 +39,6 @@ def engines(context: Context) -> list[dict[str, Any]]:
     for engine in sorted(
         context.store.serving.engines(), key=lambda engine: (engine.name.startswith("ft:"), engine.name)
     ):
-        if engine.url and engine.state in ("starting", "ready"):
+        if engine.url and engine.state in ("starting", "ready", "leaving"):
             models.setdefault(urlsplit(engine.url).netloc, engine.name)
     return [{"targets": [target], "labels": {"model": model}} for target, model in models.items()]
