@@ -251,6 +251,36 @@ def test_the_tuned_model_chats_through_the_openai_client(running: RunningStack, 
     assert "".join(pieces).strip()
 
 
+def test_every_jobs_model_answers_by_its_name_at_any_strength(running: RunningStack, jobs: FourJobs) -> None:
+    """Each is loaded when it is asked; the merger makes the strength and the checkpoint."""
+    names = [running.client.fine_tuning.jobs.retrieve(job_id).fine_tuned_model for job_id in (jobs.first, jobs.second)]
+    ask: list[Any] = [{"role": "user", "content": "Write a scene in a jungle."}]
+    options: dict[str, Any] = {"max_tokens": 24, "temperature": 0, "extra_headers": {"X-Scriptorium-Wait": "300"}}
+    answers = {}
+    for model in (*names, f"{names[0]}@1.5", f"{names[0]}:ckpt-step-3@0.1"):
+        answer = running.client.chat.completions.create(model=str(model), messages=ask, **options)
+        answers[model] = answer.choices[0].message.content
+        assert running.client.models.retrieve(str(model)).status == "warm"  # type: ignore[attr-defined]
+    assert all(answers.values())
+    assert answers[names[0]] != answers[f"{names[0]}@1.5"]  # greedy: only the weights differ
+    assert len(running.processes("vllm.entrypoints")) <= 2  # one base and one tuned model
+
+
+def test_a_stream_whose_engine_and_server_are_killed_ends_with_an_error_and_the_next_one_is_whole(
+    running: RunningStack, jobs: FourJobs
+) -> None:
+    model = running.client.fine_tuning.jobs.retrieve(jobs.asking).fine_tuned_model or ""
+    ask: list[Any] = [{"role": "user", "content": "Tell a long story of a voyage."}]
+    options: dict[str, Any] = {"extra_headers": {"X-Scriptorium-Wait": "300"}, "max_tokens": 600}
+    with running.client.chat.completions.create(model=model, messages=ask, stream=True, **options) as stream:
+        next(iter(stream))
+        os.kill(running.pid("server"), signal.SIGKILL)
+        with pytest.raises(openai.APIError):
+            list(stream)
+    answer = running.client.chat.completions.create(model=model, messages=ask, **options | {"max_tokens": 16})
+    assert (answer.choices[0].message.content or "").strip()
+
+
 def test_the_report_and_the_numbers_can_be_downloaded(running: RunningStack, finished: str) -> None:
     job = running.client.fine_tuning.jobs.retrieve(finished)
     files = {running.client.files.retrieve(file_id).filename: file_id for file_id in job.result_files}
@@ -343,19 +373,14 @@ def test_an_engine_that_dies_comes_back(running: RunningStack, jobs: FourJobs) -
     for process in running.processes("vllm.entrypoints"):
         process.kill()
     ask: list[Any] = [{"role": "user", "content": "Hello"}]
-
-    def answers() -> bool:
-        try:
-            running.client.with_options(max_retries=0).chat.completions.create(model=model, messages=ask, max_tokens=4)
-        except openai.APIStatusError as error:
-            assert error.status_code == 503
-            assert error.code == "model_not_ready"
-            assert error.response.headers["retry-after"]
-            return False
-        return True
-
-    assert not answers()
-    wait_for("the engine's return", answers, 240)
+    client = running.client.with_options(max_retries=0)
+    with pytest.raises(openai.InternalServerError) as caught:
+        client.chat.completions.create(
+            model=model, messages=ask, max_tokens=4, extra_headers={"X-Scriptorium-Wait": "1"}
+        )
+    assert (caught.value.status_code, caught.value.code) == (503, "model_not_ready")
+    assert int(caught.value.response.headers["retry-after"]) > 0
+    assert client.chat.completions.create(model=model, messages=ask, max_tokens=4).choices  # it waits for the load
 
 
 def test_a_running_training_is_cancelled_within_seconds(running: RunningStack, project: Path) -> None:
