@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scriptorium.contracts import Status
-from scriptorium.errors import EnvironmentMissing, JobMissing, StoreUnavailable
+from scriptorium.errors import BaseModelUnusable, EnvironmentMissing, JobMissing, StoreUnavailable
 from scriptorium.jobs.devices import gpu_index, record_devices
 from scriptorium.process.device_memory import read_device_memory
 from scriptorium.settings import Settings
@@ -203,7 +203,8 @@ class Reconciler:
             if failure.count < MAX_FAILURES and time.monotonic() >= failure.retry_at:
                 self._begin(plan, failure)
         elif engine.dead:
-            self._fail(plan, failure, engine.failure_reason())
+            if cause := engine.failure_cause():  # None while it is being found out
+                self._fail(plan, failure, cause.text, lasts=cause.lasts)
         elif engine.silence() > (
             MAX_SILENCE if engine.was_ready else self._settings.engine_ready_timeout.total_seconds()
         ):
@@ -215,8 +216,8 @@ class Reconciler:
         """Start an engine; whatever keeps it from starting is its failure, and nobody else's."""
         try:
             self._engines[plan] = self._start(plan, self._settings, self._log_path(plan))
-        except EnvironmentMissing as error:
-            failure.count, failure.reason = MAX_FAILURES, f"{error} {error.next_step}"
+        except (EnvironmentMissing, BaseModelUnusable) as error:
+            failure.count, failure.reason = MAX_FAILURES, " ".join(f"{error} {error.next_step or ''}".split())
         except (OSError, ValueError, KeyError) as error:  # an adapter without its config, no memory for a process
             self._count_failure(plan, failure, f"it cannot be started: {error}")
 
@@ -225,9 +226,12 @@ class Reconciler:
         name = folder.parent.name if folder.name == "merged" else folder.name
         return self._settings.data_dir / "logs" / f"vllm-{name}.log"
 
-    def _fail(self, plan: EnginePlan, failure: Failure, reason: str) -> None:
+    def _fail(self, plan: EnginePlan, failure: Failure, reason: str, *, lasts: bool = False) -> None:
+        """Stop an engine; one whose failure lasts is not started again until it is wanted anew."""
         self._stop(plan)
         self._count_failure(plan, failure, reason)
+        if lasts:
+            failure.count = MAX_FAILURES
 
     def _count_failure(self, plan: EnginePlan, failure: Failure, reason: str) -> None:
         log.warning("the engine of %s failed: %s", plan[0].name, reason)
