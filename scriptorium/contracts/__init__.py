@@ -35,7 +35,15 @@ from scriptorium.contracts.prepare import (
     TokenStatistics,
 )
 from scriptorium.contracts.rounds import MAX_ROUNDS, MeasuredModel, NextRound, TrialChoice, best_round
-from scriptorium.contracts.serve import Agreement, Endpoint, ServeRequest, ServeResult
+from scriptorium.contracts.serve import (
+    Agreement,
+    Endings,
+    Endpoint,
+    ServeProof,
+    ServeRequest,
+    ServeResult,
+    TokenIds,
+)
 from scriptorium.contracts.train import Checkpoint, DraftResult, ReplayResult, TrainRequest, TrainResult, WandbRequest
 
 Result = PrepareResult | TrainResult | CalibrateResult | MergeResult | ServeResult | EvaluateResult
@@ -55,6 +63,7 @@ __all__ = [
     "Decision",
     "DecisionKind",
     "DraftResult",
+    "Endings",
     "Endpoint",
     "EvaluateRequest",
     "EvaluateResult",
@@ -79,11 +88,13 @@ __all__ = [
     "ReplayResult",
     "Request",
     "Result",
+    "ServeProof",
     "ServeRequest",
     "ServeResult",
     "Severity",
     "Status",
     "StoredFile",
+    "TokenIds",
     "TokenStatistics",
     "TrainRequest",
     "TrainResult",
