@@ -37,7 +37,7 @@ from scriptorium.contracts.prepare import (
 from scriptorium.contracts.rounds import MAX_ROUNDS, MeasuredModel, NextRound, TrialChoice, best_round
 from scriptorium.contracts.serve import (
     Agreement,
-    Endings,
+    AnswerEndings,
     Endpoint,
     ServeProof,
     ServeRequest,
@@ -54,6 +54,7 @@ __all__ = [
     "MAX_ROUNDS",
     "STOP_ANSWER",
     "Agreement",
+    "AnswerEndings",
     "CalibrateRequest",
     "CalibrateResult",
     "Change",
@@ -63,7 +64,6 @@ __all__ = [
     "Decision",
     "DecisionKind",
     "DraftResult",
-    "Endings",
     "Endpoint",
     "EvaluateRequest",
     "EvaluateResult",

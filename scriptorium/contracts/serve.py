@@ -63,7 +63,7 @@ class TokenIds(Contract):
     begin_of_text: int
 
 
-class Endings(Contract):
+class AnswerEndings(Contract):
     """How many answers to short prompts ended by themselves, within `max_tokens`."""
 
     asked: int
@@ -82,7 +82,7 @@ class ServeProof(Contract):
     agreement: Agreement | None = None
     adapter: Agreement | None = None
     token_ids: TokenIds | None = None
-    endings: Endings | None = None
+    endings: AnswerEndings | None = None
 
 
 class ServeResult(ServeProof):

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
-from scriptorium.contracts import Endings, Endpoint, Level
+from scriptorium.contracts import AnswerEndings, Endpoint, Level
 from scriptorium.errors import EngineFailed
 from scriptorium.jobs.reporter import Reporter
 
@@ -20,7 +20,7 @@ MAX_TOKENS = 1024  # far beyond a passage: a voice may answer at length
 MAX_CONTEXT_SHARE = 0.5  # of the engine's context, so that a prompt fits in front
 
 
-def check_endings(endpoint: Endpoint, temperature: float | None, context: int, reporter: Reporter) -> Endings:
+def check_endings(endpoint: Endpoint, temperature: float | None, context: int, reporter: Reporter) -> AnswerEndings:
     """Count the answers to short prompts that end before a limit, at the served temperature.
 
     Raises EngineFailed if none does, or the engine does not answer.
@@ -28,7 +28,7 @@ def check_endings(endpoint: Endpoint, temperature: float | None, context: int, r
     limit = min(MAX_TOKENS, int(MAX_CONTEXT_SHARE * context))
     with ThreadPoolExecutor(len(PROMPTS)) as pool:
         ended = sum(pool.map(lambda prompt: ends_by_itself(endpoint, prompt, temperature, limit), PROMPTS))
-    endings = Endings(asked=len(PROMPTS), ended=ended, max_tokens=limit)
+    endings = AnswerEndings(asked=len(PROMPTS), ended=ended, max_tokens=limit)
     summary = f"{ended} of {endings.asked} answers to short questions end by themselves within {limit} tokens"
     if not ended:
         raise EngineFailed(

@@ -20,7 +20,7 @@ from scriptorium.process.tool_environment import make_tool_environment
 from scriptorium.settings import Settings
 from scriptorium.store.serving import Engine, WantedModel
 from services.server.engine_failures import append_mark, find_cause, has_final_error, read_since
-from services.server.known_causes import Cause
+from services.server.known_causes import FailureCause
 from services.server.transformers_check import TransformersCheck
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -98,7 +98,7 @@ class VllmEngine:
         """Return why the process ended, as far as its log tells."""
         return self._cause_in_log().text
 
-    def failure_cause(self) -> Cause | None:
+    def failure_cause(self) -> FailureCause | None:
         """Return why the process ended: the cause in the log since its start, or its status.
 
         If it failed to start and the model's folder may be at fault, transformers is asked as well; None until then.
@@ -113,8 +113,10 @@ class VllmEngine:
         outcome = self._check.outcome()
         return replace(cause, text=f"{cause.text}; {outcome}") if outcome else None
 
-    def _cause_in_log(self) -> Cause:
-        return find_cause(read_since(self._log, self._mark)) or Cause(f"it ended with status {self._child.returncode}")
+    def _cause_in_log(self) -> FailureCause:
+        return find_cause(read_since(self._log, self._mark)) or FailureCause(
+            f"it ended with status {self._child.returncode}"
+        )
 
     def _is_lost(self) -> bool:
         """Return whether the log has shown a final error for so long that the process seems to hang."""

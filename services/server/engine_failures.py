@@ -12,7 +12,7 @@ from itertools import dropwhile, pairwise, takewhile
 from pathlib import Path
 
 from scriptorium.process.log_files import old_log
-from services.server.known_causes import Cause, find_known_cause
+from services.server.known_causes import FailureCause, find_known_cause
 
 MAX_LENGTH = 400  # characters of an error that is passed on as it is
 PREFIX = re.compile(
@@ -27,13 +27,13 @@ FINAL_ERROR = re.compile(  # after these an engine never answers, even if one of
 CONSEQUENCES = ("See root cause above", "See stack trace", "EngineDeadError", "CancelledError")
 
 
-def find_cause(lines: Iterable[str]) -> Cause | None:
+def find_cause(lines: Iterable[str]) -> FailureCause | None:
     """Return why an engine ended, from the lines of its log; None if they hold no error."""
     messages = list(_errors_and_output(lines))
     if known := find_known_cause(messages):
         return known
     error = _first_error(messages)
-    return Cause(error) if error else None
+    return FailureCause(error) if error else None
 
 
 def has_final_error(lines: Iterable[str]) -> bool:

@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from math import floor
 from typing import Literal
 
-CauseKind = Literal[
+FailureKind = Literal[
     "memory", "driver", "architecture", "context", "weights", "compiler", "port", "killed", "unknown"
 ]  # fmt: skip
-LASTING: set[CauseKind] = {"driver", "architecture", "context", "weights"}
-IN_FOLDER: set[CauseKind] = {"architecture", "weights", "unknown"}
+LASTING: set[FailureKind] = {"driver", "architecture", "context", "weights"}
+IN_FOLDER: set[FailureKind] = {"architecture", "weights", "unknown"}
 
 
 @dataclass(frozen=True)
-class Cause:
+class FailureCause:
     """Why an engine failed, in words that say what to do."""
 
     text: str
-    kind: CauseKind = "unknown"
+    kind: FailureKind = "unknown"
 
     @property
     def lasts(self) -> bool:
@@ -37,7 +37,7 @@ class Cause:
 
 
 # By kind: a pattern, and an explanation that a group of the pattern is filled into by its name.
-KNOWN_CAUSES: dict[CauseKind, tuple[tuple[str, str], ...]] = {
+KNOWN_CAUSES: dict[FailureKind, tuple[tuple[str, str], ...]] = {
     "memory": (
         (
             r"Available memory on node \d+ \((?P<free>[\d.]+)/(?P<total>[\d.]+) GiB\).*requested memory for kv "
@@ -170,13 +170,13 @@ COMPILED = [
 ]
 
 
-def find_known_cause(messages: list[str]) -> Cause | None:
+def find_known_cause(messages: list[str]) -> FailureCause | None:
     """Return the first known cause that one of the messages names."""
     for kind, pattern, explanation in COMPILED:
         for message in messages:
             if match := pattern.search(message):
                 values = match.groupdict()
-                return Cause(explanation.format(**values, fitting_share=largest_share(values)), kind)
+                return FailureCause(explanation.format(**values, fitting_share=largest_share(values)), kind)
     return None
 
 

@@ -18,7 +18,7 @@ from scriptorium.process.child import wait_until
 from scriptorium.settings import Settings
 from scriptorium.store.serving import Engine, WantedModel
 from services.server.engine import EnginePlan, describe_plan
-from services.server.known_causes import Cause
+from services.server.known_causes import FailureCause
 from services.server.reconcile import MAX_FAILURES, Reconciler
 
 SOON = timedelta(seconds=10)
@@ -40,7 +40,7 @@ class StandInEngine:
     was_ready: bool = False
     silent: float = 0.0
     url: str = "http://127.0.0.1:1"
-    cause: Cause | None = field(default_factory=lambda: Cause("ValueError: no such architecture"))
+    cause: FailureCause | None = field(default_factory=lambda: FailureCause("ValueError: no such architecture"))
 
     def check_health(self) -> None:
         self.ready = self.was_ready = True
@@ -54,7 +54,7 @@ class StandInEngine:
     def describe(self, state: str, reason: str = "") -> list[Engine]:
         return describe_plan(self.plan, state, reason, self.url)
 
-    def failure_cause(self) -> Cause | None:
+    def failure_cause(self) -> FailureCause | None:
         return self.cause
 
 
@@ -170,7 +170,7 @@ def test_a_failure_that_lasts_is_not_tried_again_and_one_that_is_being_explained
     engine.dead, engine.cause = True, None
     reconciler.reconcile()
     assert states(context) == {"base": "starting"}
-    engine.cause = Cause("this vLLM does not know the architecture", "architecture")
+    engine.cause = FailureCause("this vLLM does not know the architecture", "architecture")
     for _ in range(3):
         reconciler.reconcile()
     (failed,) = context.store.serving.engines()

@@ -17,7 +17,7 @@ from scriptorium.process.child import tail, wait_until
 from scriptorium.settings import PROJECT, Settings
 from scriptorium.store.serving import WantedModel
 from services.server.engine import VllmEngine
-from services.server.known_causes import Cause
+from services.server.known_causes import FailureCause
 from services.server.transformers_check import SCRIPT, describe_outcome
 
 PYTHON = Path(os.environ.get("SCRIPTORIUM_VLLM_PYTHON", PROJECT / ".envs/vllm/bin/python"))
@@ -79,7 +79,7 @@ def test_the_real_engine_fails_once_and_says_why_and_what_transformers_says(fold
     remove_tensor(folder)
     settings = Settings(device="cpu", vllm_env=PYTHON.parents[1], cache_dir=tmp_path / "cache", engine_context=256)
     engine = VllmEngine((WantedModel(name="base", folder=str(folder)),), settings, tmp_path / "vllm.log")
-    causes: list[Cause | None] = []
+    causes: list[FailureCause | None] = []
     try:
         assert wait_until(lambda: (engine.check_health(), engine.dead)[1], timedelta(minutes=5), interval=0.5)
         assert wait_until(lambda: causes.append(engine.failure_cause()) or causes[-1], timedelta(minutes=3))
