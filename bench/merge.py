@@ -28,7 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scriptorium.artifacts import manifest
-from services.merger.inputs.safetensors_file import Tensor, make_header
+from scriptorium.models.tensor_files import Tensor
+from services.merger.inputs.safetensors_file import make_header
 
 ROOT = Path(__file__).parents[1]
 HIDDEN_SIZE, INNER_SIZE, KEY_SIZE, RANK = 4096, 14336, 1024, 64

@@ -35,7 +35,15 @@ from scriptorium.contracts.prepare import (
     TokenStatistics,
 )
 from scriptorium.contracts.rounds import MAX_ROUNDS, MeasuredModel, NextRound, TrialChoice, best_round
-from scriptorium.contracts.serve import Agreement, Endpoint, ServeRequest, ServeResult
+from scriptorium.contracts.serve import (
+    Agreement,
+    AnswerEndings,
+    Endpoint,
+    ServeProof,
+    ServeRequest,
+    ServeResult,
+    TokenIds,
+)
 from scriptorium.contracts.train import Checkpoint, DraftResult, ReplayResult, TrainRequest, TrainResult, WandbRequest
 
 Result = PrepareResult | TrainResult | CalibrateResult | MergeResult | ServeResult | EvaluateResult
@@ -46,6 +54,7 @@ __all__ = [
     "MAX_ROUNDS",
     "STOP_ANSWER",
     "Agreement",
+    "AnswerEndings",
     "CalibrateRequest",
     "CalibrateResult",
     "Change",
@@ -79,11 +88,13 @@ __all__ = [
     "ReplayResult",
     "Request",
     "Result",
+    "ServeProof",
     "ServeRequest",
     "ServeResult",
     "Severity",
     "Status",
     "StoredFile",
+    "TokenIds",
     "TokenStatistics",
     "TrainRequest",
     "TrainResult",

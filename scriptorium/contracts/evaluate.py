@@ -7,7 +7,7 @@ from typing import Literal
 
 from scriptorium.contracts.base import Contract
 from scriptorium.contracts.calibrate import CalibrateResult
-from scriptorium.contracts.serve import Endpoint
+from scriptorium.contracts.serve import Endpoint, ServeProof
 from scriptorium.contracts.train import ReplayResult
 
 
@@ -19,7 +19,8 @@ class EvaluateRequest(Contract):
     asked), `streams` concurrent requests per engine. `seeded` means that the engines accept seeds. `alike` names other
     authors of the same period and genre. The models write at their temperatures, which calibrating found on dev briefs.
     `replay` is what was replayed in training, so that the kinds of instruction that it resembled are judged apart.
-    `measured_before` counts the other models of this job that were measured on the same test passages.
+    `measured_before` counts the other models of this job that were measured on the same test passages. `served` is what
+    serving found out about the tuned model.
     """
 
     dataset: Path
@@ -43,6 +44,7 @@ class EvaluateRequest(Contract):
     replay: ReplayResult | None = None
     calibration: CalibrateResult | None = None
     measured_before: int = 0
+    served: ServeProof | None = None
     seed: int = 42
 
 

@@ -1,4 +1,4 @@
-"""Serving: endpoints, its request and result, and the agreement of the merged model with its adapter."""
+"""Serving: endpoints, its request and result, and the proof of what is served."""
 
 from __future__ import annotations
 
@@ -38,23 +38,56 @@ class ServeRequest(Contract):
 
 
 class Agreement(Contract):
-    """The merged model against base and adapter: the share of equal likeliest tokens, the mean difference in nats.
+    """A served model against base and adapter: the share of equal likeliest tokens, the mean difference in nats.
 
-    `effect` is how much of the adapter's change is in the merged model: 1 is all of it, 0 none, 2 twice as much; None
-    if the adapter changes too little to tell.
+    `effect` is how much of the adapter's change is in the served model, with its standard error `effect_error`: 1 is
+    all of it, 0 none, 2 twice as much; None if the adapter changes too little to tell. `adapter_change` is what the
+    adapter changes by itself, `served_change` what the served model changes against the base beside it (None if there
+    was none), in nats per token on average.
     """
 
     tokens: int
     token_agreement: float
     mean_difference: float
     effect: float | None
+    effect_error: float | None = None
+    adapter_change: float = 0.0
+    served_change: float | None = None
 
 
-class ServeResult(Contract):
-    """Both endpoints, the tuned model's answer to the canary prompt, and its agreement with base and adapter."""
+class TokenIds(Contract):
+    """Chats whose token ids were the same in training and serving, and their begin-of-text tokens (0: it has none)."""
+
+    chats: int
+    tokens: int
+    begin_of_text: int
+
+
+class AnswerEndings(Contract):
+    """How many answers to short prompts ended by themselves, within `max_tokens`."""
+
+    asked: int
+    ended: int
+    max_tokens: int
+
+
+class ServeProof(Contract):
+    """What was found out about a tuned model before its job could succeed.
+
+    `canary` is its answer to a prompt, `agreement` that of the merged model with base and adapter; `adapter` that of
+    the adapter itself, where the engine serves it over its base.
+    """
+
+    canary: str
+    agreement: Agreement | None = None
+    adapter: Agreement | None = None
+    token_ids: TokenIds | None = None
+    endings: AnswerEndings | None = None
+
+
+class ServeResult(ServeProof):
+    """Both endpoints, how long it took until they answered, and the proof of the tuned one."""
 
     base: Endpoint
     tuned: Endpoint
-    canary: str
     seconds: float
-    agreement: Agreement | None = None

@@ -226,6 +226,7 @@ def evaluate(job: c.Job, context: RequestContext) -> c.EvaluateRequest:
         base_temperature=calibrated.base_temperature if calibrated else 1.0,
         replay=trained.replay,
         calibration=mark_trial(calibrated, job) if calibrated else None,
+        served=c.ServeProof.model_validate(served.model_dump(include=set(c.ServeProof.model_fields))),
         measured_before=len(job.measured.keys() - {job.round}),
         seed=job.seed,
     )

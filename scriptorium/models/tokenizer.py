@@ -110,6 +110,11 @@ class ChatTokenizer:
         return self._tokenizer.decode(list(ids), skip_special_tokens=False)
 
     @cached_property
+    def begin_of_text(self) -> int | None:
+        """The id of the special token that begins every text of some models, such as Llama's; None if there is none."""
+        return next(iter(self.encode_text("")), None)
+
+    @cached_property
     def end_of_turn(self) -> str:
         """The special token that ends the assistant's turn, taken from the rendered template.
 

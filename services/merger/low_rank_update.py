@@ -15,17 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scriptorium.models.tensor_files import Tensor
 from services.merger.blas import add_product
 from services.merger.inputs.adapter import Update
-from services.merger.inputs.safetensors_file import (
-    Float32,
-    Tensor,
-    read_columns,
-    read_rows,
-    read_tensor,
-    round_to,
-    row_blocks,
-)
+from services.merger.inputs.safetensors_file import Float32, read_columns, read_rows, read_tensor, round_to, row_blocks
 
 Float64 = NDArray[np.float64]
 

@@ -21,12 +21,12 @@ from scriptorium.artifacts.volume import disk_errors
 from scriptorium.contracts import Checkpoint, Level, MergeProof, MergeRequest, MergeResult
 from scriptorium.errors import BaseModelUnusable, DiskFull
 from scriptorium.jobs.reporter import Reporter
+from scriptorium.models.tensor_files import BrokenTensorFile
 from services.merger.blas import one_thread
 from services.merger.exporting.export import export_all
 from services.merger.inputs.adapter import WEIGHTS, read_adapter
 from services.merger.inputs.base import open_base
 from services.merger.inputs.hashes import check_base, check_checkpoint
-from services.merger.inputs.safetensors_file import BrokenTensorFile
 from services.merger.planning.choose_base import choose_base
 from services.merger.planning.plan import Plan, make_plan
 from services.merger.planning.select_checkpoint import describe_losses, select_checkpoint

@@ -20,19 +20,17 @@ from numpy.typing import NDArray
 
 from scriptorium.contracts import MergeProof
 from scriptorium.errors import BaseModelUnusable, MergeFailed, Problem
-from services.merger.inputs.base import INDEX, open_base
+from scriptorium.models.tensor_files import BrokenTensorFile, Tensor, TensorFile, read_layout
+from scriptorium.models.weights import INDEX
+from services.merger.inputs.base import open_base
 from services.merger.inputs.nf4 import RoundTrip
 from services.merger.inputs.safetensors_file import (
     PIECE_BYTES,
-    BrokenTensorFile,
     Float32,
-    Tensor,
-    TensorFile,
     all_finite,
     byte_range,
     checksum,
     read_into,
-    read_layout,
     read_rows,
     row_blocks,
     same_bits,

@@ -6,20 +6,28 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from scriptorium.process.child import Child
+from scriptorium.models.tensor_files import read_layout
+from scriptorium.models.weights import check_servable
+from scriptorium.process.child import Child, tail
 from scriptorium.process.ports import free_port
 from scriptorium.process.tool_environment import make_tool_environment
 from scriptorium.settings import Settings
 from scriptorium.store.serving import Engine, WantedModel
-from services.server.engine_failures import append_mark, find_cause, read_since
+from services.server.engine_failures import append_mark, find_cause, has_final_error, read_since
+from services.server.known_causes import FailureCause
+from services.server.transformers_check import TransformersCheck
 
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 STOP_GRACE = timedelta(seconds=3)
+ERROR_LINES = 400  # of the log's end that are looked through for one
+ERROR_GRACE = 10.0  # seconds that an engine with a final error in its log has to end by itself and log the rest
 # FlashInfer's top-k and top-p sampler is compiled at run time by nvcc, which a host with no more than a driver lacks.
 GPU_DEFAULTS = {"VLLM_USE_FLASHINFER_SAMPLER": "0"}
 LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
@@ -43,7 +51,8 @@ class VllmEngine:
     def __init__(
         self, plan: EnginePlan, settings: Settings, log: Path, port: int | None = None, gpu: int | None = None
     ) -> None:
-        """Start vLLM on a free port; raises EnvironmentMissing."""
+        """Start vLLM on a free port; raises EnvironmentMissing, or as `check_files` does."""
+        check_files(plan)
         self.plan = plan
         self.port = port or free_port(settings.engine_host)
         self.url = f"http://{settings.engine_host}:{self.port}"
@@ -51,6 +60,9 @@ class VllmEngine:
         self.was_ready = False
         self._answered_at = time.monotonic()  # or when it was started
         self._max_rank = max_lora_rank(plan, settings)
+        self._error_at: float | None = None  # when a final error was first seen in the log
+        self._settings = settings
+        self._check: TransformersCheck | None = None
         self._log = log
         self._mark = f"Scriptorium starts vLLM for {', '.join(model.name for model in plan)} on port {self.port}"
         append_mark(log, self._mark)
@@ -62,14 +74,16 @@ class VllmEngine:
         return self._child.returncode is not None
 
     def check_health(self) -> None:
-        """Ask vLLM for its health and update `ready`."""
+        """Ask vLLM for its health and update `ready`; end it if its log says that it will never answer."""
         try:
             healthy = httpx.get(f"{self.url}/health", timeout=5, trust_env=False).status_code == httpx.codes.OK
         except httpx.HTTPError:
             healthy = False
         self.ready = healthy or self.was_ready  # one slow answer does not make a busy engine unready
         if healthy:
-            self.was_ready, self._answered_at = True, time.monotonic()
+            self.was_ready, self._answered_at, self._error_at = True, time.monotonic(), None
+        elif self._is_lost():
+            self._child.stop(STOP_GRACE)
 
     def is_busy(self) -> bool:
         """Return whether requests run or wait in the engine; one that does not tell is busy."""
@@ -112,14 +126,54 @@ class VllmEngine:
     def stop(self) -> None:
         """End the process and everything that it started; it has nothing to save, so it gets little time."""
         self._child.stop(STOP_GRACE)
+        if self._check:
+            self._check.stop()
 
     def describe(self, state: str, reason: str = "") -> list[Engine]:
         """Describe the engine for the store, with one entry per model name."""
         return describe_plan(self.plan, state, reason, self.url)
 
     def failure_reason(self) -> str:
-        """Return why the process ended: the cause in the log since its start, or its status."""
-        return find_cause(read_since(self._log, self._mark)) or f"it ended with status {self._child.returncode}"
+        """Return why the process ended, as far as its log tells."""
+        return self._cause_in_log().text
+
+    def failure_cause(self) -> FailureCause | None:
+        """Return why the process ended: the cause in the log since its start, or its status.
+
+        If it failed to start and the model's folder may be at fault, transformers is asked as well; None until then.
+        """
+        cause = self._cause_in_log()
+        if self.was_ready or not cause.may_be_in_folder:
+            return cause
+        if self._check is None:
+            log = self._log.with_name(f"{self._log.stem}.transformers.log")
+            python, environment = python_of(self._settings), make_environment(self._settings)
+            self._check = TransformersCheck(python, self.plan[0].folder, log, environment)
+        outcome = self._check.outcome()
+        return replace(cause, text=f"{cause.text}; {outcome}") if outcome else None
+
+    def _cause_in_log(self) -> FailureCause:
+        return find_cause(read_since(self._log, self._mark)) or FailureCause(
+            f"it ended with status {self._child.returncode}"
+        )
+
+    def _is_lost(self) -> bool:
+        """Return whether the log has shown a final error for so long that the process seems to hang."""
+        lines = tail(self._log, ERROR_LINES)
+        if self._mark in lines:
+            lines = lines[len(lines) - lines[::-1].index(self._mark) :]
+        if not has_final_error(lines):
+            return False
+        self._error_at = self._error_at or time.monotonic()
+        return time.monotonic() - self._error_at > ERROR_GRACE
+
+
+def check_files(plan: EnginePlan) -> None:
+    """Look whether the files of a plan are there and whole; raises BaseModelUnusable, BrokenTensorFile (an adapter)."""
+    check_servable(Path(plan[0].folder))
+    for model in plan:
+        if model.adapter:
+            read_layout(Path(model.adapter) / ADAPTER_WEIGHTS)
 
 
 def describe_plan(plan: EnginePlan, state: str, reason: str = "", url: str = "") -> list[Engine]:
@@ -128,10 +182,15 @@ def describe_plan(plan: EnginePlan, state: str, reason: str = "", url: str = "")
     return [Engine(**model.model_dump(exclude={"eager", "variant"}), **shared) for model in plan]
 
 
+def python_of(settings: Settings) -> Path:
+    """Return the Python of vLLM's environment."""
+    return settings.vllm_env / "bin" / "python"
+
+
 def make_command(plan: EnginePlan, settings: Settings, port: int) -> list[str | Path]:
     """Make the command line; nothing is compiled for an eager model, nor on a CPU, where it does not pay."""
     base, adapters, rank = plan[0], [model for model in plan if model.adapter], max_lora_rank(plan, settings)
-    line: list[str | Path] = [settings.vllm_env / "bin" / "python", "-m", "vllm.entrypoints.openai.api_server"]
+    line: list[str | Path] = [python_of(settings), "-m", "vllm.entrypoints.openai.api_server"]
     line += ["--model", base.folder, "--served-model-name", base.name if not base.adapter else "base"]
     line += ["--host", settings.engine_host, "--port", str(port), "--max-model-len", str(settings.engine_context)]
     if rank:

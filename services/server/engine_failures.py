@@ -12,6 +12,7 @@ from itertools import dropwhile, pairwise, takewhile
 from pathlib import Path
 
 from scriptorium.process.log_files import old_log
+from services.server.known_causes import FailureCause, find_known_cause
 
 MAX_LENGTH = 400  # characters of an error that is passed on as it is
 PREFIX = re.compile(
@@ -19,99 +20,25 @@ PREFIX = re.compile(
 )
 HARMLESS_LEVELS = {"DEBUG", "INFO", "WARNING"}
 ERROR = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception)(?::|$)")
+FINAL_ERROR = re.compile(  # after these an engine never answers, even if one of its processes hangs
+    r"EngineCore failed to start|EngineCore encountered a fatal error|WorkerProc failed to start|"
+    r"WorkerProc initialization failed|Engine core initialization failed|EngineDeadError"
+)
 CONSEQUENCES = ("See root cause above", "See stack trace", "EngineDeadError", "CancelledError")
 
-# What vLLM, PyTorch and Triton write, and what it means here. A group's text is filled in by its name.
-KNOWN_CAUSES = tuple(
-    (re.compile(pattern), explanation)
-    for pattern, explanation in (
-        (
-            r"Free memory on device.*?\((?P<free>[\d.]+)/(?P<total>[\d.]+) GiB\).*utilization "
-            r"\((?P<share>[\d.]+), (?P<needed>[\d.]+) GiB\)",
-            "out of memory: {free} of the GPU's {total} GiB are free and the engine takes {needed}; close what else "
-            "uses the GPU, or lower SCRIPTORIUM_ENGINE_MEMORY_SHARE ({share})",
-        ),
-        (
-            r"max seq len \((?P<context>\d+)\), \(?(?P<needed>[\d.]+) GiB KV.*memory \((?P<free>[\d.]+) GiB\)\. "
-            r"Based on.*length is (?P<fitting>\d+)",
-            "out of memory: a context of {context} tokens needs {needed} GiB of KV cache and {free} are left; "
-            "{fitting} tokens fit: set SCRIPTORIUM_ENGINE_CONTEXT={fitting}, or raise SCRIPTORIUM_ENGINE_MEMORY_SHARE",
-        ),
-        (
-            r"max seq len \((?P<context>\d+)\), \(?(?P<needed>[\d.]+) GiB KV.*memory \((?P<free>[\d.]+) GiB\)",
-            "out of memory: a context of {context} tokens needs {needed} GiB of KV cache and {free} are left: lower "
-            "SCRIPTORIUM_ENGINE_CONTEXT, or raise SCRIPTORIUM_ENGINE_MEMORY_SHARE",
-        ),
-        (
-            r"No available memory for the cache blocks",
-            "out of memory: the weights leave none for the KV cache; raise SCRIPTORIUM_ENGINE_MEMORY_SHARE, or take a "
-            "smaller base model",
-        ),
-        (
-            r"OutOfMemoryError: CUDA out of memory\. (?P<detail>Tried to allocate [\d.]+ \w+)",
-            "out of memory on the GPU ({detail}); close what else uses it, or lower SCRIPTORIUM_ENGINE_MEMORY_SHARE",
-        ),
-        (
-            r"CUDA (?:error: )?out of memory|CUDA_ERROR_OUT_OF_MEMORY",
-            "out of memory on the GPU; close what else uses it, or lower SCRIPTORIUM_ENGINE_MEMORY_SHARE",
-        ),
-        (
-            r"NVIDIA driver on your system is too old|driver version is insufficient|"
-            r"forward compatibility was attempted|CUDA_ERROR_SYSTEM_DRIVER_MISMATCH|unsupported display driver",
-            "the NVIDIA driver is too old: CUDA 13 needs 580 or newer; `scriptorium doctor` says how to install it",
-        ),
-        (
-            r"no kernel image is available|is not compatible with the current PyTorch",
-            "this build has no code for the GPU's architecture; `scriptorium doctor` shows its compute capability",
-        ),
-        (
-            r"No CUDA GPUs are available|Failed to infer device type|Found no NVIDIA driver|no CUDA-capable device",
-            "no GPU can be seen; `scriptorium doctor` says what is missing",
-        ),
-        (
-            r"Model architectures? \[?'?(?P<architecture>\w+)'?.* (?:is|are) not supported",
-            "this vLLM does not know the architecture {architecture}: take another base model",
-        ),
-        (
-            r"model type `(?P<architecture>[^`]+)` but Transformers does not recognize",
-            "this vLLM does not know the architecture {architecture}: take another base model",
-        ),
-        (
-            r"max_model_len \((?P<context>\d+)\) is greater than the derived max_model_len \(\w+=(?P<fitting>\d+)",
-            "a context of {context} tokens is longer than the model's own {fitting}: set "
-            "SCRIPTORIUM_ENGINE_CONTEXT={fitting}",
-        ),
-        (
-            r"Failed to find C(?:\+\+)? compiler|No such file or directory: 'gcc'",
-            "Triton finds no C compiler: install gcc (Debian: apt install gcc), or set CC",
-        ),
-        (
-            r"Python\.h: No such file",
-            "Triton finds no Python.h: install Python's headers (Debian: apt install python3-dev)",
-        ),
-        (
-            r"[Cc]ould not find nvcc|nvcc: not found|No such file or directory: '[^']*nvcc'|nvcc fatal|"
-            r"CUDA_HOME environment variable is not set",
-            "a kernel is compiled at run time and the CUDA compiler nvcc is missing: leave "
-            "VLLM_USE_FLASHINFER_SAMPLER=0 as it is, or install the CUDA toolkit and set CUDA_HOME",
-        ),
-        (
-            r"failed to map segment from shared object",
-            "compiled code lies on a disk that is mounted noexec: set SCRIPTORIUM_CACHE_DIR to another folder",
-        ),
-        (
-            r"died unexpectedly \(exit code: -9\)|Failed core proc\(s\): \{[^}]*: -9",
-            "a process of the engine was killed, as the kernel does when the machine's memory runs out (in containers: "
-            "SERVER_MEMORY)",
-        ),
-    )
-)
 
-
-def find_cause(lines: Iterable[str]) -> str | None:
+def find_cause(lines: Iterable[str]) -> FailureCause | None:
     """Return why an engine ended, from the lines of its log; None if they hold no error."""
     messages = list(_errors_and_output(lines))
-    return _known_cause(messages) or _first_error(messages)
+    if known := find_known_cause(messages):
+        return known
+    error = _first_error(messages)
+    return FailureCause(error) if error else None
+
+
+def has_final_error(lines: Iterable[str]) -> bool:
+    """Return whether the lines of a log hold an error after which an engine never answers."""
+    return any(FINAL_ERROR.search(message) for message in _errors_and_output(lines))
 
 
 def append_mark(log: Path, mark: str) -> None:
@@ -138,14 +65,6 @@ def _errors_and_output(lines: Iterable[str]) -> Iterator[str]:
         prefix = PREFIX.match(line)
         if prefix is None or prefix["level"] not in HARMLESS_LEVELS:
             yield line[prefix.end() if prefix else 0 :].strip()
-
-
-def _known_cause(messages: Sequence[str]) -> str | None:
-    for pattern, explanation in KNOWN_CAUSES:
-        for message in messages:
-            if match := pattern.search(message):
-                return explanation.format(**match.groupdict())
-    return None
 
 
 def _first_error(messages: Sequence[str]) -> str | None:

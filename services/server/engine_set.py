@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 
 from scriptorium.artifacts import manifest
-from scriptorium.errors import EnvironmentMissing
+from scriptorium.errors import BaseModelUnusable, EnvironmentMissing
 from scriptorium.settings import Settings
 from scriptorium.store.serving import AdapterVariant, Engine, WantedModel
 from services.server.engine import EnginePlan, VllmEngine, describe_plan, plan_engines, rank_of
@@ -184,7 +184,8 @@ class EngineSet:
         engine = slot.engine
         limit = MAX_SILENCE if engine.was_ready else self._settings.engine_ready_timeout.total_seconds()
         if engine.dead:
-            self._fail(key, failure, engine.failure_reason())
+            if cause := engine.failure_cause():  # None while it is being found out
+                self._fail(key, failure, cause.text, lasts=cause.lasts)
         elif engine.silence() > limit:
             self._fail(key, failure, "it stopped answering" if engine.was_ready else "it did not become ready in time")
         else:
@@ -212,8 +213,8 @@ class EngineSet:
         """Start an engine; whatever keeps it from starting is its failure, and nobody else's."""
         try:
             self._slots[key] = Slot(self._start(plan, self._settings, self._log_path(plan)))
-        except EnvironmentMissing as error:
-            failure.count, failure.reason = MAX_FAILURES, f"{error} {error.next_step}"
+        except (EnvironmentMissing, BaseModelUnusable) as error:
+            failure.count, failure.reason = MAX_FAILURES, " ".join(f"{error} {error.next_step or ''}".split())
         except (OSError, ValueError, KeyError) as error:  # an adapter without its config, no memory for a process
             self._count_failure(key, failure, f"it cannot be started: {error}")
 
@@ -222,9 +223,12 @@ class EngineSet:
         name = folder.parent.name if folder.name == "merged" else folder.name
         return self._settings.logs / f"vllm-{name}.log"
 
-    def _fail(self, key: Key, failure: Failure, reason: str) -> None:
+    def _fail(self, key: Key, failure: Failure, reason: str, *, lasts: bool = False) -> None:
+        """Stop an engine; one whose failure lasts is not started again until it is wanted anew."""
         self._stop(key)
         self._count_failure(key, failure, reason)
+        if lasts:
+            failure.count = MAX_FAILURES
 
     def _count_failure(self, key: Key, failure: Failure, reason: str) -> None:
         log.warning("the engine of %s failed: %s", key[0], reason)

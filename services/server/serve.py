@@ -1,12 +1,11 @@
-"""Serve a tuned model beside its base: request both, wait until they answer, and try a canary prompt."""
+"""Serve a tuned model beside its base: request both, wait until they answer, and prove the tuned one."""
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
-
-import httpx
 
 from scriptorium.contracts import Endpoint, ServeRequest, ServeResult
 from scriptorium.errors import EngineFailed
@@ -15,16 +14,13 @@ from scriptorium.jobs.reporter import Reporter
 from scriptorium.settings import get_settings
 from scriptorium.store import Store, open_store
 from scriptorium.store.serving import Engine, WantedModel
-from services.server.compare import compare
+from services.server.proof import CANARY, prove_merged, prove_served
 
-CANARY = "Write a scene where a character discovers an alien artifact."
 POLL_INTERVAL = 0.5  # seconds
 
 
 def serve_model(request: ServeRequest, folder: Path, reporter: Reporter) -> ServeResult:
-    """Serve both models; raises EngineFailed if one does not start or the tuned one answers with nothing.
-
-    Raises MergeFailed if the merged model differs from base and adapter.
+    """Serve both models and prove the tuned one; raises EngineFailed if one does not start, or as `prove_served` does.
 
     On a GPU the merged model is tried first, alone (two 8B engines do not fit) and eager (compiling does not pay for
     five requests); then base and adapter stay in one engine. On a CPU an adapter answers about 20 times slower, so base
@@ -33,36 +29,26 @@ def serve_model(request: ServeRequest, folder: Path, reporter: Reporter) -> Serv
     settings, started = get_settings(), time.monotonic()
     store = open_store(settings.store_url, patient=True)
     reporter.message(f"[SERVE] Loading {request.tuned_name}")
-    base, tuned = session_models(request, gpu=settings.gpu)
+    models, agreement = session_models(request, gpu=settings.gpu), None
     if settings.gpu:
         merged = merged_model(request).model_copy(update={"eager": True})
-        merged_engine = bring_up(store, request, [merged], reporter)[0]
-        merged_endpoint = Endpoint(url=merged_engine.url, model=merged.name)
-        try_canary(merged_endpoint)
-        agreement = compare(merged_endpoint, request, settings.engine_context, reporter)
-    base_engine, tuned_engine = bring_up(store, request, [base, tuned], reporter)
-    endpoint = Endpoint(url=tuned_engine.url, model=tuned.name)
-    canary = try_canary(endpoint)
-    if not settings.gpu:
-        agreement = compare(endpoint, request, settings.engine_context, reporter)
+        (engine,) = bring_up(store, request, [merged], reporter)
+        agreement = prove_merged(endpoint_of(engine), request, settings, reporter)
+    base, tuned = map(endpoint_of, bring_up(store, request, models, reporter))
+    proof = prove_served(base, tuned, request, settings, reporter, merged=agreement)
     seconds = round(time.monotonic() - started, 1)
     reporter.message(f"[SERVE] Both models answer after {seconds:.0f} s")
-    (folder / "canary.json").write_text(json.dumps({"prompt": CANARY, "answer": canary}, indent=2), encoding="utf-8")
-    return ServeResult(
-        base=Endpoint(url=base_engine.url, model=base.name),
-        tuned=endpoint,
-        canary=canary,
-        seconds=seconds,
-        agreement=agreement,
-    )
+    canary = json.dumps({"prompt": CANARY, "answer": proof.canary}, indent=2)
+    (folder / "canary.json").write_text(canary, encoding="utf-8")
+    return ServeResult(base=base, tuned=tuned, seconds=seconds, **dict(proof))
 
 
-def bring_up(store: Store, request: ServeRequest, models: list[WantedModel], reporter: Reporter) -> list[Engine]:
+def bring_up(store: Store, request: ServeRequest, models: Sequence[WantedModel], reporter: Reporter) -> list[Engine]:
     """Need these models in the job's session, and wait until each is ready; returns their engines.
 
     Waiting for a device has no deadline: it is somebody else's turn. An engine that does not start fails by itself.
     """
-    store.serving.open_session(request.job_id, models, request.rank)
+    store.serving.open_session(request.job_id, list(models), request.rank)
     announced = ""
     while True:
         reporter.check()
@@ -75,6 +61,11 @@ def bring_up(store: Store, request: ServeRequest, models: list[WantedModel], rep
             if waiting:
                 reporter.message(f"[SERVE] {waiting}")
         time.sleep(POLL_INTERVAL)
+
+
+def endpoint_of(engine: Engine) -> Endpoint:
+    """Return where an engine answers for its model."""
+    return Endpoint(url=engine.url, model=engine.name)
 
 
 def describe_wait(store: Store, job_id: str, engines: list[Engine]) -> str:
@@ -93,17 +84,3 @@ def raise_failure(engines: list[Engine]) -> None:
     for engine in engines:
         if engine.state == "failed":
             raise EngineFailed(f"vLLM does not start for {engine.name}: {engine.reason}")
-
-
-def try_canary(endpoint: Endpoint) -> str:
-    """Return the model's answer to the canary prompt; raises EngineFailed if there is none."""
-    body = {"model": endpoint.model, "messages": [{"role": "user", "content": CANARY}], "max_tokens": 64}
-    try:
-        answer = httpx.post(f"{endpoint.url}/v1/chat/completions", json=body, timeout=300, trust_env=False)
-        answer.raise_for_status()
-    except httpx.HTTPError as error:
-        raise EngineFailed(f"{endpoint.model} did not answer the canary prompt: {error}") from error
-    text = str(answer.json()["choices"][0]["message"]["content"] or "").strip()
-    if not text:
-        raise EngineFailed(f"{endpoint.model} answered the canary prompt with nothing.")
-    return text

@@ -313,6 +313,11 @@ def test_the_served_merge_agrees_with_base_and_adapter(run: Path) -> None:
     assert agreement["token_agreement"] > 0.9
     assert 0.75 < agreement["effect"] < 1.25
     assert agreement["mean_difference"] < 0.1
+    assert agreement["served_change"] > 0
+    assert served["token_ids"]["chats"] == 4
+    assert served["endings"]["ended"] > 0
+    report = json.loads((run / "report" / "report.json").read_text())
+    assert report["served"]["agreement"] == agreement
 
 
 def test_weights_are_exported_and_a_download_goes_on_where_it_stopped(

@@ -15,6 +15,7 @@ from fastapi import Body, FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.types import ASGIApp
 
+from scriptorium.models.tokenizer import ChatTokenizer
 from scriptorium.process.child import wait_until
 
 BASE = "tiny-base"
@@ -38,16 +39,21 @@ class Sent:
 
 @dataclass
 class AnsweringEngine:
-    """Answers as vLLM does; records its requests and whether a client left before the end."""
+    """Answers as vLLM does; records its requests and whether a client left before the end.
+
+    A chat is cut into tokens by `tokenizer`, if there is one.
+    """
 
     requests: list[dict[str, Any]] = field(default_factory=list)
     abandoned: threading.Event = field(default_factory=threading.Event)
+    tokenizer: ChatTokenizer | None = None
 
     def app(self) -> FastAPI:
         """Make the engine's application."""
         app = FastAPI()
         app.post("/v1/chat/completions", response_model=None)(self.chat)
         app.post("/v1/completions", response_model=None)(self.complete)
+        app.post("/tokenize", response_model=None)(self.tokenise)
         return app
 
     async def chat(self, request: Request, body: Annotated[dict[str, Any], Body()]) -> Any:
@@ -69,6 +75,12 @@ class AnsweringEngine:
         """Answer with a few words."""
         self.requests.append(body)
         return completion("text_completion", text="".join(WORDS))
+
+    async def tokenise(self, body: Annotated[dict[str, Any], Body()]) -> Any:
+        """Cut a chat into tokens."""
+        assert self.tokenizer
+        chat = self.tokenizer.render(body["messages"], add_generation_prompt=body["add_generation_prompt"])
+        return {"tokens": self.tokenizer.encode(chat)}
 
     async def stream(self, request: Request, prompt: str) -> AsyncIterator[str]:
         """Yield a few words, one at a time."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +20,7 @@ from scriptorium.settings import Settings
 from scriptorium.store.serving import Engine, WantedModel
 from services.server.engine import EnginePlan, describe_plan
 from services.server.engine_set import MAX_FAILURES
+from services.server.known_causes import FailureCause
 from services.server.reconcile import Reconciler
 
 SOON = timedelta(seconds=10)
@@ -42,6 +43,7 @@ class StandInEngine:
     busy: bool = False
     silent: float = 0.0
     url: str = "http://127.0.0.1:1"
+    cause: FailureCause | None = field(default_factory=lambda: FailureCause("ValueError: no such architecture"))
 
     def check_health(self) -> None:
         self.ready = self.was_ready = True
@@ -69,8 +71,8 @@ class StandInEngine:
     def describe(self, state: str, reason: str = "") -> list[Engine]:
         return describe_plan(self.plan, state, reason, self.url)
 
-    def failure_reason(self) -> str:
-        return "ValueError: no such architecture"
+    def failure_cause(self) -> FailureCause | None:
+        return self.cause
 
 
 class StandInStarter:
@@ -181,6 +183,36 @@ def test_an_engine_that_keeps_dying_fails_with_its_reason_until_it_is_wanted_aga
     wish(context, BASE)
     reconciler.reconcile()
     assert len(starter.engines) == MAX_FAILURES + 1
+
+
+def test_a_failure_that_lasts_is_not_tried_again_and_one_that_is_being_explained_waits(
+    context: Context, starter: StandInStarter, reconciler: Reconciler
+) -> None:
+    context.store.serving.set_wanted([BASE])
+    reconciler.reconcile()
+    (engine,) = starter.engines
+    engine.dead, engine.cause = True, None
+    reconciler.reconcile()
+    assert states(context) == {"base": "starting"}
+    engine.cause = FailureCause("this vLLM does not know the architecture", "architecture")
+    for _ in range(3):
+        reconciler.reconcile()
+    (failed,) = context.store.serving.engines()
+    assert (failed.state, failed.reason) == ("failed", engine.cause.text)
+    assert starter.engines == [engine]
+
+
+def test_a_folder_with_a_missing_shard_is_a_reason_at_once(context: Context) -> None:
+    folder = context.settings.models / BASE.name
+    folder.mkdir()
+    (folder / "config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
+    (folder / "model.safetensors.index.json").write_text('{"weight_map": {"norm": "model-00002-of-00002.safetensors"}}')
+    reconciler = Reconciler(context.store, context.settings, DEVICE)  # the engine itself, not a stand-in
+    context.store.serving.set_wanted([BASE.model_copy(update={"folder": str(folder)})])
+    reconciler.reconcile()
+    (failed,) = context.store.serving.engines()
+    assert failed.state == "failed"
+    assert "model-00002-of-00002.safetensors is missing. Fetch the model again" in failed.reason
 
 
 def test_a_missing_environment_is_a_reason_at_once(context: Context) -> None:

@@ -8,14 +8,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from llama_base import write_llama_base
 from standins import BASE, AnsweringEngine, serving
 
 from scriptorium.contracts import ServeRequest
 from scriptorium.errors import EngineFailed
 from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.jobs.runner import Context
+from scriptorium.models.tokenizer import chat_tokenizer
 from scriptorium.store.serving import Engine, WantedModel
-from services.server.serve import CANARY, serve_model
+from services.server.proof import CANARY
+from services.server.serve import serve_model
 
 TUNED = "ft:tiny-base:scriptorium:poe:1"
 Models = list[WantedModel]
@@ -26,11 +29,12 @@ def request_(context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """Both models of a job; the phase reads its settings from the environment, as it does in a worker."""
     monkeypatch.setenv("SCRIPTORIUM_REDIS_URL", context.settings.redis_url)
     paths = {name: tmp_path / name for name in ("base", "merged", "adapter")}
+    write_llama_base(paths["base"])
     return ServeRequest(base_name=BASE, tuned_name=TUNED, job_id="ftjob-1", **paths)
 
 
 @pytest.fixture
-def wanted_models(context: Context) -> Iterator[list[Models]]:
+def wanted_models(context: Context, request_: ServeRequest) -> Iterator[list[Models]]:
     """Stand in for the reconciler: wanted models answer a moment later. Yields every list of them."""
     history: list[Models] = []
     ended = threading.Event()
@@ -45,7 +49,7 @@ def wanted_models(context: Context) -> Iterator[list[Models]]:
                     ready = [Engine(**model.model_dump(), state="ready", url=url) for model in session.models]
                     context.store.serving.publish(ready, "cpu:here", timedelta(minutes=1))
 
-    with serving(AnsweringEngine().app()) as url:
+    with serving(AnsweringEngine(tokenizer=chat_tokenizer(request_.base)).app()) as url:
         thread = threading.Thread(target=reconcile, args=(url,))
         thread.start()
         yield history
@@ -65,6 +69,10 @@ def test_on_a_cpu_the_merged_model_answers_beside_its_base(
     assert wanted_models == [[base, tuned]]
     assert (result.base.model, result.tuned.model) == (BASE, TUNED)
     assert result.canary == "Call me Ishmael."
+    assert result.token_ids
+    assert result.token_ids.begin_of_text == 1
+    assert result.endings
+    assert result.endings.ended == result.endings.asked
     assert CANARY in (tmp_path / "canary.json").read_text()
 
 

@@ -18,6 +18,7 @@ from scriptorium.contracts.report.rewriting import Rewriting
 from scriptorium.contracts.report.scenes import NewScenes
 from scriptorium.contracts.report.second_judge import SecondJudge
 from scriptorium.contracts.report.voice import VoiceOutcome
+from scriptorium.contracts.serve import ServeProof
 from scriptorium.contracts.train import ReplayResult
 
 REPORT = "report.json"
@@ -170,6 +171,7 @@ class Report(BaseModel):
     `second_judge` is another judgement of the voice; None if it was not measured.
     `calibration` says how the strength and the temperature were chosen; None if nothing was calibrated.
     `scenes` is the leak rate in new scenes; None if none were asked for.
+    `served` is what was found out about the tuned model as it is served; None if a job of an older version was.
     `rewriting` is what rewritten drafts keep of their content; None if none were rewritten.
     """
 
@@ -192,3 +194,4 @@ class Report(BaseModel):
     replay: ReplayResult | None = None
     scenes: NewScenes | None = None
     rewriting: Rewriting | None = None
+    served: ServeProof | None = None

@@ -84,6 +84,7 @@ def build_report(
         replay=request.replay,
         scenes=scenes,
         rewriting=judgements.rewriting,
+        served=request.served,
     )
 
 

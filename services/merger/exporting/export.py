@@ -24,19 +24,12 @@ from scriptorium.artifacts.volume import disk_errors
 from scriptorium.contracts import Level
 from scriptorium.errors import BaseModelUnusable, DiskFull, MergeFailed, Problem, ScriptoriumError
 from scriptorium.jobs.reporter import Reporter
+from scriptorium.models.tensor_files import Tensor
 from scriptorium.recipe import Export
 from services.merger.exporting.llama import Llama, read_llama
 from services.merger.exporting.vocabulary import add_vocabulary
 from services.merger.inputs.base import Base, open_base
-from services.merger.inputs.safetensors_file import (
-    FLOATS,
-    Float32,
-    Tensor,
-    all_finite,
-    open_descriptor,
-    read_rows,
-    row_blocks,
-)
+from services.merger.inputs.safetensors_file import FLOATS, Float32, all_finite, open_descriptor, read_rows, row_blocks
 from services.merger.writing.worker_pool import MergeProgress
 
 FOLDER = "exports"

@@ -22,19 +22,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from scriptorium.errors import MergeFailed, Problem, explain
+from scriptorium.models.tensor_files import BrokenTensorFile, Tensor, TensorFile, read_layout
 from services.merger.inputs.base import EMBEDDINGS, HEADS
 from services.merger.inputs.nf4 import RoundTrip
-from services.merger.inputs.safetensors_file import (
-    FLOATS,
-    BrokenTensorFile,
-    Tensor,
-    TensorFile,
-    all_finite,
-    open_descriptor,
-    read_layout,
-    read_rows,
-    row_blocks,
-)
+from services.merger.inputs.safetensors_file import FLOATS, all_finite, open_descriptor, read_rows, row_blocks
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from scriptorium.errors import MergeFailed
-from services.merger.inputs.safetensors_file import Float32, Tensor, round_to
+from scriptorium.models.tensor_files import Tensor
+from services.merger.inputs.safetensors_file import Float32, round_to
 
 FILE = "quantised.safetensors"
 KIND = "nf4, blocks of 64, nested in 256"

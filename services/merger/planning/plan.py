@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from scriptorium.errors import MergeFailed, Problem
+from scriptorium.models.tensor_files import Tensor, TensorFile
 from services.merger.inputs.adapter import Adapter
 from services.merger.inputs.base import EMBEDDINGS, HEADS, Base
-from services.merger.inputs.safetensors_file import FLOATS, Tensor, TensorFile, make_header
+from services.merger.inputs.safetensors_file import FLOATS, make_header
 from services.merger.planning.tensor_source import TensorSource, find_source
 from services.merger.planning.tied_embeddings import resolve_tied_head
 

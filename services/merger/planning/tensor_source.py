@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from scriptorium.models.tensor_files import Tensor
 from services.merger.inputs.adapter import Adapter, Update
 from services.merger.inputs.nf4 import RoundTrip
-from services.merger.inputs.safetensors_file import Tensor
 
 
 @dataclass(frozen=True)

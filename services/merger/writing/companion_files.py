@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from scriptorium.errors import MergeFailed, Problem
-from services.merger.inputs.base import CONFIG, INDEX, Base
+from scriptorium.models.weights import CONFIG, INDEX
+from services.merger.inputs.base import Base
 from services.merger.planning.plan import Plan
 
 GENERATION_CONFIG = "generation_config.json"

@@ -10,6 +10,7 @@ import pytest
 from scriptorium.artifacts.file_store import FileStore
 from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import (
+    AnswerEndings,
     CalibrateResult,
     Endpoint,
     Hyperparameters,
@@ -18,6 +19,7 @@ from scriptorium.contracts import (
     Phase,
     ReplayResult,
     Result,
+    ServeProof,
     ServeResult,
     TrainResult,
     TrialChoice,
@@ -34,7 +36,11 @@ TRAINED = TrainResult(checkpoints=[], first_loss=None, last_loss=None, steps=1, 
 SCORE = TrialScore(step=8, strength=0.75, temperature=0.9)
 CHOSEN = CalibrateResult(step=8, strength=0.75, temperature=0.9, base_temperature=0.8, scores=[SCORE])
 SERVED = ServeResult(
-    base=Endpoint(url="http://a", model="tiny"), tuned=Endpoint(url="http://a", model="ft"), canary="", seconds=1
+    base=Endpoint(url="http://a", model="tiny"),
+    tuned=Endpoint(url="http://a", model="ft"),
+    canary="",
+    seconds=1,
+    endings=AnswerEndings(asked=4, ended=3, max_tokens=1024),
 )
 
 
@@ -150,6 +156,7 @@ def test_the_evaluation_writes_at_the_temperatures(volume: Volume, context: Requ
     assert (request.temperature, request.base_temperature) == ((0.9, 0.8) if calibrated else (1.0, 1.0))
     assert request.calibration == (CHOSEN if calibrated else None)
     assert request.replay is None
+    assert request.served == ServeProof(canary="", endings=SERVED.endings)
 
 
 def test_the_kinds_that_were_replayed_are_judged_apart(tmp_path: Path) -> None:

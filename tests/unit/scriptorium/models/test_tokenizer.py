@@ -11,6 +11,7 @@ from scriptorium.contracts.base import Message
 from scriptorium.errors import BaseModelUnusable
 from scriptorium.models import tokenizer as tokenizer_module
 from scriptorium.models.tokenizer import ChatTokenizer, batches, find_cuts, trim_memory
+from tests.integration.llama_base import BEGIN_OF_TEXT, write_llama_base
 
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
@@ -48,6 +49,15 @@ def test_the_end_of_turn_is_the_templates_whatever_the_tokenizer_says(
     template: str, special: list[str], eos_token: str, end_of_turn: str, tmp_path: Path
 ) -> None:
     assert ChatTokenizer(write_tokenizer(tmp_path, template, special, eos_token)).end_of_turn == end_of_turn
+
+
+def test_some_models_begin_every_text_with_a_token(tmp_path: Path) -> None:
+    write_llama_base(tmp_path / "llama")
+    llama = ChatTokenizer(tmp_path / "llama")
+    assert llama.begin_of_text is not None
+    assert llama.decode([llama.begin_of_text]) == BEGIN_OF_TEXT
+    plain = write_tokenizer(tmp_path, CHATML, ["<|im_start|>", "<|im_end|>"], "<|im_end|>")
+    assert ChatTokenizer(plain).begin_of_text is None
 
 
 def test_asking_ends_where_the_assistant_begins(tmp_path: Path) -> None:

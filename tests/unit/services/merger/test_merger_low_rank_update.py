@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
+from scriptorium.models.tensor_files import read_layout
 from services.merger.inputs.adapter import Update
-from services.merger.inputs.safetensors_file import open_descriptor, read_layout
+from services.merger.inputs.safetensors_file import open_descriptor
 from services.merger.low_rank_update import LowRank
 
 OUTPUTS, INPUTS, RANK = 6, 5, 3

@@ -13,7 +13,7 @@ from scriptorium.artifacts import manifest
 from scriptorium.contracts import MergeRequest, MergeResult
 from scriptorium.errors import BaseModelUnusable, Cancelled, DiskFull, MergeFailed
 from scriptorium.jobs.reporter import SilentReporter
-from services.merger.inputs.safetensors_file import read_layout
+from scriptorium.models.tensor_files import read_layout
 from services.merger.low_rank_update import LowRank
 from services.merger.merge import merge_adapter
 from services.merger.writing import write_shard

@@ -10,15 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
+from scriptorium.models.tensor_files import BrokenTensorFile, Tensor, read_layout
 from services.merger.inputs.safetensors_file import (
-    BrokenTensorFile,
-    Tensor,
     all_finite,
     make_header,
     open_descriptor,
     read_columns,
     read_into,
-    read_layout,
     read_rows,
     read_tensor,
     round_to,

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from services.merger.inputs.safetensors_file import PIECE_BYTES, BrokenTensorFile
+from scriptorium.models.tensor_files import BrokenTensorFile
+from services.merger.inputs.safetensors_file import PIECE_BYTES
 from services.merger.writing.copy_range import copy_range
 
 
