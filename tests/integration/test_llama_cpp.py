@@ -18,13 +18,14 @@ from services.merger.exporting.export import export_model
 from services.merger.exporting.quantise import PACKAGE, quantise
 
 FOLDER = Path(__file__).parent
+LLAMA_ENV = get_settings().llama_env  # tests run without the settings of this machine
 BASE = FOLDER.parents[1] / "build/demo/models/SmolLM2-135M-Instruct"
 FORMATS: tuple[Export, ...] = ("gguf-f16", "gguf-q8_0", "gguf-q4_k_m")
 QUESTION, MAX_TOKENS = "Say hello.", 120
 
 pytestmark = [
     *AXOLOTL_MARKS,
-    pytest.mark.skipif(not any(get_settings().llama_env.glob(PACKAGE)), reason="llama.cpp's environment is missing"),
+    pytest.mark.skipif(not any(LLAMA_ENV.glob(PACKAGE)), reason="llama.cpp's environment is missing"),
     pytest.mark.skipif(not BASE.exists(), reason=f"the demo's base model is missing: {BASE}"),
 ]
 
@@ -42,7 +43,7 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def answers(exports: Path) -> dict[str, dict[str, int | str]]:
     """Ask each file in llama.cpp, which knows nothing but the file."""
     files = [str(exports / f"{export}.gguf") for export in FORMATS]
-    command = [str(get_settings().llama_env / "bin" / "python"), str(FOLDER / "llama_cpp_chat.py")]
+    command = [str(LLAMA_ENV / "bin" / "python"), str(FOLDER / "llama_cpp_chat.py")]
     process = subprocess.run(
         [*command, QUESTION, str(MAX_TOKENS), *files], capture_output=True, text=True, timeout=600, check=False
     )
@@ -76,7 +77,10 @@ def test_q4_k_m_has_the_types_of_llama_cpps_recipe_and_nothing_is_left_beside_it
     assert {path.name for path in exports.iterdir()} == expected
 
 
-def test_what_llama_cpp_cannot_read_is_an_error_with_its_reason_and_leaves_no_file(tmp_path: Path) -> None:
+def test_what_llama_cpp_cannot_read_is_an_error_with_its_reason_and_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCRIPTORIUM_LLAMA_ENV", str(LLAMA_ENV))
     (tmp_path / "broken.gguf").write_bytes(b"GGUF" + bytes(100))
     with pytest.raises(MergeFailed, match="could not quantise the model"):
         quantise(tmp_path / "broken.gguf", tmp_path / "out.gguf", gguf.LlamaFileType.MOSTLY_Q4_K_M, SilentReporter())
