@@ -15,7 +15,7 @@ from scriptorium.errors import InvalidRecipe, list_problems
 
 PromptKind = Literal["brief", "context", "continue", "rewrite"]
 Prompt = Literal["brief", "context", "continue", "rewrite", "mixed"]
-Export = Literal["gguf-f16", "gguf-q8_0"]
+Export = Literal["gguf-f16", "gguf-q8_0", "gguf-q4_k_m"]
 Select = Literal["balance", "loss", "voice", "decision"]
 Drafts = Literal["base", "outline"]
 Auto = Literal["auto"]

@@ -113,6 +113,9 @@ class Settings(BaseSettings):
 
     axolotl_env: Path = Field(default=PROJECT / ".envs" / "axolotl", description="Axolotl's own environment.")
     vllm_env: Path = Field(default=PROJECT / ".envs" / "vllm", description="vLLM's own environment.")
+    llama_env: Path = Field(
+        default=PROJECT / ".envs" / "llama", description="The environment of llama.cpp's quantiser, for exports."
+    )
     engine_host: str = Field(default="127.0.0.1", description="Address that engines listen on and answer at.")
     engine_context: int = Field(default=4096, ge=256, description="Context length of served models, in tokens.")
     engine_memory_share: float = Field(default=0.85, gt=0, lt=1, description="Share of the GPU's memory for vLLM.")
@@ -175,8 +178,8 @@ class Settings(BaseSettings):
     )
 
     @field_validator(
-        "data_dir", "models_dir", "recipes_dir", "cache_dir", "axolotl_env", "vllm_env", "alive_file", "impostors_dir",
-        "replay_rows", mode="after",
+        "data_dir", "models_dir", "recipes_dir", "cache_dir", "axolotl_env", "vllm_env", "llama_env", "alive_file",
+        "impostors_dir", "replay_rows", mode="after",
     )  # fmt: skip
     @classmethod
     def make_absolute(cls, path: Path | None) -> Path | None:

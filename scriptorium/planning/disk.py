@@ -14,7 +14,11 @@ from scriptorium.recipe import Export, ResolvedTraining
 TOKENIZER_BYTES = 130  # of tokenizer.json for each entry: 17 MB for 128,256
 ROW_BYTES = 40  # of Axolotl's prepared rows for each token: ids, labels, mask and positions, with their text
 MERGED_BYTES = 2  # bf16
-EXPORT_BYTES: dict[Export, float] = {"gguf-f16": 2.0, "gguf-q8_0": 34 / 32}  # q8_0: 32 weights and an fp16 scale
+EXPORT_BYTES: dict[Export, float] = {
+    "gguf-f16": 2.0,
+    "gguf-q8_0": 34 / 32,  # 32 weights and an fp16 scale
+    "gguf-q4_k_m": 4.9 / 8 + 2.0,  # quantised from an fp16 file, which is removed again
+}
 
 
 def plan_disk(

@@ -31,6 +31,7 @@ LOCAL_SETTINGS = {
     "API_URL",
     "AXOLOTL_ENV",
     "VLLM_ENV",
+    "LLAMA_ENV",
     "IMPOSTORS_DIR",
     "REPLAY_ROWS",
 }

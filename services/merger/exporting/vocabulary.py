@@ -8,7 +8,9 @@ from typing import Any
 
 import gguf
 
-from scriptorium.errors import MergeFailed
+from scriptorium.errors import BaseModelUnusable, MergeFailed
+from scriptorium.models.chat_template import find_template, read_settings, special_tokens
+from scriptorium.models.tokenizer import ChatTokenizer
 from services.merger.exporting.llama import OTHER_CONVERTER
 from services.merger.writing.companion_files import TOKENIZER, token_ids
 
@@ -25,9 +27,34 @@ def add_vocabulary(writer: gguf.GGUFWriter, folder: Path, rows: int) -> None:
     writer.add_tokenizer_pre(pre_tokenizer)
     writer.add_token_list(tokens)
     writer.add_token_types(types)
+    special = read_special_tokens(folder, rows)
+    special.add_to_gguf(writer, quiet=True)
+
+
+def read_special_tokens(folder: Path, rows: int | None = None) -> gguf.SpecialVocab:
+    """Read merges, special tokens and chat template, so that a file stops by itself without further settings."""
     special = gguf.SpecialVocab(folder, load_merges=True, n_vocab=rows)
     special.add_special_token.setdefault("bos", False)  # llama.cpp's own default differs from tokenizer to tokenizer
-    special.add_to_gguf(writer)
+    ids = token_ids(json.loads((folder / TOKENIZER).read_text("utf-8")))
+    end_of_turn = ids.get(find_end_of_turn(folder))
+    if end_of_turn is not None:
+        special.special_token_ids["eot"] = end_of_turn
+    special.chat_template = find_template(folder, read_settings(folder)) or None
+    return special
+
+
+def find_end_of_turn(folder: Path) -> str:
+    """Return the token that ends an answer, or "" if the model has no chat template."""
+    try:
+        return ChatTokenizer(folder).end_of_turn
+    except BaseModelUnusable:
+        return ""
+
+
+def added_token(folder: Path) -> str:
+    """Return the token that llama.cpp and Ollama put before every text, or ""."""
+    adds = read_special_tokens(folder).add_special_token.get("bos", False)
+    return special_tokens(read_settings(folder)).get("bos_token", "") if adds else ""
 
 
 def list_tokens(tokenizer: dict[str, Any], rows: int) -> tuple[list[str], list[gguf.TokenType]]:

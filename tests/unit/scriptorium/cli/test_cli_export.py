@@ -13,12 +13,13 @@ from rich.console import Console
 
 from scriptorium.cli import jobs
 from scriptorium.cli.client import Client
-from scriptorium.cli.follow import fetch_export, fetch_results
+from scriptorium.cli.follow import fetch_export, fetch_results, name_file
 from scriptorium.errors import Conflict, StoreUnavailable
 
-BODY = bytes(range(256)) * 100
+BODY = bytes(range(128)) * 200
 NAMES = {"file-1": "report.html", "file-2": "merged-config.json", "file-3": "merged-model.safetensors",
-         "file-4": "adapter-adapter_config.json", "file-5": "model-q8_0.gguf"}  # fmt: skip
+         "file-4": "adapter-adapter_config.json", "file-5": "model-q8_0.gguf",
+         "file-6": "model-q8_0.Modelfile"}  # fmt: skip
 JOB: dict[str, Any] = {"id": "ftjob-1", "result_files": list(NAMES)}
 
 
@@ -104,10 +105,17 @@ def test_weights_are_downloaded_only_on_request(tmp_path: Path) -> None:
     assert [path.name for path in merged] == ["config.json", "model.safetensors"]
     [adapter] = fetch_export(client, JOB, "adapter", tmp_path / "adapter", console)
     assert adapter == tmp_path / "adapter" / "adapter_config.json"
-    assert fetch_export(client, JOB, "gguf-q8_0", tmp_path / "my.gguf", console) == [tmp_path / "my.gguf"]
+    files = fetch_export(client, JOB, "gguf-q8_0", tmp_path / "my.gguf", console)
+    assert files == [tmp_path / "my.gguf", tmp_path / "my.Modelfile"]
     with pytest.raises(Conflict, match="has no gguf-f16") as caught:
         fetch_export(client, JOB, "gguf-f16", tmp_path / "other.gguf", console)
     assert "scriptorium export FOLDER --format gguf-f16" in (caught.value.next_step or "")
+
+
+def test_a_modelfile_names_the_file_as_it_is_called_here(tmp_path: Path) -> None:
+    (tmp_path / "my.Modelfile").write_text('FROM ./model-q8_0.gguf\nPARAMETER stop "<|im_end|>"\n')
+    name_file(tmp_path / "my.Modelfile", "my.gguf")
+    assert (tmp_path / "my.Modelfile").read_text() == 'FROM ./my.gguf\nPARAMETER stop "<|im_end|>"\n'
 
 
 def test_complete_files_are_not_downloaded_again(tmp_path: Path) -> None:

@@ -135,9 +135,15 @@ def test_an_open_model_needs_no_token() -> None:
     assert model(FakeProbe(), service="merger")[0] == "skipped"
 
 
-ENVS = {"/app/.envs/axolotl/bin/axolotl": "", "/app/.envs/axolotl/bin/python": "", "/app/.envs/vllm/bin/python": ""}
-ANSWERS = {"axolotl/bin/python": "axolotl 0.19.0\n", "vllm/bin/python": "vllm 0.33.0\n"}
-PATHS = {"axolotl_env": Path("/app/.envs/axolotl"), "vllm_env": Path("/app/.envs/vllm")}
+FOLDERS = {name: Path("/app/.envs", name) for name in ("axolotl", "vllm", "llama")}
+ENVS = {"/app/.envs/axolotl/bin/axolotl": "", **{f"{folder}/bin/python": "" for folder in FOLDERS.values()}}
+ANSWERS = {
+    "axolotl/bin/python": "axolotl 0.19.0\n",
+    "vllm/bin/python": "vllm 0.33.0\n",
+    "llama/bin/python": "cyllama 0.2.18\n",
+}
+PATHS = {f"{name}_env": folder for name, folder in FOLDERS.items()}
+QUANTISER = "llama.cpp's quantiser"
 
 
 @pytest.mark.parametrize(("service", "title", "other"), [("trainer", "Axolotl", "vLLM"), ("server", "vLLM", "Axolotl")])
@@ -153,6 +159,16 @@ def test_each_service_needs_its_own_environment(service: str, title: str, other:
 def test_a_host_without_environments_may_run_containers() -> None:
     findings = run_check(check_environments, subject(FakeProbe(), **PATHS))
     assert {finding.status for finding in findings.values()} == {"skipped"}
+
+
+def test_without_the_quantiser_one_format_is_not_offered_and_nothing_else_is_wrong() -> None:
+    def examine_merger(**fields: Any) -> CheckFinding:
+        return run_check(check_environments, subject(container("merger", **fields), "merger", **PATHS))[QUANTISER]
+
+    assert examine_merger(files=ENVS, answers=ANSWERS).status == "ok"
+    for bare in (examine_merger(), examine_merger(files=ENVS, answers={"bin/python": CommandOutput(1, "")})):
+        assert (bare.status, "gguf-q4_k_m are not offered" in bare.seen) == ("warn", True)
+        assert "let Ollama quantise it" in bare.fix
 
 
 def test_on_a_cpu_the_services_have_names_of_their_own() -> None:
@@ -198,7 +214,7 @@ def test_the_sampler_that_a_user_turns_on_needs_nvcc() -> None:
 
 
 def test_without_a_gpu_nothing_is_compiled() -> None:
-    assert examine_compilers(programs=("gcc",)).keys() == {"Axolotl", "vLLM"}
+    assert examine_compilers(programs=("gcc",)).keys() == {"Axolotl", "vLLM", QUANTISER}
 
 
 def test_in_a_container_what_triton_needs_comes_with_the_image() -> None:

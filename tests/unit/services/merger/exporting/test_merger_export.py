@@ -56,9 +56,13 @@ def write_model(folder: Path, tensors: dict[str, np.ndarray] | None = None, **ch
     folder.mkdir()
     save_file(tensors or arrays(), folder / "model.safetensors", metadata={"format": "pt"})
     write_json(folder / "config.json", config(**changes))
-    added = [{"id": 3, "content": "<|im_end|>", "special": True}, {"id": 4, "content": "<tool>", "special": False}]
+    flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+    added = [
+        {"id": 3, "content": "<|im_end|>", "special": True, **flags},
+        {"id": 4, "content": "<tool>", "special": False, **flags},
+    ]
     model = {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]]}
-    pre_tokenizer = {"type": "ByteLevel", "use_regex": True}
+    pre_tokenizer = {"type": "ByteLevel", "use_regex": True, "add_prefix_space": False, "trim_offsets": True}
     write_json(folder / "tokenizer.json", {"model": model, "added_tokens": added, "pre_tokenizer": pre_tokenizer})
     write_json(folder / "tokenizer_config.json", {"eos_token": "<|im_end|>"})
     (folder / "chat_template.jinja").write_text("{{ messages }}")
@@ -113,7 +117,7 @@ def test_numbers_and_vocabulary(tmp_path: Path) -> None:
         "general.architecture": "llama", "general.name": "tiny", "general.file_type": 7, "llama.block_count": 1,
         "llama.embedding_length": HIDDEN_SIZE, "llama.attention.head_count_kv": KEYS, "llama.rope.dimension_count": 16,
         "tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": "gpt-2", "tokenizer.ggml.merges": ["a b"],
-        "tokenizer.ggml.eos_token_id": 3, "tokenizer.chat_template": "{{ messages }}",
+        "tokenizer.ggml.eos_token_id": 3, "tokenizer.ggml.eot_token_id": 3, "tokenizer.chat_template": "{{ messages }}",
         "tokenizer.ggml.add_bos_token": False,
     }  # fmt: skip
     assert {name: fields[name] for name in expected} == expected
@@ -174,7 +178,7 @@ def test_a_stopped_export_leaves_no_file_and_a_full_disk_is_noticed_first(tmp_pa
     model = write_model(tmp_path / "model")
     with pytest.raises(Cancelled):
         export_model(model, "gguf-f16", tmp_path / "out.gguf", CancelledExport())
-    with pytest.raises(DiskFull, match=r"gguf-f16 needs [\d,]+ bytes .* 1,000 are free"):
+    with pytest.raises(DiskFull, match=r"out.gguf needs [\d,]+ bytes .* 1,000 are free"):
         export_model(model, "gguf-f16", tmp_path / "out.gguf", SilentReporter(), 1000)
     assert not list(tmp_path.glob("*.gguf*"))
 
@@ -182,8 +186,9 @@ def test_a_stopped_export_leaves_no_file_and_a_full_disk_is_noticed_first(tmp_pa
 def test_an_export_that_cannot_be_written_is_reported_and_the_job_goes_on(tmp_path: Path) -> None:
     reporter = SilentReporter()
     names = export_all(["gguf-f16", "gguf-q8_0"], write_model(tmp_path / "model"), reporter, 1 << 40)
-    assert names == ["exports/model-f16.gguf", "exports/model-q8_0.gguf"]
-    assert all((tmp_path / "model" / name).stat().st_size > 1000 for name in names)
+    files = ["model-f16.gguf", "model-f16.Modelfile", "model-q8_0.gguf", "model-q8_0.Modelfile"]
+    assert names == [f"exports/{name}" for name in files]
+    assert all((tmp_path / "model" / name).stat().st_size > 1000 for name in names[::2])
     assert export_all(["gguf-f16"], write_model(tmp_path / "other", architectures=["Mamba"]), reporter, 1 << 40) == []
     assert re.search(r"gguf-f16 not written: .*Mamba.*Convert the merged folder", reporter.messages[-1], re.DOTALL)
 
