@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import httpx
 
+from scriptorium.planning.engine_context import fit_context
 from scriptorium.process.child import Child
 from scriptorium.process.ports import free_port
 from scriptorium.process.tool_environment import make_tool_environment
@@ -18,7 +20,10 @@ from scriptorium.settings import Settings
 from scriptorium.store.serving import Engine, WantedModel
 from services.server.engine_failures import append_mark, find_cause, read_since
 
+log = logging.getLogger(__name__)
+
 STOP_GRACE = timedelta(seconds=3)
+MIN_CONTEXT = 256  # tokens; a shorter one is of no use
 # FlashInfer's top-k and top-p sampler is compiled at run time by nvcc, which a host with no more than a driver lacks.
 GPU_DEFAULTS = {"VLLM_USE_FLASHINFER_SAMPLER": "0"}
 LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
@@ -89,24 +94,45 @@ def describe_plan(plan: EnginePlan, state: str, reason: str = "", url: str = "")
     return [Engine(**model.model_dump(exclude={"eager"}), **shared) for model in plan]
 
 
-def make_command(plan: EnginePlan, settings: Settings, port: int) -> list[str | Path]:
-    """Make the command line; nothing is compiled for an eager model, nor on a CPU, where it does not pay."""
+def make_command(plan: EnginePlan, settings: Settings, port: int, extra: Sequence[str] = ()) -> list[str | Path]:
+    """Make the command line, with `extra` words at its end.
+
+    Nothing is compiled for an eager model, nor on a CPU, where it does not pay.
+    """
     base, adapters = plan[0], [model for model in plan if model.adapter]
     line: list[str | Path] = [settings.vllm_env / "bin" / "python", "-m", "vllm.entrypoints.openai.api_server"]
     line += ["--model", base.folder, "--served-model-name", base.name if not base.adapter else "base"]
-    line += ["--host", settings.engine_host, "--port", str(port), "--max-model-len", str(settings.engine_context)]
+    line += [
+        "--host",
+        settings.engine_host,
+        "--port",
+        str(port),
+        "--max-model-len",
+        str(choose_context(plan, settings)),
+    ]
     if adapters:
-        line += [
-            "--enable-lora",
-            "--max-lora-rank",
-            str(max(lora_rank(Path(model.adapter or "")) for model in adapters)),
-        ]
+        line += ["--enable-lora", "--max-lora-rank", str(plan_rank(plan))]
         line += ["--lora-modules", *(f"{model.name}={model.adapter}" for model in adapters)]
     if settings.gpu:
         line += ["--gpu-memory-utilization", str(settings.engine_memory_share)]
     if base.eager or not settings.gpu:
         line += ["--enforce-eager"]
-    return line
+    return [*line, *extra]
+
+
+def choose_context(plan: EnginePlan, settings: Settings) -> int:
+    """Return the context that is wished for, or the longest that fits; where none does, vLLM says what is missing."""
+    fitted = fit_context(Path(plan[0].folder), settings, settings.engine_context, rank=plan_rank(plan))
+    if fitted.tokens < MIN_CONTEXT:
+        return settings.engine_context
+    if fitted.reason:
+        log.warning("%s gets a context of %d tokens: %s", plan[0].name, fitted.tokens, fitted.reason)
+    return fitted.tokens
+
+
+def plan_rank(plan: EnginePlan) -> int:
+    """Return the rank that every adapter of a plan fits into; 0 without one."""
+    return max((lora_rank(Path(model.adapter)) for model in plan if model.adapter), default=0)
 
 
 def lora_rank(adapter: Path) -> int:
