@@ -99,7 +99,7 @@ def find_room(folder: Path, settings: Settings, rank: int = 0, value_bytes: int 
         size = cpu_cache_bytes(settings)
         return CacheRoom(size, f"SCRIPTORIUM_ENGINE_KV_CACHE_GIB is {size / GIB:g}", token_bytes)
     memory = read_device_memory(gpu_index(settings))
-    return memory and gpu_room(shape, memory.total, settings.engine_memory_share, rank, value_bytes)
+    return gpu_room(shape, memory.total, settings.engine_memory_share, rank, value_bytes) if memory else None
 
 
 def kv_token_bytes(shape: ModelShape, value_bytes: int = VALUE_BYTES) -> int:

@@ -1,8 +1,8 @@
 """PEFT's own scaling beside our light copies: `python scaled_reference.py FOLDER`, in Axolotl's environment.
 
-Without FOLDER/<case>/copy it writes bases and adapters (`peft_reference.write_case`). With it, it loads base and adapter
-and multiplies PEFT's scaling by the strength in FOLDER/strength; loads base and copy; loads the merged model
-FOLDER/<case>/ours; and writes the logits of the three: FOLDER/<case>/{scaled,copy,ours}.logits.safetensors.
+Without FOLDER/<case>/copy it writes bases and adapters (`peft_reference.write_case`). With it, it loads base and
+adapter and multiplies PEFT's scaling by the strength in FOLDER/strength; loads base and copy; loads the merged model
+FOLDER/<case>/ours; and writes their logits, and those at strength 1: FOLDER/<case>/<name>.logits.safetensors.
 """
 
 import sys

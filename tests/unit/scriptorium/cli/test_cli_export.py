@@ -11,9 +11,9 @@ import httpx
 import pytest
 from rich.console import Console
 
-from scriptorium.cli import jobs
 from scriptorium.cli.client import Client
 from scriptorium.cli.follow import fetch_export, fetch_results
+from scriptorium.cli.models import export
 from scriptorium.errors import Conflict, StoreUnavailable
 
 BODY = bytes(range(256)) * 100
@@ -129,7 +129,7 @@ def test_a_file_of_equal_size_from_another_round_is_downloaded_again(tmp_path: P
 
 def test_a_folder_exports_only_gguf(tmp_path: Path) -> None:
     with pytest.raises(Conflict, match="is already a model folder"):
-        jobs.export(str(tmp_path), "merged", tmp_path / "out")
+        export.export(str(tmp_path), "merged", tmp_path / "out")
     (tmp_path / "there.gguf").touch()
     with pytest.raises(Conflict, match="already exists"):
-        jobs.export(str(tmp_path), "gguf-f16", tmp_path / "there.gguf")
+        export.export(str(tmp_path), "gguf-f16", tmp_path / "there.gguf")
