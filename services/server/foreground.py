@@ -34,7 +34,10 @@ STAGES = (  # what vLLM logs, in its order, and what it means
     (re.compile(r"Starting to load model"), "loading the weights"),
     (re.compile(r"Loading \w+ checkpoint shards: +(\d+)%"), "loading the weights: {} %"),
     (re.compile(r"Loading weights took ([\d.]+) seconds"), "the weights are loaded, in {} s"),
-    (re.compile(r"torch\.compile|Dynamo bytecode|Compiling a graph"), "compiling; this is kept for the next time"),
+    (
+        re.compile(r"torch\.compile takes|Dynamo bytecode|Compiling a graph"),
+        "compiling; this is kept for the next time",
+    ),
     (re.compile(r"KV cache size: ([\d,]+) tokens"), "the key-value cache holds {} tokens"),
     (re.compile(r"Capturing CUDA graphs"), "capturing CUDA graphs"),
     (re.compile(r"Starting vLLM server"), "its server starts"),
