@@ -9,6 +9,7 @@ from scriptorium.artifacts import manifest
 from scriptorium.artifacts.checkpoints import FOLDER as CHECKPOINTS
 from scriptorium.artifacts.checkpoints import best_checkpoint, checkpoint_folder, complete_checkpoints
 from scriptorium.artifacts.volume import Volume
+from scriptorium.cli.by_hand import resolve_base
 from scriptorium.contracts import Job, MergeResult, Phase
 from scriptorium.errors import BaseModelUnusable, Conflict, InvalidRequest, ModelMissing
 from scriptorium.models.base_models import local_models, locate_model
@@ -41,7 +42,7 @@ def find_model(source: str, settings: Settings, base: str | None = None, *, as_a
     if job:
         return job_adapter(job, volume, settings, base) if as_adapter else merged_model(job, volume)
     if source in local_models(settings.models) or "/" in source:
-        return refuse_whole(FoundModel(source, locate_model(source, settings.models)), as_adapter=as_adapter)
+        return refuse_whole(FoundModel(source, resolve_base(source, settings)), as_adapter=as_adapter)
     raise ModelMissing(
         f"There is no model {source!r} on this machine.", next_step=f"Name a folder, or one of: {list_names(volume)}."
     )

@@ -16,7 +16,7 @@ import typer
 
 from scriptorium.cli.app import Json, app, err, out, show
 from scriptorium.cli.models.find_model import FoundModel, find_model
-from scriptorium.errors import InvalidRequest
+from scriptorium.errors import Conflict, InvalidRequest
 from scriptorium.models.scaled_adapter import scale_adapter
 from scriptorium.settings import Settings, get_settings
 
@@ -95,12 +95,14 @@ def scaled(model: FoundModel, strength: float | None, settings: Settings) -> Ite
 
 
 def make_plan(model: FoundModel, name: str, adapter: Path | None) -> EnginePlan:
-    """Return what the engine serves: a model, or a base and its adapter."""
+    """Return what the engine serves: a model, or a base and its adapter. Raises Conflict if both have one name."""
     from scriptorium.store.serving import WantedModel
 
     if adapter is None:
         return (WantedModel(name=name, folder=str(model.folder)),)
     base = WantedModel(name=model.folder.name, folder=str(model.folder))
+    if name == base.name:
+        raise Conflict(f"The base is called {name}, too.", param="--name", next_step="Give the adapter another name.")
     return (base, WantedModel(name=name, folder=str(model.folder), adapter=str(adapter)))
 
 

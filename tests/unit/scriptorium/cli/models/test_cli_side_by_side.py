@@ -17,16 +17,16 @@ from scriptorium.cli.models.side_by_side import Answer, ComparedEngine, Sampling
 from scriptorium.errors import EngineFailed
 
 
-class Engine(BaseHTTPRequestHandler):
+class StreamingEngine(BaseHTTPRequestHandler):
     """Answers as vLLM does, with a stream of two pieces; a base and its adapter."""
 
     bodies: list[dict[str, Any]] = []
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         models = {"data": [{"id": "base", "parent": None}, {"id": "ft:voice", "parent": "base"}]}
         self._answer(200, json.dumps(models))
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.bodies.append(body)
         if body["model"] == "unknown":
@@ -52,8 +52,8 @@ class Engine(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    Engine.bodies = []
-    with ThreadingHTTPServer(("127.0.0.1", 0), Engine) as server:
+    StreamingEngine.bodies = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), StreamingEngine) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server.server_address[1]
@@ -70,13 +70,13 @@ def test_one_engine_may_serve_both(port: int) -> None:
         "--baseline-port", str(port), "--finetuned-port", str(port), "--prompt", "Sing.", "--prompt", "Go."
     )
     assert result.exit_code == 0, result.output
-    assert [(body["model"], body["messages"][0]["content"]) for body in Engine.bodies] == [
+    assert [(body["model"], body["messages"][0]["content"]) for body in StreamingEngine.bodies] == [
         ("base", "Sing."), ("ft:voice", "Sing."), ("base", "Go."), ("ft:voice", "Go."),
     ]  # fmt: skip
     assert "base writes on." in result.output
     assert "ft:voice writes on." in result.output
     assert "tokens/s" in result.output
-    assert {(body["max_tokens"], body["temperature"]) for body in Engine.bodies} == {(500, 0.85)}
+    assert {(body["max_tokens"], body["temperature"]) for body in StreamingEngine.bodies} == {(500, 0.85)}
 
 
 def test_machines_get_every_answer_with_its_speed(port: int, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_an_engine_that_refuses_or_is_not_there_is_named(port: int) -> None:
     engine = ComparedEngine(f"http://127.0.0.1:{port}", "unknown", tuned=False)
     with pytest.raises(EngineFailed, match="The model `unknown` does not exist"):
         engine.ask("Hello", Sampling())
-    with pytest.raises(EngineFailed, match="No engine answers at http://127.0.0.1:9"):
+    with pytest.raises(EngineFailed, match="No engine answers at"):
         ComparedEngine("http://127.0.0.1:9", None, tuned=True)
 
 
@@ -108,13 +108,13 @@ def test_an_engine_that_refuses_or_is_not_there_is_named(port: int) -> None:
         ([], "name two jobs, or"),
         (["--baseline-port", "1"], "name both engines"),
         (["ftjob-1", "--baseline-port", "1", "--finetuned-port", "2"], "jobs or engines, not both"),
-        (["--baseline-url", "ftp://x", "--finetuned-port", "2"], "--baseline-url"),
+        (["--baseline-url", "ftp://x", "--finetuned-port", "2"], "must be an address"),
     ],
 )
 def test_what_cannot_be_compared_is_a_usage_error(options: list[str], message: str) -> None:
     result = compare(*options)
     assert result.exit_code == 2
-    assert message in " ".join(result.output.replace("│", " ").split()) or options[0] == "--baseline-url"
+    assert message in " ".join(result.output.replace("│", " ").split())
 
 
 def test_a_speed_leaves_the_first_token_out_and_silence_has_none() -> None:
