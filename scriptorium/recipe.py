@@ -204,6 +204,10 @@ class Calibration(Section):
     briefs: int = Field(default=24, ge=4, le=96)
     instructions: int = Field(default=96, ge=0, le=384)
 
+    def limited_to(self, strength: float | None) -> Calibration:
+        """Return the trials without the other strengths if one is named; its own temperature is still to be found."""
+        return self.model_copy(update={"strengths": [strength]}) if strength and self.strengths else self
+
 
 class Decisions(Section):
     """Who settles a debatable question: a person is asked, or the recommended answer is taken."""
@@ -226,7 +230,8 @@ class Recipe(Section):
 
     `select` says which checkpoint is merged: the one with the lowest dev loss, the one with the highest selectivity
     (the gain of the author's held-out passages over those of others), or the one that a person chooses. "balance" takes
-    checkpoint and strength with the most voice that keep the base's instructions.
+    checkpoint and strength with the most voice that keep the base's instructions. A `strength` is merged whatever the
+    trials say: they then choose the checkpoint and the temperature.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
@@ -235,6 +240,7 @@ class Recipe(Section):
     training: Training = Training()
     export: list[Export] = []
     select: Select = "balance"
+    strength: float | None = Field(default=None, gt=0, le=2)
     decisions: Decisions = Decisions()
     calibration: Calibration = Calibration()
     evaluation: Evaluation = Evaluation()

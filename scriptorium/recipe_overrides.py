@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from scriptorium.errors import InvalidRecipe, Problem, list_problems
 from scriptorium.recipe import Recipe
 
-OVERRIDABLE_SECTIONS = ("data", "training", "export", "select", "decisions", "calibration", "evaluation")
+OVERRIDABLE_SECTIONS = ("data", "training", "export", "select", "strength", "decisions", "calibration", "evaluation")
 PLACE = "overrides"
 
 

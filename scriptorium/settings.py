@@ -117,7 +117,9 @@ class Settings(BaseSettings):
         default=PROJECT / ".envs" / "llama", description="The environment of llama.cpp's quantiser, for exports."
     )
     engine_host: str = Field(default="127.0.0.1", description="Address that engines listen on and answer at.")
-    engine_context: int = Field(default=4096, ge=256, description="Context length of served models, in tokens.")
+    engine_context: int = Field(
+        default=4096, ge=256, description="Context length of served models, in tokens; less if no more fits."
+    )
     engine_memory_share: float = Field(default=0.85, gt=0, lt=1, description="Share of the GPU's memory for vLLM.")
     engine_kv_cache_gib: int = Field(default=1, ge=1, description="Key-value cache of an engine on a CPU, in GiB.")
     engine_warm_models: int = Field(

@@ -123,8 +123,8 @@ def train(dataset: Path, output: Path, model: str, recipe: Recipe, settings: Set
 
     request = TrainRequest(
         dataset=dataset.resolve(), base=resolve_base(model, settings), training=recipe.training,
-        calibration=recipe.calibration, replay_cache=settings.replay, replay_rows=settings.replay_rows,
-        drafts=recipe.data.drafts,
+        calibration=recipe.calibration.limited_to(recipe.strength), drafts=recipe.data.drafts,
+        replay_cache=settings.replay, replay_rows=settings.replay_rows,
     )  # fmt: skip
     return run_into(output.resolve(), lambda folder: train_adapter(request, folder, ConsoleReporter()))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -25,7 +25,7 @@ from scriptorium.cli.app import (
     tabulate,
 )
 from scriptorium.cli.client import Client
-from scriptorium.cli.follow import fetch_export, fetch_results, follow
+from scriptorium.cli.follow import fetch_results, follow
 from scriptorium.cli.manuscript import open_manuscript
 from scriptorium.cli.plan import announce_plan
 from scriptorium.errors import Conflict
@@ -33,7 +33,6 @@ from scriptorium.planning.default_recipe import AUTO
 from scriptorium.recipe_overrides import parse_assignments
 from scriptorium.settings import get_settings
 
-Format = Literal["adapter", "merged", "gguf-f16", "gguf-q8_0", "gguf-q4_k_m"]
 JobId = Annotated[str, typer.Argument(help="The job's id, ftjob-...")]
 
 
@@ -203,50 +202,3 @@ def reading(
               "tuned closer": [entry["closer"]["tuned"] for entry in tally["readers"]],
               "base closer": [entry["closer"]["base"] for entry in tally["readers"]],
               "can't tell": [entry["closer"]["cannot_tell"] for entry in tally["readers"]]})  # fmt: skip
-
-
-@app.command()
-def compare(
-    job_ids: Annotated[list[str], typer.Argument(help="Two or more jobs; each is compared with the first.")],
-    as_json: Json = False,
-) -> None:
-    """Compare evaluated models: how much of the author's voice each has, and which is clearly closer to the author."""
-    comparison = connect().compare(job_ids)
-    if as_json:
-        show(comparison, as_json, "")
-        return
-    sides = [(side, side["result"], side["result"]["voice"] or {}) for side in comparison["models"]]
-    tabulate({"job": [side["job"] for side, *_ in sides], "model": [escape(side["model"]) for side, *_ in sides],
-              "verdict": [voice.get("verdict", "not measured").replace("_", " ") for *_, voice in sides],
-              "T": [format_score(voice) for *_, voice in sides],
-              "loss": [f"{-result['author']['drop_percent']:+.1f} %" for _, result, _ in sides]})  # fmt: skip
-    for difference in comparison["differences"]:
-        out.print(f"{difference['job']}: {difference['summary']}")
-
-
-def format_score(voice: Mapping[str, Any]) -> str:
-    """Format T with its interval for a table."""
-    return (
-        f"{voice['folded']:.0f} ({voice['low']:.0f} to {voice['high']:.0f})" if voice.get("folded") is not None else ""
-    )
-
-
-@app.command()
-def export(
-    source: Annotated[str, typer.Argument(help="A job's id, ftjob-..., or the folder of a merged model.")],
-    export_format: Annotated[Format, typer.Option("--format", "-f", help="The format to write.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="A folder for adapter and merged, otherwise a file.")],
-    as_json: Json = False,
-) -> None:
-    """Download a job's weights, continuing where an earlier call stopped; or convert a model's folder."""
-    if Path(source).is_dir():
-        if export_format == "adapter" or export_format == "merged":  # noqa: PLR1714 - only this form narrows for mypy
-            raise Conflict(
-                f"{source} is already a model folder.", next_step="Ask for gguf-f16, gguf-q8_0 or gguf-q4_k_m."
-            )
-        by_hand.export(Path(source), output, export_format)
-        paths = [output]
-    else:
-        client = connect()
-        paths = fetch_export(client, client.job(source), export_format, output, out)
-    show([str(path) for path in paths], as_json, f"written: {output}")

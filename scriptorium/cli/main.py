@@ -6,6 +6,7 @@ import sys
 
 from scriptorium.cli import jobs, phases, plan, space, stack, tensorboard  # noqa: F401  # each adds its commands
 from scriptorium.cli.app import app, err
+from scriptorium.cli.models import compare, export, serve  # noqa: F401  # so do these
 from scriptorium.errors import ScriptoriumError
 
 

@@ -90,7 +90,7 @@ def train(job: c.Job, context: RequestContext) -> c.TrainRequest:
         replay_cache=context.volume.replay,
         replay_rows=context.settings.replay_rows,
         drafts=job.recipe.data.drafts,
-        calibration=job.recipe.calibration,
+        calibration=job.recipe.calibration.limited_to(named_strength(job)),
         wandb=wandb(job),
     )
 
@@ -114,10 +114,15 @@ def calibrate(job: c.Job, context: RequestContext) -> c.CalibrateRequest:
         tokenizer=context.base(job),
         select=job.recipe.select,
         checkpoint=job.checkpoint,
-        strength=job.strength,
+        strength=named_strength(job),
         alike=job.recipe.evaluation.alike,
         seed=job.seed,
     )
+
+
+def named_strength(job: c.Job) -> float | None:
+    """Return the strength that the job names, or else its recipe; None if it is to be chosen."""
+    return job.recipe.strength if job.strength is None else job.strength
 
 
 def calibration(job: c.Job, context: RequestContext) -> c.CalibrateResult | None:
@@ -152,9 +157,10 @@ def merged_trial(job: c.Job, calibrated: c.CalibrateResult | None) -> dict[str, 
             "temperature": job.trial.temperature,
         }
     chosen = calibrated if calibrated and job.recipe.select == "balance" else c.CalibrateResult()
+    named = named_strength(job)
     return {
         "checkpoint": chosen.step if job.checkpoint is None else job.checkpoint,
-        "strength": chosen.strength if job.strength is None else job.strength,
+        "strength": chosen.strength if named is None else named,
         "temperature": calibrated.temperature if calibrated and calibrated.scores else None,
     }
 

@@ -12,9 +12,9 @@ import re
 from dataclasses import dataclass
 
 from scriptorium.errors import InvalidRequest
+from scriptorium.models.scaled_adapter import MAX_STRENGTH
 
 TUNED = "ft:"
-MAX_STRENGTH = 1.5
 STRENGTH = re.compile(r"(?P<name>ft:.*)@(?P<strength>[^@:]*)", re.DOTALL)
 CHECKPOINT = re.compile(r"(?P<name>ft:.*):ckpt-step-(?P<step>\d{1,9})", re.DOTALL)
 

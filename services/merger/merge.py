@@ -16,15 +16,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from scriptorium.artifacts.checkpoints import checkpoint_folder
+from scriptorium.artifacts.checkpoints import SCALED_ADAPTER, checkpoint_folder
 from scriptorium.artifacts.volume import disk_errors
 from scriptorium.contracts import Checkpoint, Level, MergeProof, MergeRequest, MergeResult
 from scriptorium.errors import BaseModelUnusable, DiskFull
 from scriptorium.jobs.reporter import Reporter
+from scriptorium.models.scaled_adapter import ADAPTER_WEIGHTS, write_scaled_copy
 from scriptorium.models.tensor_files import BrokenTensorFile
 from services.merger.blas import one_thread
 from services.merger.exporting.export import export_all
-from services.merger.inputs.adapter import WEIGHTS, read_adapter
+from services.merger.inputs.adapter import read_adapter
 from services.merger.inputs.base import open_base
 from services.merger.inputs.hashes import check_base, check_checkpoint
 from services.merger.planning.choose_base import choose_base
@@ -32,7 +33,6 @@ from services.merger.planning.plan import Plan, make_plan
 from services.merger.planning.select_checkpoint import describe_losses, select_checkpoint
 from services.merger.shards import Merge
 from services.merger.verify import check_merged_model
-from services.merger.writing.adapter_files import write_scaled_adapter
 from services.merger.writing.companion_files import count_tokens, read_companions
 from services.merger.writing.resume import remove_records
 
@@ -62,14 +62,15 @@ def merge_adapter(
     report_vocabulary(plan, count_tokens(companions), reporter)
     reporter.check()
     hashed_shards = check_base(base, request.base_hashes)
-    merge = Merge(plan, companions, folder, hashes.get(WEIGHTS, ""), reporter)
+    merge = Merge(plan, companions, folder, hashes.get(ADAPTER_WEIGHTS, ""), reporter)
     check_space(merge.missing_bytes, free(folder))
     scaled = "" if request.strength == 1 else f" at strength {request.strength:g}"
     reporter.message(f"[MERGE] Merging adapter with base model{scaled}...")
     with one_thread(), disk_errors(), broken_file_errors():
         proof = check_merged_model(plan, companions, folder, merge.run())
     if request.strength != 1:
-        write_scaled_adapter(chosen, request.strength, folder)
+        shutil.rmtree(folder / SCALED_ADAPTER, ignore_errors=True)  # of an earlier attempt
+        write_scaled_copy(chosen, request.strength, folder / SCALED_ADAPTER)
     exports = export_all(request.exports, folder, reporter, free(folder))
     remove_records(folder)
     updates = {

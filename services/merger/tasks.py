@@ -11,9 +11,9 @@ from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Job, MergeResult, Phase
 from scriptorium.jobs import queue
 from scriptorium.jobs.runner import open_context, run_phase
+from scriptorium.models.scaled_adapter import adapter_files
 from services.merger.merge import merge_adapter
 from services.merger.variants import make_wished
-from services.merger.writing.adapter_files import adapter_files
 from services.merger.writing.resume import resume_merge
 
 app = queue.app()

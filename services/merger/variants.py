@@ -13,17 +13,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from scriptorium.artifacts import manifest
-from scriptorium.artifacts.checkpoints import checkpoint_folder
+from scriptorium.artifacts.checkpoints import SCALED_ADAPTER, checkpoint_folder
 from scriptorium.artifacts.volume import VARIANTS, Volume, disk_errors
 from scriptorium.contracts import Job, MergeRequest, Phase
 from scriptorium.errors import LeaseLost, ScriptoriumError
 from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.jobs.requests import REQUEST_MAKERS, RequestContext
 from scriptorium.jobs.runner import Context
+from scriptorium.models.scaled_adapter import scale_adapter
 from scriptorium.store import Lease
 from scriptorium.store.serving import AdapterVariant, WantedModel
 from services.merger.merge import merge_adapter
-from services.merger.writing.adapter_files import write_scaled_adapter
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def make_variant(context: Context, model: WantedModel, variant: AdapterVariant) 
             draft.mkdir(parents=True)
             if model.adapter:
                 training = context.volume.folder(variant.job_id, Phase.TRAIN)
-                write_scaled_adapter(checkpoint_folder(training, variant.step), variant.strength, draft)
+                scale_adapter(checkpoint_folder(training, variant.step), variant.strength, draft / SCALED_ADAPTER)
             else:
                 job = context.store.jobs.get(variant.job_id)
                 remove_oldest(context.volume, {Path(wish.model.folder) for wish in context.store.wishes.all()})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from collections.abc import Sequence
@@ -13,8 +14,10 @@ from pathlib import Path
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from scriptorium.models.scaled_adapter import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from scriptorium.models.tensor_files import read_layout
 from scriptorium.models.weights import check_servable
+from scriptorium.planning.engine_context import fit_context
 from scriptorium.process.child import Child, tail
 from scriptorium.process.ports import free_port
 from scriptorium.process.tool_environment import make_tool_environment
@@ -24,10 +27,12 @@ from services.server.engine_failures import append_mark, find_cause, has_final_e
 from services.server.known_causes import FailureCause
 from services.server.transformers_check import TransformersCheck
 
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
+log = logging.getLogger(__name__)
+
 STOP_GRACE = timedelta(seconds=3)
 ERROR_LINES = 400  # of the log's end that are looked through for one
 ERROR_GRACE = 10.0  # seconds that an engine with a final error in its log has to end by itself and log the rest
+MIN_CONTEXT = 256  # tokens; a shorter one is of no use
 # FlashInfer's top-k and top-p sampler is compiled at run time by nvcc, which a host with no more than a driver lacks.
 GPU_DEFAULTS = {"VLLM_USE_FLASHINFER_SAMPLER": "0"}
 LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
@@ -187,12 +192,22 @@ def python_of(settings: Settings) -> Path:
     return settings.vllm_env / "bin" / "python"
 
 
-def make_command(plan: EnginePlan, settings: Settings, port: int) -> list[str | Path]:
-    """Make the command line; nothing is compiled for an eager model, nor on a CPU, where it does not pay."""
+def make_command(plan: EnginePlan, settings: Settings, port: int, extra: Sequence[str] = ()) -> list[str | Path]:
+    """Make the command line, with `extra` words at its end.
+
+    Nothing is compiled for an eager model, nor on a CPU, where it does not pay.
+    """
     base, adapters, rank = plan[0], [model for model in plan if model.adapter], max_lora_rank(plan, settings)
     line: list[str | Path] = [python_of(settings), "-m", "vllm.entrypoints.openai.api_server"]
     line += ["--model", base.folder, "--served-model-name", base.name if not base.adapter else "base"]
-    line += ["--host", settings.engine_host, "--port", str(port), "--max-model-len", str(settings.engine_context)]
+    line += [
+        "--host",
+        settings.engine_host,
+        "--port",
+        str(port),
+        "--max-model-len",
+        str(choose_context(plan, settings)),
+    ]
     if rank:
         line += ["--enable-lora", "--max-lora-rank", str(rank), "--max-loras", str(LORAS_TOGETHER)]
         line += ["--max-cpu-loras", str(max(settings.engine_adapters, len(adapters), LORAS_TOGETHER))]
@@ -202,7 +217,17 @@ def make_command(plan: EnginePlan, settings: Settings, port: int) -> list[str | 
         line += ["--gpu-memory-utilization", str(settings.engine_memory_share)]
     if base.eager or not settings.gpu:
         line += ["--enforce-eager"]
-    return line
+    return [*line, *extra]
+
+
+def choose_context(plan: EnginePlan, settings: Settings) -> int:
+    """Return the context that is wished for, or the longest that fits; where none does, vLLM says what is missing."""
+    fitted = fit_context(Path(plan[0].folder), settings, settings.engine_context, rank=max_lora_rank(plan, settings))
+    if fitted.tokens < MIN_CONTEXT:
+        return settings.engine_context
+    if fitted.reason:
+        log.warning("%s gets a context of %d tokens: %s", plan[0].name, fitted.tokens, fitted.reason)
+    return fitted.tokens
 
 
 def max_lora_rank(plan: EnginePlan, settings: Settings) -> int:
@@ -218,7 +243,7 @@ def max_lora_rank(plan: EnginePlan, settings: Settings) -> int:
 
 def rank_of(model: WantedModel) -> int:
     """Return the rank of a model's adapter, as its configuration says. Raises OSError, ValueError or KeyError."""
-    return int(json.loads((Path(model.adapter or "") / "adapter_config.json").read_text("utf-8"))["r"])
+    return int(json.loads((Path(model.adapter or "") / ADAPTER_CONFIG).read_text("utf-8"))["r"])
 
 
 def count_requests(metrics: str) -> float:

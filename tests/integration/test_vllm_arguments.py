@@ -11,6 +11,7 @@ import pytest
 from scriptorium.settings import PROJECT, Settings
 from scriptorium.store.serving import WantedModel
 from services.server.engine import EnginePlan, make_command, plan_engines
+from services.server.engine_flags import ALLOWED, DECIMAL, NUMBER, SWITCH, make_arguments
 
 PYTHON = Path(os.environ.get("SCRIPTORIUM_VLLM_PYTHON", PROJECT / ".envs/vllm/bin/python"))
 MODULE = "vllm.entrypoints.openai.api_server"
@@ -61,3 +62,17 @@ def test_vllm_understands_what_we_ask_for(tmp_path: Path) -> None:
     assert (canary["model"], canary["served_model_name"]) == ("/runs/1/merged", ["ft:one"])
     assert (alone["max_model_len"], bool(alone["enable_lora"])) == (2048, False)
     assert not any(result["trust_remote_code"] for result in (together, canary, alone))
+
+
+EXAMPLES = {"attention-backend": "FLASH_ATTN", "dtype": "bfloat16", "generation-config": "vllm",
+            "kv-cache-dtype": "fp8", "quantization": "fp8", "tool-call-parser": "hermes"}  # fmt: skip
+
+
+def test_vllm_knows_every_flag_that_may_be_added_by_hand() -> None:
+    values = {SWITCH: "false", NUMBER: "16", DECIMAL: "1.5"}
+    flags = {name: EXAMPLES.get(name) or values[pattern] for name, pattern in ALLOWED.items()}
+    flags |= {"enable-auto-tool-choice": "true"}
+    plan = (WantedModel(name="base", folder="/models/base"),)
+    command = make_command(plan, Settings(device="cuda"), 9000, make_arguments(flags))
+    [result] = read_with_vllm([[str(part) for part in command[3:]]])
+    assert (result["seed"], result["enable_prefix_caching"], result["max_model_len"]) == (16, False, 4096)

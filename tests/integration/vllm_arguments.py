@@ -11,7 +11,7 @@ from vllm.utils.argparse_utils import FlexibleArgumentParser
 
 FIELDS = (
     "model", "served_model_name", "host", "port", "max_model_len", "enable_lora", "max_lora_rank",
-    "gpu_memory_utilization", "enforce_eager", "trust_remote_code",
+    "gpu_memory_utilization", "enforce_eager", "trust_remote_code", "seed", "enable_prefix_caching",
 )  # fmt: skip
 
 

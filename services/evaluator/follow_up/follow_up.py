@@ -25,7 +25,7 @@ from scriptorium.contracts import (
 )
 from scriptorium.errors import FileMissing, InvalidRecipe
 from scriptorium.jobs.reporter import Reporter
-from scriptorium.jobs.requests import RequestContext, calibration
+from scriptorium.jobs.requests import RequestContext, calibration, named_strength
 from scriptorium.jobs.runner import FollowedUp
 from scriptorium.recipe import Recipe, find_recipe
 from services.evaluator.follow_up.next_training import name_changes, trained_recipe, write_command
@@ -115,7 +115,7 @@ def _ask(
         number=job.round,
         trials=outcome.calibrated.scores,
         merged=outcome.trial,
-        named=job.checkpoint is not None or job.strength is not None,
+        named=job.checkpoint is not None or named_strength(job) is not None,
         has_space=has_space(context.volume.root, outcome.merged.bytes),
         change=f"train again with: {command}" if command else "",
     )

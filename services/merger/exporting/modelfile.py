@@ -13,9 +13,9 @@ from scriptorium.contracts import Level
 from scriptorium.errors import BaseModelUnusable
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer
+from scriptorium.models.weights import CONFIG
 from services.merger.exporting.go_template import derive_turns
 from services.merger.exporting.vocabulary import added_token, find_end_of_turn
-from services.merger.inputs.base import CONFIG
 from services.merger.writing.companion_files import GENERATION_CONFIG, TOKENIZER, token_ids
 
 SUFFIX = ".Modelfile"

@@ -17,18 +17,18 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from scriptorium.errors import MergeFailed, Problem, explain
+from scriptorium.models.scaled_adapter import ADAPTER_CONFIG as CONFIG
+from scriptorium.models.scaled_adapter import ADAPTER_WEIGHTS as WEIGHTS
+from scriptorium.models.scaled_adapter import scale_alphas
 from scriptorium.models.tensor_files import BrokenTensorFile, Tensor, TensorFile, read_layout
 from services.merger.inputs.base import EMBEDDINGS, HEADS
 from services.merger.inputs.nf4 import RoundTrip
 from services.merger.inputs.safetensors_file import FLOATS, all_finite, open_descriptor, read_rows, row_blocks
 
-CONFIG = "adapter_config.json"
-WEIGHTS = "adapter_model.safetensors"
 PREFIX = "base_model.model."
 MATRIX_NAME = re.compile(
     r"base_model\.model\.(?P<module>.+)\.lora_"
@@ -141,13 +141,6 @@ def read_adapter(folder: Path, strength: float = 1.0) -> Adapter:
     return Adapter(file.path, updates, saved, bool(config.fan_in_fan_out), strength)
 
 
-def scale_alphas(alpha: float, patterns: Mapping[str, float] | None, strength: float) -> dict[str, Any]:
-    """Return the keys of a configuration that hold alpha, multiplied; whole numbers stay whole, as tools expect."""
-    scaled = {name: value * strength for name, value in {"": alpha, **(patterns or {})}.items()}
-    whole = {name: int(value) if value.is_integer() else value for name, value in scaled.items()}
-    return {"lora_alpha": whole.pop("")} | ({"alpha_pattern": whole} if patterns else {})
-
-
 def check_scalable(saved: Mapping[str, Tensor], config: LoraConfig, strength: float) -> None:
     """Raise MergeFailed if there is more to the adapter than updates that a factor scales."""
     problems = [Problem(name, "replaces the base's tensor") for name in saved]
@@ -160,14 +153,6 @@ def check_scalable(saved: Mapping[str, Tensor], config: LoraConfig, strength: fl
             problems=problems,
             next_step="Merge it at strength 1.",
         )
-
-
-def scaled_config(folder: Path, strength: float) -> bytes:
-    """Return adapter_config.json of an adapter that was read before, at a strength; all other keys stay."""
-    body, config = json.loads((folder / CONFIG).read_text(encoding="utf-8")), read_config(folder / CONFIG)
-    return (
-        json.dumps(body | scale_alphas(config.lora_alpha, config.alpha_pattern, strength), indent=2) + "\n"
-    ).encode()
 
 
 def make_update(module: str, parts: dict[str, Tensor], config: LoraConfig) -> Update:

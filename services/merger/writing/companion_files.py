@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scriptorium.errors import MergeFailed, Problem
+from scriptorium.models.scaled_adapter import TOKENIZER_FILES
 from scriptorium.models.weights import CONFIG, INDEX
 from services.merger.inputs.base import Base
 from services.merger.planning.plan import Plan
@@ -20,9 +21,6 @@ CHAT_TEMPLATE = "chat_template.jinja"
 TOKENIZER = "tokenizer.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
 SPECIAL_TOKENS = "special_tokens_map.json"
-TOKENIZER_FILES = (
-    TOKENIZER, TOKENIZER_CONFIG, CHAT_TEMPLATE, SPECIAL_TOKENS, "tokenizer.model", "vocab.json", "merges.txt",
-)  # fmt: skip
 
 
 def read_companions(plan: Plan, checkpoint: Path, temperature: float | None = None) -> dict[str, bytes]:

@@ -7,8 +7,9 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from scriptorium.cli import jobs, main
+from scriptorium.cli import main
 from scriptorium.cli.client import Client
+from scriptorium.cli.models import compare
 
 VOICE = {"verdict": "not_there", "folded": 55.4, "low": 47.6, "high": 62.0}
 
@@ -37,7 +38,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *options: str) -> str:
         assert request.url.params.get_list("job") == ["ftjob-1", "ftjob-2", "ftjob-3"]
         return httpx.Response(200, json=COMPARISON)
 
-    monkeypatch.setattr(jobs, "connect", lambda: Client("http://api.test", httpx.MockTransport(answer)))
+    monkeypatch.setattr(compare, "connect", lambda: Client("http://api.test", httpx.MockTransport(answer)))
     words = ["compare", "ftjob-1", "ftjob-2", "ftjob-3", *options]
     return CliRunner().invoke(main.app, words, catch_exceptions=False).output
 

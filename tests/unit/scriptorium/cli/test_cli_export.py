@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,18 @@ import httpx
 import pytest
 from rich.console import Console
 
-from scriptorium.cli import jobs
 from scriptorium.cli.client import Client
 from scriptorium.cli.follow import fetch_export, fetch_results, name_file
-from scriptorium.errors import Conflict, StoreUnavailable
+from scriptorium.cli.models import export
+from scriptorium.errors import Conflict, InvalidRequest, StoreUnavailable
+from tests.unit.services.merger.merger_models import (
+    adapter_arrays,
+    base_arrays,
+    load_model,
+    reference,
+    write_base,
+    write_checkpoint,
+)
 
 BODY = bytes(range(128)) * 200
 NAMES = {"file-1": "report.html", "file-2": "merged-config.json", "file-3": "merged-model.safetensors",
@@ -137,7 +146,51 @@ def test_a_file_of_equal_size_from_another_round_is_downloaded_again(tmp_path: P
 
 def test_a_folder_exports_only_gguf(tmp_path: Path) -> None:
     with pytest.raises(Conflict, match="is already a model folder"):
-        jobs.export(str(tmp_path), "merged", tmp_path / "out")
+        export.export(str(tmp_path), "merged", tmp_path / "out")
     (tmp_path / "there.gguf").touch()
     with pytest.raises(Conflict, match="already exists"):
-        jobs.export(str(tmp_path), "gguf-f16", tmp_path / "there.gguf")
+        export.export(str(tmp_path), "gguf-f16", tmp_path / "there.gguf")
+
+
+def write_training(root: Path) -> Path:
+    """Write a tiny base and a training with one checkpoint that names it; return the training's folder."""
+    write_base(root / "base")
+    write_checkpoint(root / "training", base_model_name_or_path=str(root / "base"))
+    return root / "training"
+
+
+def export_to(source: Path, export_format: export.Format, output: Path, strength: float | None = None) -> Path:
+    export.export(str(source), export_format, output, strength)
+    return output
+
+
+def test_an_adapter_is_exported_at_a_strength(tmp_path: Path) -> None:
+    training = write_training(tmp_path)
+    [checkpoint] = (training / "checkpoints").iterdir()
+    half, whole = (
+        export_to(training, "adapter", tmp_path / "half", 0.5),
+        export_to(checkpoint, "adapter", tmp_path / "a"),
+    )
+    alphas = [json.loads((folder / "adapter_config.json").read_text())["lora_alpha"] for folder in (half, whole)]
+    assert alphas[0] == alphas[1] / 2
+    weights = "adapter_model.safetensors"
+    assert (half / weights).read_bytes() == (checkpoint / weights).read_bytes()
+    with pytest.raises(Conflict, match="already exists"):
+        export_to(training, "adapter", half, 0.5)
+
+
+def test_a_model_is_merged_at_a_strength(tmp_path: Path) -> None:
+    merged = load_model(export_to(write_training(tmp_path), "merged", tmp_path / "merged", 0.5))
+    expected = reference(base_arrays(), adapter_arrays(), scale=3 * 0.5 / 2)
+    assert {name: array.tobytes() for name, array in merged.items()} == {
+        name: array.tobytes() for name, array in expected.items()
+    }
+
+
+def test_only_a_checkpoint_of_a_training_is_merged(tmp_path: Path) -> None:
+    training = write_training(tmp_path)
+    adapter = export_to(training, "adapter", tmp_path / "voice", 0.5)
+    with pytest.raises(InvalidRequest, match="is no checkpoint of a training"):
+        export_to(adapter, "merged", tmp_path / "merged", 0.5)
+    with pytest.raises(InvalidRequest, match="only an adapter has a strength"):
+        export_to(tmp_path / "base", "gguf-f16", tmp_path / "x.gguf", 0.5)

@@ -27,7 +27,7 @@ from scriptorium.contracts import (
 )
 from scriptorium.errors import InternalError
 from scriptorium.jobs.engine_sessions import session_models
-from scriptorium.jobs.requests import RequestContext, calibrate, evaluate, mark_trial, merge, prepare, serve
+from scriptorium.jobs.requests import RequestContext, calibrate, evaluate, mark_trial, merge, prepare, serve, train
 from scriptorium.recipe import Data, Evaluation, Recipe, Select
 from scriptorium.settings import Settings
 from scriptorium.store.serving import Engine, WantedModel
@@ -75,6 +75,19 @@ def make_job(volume: Volume, select: Select = "balance", *, calibrated: bool = T
         recipe=Recipe(name="r", select=select, evaluation=Evaluation(alike=["austen"])),
         hyperparameters=Hyperparameters(), attempts={Phase.CALIBRATE: 1} if calibrated else {}, **fields,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("of_job", "merged"), [(None, 0.6), (0.5, 0.5)])
+def test_the_recipes_strength_is_merged_unless_the_job_names_one(
+    volume: Volume, context: RequestContext, of_job: float | None, merged: float
+) -> None:
+    job = make_job(volume, strength=of_job)
+    job = job.model_copy(update={"recipe": job.recipe.model_copy(update={"strength": 0.6})})
+    assert calibrate(job, context).strength == merged
+    request = merge(job, context)
+    assert (request.checkpoint, request.strength, request.temperature) == (8, merged, 0.9)
+    assert merge(make_job(volume, calibrated=False, strength=merged), context).strength == merged
+    assert train(job, context).calibration.strengths == [merged], "trials at other strengths would choose nothing"
 
 
 def test_what_the_job_names_is_not_chosen(volume: Volume, context: RequestContext) -> None:

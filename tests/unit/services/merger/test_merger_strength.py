@@ -15,7 +15,7 @@ from scriptorium.artifacts.checkpoints import SCALED_ADAPTER
 from scriptorium.contracts import MergeRequest, MergeResult
 from scriptorium.errors import MergeFailed
 from scriptorium.jobs.reporter import SilentReporter
-from services.merger.inputs.adapter import LoraConfig, read_adapter, scale_alphas
+from services.merger.inputs.adapter import LoraConfig, read_adapter
 from services.merger.inputs.base import open_base
 from services.merger.low_rank_update import LowRank
 from services.merger.merge import merge_adapter
@@ -91,12 +91,6 @@ def test_the_scaled_adapter_is_the_merged_update(tmp_path: Path, rslora: bool) -
     weights = "adapter_model.safetensors"
     assert (folder / weights).read_bytes() == (checkpoint / weights).read_bytes()
     assert (folder / "tokenizer.json").is_file()
-
-
-def test_whole_numbers_stay_whole() -> None:
-    assert scale_alphas(32, {"q_proj": 3}, 0.5) == {"lora_alpha": 16, "alpha_pattern": {"q_proj": 1.5}}
-    assert isinstance(scale_alphas(32.0, None, 0.5)["lora_alpha"], int)
-    assert "alpha_pattern" not in scale_alphas(32, None, 0.5)
 
 
 @given(st.floats(0.01, 2), st.integers(1, 128), st.integers(1, 256), st.booleans())
