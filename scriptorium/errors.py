@@ -32,7 +32,8 @@ ScriptoriumError
 │   ├── DiskFull               507  disk_full
 │   ├── DiskLow                507  disk_low
 │   ├── MemoryLow              507  memory_low
-│   ├── ModelNotReady          503  model_not_ready
+│   ├── ModelUnavailable       503
+│   │   ├── ModelNotReady      503  model_not_ready
 │   │   └── DeviceBusy         503  gpu_busy
 │   ├── StoreUnavailable       503  store_unavailable
 │   └── InternalError          500  internal_error
@@ -307,12 +308,10 @@ class MemoryLow(SystemFailure):
     status = 507
 
 
-class ModelNotReady(SystemFailure):
-    """The model is known, but no engine is serving it at the moment; `retry_after` is in seconds."""
+class ModelUnavailable(SystemFailure):
+    """The model is known, and should answer later; `retry_after` is in seconds."""
 
-    code = "model_not_ready"
     status = 503
-    default_next_step = "Try again after the number of seconds in Retry-After."
 
     def __init__(
         self, message: str, *, param: str | None = None, next_step: str | None = None, retry_after: float | None = None
@@ -321,7 +320,14 @@ class ModelNotReady(SystemFailure):
         self.retry_after = retry_after
 
 
-class DeviceBusy(ModelNotReady):
+class ModelNotReady(ModelUnavailable):
+    """The model is known, but no engine is serving it at the moment."""
+
+    code = "model_not_ready"
+    default_next_step = "Try again after the number of seconds in Retry-After."
+
+
+class DeviceBusy(ModelUnavailable):
     """A job has the device that the model would be served on."""
 
     code = "gpu_busy"

@@ -17,7 +17,7 @@ from scriptorium.errors import (
     FileTooLarge,
     InternalError,
     InvalidRequest,
-    ModelNotReady,
+    ModelUnavailable,
     Problem,
     RouteMissing,
     ScriptoriumError,
@@ -56,7 +56,7 @@ def respond(request: Request, error: ScriptoriumError) -> Response:
 
 def retry_headers(error: ScriptoriumError) -> dict[str, str]:
     """Return the headers that say whether and when the client should try again."""
-    if isinstance(error, ModelNotReady):
+    if isinstance(error, ModelUnavailable):
         return {"Retry-After": str(max(1, math.ceil(error.retry_after or RETRY_SECONDS)))}
     if isinstance(error, StoreUnavailable):
         return {"Retry-After": str(RETRY_SECONDS)}

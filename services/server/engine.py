@@ -17,15 +17,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from scriptorium.models.scaled_adapter import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from scriptorium.models.tensor_files import read_layout
 from scriptorium.models.weights import check_servable
-from scriptorium.planning.engine_context import fit_context
 from scriptorium.process.child import Child, tail
 from scriptorium.process.ports import free_port
 from scriptorium.process.tool_environment import make_tool_environment
 from scriptorium.settings import Settings
 from scriptorium.store.serving import Engine, WantedModel
-from services.server.engine_failures import append_mark, find_cause, has_final_error, read_since
-from services.server.known_causes import FailureCause
-from services.server.transformers_check import TransformersCheck
+from services.server.engine_context import fit_context
+from services.server.failures.engine_failures import append_mark, find_cause, has_final_error, read_since
+from services.server.failures.known_causes import FailureCause
+from services.server.failures.transformers_check import TransformersCheck
 
 log = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from scriptorium.process.log_files import OLD_LOGS, keep_rotating, old_log
 from scriptorium.process.ports import is_free
 from scriptorium.settings import Settings
 from services.server.engine import STOP_GRACE, EnginePlan, make_command, make_environment
-from services.server.engine_failures import find_cause
+from services.server.failures.engine_failures import find_cause
 
 POLL_INTERVAL = 0.5  # seconds
 LOG_PREFIX = "vllm-by-hand-"

@@ -14,7 +14,7 @@ from scriptorium.jobs.reporter import Reporter
 from scriptorium.settings import get_settings
 from scriptorium.store import Store, open_store
 from scriptorium.store.serving import Engine, WantedModel
-from services.server.proof import CANARY, prove_merged, prove_served
+from services.server.proof.prove import CANARY, prove_merged, prove_served
 
 POLL_INTERVAL = 0.5  # seconds
 

@@ -21,10 +21,10 @@ from scriptorium.models.tokenizer import chat_tokenizer
 from scriptorium.process.child import tail, wait_until
 from scriptorium.settings import PROJECT, Settings
 from scriptorium.store.serving import WantedModel
-from services.server.compare import compare, score_tokens
-from services.server.endings import PROMPTS, check_endings
 from services.server.engine import VllmEngine
-from services.server.token_ids import CHATS, compare_token_ids
+from services.server.proof.compare import compare, score_tokens
+from services.server.proof.endings import PROMPTS, check_endings
+from services.server.proof.token_ids import CHATS, compare_token_ids
 
 PYTHON = Path(os.environ.get("SCRIPTORIUM_VLLM_PYTHON", PROJECT / ".envs/vllm/bin/python"))
 BASE = DEMO / "models" / "SmolLM2-135M-Instruct"

@@ -20,7 +20,7 @@ from scriptorium.settings import Settings
 from scriptorium.store.serving import Engine, WantedModel
 from services.server.engine import EnginePlan, describe_plan
 from services.server.engine_set import MAX_FAILURES
-from services.server.known_causes import FailureCause
+from services.server.failures.known_causes import FailureCause
 from services.server.reconcile import Reconciler
 
 SOON = timedelta(seconds=10)

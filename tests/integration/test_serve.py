@@ -17,7 +17,7 @@ from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.jobs.runner import Context
 from scriptorium.models.tokenizer import chat_tokenizer
 from scriptorium.store.serving import Engine, WantedModel
-from services.server.proof import CANARY
+from services.server.proof.prove import CANARY
 from services.server.serve import serve_model
 
 TUNED = "ft:tiny-base:scriptorium:poe:1"

@@ -17,8 +17,8 @@ from scriptorium.process.child import tail, wait_until
 from scriptorium.settings import PROJECT, Settings
 from scriptorium.store.serving import WantedModel
 from services.server.engine import VllmEngine
-from services.server.known_causes import FailureCause
-from services.server.transformers_check import SCRIPT, describe_outcome
+from services.server.failures.known_causes import FailureCause
+from services.server.failures.transformers_check import SCRIPT, describe_outcome
 
 PYTHON = Path(os.environ.get("SCRIPTORIUM_VLLM_PYTHON", PROJECT / ".envs/vllm/bin/python"))
 pytestmark = [

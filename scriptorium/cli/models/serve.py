@@ -110,8 +110,8 @@ def make_plan(model: FoundModel, name: str, adapter: Path | None) -> EnginePlan:
 
 def choose_context(model: FoundModel, settings: Settings, wanted: int | None, *, rank: int, value_bytes: int) -> int:
     """Return the context that is asked for, or the longest that fits. Raises InvalidRequest if it does not fit."""
-    from scriptorium.planning.engine_context import fit_context
     from services.server.engine import MIN_CONTEXT
+    from services.server.engine_context import fit_context
 
     fitted = fit_context(model.folder, settings, wanted or CONTEXT, rank=rank, value_bytes=value_bytes)
     if fitted.tokens < MIN_CONTEXT:

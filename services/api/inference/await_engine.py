@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 
-from scriptorium.errors import DeviceBusy, InvalidRequest, ModelNotReady
+from scriptorium.errors import DeviceBusy, InvalidRequest, ModelNotReady, ModelUnavailable
 from scriptorium.jobs.runner import Context
 from scriptorium.store.chat_wishes import RETRY_AFTER
 from scriptorium.store.connection import store_errors
@@ -80,7 +80,7 @@ def find_in_sessions(context: Context, name: str) -> list[WantedModel]:
     return [model for session in sessions for model in session.models if model.name == name][:1]
 
 
-def look(context: Context, name: str, model: WantedModel) -> tuple[Engine | None, ModelNotReady | None]:
+def look(context: Context, name: str, model: WantedModel) -> tuple[Engine | None, ModelUnavailable | None]:
     """Return the ready engine of a model, or else why it is not ready yet. Raises ModelNotReady if it never will be."""
     with store_errors():
         engine = context.store.serving.find_engine(model)

@@ -14,9 +14,9 @@ from scriptorium.contracts import Agreement, Endpoint, ServeProof, ServeRequest
 from scriptorium.errors import EngineFailed
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.settings import Settings
-from services.server.compare import compare, read_references
-from services.server.endings import check_endings
-from services.server.token_ids import compare_token_ids
+from services.server.proof.compare import compare, read_references
+from services.server.proof.endings import check_endings
+from services.server.proof.token_ids import compare_token_ids
 
 CANARY = "Write a scene where a character discovers an alien artifact."
 MERGED, ADAPTER = "The merged model", "The adapter as it is served"

@@ -14,7 +14,7 @@ from scriptorium.contracts import Endpoint
 from scriptorium.errors import EngineFailed
 from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.models.tokenizer import chat_tokenizer
-from services.server.token_ids import CHATS, compare_token_ids
+from services.server.proof.token_ids import CHATS, compare_token_ids
 from tests.integration.llama_base import BEGIN_OF_TEXT, TEMPLATE, write_llama_base
 
 ENDPOINT = Endpoint(url="http://engine", model="tuned")

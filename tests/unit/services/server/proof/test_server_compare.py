@@ -13,8 +13,8 @@ from scriptorium.artifacts.checkpoint_losses import BaseLosses, CheckpointLosses
 from scriptorium.contracts import Agreement, Endpoint, ServeRequest
 from scriptorium.errors import EngineFailed, MergeFailed
 from scriptorium.jobs.reporter import SilentReporter
-from services.server.compare import compare as compare_served
-from services.server.compare import fit_slope, read_references
+from services.server.proof.compare import compare as compare_served
+from services.server.proof.compare import fit_slope, read_references
 
 ENDPOINT = Endpoint(url="http://engine", model="tuned")
 IDS = [7, 8, 9, 10, 11]

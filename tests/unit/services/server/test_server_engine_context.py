@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from scriptorium.planning import engine_context
-from scriptorium.planning.engine_context import CPU_CACHE, FittedContext, fit_context, gpu_room, kv_token_bytes
 from scriptorium.planning.model_shape import known_shape
 from scriptorium.process.device_memory import DeviceMemory
 from scriptorium.settings import Settings
+from services.server import engine_context
+from services.server.engine_context import CPU_CACHE, FittedContext, fit_context, gpu_room, kv_token_bytes
 
 GIB = 1024**3
 RTX_5090 = int(31.84 * GIB)

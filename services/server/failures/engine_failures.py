@@ -12,7 +12,7 @@ from itertools import dropwhile, pairwise, takewhile
 from pathlib import Path
 
 from scriptorium.process.log_files import old_log
-from services.server.known_causes import FailureCause, find_known_cause
+from services.server.failures.known_causes import FailureCause, find_known_cause
 
 MAX_LENGTH = 400  # characters of an error that is passed on as it is
 PREFIX = re.compile(

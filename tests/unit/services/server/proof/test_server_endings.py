@@ -10,7 +10,7 @@ import pytest
 from scriptorium.contracts import Endpoint
 from scriptorium.errors import EngineFailed
 from scriptorium.jobs.reporter import SilentReporter
-from services.server.endings import PROMPTS, check_endings
+from services.server.proof.endings import PROMPTS, check_endings
 
 ENDPOINT = Endpoint(url="http://engine", model="tuned")
 

@@ -15,7 +15,7 @@ from scriptorium.settings import Settings
 from scriptorium.store.serving import WantedModel
 from services.server import engine
 from services.server.engine import VllmEngine
-from services.server.engine_failures import append_mark, find_cause, has_final_error, read_since
+from services.server.failures.engine_failures import append_mark, find_cause, has_final_error, read_since
 
 CORE = "(EngineCore pid=5611) ERROR 11-26 04:26:31 [core.py:1510] "
 SERVER = "(APIServer pid=5549) "
