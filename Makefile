@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 
-.PHONY: gpu-check bench-train load layout bench-merge bench-voice voice levers bench-generate help setup light demo test lint test-compose faults-data bench-data check format lock clean up down
+.PHONY: gpu-check bench-train load layout bench-merge bench-serve bench-voice voice levers bench-generate help setup light demo test lint test-compose faults-data bench-data check format lock clean up down
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ format: light ## format the code and mend what the linter can
 bench-merge: light ## our merge beside peft's, Axolotl's and a plain copy; SIZE=8b merges the full 16 GB shape
 	@PYTHONPATH=. $(BIN)/python -m scriptorium.local.environments axolotl
 	@PYTHONPATH=. $(BIN)/python -m bench.merge
+
+bench-serve: setup ## chat through the API against vLLM directly, and how long the device takes to change hands
+	@PYTHONPATH=. $(BIN)/python -m bench.gateway
 
 COMPOSE ?= docker compose
 up: ## build and start every container, as `docker compose up` does, and wait until they are healthy

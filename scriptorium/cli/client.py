@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import quote
 
 import httpx
 
@@ -61,6 +62,18 @@ class Client:
         """Return base models and served models, with the state of their engines."""
         models: list[Body] = self._call("GET", "/models")["data"]
         return models
+
+    def model(self, name: str) -> Body:
+        """Return a model, with the state of its engine."""
+        return self._call("GET", f"/models/{quote(name, safe=':/')}")
+
+    def keep_warm(self, name: str) -> Body:
+        """Have a model loaded and kept warm."""
+        return self._call("POST", f"/x/models/{quote(name, safe=':/')}/warm")
+
+    def release(self, name: str) -> Body:
+        """Keep a model warm no longer."""
+        return self._call("DELETE", f"/x/models/{quote(name, safe=':/')}/warm")
 
     def cancel(self, job_id: str) -> Body:
         """Ask a job to stop."""

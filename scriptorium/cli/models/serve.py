@@ -1,4 +1,7 @@
-"""`scriptorium serve`: vLLM in the foreground with one model, until Ctrl-C; no stack, no queue."""
+"""`scriptorium serve`: vLLM in the foreground with one model, until Ctrl-C; no stack, no queue.
+
+Without a port, on a running stack that knows the model, the stack loads it and keeps it warm instead.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ import typer
 
 from scriptorium.cli.app import Json, app, err, out, show
 from scriptorium.cli.models.find_model import FoundModel, find_model
+from scriptorium.cli.models.keep_warm import find_stack, keep_warm, release
 from scriptorium.errors import Conflict, InvalidRequest
 from scriptorium.models.scaled_adapter import scale_adapter
 from scriptorium.settings import Settings, get_settings
@@ -63,9 +67,18 @@ def serve(
     engine_flag: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="A flag for vLLM, of an allowed list; repeatable.")
     ] = None,
+    let_go: Annotated[bool, typer.Option("--release", help="Keep it warm on the running stack no longer.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Serve a model by hand: run vLLM in the foreground until Ctrl-C, with the context that fits."""
+    """Serve a model: keep it warm on the running stack, or, with --port or without a stack, run vLLM until Ctrl-C."""
+    client = find_stack(model) if let_go or (port is None and host is None and strength is None) else None
+    if let_go:
+        release(client, model, as_json=as_json)
+        return
+    if client:
+        with progress() as report:
+            keep_warm(client, model, report, as_json=as_json)
+        return
     from services.server.engine import max_lora_rank
     from services.server.engine_flags import make_arguments, read_flags
 

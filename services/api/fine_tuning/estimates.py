@@ -80,7 +80,7 @@ def estimate_job(body: dict[str, Any], context: PhaseContext) -> TrainingEstimat
         runs,
         recipe=request.recipe.name,
         exports=request.requested_recipe.export,
-        calibration=request.requested_recipe.calibration,
+        calibration=request.requested_recipe.calibration.limited_to(request.requested_recipe.strength),
     )
 
 

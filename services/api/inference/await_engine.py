@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 
-from scriptorium.errors import DeviceBusy, InvalidRequest, ModelNotReady, ModelUnavailable
+from scriptorium.errors import DeviceBusy, InvalidRequest, JobMissing, ModelNotReady, ModelUnavailable
 from scriptorium.jobs.runner import Context
 from scriptorium.store.chat_wishes import RETRY_AFTER
 from scriptorium.store.connection import store_errors
@@ -100,7 +100,10 @@ def find_tenant(context: Context, name: str) -> DeviceBusy | None:
     for device in leases.devices():
         holder = leases.holder(device)
         if holder and holder.startswith("ftjob-"):
-            job = context.store.jobs.get(holder)
+            try:
+                job = context.store.jobs.get(holder)
+            except JobMissing:  # deleted a moment ago: its lease runs out
+                return DeviceBusy(f"{name} has to wait: {holder} has the device.", param="model")
             progress = context.store.jobs.progress(holder)
             eta = progress.get("eta_seconds")
             when = "" if eta is None else f", for about {math.ceil(eta / 60)} more minute(s)"
