@@ -39,6 +39,17 @@ def test_a_model_chats(client: openai.OpenAI, engine: AnsweringEngine, model: st
     assert "seed" not in engine.requests[0]  # it would crash vLLM's engine on a CPU
 
 
+def test_what_the_engine_cannot_do_is_said(http: httpx.Client, engine: AnsweringEngine) -> None:
+    body: dict[str, Any] = {"model": BASE, "messages": [{"role": "user", "content": "x"}]}
+    seeded = http.post("/v1/chat/completions", json={**body, "seed": 3})
+    assert seeded.headers["x-scriptorium-ignored"] == "seed"
+    assert "x-scriptorium-ignored" not in http.post("/v1/chat/completions", json=body).headers
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    refused = http.post("/v1/chat/completions", json={**body, "tools": tools}).json()["error"]
+    assert (refused["code"], refused["param"]) == ("invalid_request", "tools")
+    assert http.post("/v1/chat/completions", json={**body, "tools": tools, "tool_choice": "none"}).status_code == 200
+
+
 def test_a_seed_reaches_an_engine_on_a_gpu(context: Context, sent: Sent, engine: AnsweringEngine) -> None:
     fast = Context(
         context.settings.model_copy(update={"device": "cuda"}), context.store, context.volume, context.pipeline

@@ -25,6 +25,7 @@ from services.api.inference.await_engine import WAIT_HEADER, Patience, await_eng
 router = APIRouter(prefix="/v1", tags=["chat"])
 
 T = TypeVar("T")
+IGNORED_HEADER = "x-scriptorium-ignored"  # names what of a request the engine at hand cannot do
 CLIENT_CLOSED_REQUEST = 499  # nginx's code; nobody reads the response, but the metrics count it
 
 
@@ -50,17 +51,19 @@ def open_client(settings: Settings) -> httpx.AsyncClient:
 async def relay(request: Request, context: PhaseContext, path: str) -> Response:
     """Pass a request to its engine and the answer back, block by block if it is streamed."""
     body = await read_body(request)
+    check_tools(body)
     patience = read_patience(request.headers.get(WAIT_HEADER), context)
     try:
         answer = await await_unless_disconnected(request, ask_engine(request, context, path, body, patience))
-    except httpx.TimeoutException:
+    except httpx.ReadTimeout:
         silence = context.settings.chat_silence.total_seconds()
         raise EngineFailed(f"The engine of {body['model']} sent nothing for {silence:g} s.") from None
     if answer is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     if answer.is_error:
         raise await read_engine_error(answer, str(body["model"]))
-    return StreamingResponse(stream_answer(answer), media_type=answer.headers.get("content-type"))
+    ignored = {IGNORED_HEADER: "seed"} if "seed" in body and not context.settings.gpu else {}
+    return StreamingResponse(stream_answer(answer), media_type=answer.headers.get("content-type"), headers=ignored)
 
 
 async def ask_engine(
@@ -74,7 +77,7 @@ async def ask_engine(
         try:
             sent = http.build_request("POST", engine.url + path, json=fit_body(body, engine, context.settings))
             return await http.send(sent, stream=True)
-        except httpx.TimeoutException:
+        except httpx.ReadTimeout:
             raise
         except httpx.TransportError:
             lost = engine.url
@@ -132,6 +135,17 @@ def read_model(body: dict[str, Any]) -> str:
     if not isinstance(model, str):
         raise InvalidRequest("A request needs the name of a model.", param="model")
     return model
+
+
+def check_tools(body: dict[str, Any]) -> None:
+    """Raise InvalidRequest for tools that a model may call: our engines parse no calls out of their answers."""
+    for name in ("tools", "functions"):
+        if body.get(name) and body.get("tool_choice") != "none":
+            raise InvalidRequest(
+                f"{name} are not offered: a model tuned on prose calls none, and its engine looks for no calls.",
+                param=name,
+                next_step='Leave them out, or send `"tool_choice": "none"`; for JSON use response_format.',
+            )
 
 
 def fit_body(body: dict[str, Any], engine: Engine, settings: Settings) -> dict[str, Any]:
