@@ -68,7 +68,9 @@ async def await_engine(context: Context, name: str, patience: Patience, lost: st
 def wish(context: Context, name: str) -> list[WantedModel]:
     """Wish for a model, and for the base that it needs; models that a job's session serves are not wished for."""
     with store_errors():
-        models = find_in_sessions(context, name) or find_models(context, name)
+        if in_session := find_in_sessions(context, name):
+            return in_session
+        models = find_models(context, name)
         for model in models:
             context.store.wishes.ask(model)
         return models

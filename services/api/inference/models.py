@@ -11,14 +11,14 @@ from fastapi import APIRouter
 
 from scriptorium.artifacts.volume import VARIANTS
 from scriptorium.contracts import Phase
-from scriptorium.errors import InvalidRequest, ModelInUse
+from scriptorium.errors import InvalidRequest, ModelInUse, ModelMissing
 from scriptorium.jobs.records import update_record
 from scriptorium.jobs.runner import Context as PhaseContext
 from scriptorium.models.model_name import parse_model_name
 from scriptorium.store.chat_wishes import Wish
 from scriptorium.store.serving import Engine
 from services.api.dependencies import Context
-from services.api.inference.voices import find_job, find_models, list_voices
+from services.api.inference.voices import KnownModel, find_job, find_known, find_models, list_voices
 from services.api.pagination import render_page
 
 router = APIRouter(tags=["models"])
@@ -36,13 +36,15 @@ def list_models(context: Context) -> dict[str, Any]:
 @router.get("/v1/models/{model:path}")
 def retrieve(model: str, context: Context) -> dict[str, Any]:
     """Return a model, at any strength."""
-    for entry in known_models(context):
-        if entry["id"] == model:
-            return entry
-    name = parse_model_name(model)
-    find_models(context, model)
-    created = next((entry["created"] for entry in known_models(context) if entry["id"] == name.voice), 0)
-    return describe(model, created, name.voice, None, "")
+    engines = {engine.name: engine for engine in context.store.serving.engines()}
+    reasons = {wish.model.name: wish.reason for wish in context.store.wishes.all()}
+    try:
+        known = find_known(context, model)
+    except ModelMissing:
+        if model not in engines:
+            raise
+        known = KnownModel(model, 0)  # of a job that is being evaluated
+    return describe(known, engines.get(model), reasons.get(model, ""))
 
 
 @router.delete("/v1/models/{model:path}")
@@ -101,21 +103,19 @@ def known_models(context: PhaseContext) -> list[dict[str, Any]]:
     """Describe every model, with the state of its engine."""
     engines = {engine.name: engine for engine in context.store.serving.engines()}
     reasons = {wish.model.name: wish.reason for wish in context.store.wishes.all()}
-    voices = {voice.name: (voice.created, voice.parent) for voice in list_voices(context)}
+    known = {model.name: model for model in list_voices(context)}
     for name in [*engines, *reasons]:  # strengths, and the models of jobs that are being evaluated
-        parent = parse_model_name(name).voice
-        voices.setdefault(name, (voices.get(parent, (0, None))[0], parent if parent != name else None))
-    return [
-        describe(name, created, parent, engines.get(name), reasons.get(name, ""))
-        for name, (created, parent) in voices.items()
-    ]
+        voice = parse_model_name(name).voice
+        created = known[voice].created if voice in known else 0
+        known.setdefault(name, KnownModel(name, created, voice if voice != name else None))
+    return [describe(model, engines.get(name), reasons.get(name, "")) for name, model in known.items()]
 
 
-def describe(name: str, created: int, parent: str | None, engine: Engine | None, reason: str) -> dict[str, Any]:
+def describe(model: KnownModel, engine: Engine | None, reason: str) -> dict[str, Any]:
     """Describe a model on the wire."""
     status = "failed" if reason else STATES.get(engine.state, "cold") if engine else "cold"
     return {
-        "id": name, "object": "model", "created": created, "owned_by": "scriptorium", "status": status,
-        "reason": reason or (engine.reason if engine and status != "cold" else "") or None, "parent": parent,
-        "root": parse_model_name(name).voice,
+        "id": model.name, "object": "model", "created": model.created, "owned_by": "scriptorium", "status": status,
+        "reason": reason or (engine.reason if engine and status != "cold" else "") or None, "parent": model.parent,
+        "root": parse_model_name(model.name).voice,
     }  # fmt: skip

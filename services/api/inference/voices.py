@@ -32,12 +32,28 @@ class KnownModel:
 def list_voices(context: Context) -> Iterator[KnownModel]:
     """Yield every base, and every model and checkpoint of a finished job, newest jobs first."""
     for name in local_models(context.volume.models):
-        yield KnownModel(name, int((context.volume.models / name / "config.json").stat().st_mtime))
+        yield know_base(context, name)
     for job in [job for job in context.store.jobs.iterate() if job.fine_tuned_model]:
-        created = job.finished_at or job.created_at
-        yield KnownModel(job.tuned_name, created, job.model)
+        yield KnownModel(job.tuned_name, job.finished_at or job.created_at, job.model)
         for checkpoint in complete_checkpoints(context.volume.folder(job.id, Phase.TRAIN)):
             yield KnownModel(str(ModelName(job.tuned_name, checkpoint.step)), checkpoint.created_at, job.tuned_name)
+
+
+def know_base(context: Context, name: str) -> KnownModel:
+    """Return a base that is on the volume, made when it was put there."""
+    return KnownModel(name, int((context.volume.models / name / "config.json").stat().st_mtime))
+
+
+def find_known(context: Context, text: str) -> KnownModel:
+    """Return the model of a name; a strength is as old as what it is a strength of. Raises as `find_models` does."""
+    name = parse_model_name(text)
+    find_models(context, text)
+    if name.job_id is None:
+        return know_base(context, text)
+    job = find_job(context, name)
+    checkpoints = complete_checkpoints(context.volume.folder(job.id, Phase.TRAIN)) if name.step is not None else []
+    created = next((one.created_at for one in checkpoints if one.step == name.step), job.finished_at or job.created_at)
+    return KnownModel(text, created, job.tuned_name if name.variant else job.model)
 
 
 def find_models(context: Context, text: str) -> list[WantedModel]:
