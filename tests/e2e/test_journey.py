@@ -12,8 +12,10 @@ import itertools
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -388,9 +390,35 @@ def test_an_engine_that_dies_comes_back(running: RunningStack, jobs: FourJobs) -
     assert client.chat.completions.create(model=model, messages=ask, max_tokens=4).choices  # it waits for the load
 
 
-def test_a_running_training_is_cancelled_within_seconds(running: RunningStack, project: Path) -> None:
-    job_id = create_job(running, running.assets.book.read_bytes(), "cancelled", small_recipe(project))
-    wait_for("a first step", has_message(running, job_id, f"Step 1/{STEPS}"), 240)
+def test_a_running_training_is_cancelled_within_seconds_and_took_the_device_from_twenty_streams(
+    running: RunningStack, project: Path
+) -> None:
+    """Each stream is whole or refused: none hangs, and none is cut."""
+    begun = threading.Event()
+
+    def stream_until_training() -> list[str]:
+        outcomes = []
+        ask: list[Any] = [{"role": "user", "content": "Tell a story."}]
+        while not begun.is_set():
+            try:
+                with running.client.with_options(max_retries=0).chat.completions.create(
+                    model=BASE, messages=ask, max_tokens=32, stream=True
+                ) as stream:
+                    outcomes.append([chunk.choices[0].finish_reason for chunk in stream if chunk.choices][-1] or "cut")
+            except openai.APIStatusError as error:
+                outcomes.append(str(error.code))
+                time.sleep(1)
+        return outcomes
+
+    with ThreadPoolExecutor(20) as pool:
+        streams = [pool.submit(stream_until_training) for _ in range(20)]
+        try:
+            job_id = create_job(running, running.assets.book.read_bytes(), "cancelled", small_recipe(project))
+            wait_for("a first step", has_message(running, job_id, f"Step 1/{STEPS}"), 300)
+        finally:
+            begun.set()
+        outcomes = [outcome for stream in streams for outcome in stream.result(60)]
+    assert set(outcomes) == {"stop", "length", "gpu_busy"} - ({"stop"} - set(outcomes))
     started = time.monotonic()
     running.client.fine_tuning.jobs.cancel(job_id)
     wait_for("the cancelling", has_status(running, job_id, "cancelled"), 15)
