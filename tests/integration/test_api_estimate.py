@@ -55,7 +55,7 @@ def test_the_counts_of_the_command_line_are_understood(http: httpx.Client, tmp_p
     (tmp_path / "book.txt").write_text("It was a dark and stormy night. " * 2000)
     estimate = post(http, dataset=count_dataset(tmp_path / "book.txt", Recipe(name="r")), recipe="qlora")
     assert estimate["basis"] == "14,000 words of book.txt, not yet prepared; 5% of the trained tokens replayed"
-    assert estimate["rows"] == 9
+    assert estimate["rows"] == 11  # nine of the book, two of the base's answers
 
 
 def test_a_manuscript_is_estimated_from_its_words_until_a_job_has_prepared_it(
@@ -69,8 +69,14 @@ def test_a_manuscript_is_estimated_from_its_words_until_a_job_has_prepared_it(
     folder = context.volume.attempt(job.id, Phase.PREPARE, 1)
     context.volume.publish(job.id, Phase.PREPARE, folder, {"result": result.model_dump(mode="json")})
     estimate = post(http, **body)
-    assert (estimate["rows"], estimate["basis"]) == (77, "the dataset of ftjob-1; 5% of the trained tokens replayed")
+    assert (estimate["rows"], estimate["basis"]) == (93, "the dataset of ftjob-1; 5% of the trained tokens replayed")
     assert post(http, **body | {"recipe": "cpu"})["rows"] == 1  # cut in another way
+
+
+def test_replayed_rows_are_a_part_of_all_rows(http: httpx.Client) -> None:
+    answer = http.post("/v1/x/estimate", json={"recipe": "cpu", "dataset": {**COUNTS, "replay_rows": COUNTS["rows"]}})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_request")
+    assert "a part of rows" in answer.json()["error"]["message"]
 
 
 def test_the_hyperparameters_of_a_job_count(http: httpx.Client) -> None:

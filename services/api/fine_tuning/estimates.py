@@ -40,7 +40,16 @@ class DatasetCounts(RequestPart):
     longest_row: int = Field(ge=1)
     answer_tokens: int = Field(ge=1)
     dev_rows: int = Field(default=0, ge=0)
+    replay_rows: int = Field(default=0, ge=0)
+    replay_tokens: int = Field(default=0, ge=0)
     basis: str = Field(default="the counts of the request", max_length=500)
+
+    @model_validator(mode="after")
+    def check_replay(self) -> DatasetCounts:
+        """Refuse replayed rows or tokens that are not a part of all of them."""
+        if self.replay_rows >= self.rows or self.replay_tokens >= self.answer_tokens:
+            raise ValueError("replay_rows and replay_tokens are a part of rows and answer_tokens, and not all of them")
+        return self
 
 
 class EstimateRequest(CreateJob):
