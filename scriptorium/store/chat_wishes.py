@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from scriptorium.store.serving import WantedModel
 from scriptorium.store.transaction import compare_and_set
 
-KEY = "scriptorium:serving:wishes"
+WISHES_KEY = "scriptorium:serving:wishes"
 RETRY_AFTER = 30.0  # seconds until a model that could not be prepared is tried again for whoever asks
 
 
@@ -25,7 +25,7 @@ class Wish(BaseModel):
     """A model that chat needs: when it was asked last (Unix seconds), and whether it is pinned warm.
 
     `waiting_since` is when a request began to wait for it, 0 if none does. `reason` says why it cannot be had,
-    `failed_at` since when; `tries` counts how often it was tried again.
+    `failed_at` since when; `tried_at` is when it began to be tried, or to be tried again.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -34,7 +34,7 @@ class Wish(BaseModel):
     asked_at: float
     waiting_since: float = 0.0
     pinned: bool = False
-    tries: int = 0
+    tried_at: float = 0.0
     reason: str = ""
     failed_at: float = 0.0
 
@@ -50,14 +50,13 @@ class ChatWishes:
         now = time.time()
 
         def renew(wish: Wish | None) -> Wish:
+            pinned = keep or (wish is not None and wish.pinned)
             if wish is None or wish.model != model:
-                return Wish(
-                    model=model, asked_at=now, waiting_since=now, pinned=keep or (wish is not None and wish.pinned)
-                )
+                return Wish(model=model, asked_at=now, waiting_since=now, pinned=pinned, tried_at=now)
             again = bool(wish.reason) and now - wish.failed_at > RETRY_AFTER
-            failure = {"reason": "", "tries": wish.tries + 1} if again else {}
+            failure = {"reason": "", "tried_at": now} if again else {}
             waiting = {"asked_at": now, "waiting_since": wish.waiting_since or now}
-            return wish.model_copy(update={**waiting, "pinned": keep or wish.pinned, **failure})
+            return wish.model_copy(update={**waiting, "pinned": pinned, **failure})
 
         return self._change(model.name, renew)
 
@@ -75,7 +74,7 @@ class ChatWishes:
 
     def forget(self, name: str) -> None:
         """Wish for a model no longer."""
-        self._client.hdel(KEY, name)
+        self._client.hdel(WISHES_KEY, name)
 
     def withdraw(self, folder: Path) -> None:
         """Forget the models whose weights are in a folder, because it is about to be removed."""
@@ -84,28 +83,28 @@ class ChatWishes:
                 self.forget(wish.model.name)
 
     def all(self) -> list[Wish]:
-        """Return every wish: those pinned warm first, then the ones asked last."""
-        bodies: list[str] = self._client.hvals(KEY)  # type: ignore[assignment]
+        """Return every wish, by the models' names."""
+        bodies: list[str] = self._client.hvals(WISHES_KEY)  # type: ignore[assignment]
         wishes = map(Wish.model_validate_json, bodies)
-        return sorted(wishes, key=lambda wish: (not wish.pinned, -wish.asked_at, wish.model.name))
+        return sorted(wishes, key=lambda wish: wish.model.name)
 
     def _update(self, model: WantedModel, changes: dict[str, Any]) -> None:
         """Change the wish for exactly this model, if there is one."""
 
         def apply(pipe: Any) -> None:
-            body = pipe.hget(KEY, model.name)
+            body = pipe.hget(WISHES_KEY, model.name)
             pipe.multi()
             if body and (wish := Wish.model_validate_json(body)).model == model:
-                pipe.hset(KEY, model.name, wish.model_copy(update=changes).model_dump_json())
+                pipe.hset(WISHES_KEY, model.name, wish.model_copy(update=changes).model_dump_json())
 
-        compare_and_set(self._client, apply, KEY)
+        compare_and_set(self._client, apply, WISHES_KEY)
 
     def _change(self, name: str, change: Callable[[Wish | None], Wish]) -> Wish:
         def apply(pipe: Any) -> Wish:
-            body = pipe.hget(KEY, name)
+            body = pipe.hget(WISHES_KEY, name)
             wish = change(Wish.model_validate_json(body) if body else None)
             pipe.multi()
-            pipe.hset(KEY, name, wish.model_dump_json())
+            pipe.hset(WISHES_KEY, name, wish.model_dump_json())
             return wish
 
-        return compare_and_set(self._client, apply, KEY)
+        return compare_and_set(self._client, apply, WISHES_KEY)

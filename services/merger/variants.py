@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 import shutil
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,31 +17,35 @@ from scriptorium.artifacts import manifest
 from scriptorium.artifacts.checkpoints import SCALED_ADAPTER, checkpoint_folder
 from scriptorium.artifacts.volume import VARIANTS, Volume, disk_errors
 from scriptorium.contracts import Job, MergeRequest, Phase
-from scriptorium.errors import LeaseLost, ScriptoriumError
+from scriptorium.errors import Interrupted, LeaseLost, ScriptoriumError, Stopped
+from scriptorium.jobs import runner
+from scriptorium.jobs.devices import Tenancy, keep_device
 from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.jobs.requests import REQUEST_MAKERS, RequestContext
 from scriptorium.jobs.runner import Context
 from scriptorium.models.scaled_adapter import scale_adapter
-from scriptorium.store import Lease
 from scriptorium.store.serving import AdapterVariant, WantedModel
 from services.merger.merge import merge_adapter
 
 log = logging.getLogger(__name__)
 
+LEASE = "variants"  # one is made at a time
 MAX_MERGED = 4  # merged variants on the volume: each is as large as its base
 
 
-class LeaseKeeper(SilentReporter):
-    """Renews a lease while the merge works, and stops it if the lease is lost."""
+class VariantReporter(SilentReporter):
+    """Stops the merge if its lease is lost, or the worker has to end."""
 
-    def __init__(self, context: Context, lease: Lease) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._context, self._lease = context, lease
+        self.lost = threading.Event()
 
     def check(self) -> None:
-        """Renew the lease; raises LeaseLost."""
-        if not self._context.store.leases.renew(self._lease, self._context.settings.lease_ttl):
-            raise LeaseLost(f"{self._lease.name} is made by somebody else")
+        """Raise LeaseLost or Interrupted."""
+        if self.lost.is_set():
+            raise LeaseLost("somebody else makes the variants")
+        if runner.shutdown.is_set():
+            raise Interrupted("the merger ends; the variant is asked for again")
 
 
 def make_wished(context: Context, job_id: str) -> None:
@@ -50,22 +55,26 @@ def make_wished(context: Context, job_id: str) -> None:
         if model.variant and model.variant.job_id == job_id and manifest.read(model.prepared) is None:
             try:
                 make_variant(context, model, model.variant)
-            except LeaseLost as error:
+            except Stopped as error:
                 log.info("%s", error)
             except ScriptoriumError as error:
                 context.store.wishes.refuse(model, f"{error} {error.next_step or ''}".strip())
+            except Exception as error:
+                log.exception("%s could not be made", model.name)
+                context.store.wishes.refuse(model, f"an unexpected error, see the merger's log: {error!r}")
 
 
 def make_variant(context: Context, model: WantedModel, variant: AdapterVariant) -> None:
     """Make a variant's folder, whole or not at all. Raises LeaseLost, or what `merge_adapter` raises."""
     target = context.volume.variant(variant.job_id, variant.step, variant.strength)
-    lease = context.store.leases.acquire(f"variant:{target}", "the merger", context.settings.lease_ttl)
+    ttl, reporter = context.settings.lease_ttl, VariantReporter()
+    lease = context.store.leases.acquire(LEASE, f"the merger {secrets.token_hex(4)}", ttl)
     if lease is None:
-        raise LeaseLost(f"{target.name} of {variant.job_id} is being made already")
+        raise LeaseLost("a variant is being made already")
     draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with disk_errors():
-            remove_drafts(target)
+        with keep_device(context.store, Tenancy(LEASE, lease, reporter.lost.set), ttl), disk_errors():
+            remove_drafts(context.volume)
             draft.mkdir(parents=True)
             if model.adapter:
                 training = context.volume.folder(variant.job_id, Phase.TRAIN)
@@ -73,14 +82,14 @@ def make_variant(context: Context, model: WantedModel, variant: AdapterVariant) 
             else:
                 job = context.store.jobs.get(variant.job_id)
                 remove_oldest(context.volume, {Path(wish.model.folder) for wish in context.store.wishes.all()})
-                merge_adapter(make_request(job, variant, context), draft, LeaseKeeper(context, lease))
+                merge_adapter(make_request(job, variant, context), draft, reporter)
+            reporter.check()
             manifest.write(draft, {"variant": variant.model_dump()})
             shutil.rmtree(target, ignore_errors=True)
             draft.rename(target)
             manifest.sync(target.parent)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-        context.store.leases.release(lease)
 
 
 def make_request(job: Job, variant: AdapterVariant, context: Context) -> MergeRequest:
@@ -90,9 +99,9 @@ def make_request(job: Job, variant: AdapterVariant, context: Context) -> MergeRe
     return MergeRequest.model_validate(request.model_dump() | changes)
 
 
-def remove_drafts(target: Path) -> None:
-    """Remove what a killed attempt at a variant has left."""
-    for draft in target.parent.glob(f".{target.name}.*.tmp"):
+def remove_drafts(volume: Volume) -> None:
+    """Remove what killed attempts have left: whoever has the lease is alone."""
+    for draft in volume.runs.glob(f"*/{VARIANTS}/.*.tmp"):
         shutil.rmtree(draft, ignore_errors=True)
 
 

@@ -37,6 +37,7 @@ MIN_CONTEXT = 256  # tokens; a shorter one is of no use
 GPU_DEFAULTS = {"VLLM_USE_FLASHINFER_SAMPLER": "0"}
 LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 USUAL_RANK = 64
+SWAP_TIMEOUT = 10.0  # seconds: whoever waits for it renews a lease of 15
 LORAS_TOGETHER = 2  # adapters that one batch may mix; each slot takes an adapter's memory
 REQUEST_GAUGES = ("vllm:num_requests_running", "vllm:num_requests_waiting")
 EnginePlan = tuple[WantedModel, ...]  # models that one engine serves: a base and its adapters
@@ -71,7 +72,8 @@ class VllmEngine:
         self._log = log
         self._mark = f"Scriptorium starts vLLM for {', '.join(model.name for model in plan)} on port {self.port}"
         append_mark(log, self._mark)
-        self._child = Child(make_command(plan, settings, self.port), log, make_environment(settings, gpu))
+        environment = make_environment(settings, gpu) | {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"}
+        self._child = Child(make_command(plan, settings, self.port), log, environment)
 
     @property
     def dead(self) -> bool:
@@ -119,7 +121,7 @@ class VllmEngine:
         self._post("/v1/unload_lora_adapter", {"lora_name": model.name})
 
     def _post(self, path: str, body: dict[str, str]) -> None:
-        answer = httpx.post(self.url + path, json=body, timeout=120, trust_env=False)
+        answer = httpx.post(self.url + path, json=body, timeout=SWAP_TIMEOUT, trust_env=False)
         if answer.is_client_error:
             raise httpx.HTTPError(answer.text.strip()[:300])
         answer.raise_for_status()
@@ -174,16 +176,24 @@ class VllmEngine:
 
 
 def check_files(plan: EnginePlan) -> None:
-    """Look whether the files of a plan are there and whole; raises BaseModelUnusable, BrokenTensorFile (an adapter)."""
+    """Look whether the files of a plan are there and whole; raises BaseModelUnusable, or as `check_adapter` does."""
     check_servable(Path(plan[0].folder))
     for model in plan:
         if model.adapter:
-            read_layout(Path(model.adapter) / ADAPTER_WEIGHTS)
+            check_adapter(model)
 
 
-def describe_plan(plan: EnginePlan, state: str, reason: str = "", url: str = "") -> list[Engine]:
+def check_adapter(model: WantedModel) -> None:
+    """Look whether an adapter's files are there and whole. Raises OSError, ValueError or KeyError."""
+    rank_of(model)
+    read_layout(Path(model.adapter or "") / ADAPTER_WEIGHTS)
+
+
+def describe_plan(
+    plan: EnginePlan, state: str, reason: str = "", url: str = "", ready_at: float | None = None
+) -> list[Engine]:
     """Describe a plan for the store, with one entry per model name."""
-    shared = {"state": state, "url": url, "reason": reason}
+    shared = {"state": state, "url": url, "reason": reason, "ready_at": ready_at}
     return [Engine(**model.model_dump(exclude={"eager", "variant"}), **shared) for model in plan]
 
 
@@ -254,7 +264,7 @@ def count_requests(metrics: str) -> float:
 
 def make_environment(settings: Settings, gpu: int | None = None) -> dict[str, str]:
     """Make the environment variables of vLLM's process, which sees one `gpu` only if that is given."""
-    fixed = {"VLLM_NO_USAGE_STATS": "1", "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"}  # the port is not open to users
+    fixed = {"VLLM_NO_USAGE_STATS": "1"}
     if gpu is not None:
         fixed["CUDA_VISIBLE_DEVICES"] = str(gpu)
     return make_tool_environment(

@@ -1,8 +1,8 @@
 """The engines of one device, brought one step nearer to the models that are needed with each `match`.
 
 An engine serves one folder: a merged model, or a base with its adapters, which come and go while it runs. One that is
-not needed any more leaves: it takes no new request, ends those that it has, up to a set time, and stops. A new engine
-waits until those that leave are gone, because it needs their memory.
+not needed any more leaves: it is published as such, ends the requests that it has, up to a set time, and stops. A new
+engine waits until those that leave are gone, because it needs their memory.
 """
 
 from __future__ import annotations
@@ -16,18 +16,16 @@ from pathlib import Path
 
 import httpx
 
-from scriptorium.artifacts import manifest
 from scriptorium.errors import BaseModelUnusable, EnvironmentMissing
 from scriptorium.settings import Settings
-from scriptorium.store.serving import AdapterVariant, Engine, WantedModel
-from services.server.engine import EnginePlan, VllmEngine, describe_plan, plan_engines, rank_of
+from scriptorium.store.serving import Engine, WantedModel
+from services.server.engine import EnginePlan, VllmEngine, check_adapter, describe_plan, plan_engines
 
 log = logging.getLogger(__name__)
 
 MAX_FAILURES = 3
 MAX_SILENCE = 120.0  # seconds that a ready engine may be too busy to answer /health
-MIN_TURN = 15.0  # seconds that a ready engine is not displaced: its first requests have just been let in
-PREPARE_INTERVAL = 10.0  # seconds between two requests to make the same variant
+MIN_TURN = 15.0  # seconds that a model is not displaced once it answers: its first requests have just been let in
 
 StartEngine = Callable[[EnginePlan, Settings, Path], VllmEngine]
 Key = tuple[str, int, bool]
@@ -45,11 +43,11 @@ class Failure:
 
 @dataclass
 class Slot:
-    """A running engine, when it became ready, and until when it may end its requests if it leaves."""
+    """A running engine; since when each of its models answers, and until when it may end its requests if it leaves."""
 
     engine: VllmEngine
     started_at: float = field(default_factory=time.monotonic)
-    ready_at: float | None = None
+    answering: dict[WantedModel, float] = field(default_factory=dict)
     leaves_at: float | None = None
 
 
@@ -66,93 +64,78 @@ class EngineSet:
         settings: Settings,
         start: StartEngine = VllmEngine,
         *,
-        prepare: Callable[[AdapterVariant], None] = lambda variant: None,
+        expect: Callable[[], float] = lambda: 0.0,
         on_ready: Callable[[float], None] = lambda seconds: None,
     ) -> None:
-        """`prepare` has a variant made; `on_ready` gets the seconds that an engine took to become ready."""
+        """`expect` gives the seconds that an engine takes to become ready; `on_ready` gets those that one took."""
         self._settings = settings
         self._start = start
-        self._prepare = prepare
+        self._expect = expect
         self._on_ready = on_ready
         self._slots: dict[Key, Slot] = {}
         self._failures: dict[Key, Failure] = {}
-        self._requested: dict[AdapterVariant, float] = {}
         self._refused: dict[WantedModel, str] = {}
         self._token: tuple[str, int] = ("", -1)
 
     def __len__(self) -> int:
         return len(self._slots)
 
-    def match(self, models: Sequence[WantedModel], token: tuple[str, int], obstacle: str = "") -> list[Engine]:
-        """Take one step and describe the result; nothing is started while there is an `obstacle`.
+    def match(
+        self, models: Sequence[WantedModel], token: tuple[str, int], find_obstacle: Callable[[], str] = lambda: ""
+    ) -> list[Engine]:
+        """Take one step and describe the result; the first engine starts only if there is no obstacle.
 
         A new `token` means that the models are wanted anew: what had failed for good is tried again.
         """
         if token != self._token:
             self._token, self._refused = token, {}
-        unprepared = [model for model in models if not self._is_prepared(model)]
-        usable = [model for model in models if model not in unprepared and self._is_usable(model)]
-        plans = {key_of(plan): plan for plan in plan_engines(usable)}
+        plans = {key_of(plan): plan for plan in plan_engines([one for one in models if self._is_usable(one)])}
+        self._end_leaving()
         for key, slot in self._slots.items():
             if key not in plans or not slot.engine.can_become(plans[key]):
                 self._retire(slot)
-        self._end_leaving()
-        if not (obstacle and not self._slots) and not any(slot.leaves_at for slot in self._slots.values()):
-            for key, plan in plans.items():
-                self._supervise(key, plan, token)
+        obstacle = "" if self._slots else find_obstacle()
+        may_start = not obstacle and not any(slot.leaves_at for slot in self._slots.values())
+        for key, plan in plans.items():
+            self._supervise(key, plan, token, may_start=may_start)
         described = [entry for key, plan in plans.items() for entry in self._describe(key, plan, obstacle)]
-        leaving = [
-            entry for slot in self._slots.values() if slot.leaves_at for entry in slot.engine.describe("leaving")
-        ]
+        refused = [(model, reason) for model, reason in self._refused.items() if model in models]
+        failed = [entry for model, reason in refused for entry in describe_plan((model,), "failed", reason)]
         names = {model.name for model in models}
-        preparing = describe_plan(tuple(unprepared), "preparing")
-        refused = [
-            entry for model, reason in self._refused.items() for entry in describe_plan((model,), "failed", reason)
-        ]
-        return [*described, *preparing, *refused, *(entry for entry in leaving if entry.name not in names)]
+        return [*described, *failed, *(entry for entry in self._describe_leaving() if entry.name not in names)]
 
     def leave(self) -> list[Engine]:
         """Take one step towards no engine at all, and describe those that are left."""
+        self._end_leaving()
         for slot in self._slots.values():
             self._retire(slot)
-        self._end_leaving()
-        return [entry for slot in self._slots.values() for entry in slot.engine.describe("leaving")]
+        return self._describe_leaving()
 
     def stop_all(self) -> None:
         """Stop the engines at once, in parallel: one that is still loading takes its whole grace period."""
         with ThreadPoolExecutor() as pool:
             list(pool.map(self._stop, list(self._slots)))
 
-    def staying(self) -> set[str]:
-        """Return the names of the models that are loading, or have just been loaded."""
-        now = time.monotonic()
-        slots = [slot for slot in self._slots.values() if slot.leaves_at is None]
-        recent = [slot for slot in slots if slot.ready_at is None or now - slot.ready_at < MIN_TURN]
-        return {model.name for slot in recent for model in slot.engine.plan}
-
     def ready(self) -> set[str]:
         """Return the names of the models that answer."""
+        slots = [slot for slot in self._slots.values() if slot.leaves_at is None]
+        return {model.name for slot in slots for model in slot.answering}
+
+    def staying(self) -> set[str]:
+        """Return the names of the models that are loading, or have only begun to answer."""
+        now, slots = time.monotonic(), [slot for slot in self._slots.values() if slot.leaves_at is None]
         return {
             model.name
-            for slot in self._slots.values()
-            if slot.leaves_at is None and slot.engine.ready
+            for slot in slots
             for model in slot.engine.plan
+            if now - slot.answering.get(model, now) < MIN_TURN
         }
-
-    def _is_prepared(self, model: WantedModel) -> bool:
-        """Return whether a model's weights are there; those of a variant are asked for if they are not."""
-        if model.variant is None or manifest.read(model.prepared) is not None:
-            return True
-        if time.monotonic() - self._requested.get(model.variant, -PREPARE_INTERVAL) >= PREPARE_INTERVAL:
-            self._requested[model.variant] = time.monotonic()
-            self._prepare(model.variant)
-        return False
 
     def _is_usable(self, model: WantedModel) -> bool:
         """Return whether a model may go into an engine: one broken adapter must not keep the others from starting."""
         if model.adapter and model not in self._refused:
             try:
-                rank_of(model)
+                check_adapter(model)
             except (OSError, ValueError, KeyError) as error:
                 self._refused[model] = f"its adapter cannot be read: {error}"
         return model not in self._refused
@@ -162,7 +145,7 @@ class EngineSet:
             slot.leaves_at = time.monotonic() + self._settings.chat_grace.total_seconds()
 
     def _end_leaving(self) -> None:
-        """Stop the engines that leave and have nothing left to do, or no time."""
+        """Stop the engines that have been published as leaving and have nothing left to do, or no time."""
         leaving = {key: slot for key, slot in self._slots.items() if slot.leaves_at is not None}
         done = [
             key
@@ -172,29 +155,30 @@ class EngineSet:
         with ThreadPoolExecutor() as pool:
             list(pool.map(self._stop, done))
 
-    def _supervise(self, key: Key, plan: EnginePlan, token: tuple[str, int]) -> None:
+    def _supervise(self, key: Key, plan: EnginePlan, token: tuple[str, int], *, may_start: bool) -> None:
         """Start, watch or restart the engine of a plan, and give it the plan's adapters."""
         slot, failure = self._slots.get(key), self._failures.setdefault(key, Failure())
         if failure.token != token:
             self._failures[key] = failure = Failure(token=token)
         if slot is None:
-            if failure.count < MAX_FAILURES and time.monotonic() >= failure.retry_at:
+            if may_start and failure.count < MAX_FAILURES and time.monotonic() >= failure.retry_at:
                 self._begin(key, plan, failure)
             return
         engine = slot.engine
-        limit = MAX_SILENCE if engine.was_ready else self._settings.engine_ready_timeout.total_seconds()
         if engine.dead:
             if cause := engine.failure_cause():  # None while it is being found out
                 self._fail(key, failure, cause.text, lasts=cause.lasts)
-        elif engine.silence() > limit:
+            return
+        engine.check_health()
+        limit = MAX_SILENCE if engine.was_ready else self._settings.engine_ready_timeout.total_seconds()
+        if engine.silence() > limit:
             self._fail(key, failure, "it stopped answering" if engine.was_ready else "it did not become ready in time")
-        else:
-            engine.check_health()
-            if engine.ready and slot.ready_at is None:
-                slot.ready_at = time.monotonic()
-                self._on_ready(slot.ready_at - slot.started_at)
-            if engine.ready:
+        elif engine.ready:
+            if not slot.answering:
+                self._on_ready(time.monotonic() - slot.started_at)
+            if slot.leaves_at is None:
                 self._swap_adapters(engine, plan)
+            slot.answering = {model: slot.answering.get(model, time.monotonic()) for model in engine.plan}
 
     def _swap_adapters(self, engine: VllmEngine, plan: EnginePlan) -> None:
         """Let a running engine serve the plan's adapters instead of those that it has."""
@@ -243,7 +227,14 @@ class EngineSet:
         if slot is None or slot.leaves_at is not None:
             state = "failed" if slot is None and failure.count >= MAX_FAILURES else "starting"
             return describe_plan(plan, state, obstacle or failure.reason)
-        engine = slot.engine
-        served = [model for model in plan if model in engine.plan]
-        entries = describe_plan(tuple(served), "ready" if engine.ready else "starting", url=engine.url)
-        return [*entries, *describe_plan(tuple(one for one in plan if one not in served), "starting")]
+        answering = tuple(model for model in plan if model in slot.answering)
+        others = tuple(model for model in plan if model not in slot.answering and model not in self._refused)
+        expected = round(time.time() + slot.started_at + self._expect() - time.monotonic())
+        return [
+            *describe_plan(answering, "ready", url=slot.engine.url),
+            *describe_plan(others, "starting", url=slot.engine.url, ready_at=expected),
+        ]
+
+    def _describe_leaving(self) -> list[Engine]:
+        leaving = [slot for slot in self._slots.values() if slot.leaves_at is not None]
+        return [entry for slot in leaving for entry in slot.engine.describe("leaving")]

@@ -104,8 +104,9 @@ class ForegroundEngine:
 
     def _check_alive(self) -> None:
         if self._child and self._child.returncode is not None:
-            cause = find_cause(self._read_log().split("\n")) or f"it ended with status {self._child.returncode}"
-            raise EngineFailed(f"vLLM ended: {cause}", next_step=f"Read its log: {self.log}")
+            cause = find_cause(self._read_log().split("\n"))
+            reason = cause.text if cause else f"it ended with status {self._child.returncode}"
+            raise EngineFailed(f"vLLM ended: {reason}", next_step=f"Read its log: {self.log}")
 
     def _read_log(self) -> str:
         return self.log.read_text("utf-8", errors="replace") if self.log.exists() else ""

@@ -19,18 +19,22 @@ from scriptorium.jobs.devices import gpu_index, record_devices
 from scriptorium.process.device_memory import read_device_memory
 from scriptorium.settings import Settings
 from scriptorium.store import Lease, Store
+from scriptorium.store.chat_wishes import Wish
 from scriptorium.store.connection import store_errors
 from scriptorium.store.serving import AdapterVariant, Engine, EngineSession, WantedModel
-from services.server.chat_models import choose_warm, is_idle, may_train_now
-from services.server.engine import VllmEngine
+from services.server.chat_models import choose_warm, list_idle, may_train_now
+from services.server.engine import VllmEngine, describe_plan
 from services.server.engine_set import EngineSet, StartEngine
+from services.server.preparation import Preparation
 
 log = logging.getLogger(__name__)
 
 HOLDER = "the server"
 CHAT = "chat"  # the lease of whichever device serves chat
-CHAT_RANK = float("inf")
+CHAT_RANK = float("inf")  # behind every job
+FIRST_RANK = float("-inf")  # before every job, where the settings have it so
 POLL_INTERVAL = 0.5  # seconds
+PINNED_RETRY = 300.0  # seconds after which a pinned model that could not be had is tried again
 MEMORY_PATIENCE = 30.0  # seconds that the device is kept for after its engines ended, if its memory is not free yet
 
 
@@ -60,10 +64,15 @@ class Reconciler:
         self._settings = settings
         self._device = device
         self._engines = EngineSet(
-            settings, start, prepare=prepare, on_ready=lambda seconds: store.serving.remember_load(device, seconds)
+            settings,
+            start,
+            expect=store.serving.load_seconds,
+            on_ready=lambda seconds: store.serving.remember_load(device, seconds),
         )
+        self._preparation = Preparation(prepare)
+        self._unprepared: list[WantedModel] = []
         self._lease: Lease | None = None
-        self._held_since = 0.0
+        self._chat_since: float | None = None  # when chat began to be served, if it is
         self._left_at: float | None = None  # when the last engine had ended, while the device is handed over
         self._leaving = False
         self._chat_lease: Lease | None = None
@@ -89,16 +98,20 @@ class Reconciler:
     def reconcile(self) -> None:
         """Hold or hand over the device, bring its engines nearer to what is needed, publish their states."""
         self._close_unneeded_sessions()
+        self._unprepared = []
         tenant = self._choose_tenant()
         if tenant and self._hold_device(tenant):
-            obstacle = "" if self._engines else self._missing_memory()
-            self._publish(self._engines.match(tenant.models, tenant.token, obstacle))
+            self._chat_since = (self._chat_since or time.time()) if tenant.session is None else None
+            self._publish(self._engines.match(tenant.models, tenant.token, self._missing_memory))
             if tenant.session is None:
                 self._refuse_failed(tenant.models)
-        else:
-            if tenant is None:
-                self._store.leases.leave_queue(self._device, HOLDER)
-            self._hand_over()
+            return
+        self._chat_since = None
+        if tenant is None:
+            self._store.leases.leave_queue(self._device, HOLDER)
+        elif tenant.session is None:
+            self._offer_chat()
+        self._hand_over()
 
     def _close_unneeded_sessions(self) -> None:
         """Close the sessions of jobs that have ended, and give up those of paused ones.
@@ -128,21 +141,37 @@ class Reconciler:
         return self._chat_tenant()
 
     def _chat_tenant(self) -> Tenant | None:
-        """Return what chat wishes for, without what nobody has asked for a while since the device was granted."""
+        """Return what chat wishes for and can have."""
         wishes = self._store.wishes.all()
         if not wishes or not self._hold_chat():
             return None
-        now = time.time()
-        if self._lease:
-            for wish in [wish for wish in wishes if is_idle(wish, self._settings, now, self._held_since)]:
-                self._store.wishes.forget(wish.model.name)
-                wishes.remove(wish)
-        usable, ready = [wish for wish in wishes if not wish.reason], self._engines.ready()
-        for wish in usable:
+        wishes, ready = self._forget_idle(wishes), self._engines.ready()
+        for wish in wishes:
             if wish.waiting_since and wish.model.name in ready:
                 self._store.wishes.fulfil(wish.model)
-        models = choose_warm(usable, ready, self._engines.staying(), self._settings) if usable else []
-        return Tenant(models, (CHAT, sum(wish.tries for wish in wishes))) if models else None
+            if wish.pinned and wish.reason and time.time() - wish.failed_at > PINNED_RETRY:
+                self._store.wishes.ask(wish.model)
+        there, missing = self._preparation.split([wish for wish in wishes if not wish.reason])
+        self._unprepared = [wish.model for wish in missing]
+        models = choose_warm(there, ready, self._engines.staying(), self._settings)
+        rank = CHAT_RANK if may_train_now(self._settings, wishes, time.time()) else FIRST_RANK
+        anew = round(1000 * max((wish.tried_at for wish in wishes), default=0.0))
+        return Tenant(models, (CHAT, anew), rank) if models else None
+
+    def _forget_idle(self, wishes: list[Wish]) -> list[Wish]:
+        """Return the wishes without those that nobody renews; while a job has the device only refused ones go."""
+        since = self._chat_since
+        concerned = wishes if since else [wish for wish in wishes if wish.reason]
+        idle = list_idle(concerned, self._settings, time.time(), since or 0.0)
+        for wish in idle:
+            self._store.wishes.forget(wish.model.name)
+        return [wish for wish in wishes if wish not in idle]
+
+    def _offer_chat(self) -> None:
+        """Let another device serve chat if this one cannot be had."""
+        if self._lease is None and self._chat_lease and len(self._store.leases.devices()) > 1:
+            self._store.leases.release(self._chat_lease)
+            self._chat_lease = None
 
     def _refuse_failed(self, models: list[WantedModel]) -> None:
         """Tell those who wish for a model why it cannot be had."""
@@ -178,7 +207,7 @@ class Reconciler:
         if self._lease and not leases.renew(self._lease, ttl):
             self._lose_device()
         if self._lease is None:
-            self._lease, self._held_since = leases.acquire(self._device, HOLDER, ttl, tenant.rank), time.time()
+            self._lease = leases.acquire(self._device, HOLDER, ttl, tenant.rank)
         if self._lease is None:
             return False
         return tenant.session is None or self._assign(tenant.session)
@@ -188,9 +217,7 @@ class Reconciler:
         if tenant.session and tenant.session.device == self._device:
             return False
         waiters = [rank for holder, rank in self._store.leases.waiters(self._device) if holder != HOLDER]
-        if not waiters or min(waiters) >= tenant.rank:
-            return False
-        return tenant.session is not None or may_train_now(self._settings, self._store.wishes.all(), time.time())
+        return bool(waiters) and min(waiters) < tenant.rank
 
     def _assign(self, session: EngineSession) -> bool:
         """Record that this device serves a session; returns False if another one was quicker."""
@@ -232,7 +259,7 @@ class Reconciler:
 
     def _publish(self, engines: list[Engine]) -> None:
         """Publish the engines if they have changed, and often enough that they do not expire."""
-        ttl = self._settings.lease_ttl
+        ttl, engines = self._settings.lease_ttl, [*engines, *describe_plan(tuple(self._unprepared), "preparing")]
         if engines != self._published or time.monotonic() - self._published_at > ttl.total_seconds() / 4:
             self._store.serving.publish(engines, self._device, ttl)
             self._published, self._published_at = engines, time.monotonic()

@@ -7,9 +7,17 @@ from functools import partial
 from scriptorium.jobs import queue, runner
 from scriptorium.jobs.devices import gpu_index, list_devices
 from scriptorium.process.log_files import keep_rotating
+from scriptorium.store.serving import AdapterVariant
 from services.server import tasks
 from services.server.engine import VllmEngine
 from services.server.reconcile import Reconciler
+
+
+def ask_merger(variant: AdapterVariant) -> None:
+    """Send a message for a variant, unless the merger has not even taken up the last one."""
+    if not queue.count_waiting(queue.VARIANTS):
+        queue.send(queue.VARIANTS, variant.job_id)
+
 
 if __name__ == "__main__":
     context = runner.open_context()
@@ -19,7 +27,7 @@ if __name__ == "__main__":
             context.settings,
             device,
             partial(VllmEngine, gpu=gpu_index(device)),
-            prepare=lambda variant: queue.send(queue.VARIANTS, variant.job_id),
+            prepare=ask_merger,
         )
         for device in list_devices(context.settings)
     ]

@@ -53,6 +53,7 @@ class AnsweringEngine:
         app = FastAPI()
         app.post("/v1/chat/completions", response_model=None)(self.chat)
         app.post("/v1/completions", response_model=None)(self.complete)
+        app.get("/v1/models")(lambda: {"data": [{"id": "any", "max_model_len": 2048}]})
         app.post("/tokenize", response_model=None)(self.tokenise)
         return app
 

@@ -18,7 +18,7 @@ import openai
 import pytest
 from standins import BASE, WORDS, AnsweringEngine, serving
 from test_reconcile import DEVICE, StandInEngine
-from work import SOON, finish_with_model, submit
+from work import SOON, finish_with_model, submit, write_adapter
 
 from scriptorium.artifacts import manifest
 from scriptorium.contracts import Job, Phase
@@ -50,8 +50,7 @@ class Server:
 
     def prepare(self, variant: AdapterVariant) -> None:
         folder = self.context.volume.variant(variant.job_id, variant.step, variant.strength)
-        (folder / "adapter").mkdir(parents=True)
-        (folder / "adapter" / "adapter_config.json").write_text('{"r": 8}')
+        write_adapter(folder / "adapter")
         manifest.write(folder, {"variant": variant.model_dump()})
 
     def running(self) -> set[str]:
@@ -153,13 +152,51 @@ def test_on_a_gpu_adapters_come_and_go_in_one_engine(
         assert wait_until(lambda name=name: (server.reconciler.reconcile(), name in server.running())[1], SOON)
     [engine] = server.engines
     assert [model.name for model in engine.plan] == [BASE, *names[1:]]
-    broken = find_models(gpu, jobs[1].tuned_name + ":ckpt-step-10")[1].model_copy(update={"adapter": "/broken"})
+    write_adapter(context.volume.root / "broken")
+    changes = {"adapter": str(context.volume.root / "broken")}  # which the stand-in does not load
+    broken = find_models(gpu, jobs[1].tuned_name + ":ckpt-step-10")[1].model_copy(update=changes)
     context.store.wishes.ask(broken)
     for _ in range(3):
         server.reconciler.reconcile()
     [reason] = [wish.reason for wish in context.store.wishes.all() if wish.model == broken]
     assert "adapter" in reason
     assert not engine.stopped  # the others answer on
+
+
+def test_a_model_that_is_being_made_does_not_take_the_place_of_one_that_answers(
+    client: openai.OpenAI, server: Server, jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server.reconciler._preparation, "_prepare", lambda variant: None)  # the merger is busy
+    name = jobs[0].tuned_name
+    ask(client, name)
+    with pytest.raises(openai.InternalServerError, match="weights are being made"):
+        ask(client, f"{name}@0.5", extra_headers={"X-Scriptorium-Wait": "2"})
+    assert server.running() == {name}
+    assert status(client, f"{name}@0.5") == "loading"
+    assert ask(client, name).choices[0].message.content == "".join(WORDS)
+
+
+def test_a_wish_that_was_withdrawn_is_renewed_by_whoever_waits(
+    client: openai.OpenAI, context: Context, server: Server, jobs: list[Job]
+) -> None:
+    job = train(context)
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(ask, client, jobs[0].tuned_name)
+        assert wait_until(context.store.wishes.all, SOON)
+        context.store.wishes.forget(jobs[0].tuned_name)
+        context.store.client.delete(f"scriptorium:lease:{DEVICE}")
+        context.store.leases.leave_queue(DEVICE, job.id)
+        assert answer.result(15).choices[0].message.content == "".join(WORDS)
+
+
+def test_one_name_has_one_model_however_the_strength_is_written(
+    client: openai.OpenAI, server: Server, jobs: list[Job]
+) -> None:
+    name = jobs[0].tuned_name
+    ask(client, f"{name}@0.50")
+    assert {status(client, f"{name}@{strength}") for strength in ("0.5", ".50", "0.500")} == {"warm"}
+    with pytest.raises(openai.BadRequestError, match="as it was merged"):
+        client.models.delete(f"{name}@0.75")
 
 
 def train(context: Context) -> Job:

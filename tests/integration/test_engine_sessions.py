@@ -106,7 +106,8 @@ def test_a_training_that_asks_does_not_stop_the_engines_of_a_session(
         reconciler.reconcile()
     assert states(context) == {"base": "ready", f"ft:{second.id}": "ready"}
     end(context, second, Status.SUCCEEDED)
-    reconciler.reconcile()
+    for _ in range(3):
+        reconciler.reconcile()
     assert all(engine.stopped for engine in starter.engines)  # chat of the ended job yields to the training
     assert train(context, first) is not None
 

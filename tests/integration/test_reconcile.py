@@ -117,6 +117,8 @@ def test_what_is_wanted_is_started_and_what_is_not_is_stopped(
     assert states(context) == {"base": "ready", "ft:tuned": "ready"}
     context.store.wishes.forget(TUNED.name)
     reconciler.reconcile()
+    assert states(context) == {"base": "ready", "ft:tuned": "leaving"}
+    reconciler.reconcile()
     assert states(context) == {"base": "ready"}
     assert [engine.stopped for engine in starter.engines] == [False, True]
 
@@ -165,9 +167,8 @@ def test_an_engine_that_dies_is_started_again(
 def test_an_engine_that_keeps_dying_fails_with_its_reason_until_it_is_wanted_again(
     context: Context, starter: StandInStarter, reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = SimpleNamespace(
-        monotonic=iter(range(0, 100000, 1000)).__next__
-    )  # every round is a quarter of an hour later
+    minutes = iter(range(0, 1_000_000, 1000))  # every look is a quarter of an hour later
+    clock = SimpleNamespace(monotonic=minutes.__next__, time=lambda: 0.0)
     monkeypatch.setattr("services.server.engine_set.time", clock)
     wish(context, BASE)
     for _ in range(3 * MAX_FAILURES):
@@ -188,18 +189,20 @@ def test_an_engine_that_keeps_dying_fails_with_its_reason_until_it_is_wanted_aga
 def test_a_failure_that_lasts_is_not_tried_again_and_one_that_is_being_explained_waits(
     context: Context, starter: StandInStarter, reconciler: Reconciler
 ) -> None:
-    context.store.serving.set_wanted([BASE])
+    wish(context, BASE)
     reconciler.reconcile()
     (engine,) = starter.engines
     engine.dead, engine.cause = True, None
     reconciler.reconcile()
     assert states(context) == {"base": "starting"}
     engine.cause = FailureCause("this vLLM does not know the architecture", "architecture")
-    for _ in range(3):
-        reconciler.reconcile()
+    reconciler.reconcile()
     (failed,) = context.store.serving.engines()
     assert (failed.state, failed.reason) == ("failed", engine.cause.text)
+    for _ in range(3):
+        reconciler.reconcile()
     assert starter.engines == [engine]
+    assert context.store.wishes.all()[0].reason == engine.cause.text
 
 
 def test_a_folder_with_a_missing_shard_is_a_reason_at_once(context: Context) -> None:
@@ -208,7 +211,7 @@ def test_a_folder_with_a_missing_shard_is_a_reason_at_once(context: Context) -> 
     (folder / "config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
     (folder / "model.safetensors.index.json").write_text('{"weight_map": {"norm": "model-00002-of-00002.safetensors"}}')
     reconciler = Reconciler(context.store, context.settings, DEVICE)  # the engine itself, not a stand-in
-    context.store.serving.set_wanted([BASE.model_copy(update={"folder": str(folder)})])
+    wish(context, BASE.model_copy(update={"folder": str(folder)}))
     reconciler.reconcile()
     (failed,) = context.store.serving.engines()
     assert failed.state == "failed"

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
+from safetensors.numpy import save_file
 from standins import BASE
 
 from scriptorium.artifacts import manifest
@@ -53,9 +55,7 @@ def finish_with_model(context: Context, job_id: str, suffix: str, *, steps: Sequ
     training, merged = (context.volume.folder(job.id, phase) for phase in (Phase.TRAIN, Phase.MERGE))
     for step in steps:
         checkpoint = checkpoint_folder(training, step)
-        checkpoint.mkdir(parents=True)
-        (checkpoint / "adapter_config.json").write_text('{"r": 8, "lora_alpha": 16, "peft_type": "LORA"}')
-        (checkpoint / "adapter_model.safetensors").write_bytes(b"weights")
+        write_adapter(checkpoint)
         manifest.write(checkpoint, {"step": step, "created_at": step})
     results: dict[Path, dict[str, object]] = {
         training: {
@@ -74,6 +74,13 @@ def finish_with_model(context: Context, job_id: str, suffix: str, *, steps: Sequ
     return context.store.jobs.update(
         job.id, lambda record: record.model_copy(update={"fine_tuned_model": record.tuned_name})
     )
+
+
+def write_adapter(folder: Path) -> None:
+    """Write the files of an adapter with one matrix of zeros."""
+    folder.mkdir(parents=True)
+    (folder / "adapter_config.json").write_text('{"r": 8, "lora_alpha": 16, "peft_type": "LORA"}')
+    save_file({"base_model.model.q.lora_A.weight": np.zeros((8, 4), np.float32)}, folder / "adapter_model.safetensors")
 
 
 def prepare(request: PrepareRequest, folder: Path, reporter: Reporter) -> PrepareResult:

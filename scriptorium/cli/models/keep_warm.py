@@ -8,8 +8,8 @@ from collections.abc import Callable
 import typer
 
 from scriptorium.cli.app import connect, out, show
-from scriptorium.cli.client import Client
-from scriptorium.errors import Conflict, EngineFailed, ScriptoriumError
+from scriptorium.cli.client import ApiError, Client
+from scriptorium.errors import Conflict, EngineFailed, ModelMissing
 
 POLL_INTERVAL = 1.0  # seconds
 
@@ -19,7 +19,11 @@ def find_stack(model: str) -> Client | None:
     try:
         client = connect()
         client.model(model)
-    except (Conflict, ScriptoriumError):
+    except Conflict:
+        return None
+    except ApiError as error:
+        if error.code != ModelMissing.code:
+            raise
         return None
     return client
 

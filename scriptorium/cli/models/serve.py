@@ -71,7 +71,9 @@ def serve(
     as_json: Json = False,
 ) -> None:
     """Serve a model: keep it warm on the running stack, or, with --port or without a stack, run vLLM until Ctrl-C."""
-    client = find_stack(model) if let_go or (port is None and host is None and strength is None) else None
+    own = (port, host, max_model_len, base, strength, name, engine_flag, words)  # what only an engine by hand can have
+    by_hand = any(value is not None for value in own) or gpu_memory_utilization != MEMORY_SHARE
+    client = find_stack(model) if let_go or not by_hand else None
     if let_go:
         release(client, model, as_json=as_json)
         return

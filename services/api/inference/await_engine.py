@@ -52,10 +52,12 @@ async def await_engine(context: Context, name: str, patience: Patience, lost: st
 
     Raises ModelMissing, InvalidRequest, ModelNotReady (it is loading for longer, or cannot be loaded) and DeviceBusy.
     """
-    deadline, models = time.monotonic() + patience.seconds, await run_in_threadpool(wish, context, name)
+    deadline, model = time.monotonic() + patience.seconds, await run_in_threadpool(wish, context, name)
     lost_until = time.monotonic() + LOST_INTERVAL if lost else 0.0
     while True:
-        engine, error = await run_in_threadpool(look, context, name, models[-1])
+        if not await run_in_threadpool(is_expected, context, model):
+            model = await run_in_threadpool(wish, context, name)
+        engine, error = await run_in_threadpool(look, context, name, model)
         if engine and not (engine.url == lost and time.monotonic() < lost_until):
             return engine
         error = error or not_ready(context, name)
@@ -65,21 +67,29 @@ async def await_engine(context: Context, name: str, patience: Patience, lost: st
         await asyncio.sleep(POLL_INTERVAL)
 
 
-def wish(context: Context, name: str) -> list[WantedModel]:
-    """Wish for a model, and for the base that it needs; models that a job's session serves are not wished for."""
+def wish(context: Context, name: str) -> WantedModel:
+    """Wish for a model, and for the base that it needs; one that a job's session serves is not wished for."""
     with store_errors():
-        if in_session := find_in_sessions(context, name):
-            return in_session
+        in_session = [model for model in list_served_in_sessions(context) if model.name == name]
+        if in_session:
+            return in_session[0]
         models = find_models(context, name)
         for model in models:
             context.store.wishes.ask(model)
-        return models
+        return models[-1]
 
 
-def find_in_sessions(context: Context, name: str) -> list[WantedModel]:
-    """Return a model that a job's session needs: it answers before the job has ended."""
-    sessions = context.store.serving.sessions()
-    return [model for session in sessions for model in session.models if model.name == name][:1]
+def is_expected(context: Context, model: WantedModel) -> bool:
+    """Return whether somebody still serves or loads a model: sessions end, and wishes may be withdrawn."""
+    with store_errors():
+        wished = any(wish.model == model for wish in context.store.wishes.all())
+        return wished or model in list_served_in_sessions(context)
+
+
+def list_served_in_sessions(context: Context) -> list[WantedModel]:
+    """Return the models of the sessions that have a device: they answer before their jobs have ended."""
+    sessions = [session for session in context.store.serving.sessions() if session.device]
+    return [model for session in sessions for model in session.models]
 
 
 def look(context: Context, name: str, model: WantedModel) -> tuple[Engine | None, ModelUnavailable | None]:
@@ -97,11 +107,14 @@ def look(context: Context, name: str, model: WantedModel) -> tuple[Engine | None
 
 
 def find_tenant(context: Context, name: str) -> DeviceBusy | None:
-    """Return the error that names the job on the device; None if no job has one."""
-    leases = context.store.leases
-    for device in leases.devices():
-        holder = leases.holder(device)
-        if holder and holder.startswith("ftjob-"):
+    """Return the error that names a job on a device; None if there is a device that no job has."""
+    sessions = {session.device: session.job_id for session in context.store.serving.sessions() if session.device}
+    holders = {device: context.store.leases.holder(device) for device in context.store.leases.devices()}
+    jobs = [sessions.get(device) or holder for device, holder in holders.items()]
+    if not all(job and job.startswith("ftjob-") for job in jobs):
+        return None
+    for holder in jobs:
+        if holder:
             try:
                 job = context.store.jobs.get(holder)
             except JobMissing:  # deleted a moment ago: its lease runs out
@@ -112,9 +125,6 @@ def find_tenant(context: Context, name: str) -> DeviceBusy | None:
             return DeviceBusy(
                 f"{name} has to wait: {holder} has the device ({job.phase}{when}).", param="model", retry_after=eta
             )
-    sessions = [session for session in context.store.serving.sessions() if session.device]
-    if sessions:
-        return DeviceBusy(f"{name} has to wait: {sessions[0].job_id} has the device (evaluate).", param="model")
     return None
 
 

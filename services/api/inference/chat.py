@@ -69,20 +69,30 @@ async def relay(request: Request, context: PhaseContext, path: str) -> Response:
 async def ask_engine(
     request: Request, context: PhaseContext, path: str, body: dict[str, Any], patience: Patience
 ) -> httpx.Response:
-    """Return the beginning of an engine's answer; a request that an engine lost before it began is asked again."""
-    http, model, lost = cast(httpx.AsyncClient, request.app.state.http), read_model(body), ""
+    """Return the beginning of an engine's answer.
+
+    An engine that cannot be reached, or has just dropped the model, is waited for again. One that ends while it has the
+    request is asked once more: a request that crashes engines must not do so for ever.
+    """
+    http, model, lost, losses = cast(httpx.AsyncClient, request.app.state.http), read_model(body), "", 0
     deadline = time.monotonic() + patience.seconds
     while True:
         engine = await await_engine(context, model, patience, lost)
+        lost = engine.url
         try:
             sent = http.build_request("POST", engine.url + path, json=fit_body(body, engine, context.settings))
-            return await http.send(sent, stream=True)
+            answer = await http.send(sent, stream=True)
+            if answer.status_code != httpx.codes.NOT_FOUND:
+                return answer
+            await answer.aclose()
         except httpx.ReadTimeout:
             raise
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            pass
         except httpx.TransportError:
-            lost = engine.url
-            if time.monotonic() >= deadline:
-                raise not_ready(context, model, engine) from None
+            losses += 1
+        if losses > 1 or time.monotonic() >= deadline:
+            raise not_ready(context, model, engine)
 
 
 async def await_unless_disconnected(request: Request, work: Coroutine[Any, Any, T]) -> T | None:

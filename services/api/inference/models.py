@@ -39,12 +39,12 @@ def retrieve(model: str, context: Context) -> dict[str, Any]:
     engines = {engine.name: engine for engine in context.store.serving.engines()}
     reasons = {wish.model.name: wish.reason for wish in context.store.wishes.all()}
     try:
-        known = find_known(context, model)
+        known, served = find_known(context, model), find_models(context, model)[-1].name
     except ModelMissing:
         if model not in engines:
             raise
-        known = KnownModel(model, 0)  # of a job that is being evaluated
-    return describe(known, engines.get(model), reasons.get(model, ""))
+        known, served = KnownModel(model, 0), model  # of a job that is being evaluated
+    return describe(known, engines.get(served), reasons.get(served, ""))
 
 
 @router.delete("/v1/models/{model:path}")
@@ -56,11 +56,15 @@ def delete(model: str, context: Context) -> dict[str, Any]:
         raise InvalidRequest(
             f"{model} is a base model.", param="model", next_step="Remove its folder from models/ on the volume."
         )
-    job = find_job(context, name)
+    job, served = find_job(context, name), find_models(context, model)[-1].name
+    if served == name.voice and name.variant:
+        raise InvalidRequest(
+            f"{model} is {served} as it was merged.", param="model", next_step=f"To delete it, name {served}."
+        )
     folder = context.volume.run(job.id)
     concerned = [wish for wish in context.store.wishes.all() if wish.model.is_in(folder)]
-    check_unused([wish for wish in concerned if not name.variant or wish.model.name == model])
-    context.store.wishes.forget(model)
+    check_unused([wish for wish in concerned if not name.variant or wish.model.name == served])
+    context.store.wishes.forget(served)
     if not name.variant:
         context.store.wishes.withdraw(folder)
         update_record(
@@ -86,16 +90,17 @@ def check_unused(wishes: Sequence[Wish]) -> None:
 @router.post("/v1/x/models/{model:path}/warm")
 def keep_warm(model: str, context: Context) -> dict[str, Any]:
     """Load a model, and keep it warm when nobody asks it for a while."""
-    for wanted in find_models(context, model):
-        context.store.wishes.ask(wanted, keep=True)
+    *bases, wanted = find_models(context, model)
+    for base in bases:
+        context.store.wishes.ask(base)
+    context.store.wishes.ask(wanted, keep=True)
     return retrieve(model, context)
 
 
 @router.delete("/v1/x/models/{model:path}/warm")
 def release(model: str, context: Context) -> dict[str, Any]:
     """Unload a model once nobody has asked it for a while."""
-    for wanted in find_models(context, model):
-        context.store.wishes.release(wanted)
+    context.store.wishes.release(find_models(context, model)[-1])
     return retrieve(model, context)
 
 

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from scriptorium.artifacts.checkpoints import SCALED_ADAPTER, checkpoint_folder, complete_checkpoints
 from scriptorium.contracts import Job, Phase, ServeRequest, Status
-from scriptorium.errors import JobMissing, ModelMissing
+from scriptorium.errors import BaseModelUnusable, JobMissing, ModelMissing
 from scriptorium.jobs.engine_sessions import session_models
 from scriptorium.jobs.requests import REQUEST_MAKERS, RequestContext
 from scriptorium.jobs.runner import Context
-from scriptorium.models.base_models import local_models
+from scriptorium.models.base_models import check_model, local_models, locate_model
 from scriptorium.models.model_name import ModelName, parse_model_name
 from scriptorium.store.serving import AdapterVariant, WantedModel
 
@@ -31,17 +32,22 @@ class KnownModel:
 
 def list_voices(context: Context) -> Iterator[KnownModel]:
     """Yield every base, and every model and checkpoint of a finished job, newest jobs first."""
-    for name in local_models(context.volume.models):
-        yield know_base(context, name)
-    for job in [job for job in context.store.jobs.iterate() if job.fine_tuned_model]:
+    jobs = [job for job in context.store.jobs.iterate() if has_model(job)]
+    bases = local_models(context.volume.models)
+    for name in dict.fromkeys([*bases, *(job.model for job in jobs)]):
+        try:
+            yield know_base(context, name)
+        except ModelMissing:  # it was on the hub, and is no longer in the cache
+            continue
+    for job in jobs:
         yield KnownModel(job.tuned_name, job.finished_at or job.created_at, job.model)
         for checkpoint in complete_checkpoints(context.volume.folder(job.id, Phase.TRAIN)):
             yield KnownModel(str(ModelName(job.tuned_name, checkpoint.step)), checkpoint.created_at, job.tuned_name)
 
 
 def know_base(context: Context, name: str) -> KnownModel:
-    """Return a base that is on the volume, made when it was put there."""
-    return KnownModel(name, int((context.volume.models / name / "config.json").stat().st_mtime))
+    """Return a base that is on this machine, made when it was put there. Raises ModelMissing."""
+    return KnownModel(name, int((find_base(context, name) / "config.json").stat().st_mtime))
 
 
 def find_known(context: Context, text: str) -> KnownModel:
@@ -63,12 +69,19 @@ def find_models(context: Context, text: str) -> list[WantedModel]:
     """
     name = parse_model_name(text)
     if name.job_id is None:
-        if name.voice not in local_models(context.volume.models):
-            raise ModelMissing(f"There is no model {text!r}.", param="model")
-        return [WantedModel(name=name.voice, folder=str(context.volume.models / name.voice))]
+        return [WantedModel(name=name.voice, folder=str(find_base(context, name.voice)))]
     base, tuned = session_models(read_request(context, find_job(context, name)), gpu=context.settings.gpu)
     model = find_variant(context, name, base, tuned) if name.variant else tuned
     return [base, model] if model.adapter else [model]
+
+
+def find_base(context: Context, name: str) -> Path:
+    """Return the folder of a base model that is on this machine. Raises ModelMissing."""
+    try:
+        check_model(name, context.volume.models)
+        return locate_model(name, context.volume.models)
+    except (ModelMissing, BaseModelUnusable):
+        raise ModelMissing(f"There is no model {name!r} on this machine.", param="model") from None
 
 
 def find_job(context: Context, name: ModelName) -> Job:
@@ -77,10 +90,15 @@ def find_job(context: Context, name: ModelName) -> Job:
         job = context.store.jobs.get(name.job_id or "")
     except JobMissing:
         job = None
-    if job is None or job.tuned_name != name.voice or job.fine_tuned_model is None:
+    if job is None or job.tuned_name != name.voice or not has_model(job):
         state = f" Its job {job.id} is {job.status}." if job and job.status is not Status.SUCCEEDED else ""
         raise ModelMissing(f"There is no model {str(name)!r}.{state}", param="model")
     return job
+
+
+def has_model(job: Job) -> bool:
+    """Return whether a job has ended with a model, which was not deleted."""
+    return job.status is Status.SUCCEEDED and job.fine_tuned_model is not None
 
 
 def read_request(context: Context, job: Job) -> ServeRequest:

@@ -25,7 +25,8 @@ MERGED, ADAPTER = "The merged model", "The adapter as it is served"
 def prove_merged(merged: Endpoint, request: ServeRequest, settings: Settings, reporter: Reporter) -> Agreement | None:
     """Prove a merged model that is served alone; raises as `prove_served` does."""
     try_canary(merged)
-    return compare(MERGED, merged, read_references(request, request.merged_on), settings.engine_context, reporter)
+    context = read_context(merged, settings)
+    return compare(MERGED, merged, read_references(request, request.merged_on), context, reporter)
 
 
 def prove_served(
@@ -42,13 +43,14 @@ def prove_served(
     The base of a served adapter is the stored one, whichever the adapter was merged with. Raises EngineFailed if the
     model does not answer, does not end or reads chats otherwise; MergeFailed if it is not base and adapter.
     """
-    context = settings.engine_context
+    context = read_context(tuned, settings)
     canary = try_canary(tuned)
     token_ids = compare_token_ids(tuned, request.base, reporter)
     subject, references = MERGED, read_references(request, request.merged_on)
     if settings.gpu:
         subject, references = ADAPTER, read_references(request, "stored")
-    agreement = compare(subject, tuned, references, context, reporter, base=base)
+    served_base = base if settings.gpu or request.merged_on == "stored" else None  # NF4 is a base of its own
+    agreement = compare(subject, tuned, references, context, reporter, base=served_base)
     return ServeProof(
         canary=canary,
         agreement=merged if settings.gpu else agreement,
@@ -56,6 +58,17 @@ def prove_served(
         token_ids=token_ids,
         endings=check_endings(tuned, request.temperature, context, reporter),
     )
+
+
+def read_context(endpoint: Endpoint, settings: Settings) -> int:
+    """Return the context that an engine has, in tokens: a card may hold less than is wished for."""
+    try:
+        answer = httpx.get(f"{endpoint.url}/v1/models", timeout=30, trust_env=False)
+        answer.raise_for_status()
+        models = answer.json()["data"]
+        return min(int(model.get("max_model_len") or settings.engine_context) for model in models)
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        raise EngineFailed(f"The engine of {endpoint.model} does not tell its context: {error!r}") from error
 
 
 def try_canary(endpoint: Endpoint) -> str:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scriptorium.settings import Settings
 from scriptorium.store.chat_wishes import Wish
 from scriptorium.store.serving import WantedModel
-from services.server.chat_models import choose_warm, is_idle, is_within, may_train_now
+from services.server.chat_models import choose_warm, is_within, list_idle, may_train_now
 
 CPU = Settings(device="cpu")
 GPU = Settings(device="cuda", engine_adapters=2)
@@ -65,13 +65,31 @@ def test_the_same_models_come_in_the_same_order_whoever_asked_last(asked: list[t
     assert len(chosen) == len(wishes)
 
 
-def test_a_model_is_idle_some_time_after_the_last_request_unless_it_is_kept() -> None:
+def idle(wishes: list[Wish], settings: Settings, now: float, since: float = 0.0) -> list[str]:
+    return [entry.model.name for entry in list_idle(wishes, settings, now, since)]
+
+
+def test_a_model_is_idle_some_time_after_the_last_request_unless_it_is_pinned() -> None:
     settings = CPU.model_copy(update={"engine_idle": timedelta(seconds=60)})
-    assert is_idle(wish("a", 100), settings, now=161, since=0)
-    assert not is_idle(wish("a", 100), settings, now=159, since=0)
-    assert not is_idle(wish("a", 100), settings, now=1000, since=950)  # a training had the device meanwhile
-    assert not is_idle(wish("a", 100, pinned=True), settings, now=1000, since=0)
-    assert not is_idle(wish("a", 100), settings.model_copy(update={"engine_idle": timedelta(0)}), now=1e9, since=0)
+    assert idle([wish("a", 100), wish("b", 150)], settings, now=161) == ["a"]
+    assert idle([wish("a", 100)], settings, now=1000, since=950) == []  # a training had the device meanwhile
+    assert idle([wish("a", 100, pinned=True)], settings, now=1000) == []
+    assert idle([wish("a", 100)], settings.model_copy(update={"engine_idle": timedelta(0)}), now=1e9) == []
+
+
+def test_a_base_stays_while_an_adapter_on_it_is_wished_for() -> None:
+    settings = GPU.model_copy(update={"engine_idle": timedelta(seconds=60)})
+    base, adapter = wish("base", 100, folder="/base"), wish("ft:a", 150, folder="/base", adapter="/a")
+    assert idle([base, adapter], settings, now=200) == []
+    assert idle([base, adapter], settings, now=300) == ["base", "ft:a"]
+
+
+def test_what_is_pinned_makes_room_for_whoever_waits_and_for_nobody_else() -> None:
+    pinned, asked = wish("ft:pinned", 1, pinned=True), wish("ft:asked", 9)
+    assert names(choose_warm([pinned, asked], (), set(), CPU)) == ["ft:pinned"]
+    waiting = asked.model_copy(update={"waiting_since": 9.0})
+    assert names(choose_warm([pinned, waiting], (), set(), CPU)) == ["ft:asked"]
+    assert choose_warm([], (), set(), CPU) == []
 
 
 @pytest.mark.parametrize(

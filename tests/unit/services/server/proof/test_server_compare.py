@@ -58,7 +58,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         body = {"choices": [{"prompt_logprobs": entries[: len(json["prompt"])]}]}
         return httpx.Response(200, json=body, request=httpx.Request("POST", url))
 
-    monkeypatch.setattr("services.server.compare.httpx.post", post)
+    monkeypatch.setattr("services.server.proof.compare.httpx.post", post)
     return requests
 
 
@@ -159,6 +159,6 @@ def test_an_engine_that_does_not_score_is_named(tmp_path: Path, monkeypatch: pyt
         answer.request = httpx.Request("POST", url)
         return answer
 
-    monkeypatch.setattr("services.server.compare.httpx.post", post)
+    monkeypatch.setattr("services.server.proof.compare.httpx.post", post)
     with pytest.raises(EngineFailed, match="tuned did not score a passage"):
         compare(ENDPOINT, request(tmp_path), 100, SilentReporter())

@@ -24,7 +24,7 @@ def answer(monkeypatch: pytest.MonkeyPatch, endless: tuple[str, ...]) -> list[di
         reason = "length" if json["messages"][0]["content"] in endless else "stop"
         return httpx.Response(200, json={"choices": [{"finish_reason": reason}]}, request=httpx.Request("POST", url))
 
-    monkeypatch.setattr("services.server.endings.httpx.post", post)
+    monkeypatch.setattr("services.server.proof.endings.httpx.post", post)
     return requests
 
 
@@ -52,6 +52,6 @@ def test_a_model_that_never_ends_fails_with_what_to_do(monkeypatch: pytest.Monke
 
 def test_an_engine_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     failed = httpx.Response(500, request=httpx.Request("POST", "http://engine"))
-    monkeypatch.setattr("services.server.endings.httpx.post", lambda *_, **__: failed)
+    monkeypatch.setattr("services.server.proof.endings.httpx.post", lambda *_, **__: failed)
     with pytest.raises(EngineFailed, match="tuned did not answer a short prompt"):
         check_endings(ENDPOINT, None, 4096, SilentReporter())

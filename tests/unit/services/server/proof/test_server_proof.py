@@ -11,7 +11,7 @@ from scriptorium.artifacts.checkpoint_losses import BaseLosses, CheckpointLosses
 from scriptorium.contracts import Agreement, AnswerEndings, Endpoint, ServeRequest, TokenIds
 from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.settings import Settings
-from services.server import proof
+from services.server.proof import prove
 
 BASE, TUNED = Endpoint(url="http://engine", model="base"), Endpoint(url="http://engine", model="tuned")
 STORED, NF4 = (
@@ -31,10 +31,11 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> Compared:
         calls.append((subject, list(references), base))
         return AGREEMENT
 
-    monkeypatch.setattr(proof, "compare", compare)
-    monkeypatch.setattr(proof, "try_canary", lambda _: "Yes.")
-    monkeypatch.setattr(proof, "compare_token_ids", lambda *_: TokenIds(chats=1, tokens=1, begin_of_text=0))
-    monkeypatch.setattr(proof, "check_endings", lambda *_: AnswerEndings(asked=1, ended=1, max_tokens=1))
+    monkeypatch.setattr(prove, "compare", compare)
+    monkeypatch.setattr(prove, "try_canary", lambda _: "Yes.")
+    monkeypatch.setattr(prove, "read_context", lambda *_: 2048)
+    monkeypatch.setattr(prove, "compare_token_ids", lambda *_: TokenIds(chats=1, tokens=1, begin_of_text=0))
+    monkeypatch.setattr(prove, "check_endings", lambda *_: AnswerEndings(asked=1, ended=1, max_tokens=1))
     return calls
 
 
@@ -48,17 +49,22 @@ def request_(tmp_path: Path) -> ServeRequest:
     return ServeRequest(base_name="base", tuned_name="tuned", measured=measured, merged_on="nf4", **paths)
 
 
-def test_on_a_cpu_the_merged_model_is_compared_beside_the_base(request_: ServeRequest, compared: Compared) -> None:
-    found = proof.prove_served(BASE, TUNED, request_, Settings(device="cpu"), SilentReporter())
-    assert compared == [("The merged model", [NF4], BASE)]
-    assert (found.agreement, found.adapter) == (AGREEMENT, None)
+def test_on_a_cpu_the_merged_model_is_compared_beside_the_base_that_it_was_merged_onto(
+    request_: ServeRequest, compared: Compared
+) -> None:
+    stored = request_.model_copy(update={"merged_on": "stored"})
+    proof = prove.prove_served(BASE, TUNED, stored, Settings(device="cpu"), SilentReporter())
+    assert compared == [("The merged model", [STORED], BASE)]
+    assert (proof.agreement, proof.adapter) == (AGREEMENT, None)
+    prove.prove_served(BASE, TUNED, request_, Settings(device="cpu"), SilentReporter())
+    assert compared[1:] == [("The merged model", [NF4], None)]  # the base beside it is the stored one
 
 
 def test_on_a_gpu_the_merged_model_stands_alone_and_the_adapter_is_compared_over_the_stored_base(
     request_: ServeRequest, compared: Compared
 ) -> None:
     settings, reporter = Settings(device="cuda"), SilentReporter()
-    merged = proof.prove_merged(TUNED, request_, settings, reporter)
-    found = proof.prove_served(BASE, TUNED, request_, settings, reporter, merged=merged)
+    merged = prove.prove_merged(TUNED, request_, settings, reporter)
+    found = prove.prove_served(BASE, TUNED, request_, settings, reporter, merged=merged)
     assert compared == [("The merged model", [NF4], None), ("The adapter as it is served", [STORED], BASE)]
     assert (found.agreement, found.adapter) == (AGREEMENT, AGREEMENT)

@@ -38,7 +38,7 @@ def serve(monkeypatch: pytest.MonkeyPatch, folder: Path, change: Change = list) 
         body = {"tokens": change(tokenizer.encode(chat))}
         return httpx.Response(200, json=body, request=httpx.Request("POST", url))
 
-    monkeypatch.setattr("services.server.token_ids.httpx.post", post)
+    monkeypatch.setattr("services.server.proof.token_ids.httpx.post", post)
     return requests
 
 
@@ -95,6 +95,6 @@ def test_an_engine_that_does_not_tokenise_is_named(
     base: Path, monkeypatch: pytest.MonkeyPatch, answer: httpx.Response
 ) -> None:
     answer.request = httpx.Request("POST", "http://engine")
-    monkeypatch.setattr("services.server.token_ids.httpx.post", lambda *_, **__: answer)
+    monkeypatch.setattr("services.server.proof.token_ids.httpx.post", lambda *_, **__: answer)
     with pytest.raises(EngineFailed, match="tuned did not tokenise a chat"):
         compare_token_ids(ENDPOINT, base, SilentReporter())
