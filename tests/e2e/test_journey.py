@@ -1,8 +1,8 @@
-"""The whole journey for real: four jobs at once through Axolotl, the merge, vLLM and the report, with kills between.
+"""The whole journey for real: three jobs at once through Axolotl, the merge, vLLM and the report, with kills between.
 
-The first job loses its trainer and then the store while it trains; the second loses the server during its evaluation;
-the third goes through a shutdown of the whole stack and asks a question; the fourth is cancelled while it waits for
-the device. The tests run in the order of the file, on one stack.
+The first job loses its trainer and then the store while it trains; the second goes through a shutdown of the whole
+stack, asks a question, and loses the server during its evaluation; the third is cancelled while it waits for the
+device. The tests run in the order of the file, on one stack.
 """
 
 from __future__ import annotations
@@ -78,33 +78,31 @@ def has_status(running: RunningStack, job_id: str, *statuses: str) -> Callable[[
 
 
 @dataclass(frozen=True)
-class FourJobs:
-    """The ids of the four jobs, in the order of their submission."""
+class ThreeJobs:
+    """The ids of the three jobs, in the order of their submission."""
 
     first: str
     second: str
-    asking: str
     cancelled: str
 
 
 @pytest.fixture(scope="module")
-def jobs(running: RunningStack, project: Path) -> FourJobs:
-    """Four jobs that were submitted at once and have ended, each after what happened to it."""
+def jobs(running: RunningStack, project: Path) -> ThreeJobs:
+    """Three jobs that were submitted at once and have ended, each after what happened to it."""
     book = running.assets.book.read_bytes()
     half = book[len(book) // 2 :].decode("utf-8", "ignore").encode()
     short = small_recipe(project, steps=6)
-    jobs = FourJobs(
+    jobs = ThreeJobs(
         first=create_job(running, book, "tarzan", {**small_recipe(project), "export": ["gguf-q8_0"]}),
-        second=create_job(running, half, "half", short),
-        asking=create_job(running, book, "asking", {**short, "select": "decision"}),
+        second=create_job(running, half, "half", {**short, "select": "decision"}),
         cancelled=create_job(running, book, "cancelled", short),
     )
     cancel_in_the_queue(running, jobs.cancelled)
     kill_trainer_and_store_in_training(running, jobs.first)
+    restart_everything_in_training(running, jobs.second)
+    answer_the_question(running, jobs.second)
     kill_server_in_evaluation(running, jobs.second)
-    restart_everything_in_training(running, jobs.asking)
-    answer_the_question(running, jobs.asking)
-    for job_id in (jobs.first, jobs.second, jobs.asking):
+    for job_id in (jobs.first, jobs.second):
         wait_for("the end of the job", has_status(running, job_id, "succeeded", "failed", "cancelled"), 600)
     return jobs
 
@@ -158,8 +156,8 @@ def answer_the_question(running: RunningStack, job_id: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def finished(jobs: FourJobs) -> str:
-    """The first of the four jobs."""
+def finished(jobs: ThreeJobs) -> str:
+    """The first of the three jobs."""
     return jobs.first
 
 
@@ -170,20 +168,22 @@ def run(running: RunningStack, finished: str) -> Path:
 
 
 @pytest.mark.timeout(2400)
-def test_each_of_four_jobs_ends_right_and_a_lost_server_costs_no_attempt(running: RunningStack, jobs: FourJobs) -> None:
+def test_each_of_three_jobs_ends_right_and_a_lost_server_costs_no_attempt(
+    running: RunningStack, jobs: ThreeJobs
+) -> None:
     statuses = {job.id: job.status for job in running.client.fine_tuning.jobs.list()}
-    ends = {jobs.first: "succeeded", jobs.second: "succeeded", jobs.asking: "succeeded", jobs.cancelled: "cancelled"}
+    ends = {jobs.first: "succeeded", jobs.second: "succeeded", jobs.cancelled: "cancelled"}
     assert statuses == ends, {job_id: messages(running, job_id)[-3:] for job_id in ends}
     runs = running.settings.data_dir / "runs"
     assert manifest.read(runs / jobs.second / "report")["attempt"] == 1  # type: ignore[index]
     assert not (runs / jobs.cancelled / "training").exists()
-    merged = manifest.read(runs / jobs.asking / "merged")
+    merged = manifest.read(runs / jobs.second / "merged")
     assert merged is not None
     assert merged["result"]["step"] == 3
 
 
-def test_one_job_at_a_time_held_the_device_in_the_order_of_submission(running: RunningStack, jobs: FourJobs) -> None:
-    names = {jobs.first: "first", jobs.second: "second", jobs.asking: "asking"}
+def test_one_job_at_a_time_held_the_device_in_the_order_of_submission(running: RunningStack, jobs: ThreeJobs) -> None:
+    names = {jobs.first: "first", jobs.second: "second"}
     ends = {"train": ("Starting Axolotl", "Training complete"), "serve": ("Both models answer", "Report written")}
     tenancies = []
     for job_id, name in names.items():
@@ -194,7 +194,7 @@ def test_one_job_at_a_time_held_the_device_in_the_order_of_submission(running: R
     tenancies.sort()
     assert all(end <= begin for (_, end, _), (begin, _, _) in itertools.pairwise(tenancies)), tenancies
     order = [name for _, _, name in tenancies]
-    assert order == ["train first", "train second", "serve first", "serve second", "train asking", "serve asking"]
+    assert order == ["train first", "train second", "serve first", "serve second"]
 
 
 def test_the_job_succeeds_although_its_trainer_and_its_store_were_killed(running: RunningStack, finished: str) -> None:
@@ -240,8 +240,8 @@ def test_training_text_is_rendered_with_the_template_that_serves(run: Path) -> N
     assert (run / "merged" / "chat_template.jinja").read_text() == (base / "chat_template.jinja").read_text()
 
 
-def test_the_tuned_model_chats_through_the_openai_client(running: RunningStack, jobs: FourJobs) -> None:
-    model = running.client.fine_tuning.jobs.retrieve(jobs.asking).fine_tuned_model
+def test_the_tuned_model_chats_through_the_openai_client(running: RunningStack, jobs: ThreeJobs) -> None:
+    model = running.client.fine_tuning.jobs.retrieve(jobs.second).fine_tuned_model
     assert model is not None
     assert {model, BASE} <= {entry.id for entry in running.client.models.list()}
     ask: list[Any] = [{"role": "user", "content": "Write a scene in a jungle."}]
@@ -253,7 +253,7 @@ def test_the_tuned_model_chats_through_the_openai_client(running: RunningStack, 
     assert "".join(pieces).strip()
 
 
-def test_every_jobs_model_answers_by_its_name_at_any_strength(running: RunningStack, jobs: FourJobs) -> None:
+def test_every_jobs_model_answers_by_its_name_at_any_strength(running: RunningStack, jobs: ThreeJobs) -> None:
     """Each is loaded when it is asked; the merger makes the strength and the checkpoint."""
     names = [running.client.fine_tuning.jobs.retrieve(job_id).fine_tuned_model for job_id in (jobs.first, jobs.second)]
     ask: list[Any] = [{"role": "user", "content": "Write a scene in a jungle."}]
@@ -269,9 +269,9 @@ def test_every_jobs_model_answers_by_its_name_at_any_strength(running: RunningSt
 
 
 def test_a_stream_whose_engine_and_server_are_killed_ends_with_an_error_and_the_next_one_is_whole(
-    running: RunningStack, jobs: FourJobs
+    running: RunningStack, jobs: ThreeJobs
 ) -> None:
-    model = running.client.fine_tuning.jobs.retrieve(jobs.asking).fine_tuned_model or ""
+    model = running.client.fine_tuning.jobs.retrieve(jobs.second).fine_tuned_model or ""
     ask: list[Any] = [{"role": "user", "content": "Tell a long story of a voyage."}]
     options: dict[str, Any] = {"extra_headers": {"X-Scriptorium-Wait": "300"}, "max_tokens": 600}
     with running.client.chat.completions.create(model=model, messages=ask, stream=True, **options) as stream:
@@ -338,14 +338,14 @@ def test_weights_are_exported_and_a_download_goes_on_where_it_stopped(
     }
 
 
-def test_the_command_line_shows_the_same_jobs(running: RunningStack, jobs: FourJobs, tmp_path: Path) -> None:
+def test_the_command_line_shows_the_same_jobs(running: RunningStack, jobs: ThreeJobs, tmp_path: Path) -> None:
     finished = jobs.first
     follow = running.run("follow", finished, "--output", str(tmp_path / "report"))
     assert follow.returncode == 0, follow.stderr
     assert follow.stdout.splitlines()[-1] == f"report: {tmp_path / 'report' / 'report.html'}"
     assert (tmp_path / "report" / "metrics.csv").exists()
     listed = json.loads(running.run("jobs", "--json").stdout)
-    assert {job["id"] for job in listed} == {jobs.first, jobs.second, jobs.asking, jobs.cancelled}
+    assert {job["id"] for job in listed} == {jobs.first, jobs.second, jobs.cancelled}
     assert json.loads(running.run("reading", finished, "--json").stdout)["answers"] == 0
     assert running.run("status").returncode == 0
     assert "Traceback" not in running.run("logs", "trainer").stdout
@@ -375,8 +375,8 @@ def test_the_served_base_can_write_the_briefs(
     assert len(described) > len(briefs) / 2
 
 
-def test_an_engine_that_dies_comes_back(running: RunningStack, jobs: FourJobs) -> None:
-    model = running.client.fine_tuning.jobs.retrieve(jobs.asking).fine_tuned_model or ""
+def test_an_engine_that_dies_comes_back(running: RunningStack, jobs: ThreeJobs) -> None:
+    model = running.client.fine_tuning.jobs.retrieve(jobs.second).fine_tuned_model or ""
     for process in running.processes("vllm.entrypoints"):
         process.kill()
     ask: list[Any] = [{"role": "user", "content": "Hello"}]
