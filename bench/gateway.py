@@ -38,7 +38,7 @@ TRAINING = "bench-training"  # the holder of the device that stands in for a job
 
 
 @dataclass(frozen=True)
-class Turn:
+class RequestTurn:
     """One turn of requests: tokens a second of all streams together, and the median time to the first token."""
 
     tokens_per_second: float
@@ -80,7 +80,7 @@ async def measure(gateway: str, store: Store, settings: Settings, options: argpa
 
 async def compare(
     http: httpx.AsyncClient, urls: Sequence[str], streams: int, options: argparse.Namespace
-) -> list[tuple[Turn, Turn]]:
+) -> list[tuple[RequestTurn, RequestTurn]]:
     """Return the turns via the gateway and direct, side by side; who begins changes with each."""
     pairs = []
     for number in range(options.turns):
@@ -97,7 +97,7 @@ async def compare(
     return pairs
 
 
-async def take_turn(http: httpx.AsyncClient, url: str, streams: int, max_tokens: int) -> Turn:
+async def take_turn(http: httpx.AsyncClient, url: str, streams: int, max_tokens: int) -> RequestTurn:
     """Send as many requests at once as there are streams, or eight one by one, and time them."""
     started = time.perf_counter()
     if streams == 1:
@@ -105,7 +105,7 @@ async def take_turn(http: httpx.AsyncClient, url: str, streams: int, max_tokens:
     else:
         answers = await asyncio.gather(*(ask(http, url, max_tokens) for _ in range(streams)))
     tokens = sum(count for count, _ in answers)
-    return Turn(tokens / (time.perf_counter() - started), median(first for _, first in answers))
+    return RequestTurn(tokens / (time.perf_counter() - started), median(first for _, first in answers))
 
 
 async def ask(http: httpx.AsyncClient, url: str, max_tokens: int) -> tuple[int, float]:

@@ -66,7 +66,7 @@ class TokenIds(Contract):
 class AnswerEndings(Contract):
     """How many answers to short prompts ended by themselves, within `max_tokens`."""
 
-    asked: int
+    questions: int
     ended: int
     max_tokens: int
 

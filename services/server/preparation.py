@@ -12,7 +12,7 @@ from scriptorium.store.serving import AdapterVariant
 PREPARE_INTERVAL = 10.0  # seconds between two requests to make the same variant
 
 
-class Preparation:
+class VariantOrders:
     """Knows what was asked for; `prepare` has a checkpoint made servable at a strength."""
 
     def __init__(self, prepare: Callable[[AdapterVariant], None]) -> None:

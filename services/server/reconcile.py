@@ -25,7 +25,7 @@ from scriptorium.store.serving import AdapterVariant, Engine, EngineSession, Wan
 from services.server.chat_models import choose_warm, list_idle, may_train_now
 from services.server.engine import VllmEngine, describe_plan
 from services.server.engine_set import EngineSet, StartEngine
-from services.server.preparation import Preparation
+from services.server.preparation import VariantOrders
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class Reconciler:
             expect=store.serving.load_seconds,
             on_ready=lambda seconds: store.serving.remember_load(device, seconds),
         )
-        self._preparation = Preparation(prepare)
+        self._preparation = VariantOrders(prepare)
         self._unprepared: list[WantedModel] = []
         self._lease: Lease | None = None
         self._chat_since: float | None = None  # when chat began to be served, if it is

@@ -72,7 +72,7 @@ def test_on_a_cpu_the_merged_model_answers_beside_its_base(
     assert result.token_ids
     assert result.token_ids.begin_of_text == 1
     assert result.endings
-    assert result.endings.ended == result.endings.asked
+    assert result.endings.ended == result.endings.questions
     assert CANARY in (tmp_path / "canary.json").read_text()
 
 

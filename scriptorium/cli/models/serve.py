@@ -87,15 +87,15 @@ def serve(
     flags = read_flags(engine_flag or [], words or [])
     changes: dict[str, Any] = {"engine_memory_share": gpu_memory_utilization}
     settings = get_settings().model_copy(update=changes | ({"engine_host": host} if host else {}))
-    found = find_model(model, settings, base, as_adapter=strength is not None)
-    with scaled(found, strength, settings) as adapter:
-        plan = make_plan(found, name or found.name, adapter)
+    source = find_model(model, settings, base, as_adapter=strength is not None)
+    with scaled(source, strength, settings) as adapter:
+        plan = make_plan(source, name or source.name, adapter)
         full = flags.get("dtype") in FULL_PRECISION
         tokens = choose_context(
-            found, settings, max_model_len, rank=max_lora_rank(plan, settings), value_bytes=4 if full else 2
+            source, settings, max_model_len, rank=max_lora_rank(plan, settings), value_bytes=4 if full else 2
         )
         settings = settings.model_copy(update={"engine_context": tokens})
-        run(plan, settings, port or (TUNED_PORT if found.tuned else BASE_PORT), make_arguments(flags), as_json=as_json)
+        run(plan, settings, port or (TUNED_PORT if source.tuned else BASE_PORT), make_arguments(flags), as_json=as_json)
 
 
 @contextmanager

@@ -28,15 +28,15 @@ def check_endings(endpoint: Endpoint, temperature: float | None, context: int, r
     limit = min(MAX_TOKENS, int(MAX_CONTEXT_SHARE * context))
     with ThreadPoolExecutor(len(PROMPTS)) as pool:
         ended = sum(pool.map(lambda prompt: ends_by_itself(endpoint, prompt, temperature, limit), PROMPTS))
-    endings = AnswerEndings(asked=len(PROMPTS), ended=ended, max_tokens=limit)
-    summary = f"{ended} of {endings.asked} answers to short questions end by themselves within {limit} tokens"
+    endings = AnswerEndings(questions=len(PROMPTS), ended=ended, max_tokens=limit)
+    summary = f"{ended} of {endings.questions} answers to short questions end by themselves within {limit} tokens"
     if not ended:
         raise EngineFailed(
             f"{endpoint.model} does not end its answers: {summary}.",
             next_step="Take an instruct model as the base, train longer, or choose another checkpoint: until the "
             "end of a turn is learned, every answer is written up to its limit.",
         )
-    level = Level.INFO if ended == endings.asked else Level.WARN
+    level = Level.INFO if ended == endings.questions else Level.WARN
     reporter.message(f"[SERVE] {summary}", level, **endings.model_dump())
     return endings
 

@@ -40,7 +40,7 @@ SERVED = ServeResult(
     tuned=Endpoint(url="http://a", model="ft"),
     canary="",
     seconds=1,
-    endings=AnswerEndings(asked=4, ended=3, max_tokens=1024),
+    endings=AnswerEndings(questions=4, ended=3, max_tokens=1024),
 )
 
 

@@ -57,8 +57,8 @@ def test_a_gpu_has_one_base_and_the_adapters_that_were_asked_last() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", "ft:c", "ft:d", "ft:e"]), st.floats(0, 9)), min_size=1))
-def test_the_same_models_come_in_the_same_order_whoever_asked_last(asked: list[tuple[str, float]]) -> None:
-    wishes = [wish(name, at) for name, at in dict(asked).items()]
+def test_the_same_models_come_in_the_same_order_whoever_asked_last(requests: list[tuple[str, float]]) -> None:
+    wishes = [wish(name, at) for name, at in dict(requests).items()]
     many = CPU.model_copy(update={"engine_warm_models": 9})
     chosen = choose_warm(wishes, (), set(), many)
     assert chosen == choose_warm([entry.model_copy(update={"asked_at": 0.0}) for entry in wishes], (), set(), many)
@@ -85,15 +85,15 @@ def test_a_base_stays_while_an_adapter_on_it_is_wished_for() -> None:
 
 
 def test_what_is_pinned_makes_room_for_whoever_waits_and_for_nobody_else() -> None:
-    pinned, asked = wish("ft:pinned", 1, pinned=True), wish("ft:asked", 9)
-    assert names(choose_warm([pinned, asked], (), set(), CPU)) == ["ft:pinned"]
-    waiting = asked.model_copy(update={"waiting_since": 9.0})
+    pinned, other = wish("ft:pinned", 1, pinned=True), wish("ft:asked", 9)
+    assert names(choose_warm([pinned, other], (), set(), CPU)) == ["ft:pinned"]
+    waiting = other.model_copy(update={"waiting_since": 9.0})
     assert names(choose_warm([pinned, waiting], (), set(), CPU)) == ["ft:asked"]
     assert choose_warm([], (), set(), CPU) == []
 
 
 @pytest.mark.parametrize(
-    ("policy", "hour", "asked", "may"),
+    ("policy", "hour", "in_use", "may"),
     [
         ("training", 12, True, True),
         ("chat", 12, True, False),
@@ -106,9 +106,9 @@ def test_what_is_pinned_makes_room_for_whoever_waits_and_for_nobody_else() -> No
         ("9-17", 17, True, False),
     ],
 )
-def test_who_comes_first_is_a_policy(policy: str, hour: int, asked: bool, may: bool) -> None:
+def test_who_comes_first_is_a_policy(policy: str, hour: int, in_use: bool, may: bool) -> None:
     now = datetime(2026, 11, 26, hour, 30).timestamp()
-    wishes = [wish("a", now - 60 if asked else now - 86_400)]
+    wishes = [wish("a", now - 60 if in_use else now - 86_400)]
     assert may_train_now(CPU.model_copy(update={"chat_policy": policy}), wishes, now) is may
 
 

@@ -47,17 +47,22 @@ def write_checkpoint(training: Path, step: int, base: str, loss: float) -> Path:
 
 
 def test_a_base_by_name_or_folder(settings: Settings) -> None:
-    for source in ("tiny", str(settings.models / "tiny")):
-        found = find_model(source, settings)
-        assert (found.name, found.folder, found.adapter, found.tuned) == ("tiny", settings.models / "tiny", None, False)
+    for name in ("tiny", str(settings.models / "tiny")):
+        source = find_model(name, settings)
+        assert (source.name, source.folder, source.adapter, source.tuned) == (
+            "tiny",
+            settings.models / "tiny",
+            None,
+            False,
+        )
 
 
 @pytest.mark.parametrize("named", ["tiny", "PATH"])
 def test_an_adapter_says_what_its_base_is(settings: Settings, tmp_path: Path, named: str) -> None:
     base = settings.models / "tiny"
     adapter = write_adapter(tmp_path / "voice", str(base) if named == "PATH" else named)
-    found = find_model(str(adapter), settings)
-    assert (found.name, found.folder, found.adapter, found.tuned) == ("voice", base, adapter, True)
+    source = find_model(str(adapter), settings)
+    assert (source.name, source.folder, source.adapter, source.tuned) == ("voice", base, adapter, True)
 
 
 def test_an_adapter_whose_base_is_elsewhere_needs_to_be_told(settings: Settings, tmp_path: Path) -> None:
@@ -73,8 +78,8 @@ def test_an_adapter_whose_base_is_elsewhere_needs_to_be_told(settings: Settings,
 def test_of_a_training_the_best_checkpoint(settings: Settings, tmp_path: Path) -> None:
     best = write_checkpoint(tmp_path / "training", 4, "tiny", 2.0)
     write_checkpoint(tmp_path / "training", 8, "tiny", 3.0)
-    found = find_model(str(tmp_path / "training"), settings, as_adapter=True)
-    assert (found.name, found.adapter) == ("training", best)
+    source = find_model(str(tmp_path / "training"), settings, as_adapter=True)
+    assert (source.name, source.adapter) == ("training", best)
 
 
 def test_a_finished_jobs_model_by_name_or_id(settings: Settings) -> None:
@@ -86,9 +91,9 @@ def test_a_finished_jobs_model_by_name_or_id(settings: Settings) -> None:
     result = MergeResult(step=4, dev_loss=None, merged_tensors=1, copied_tensors=1, bytes=1, seconds=1)
     attempt = volume.attempt(JOB.id, Phase.MERGE, 1)
     merged = volume.publish(JOB.id, Phase.MERGE, attempt, {"result": result.model_dump(mode="json")})
-    for source in (JOB.id, JOB.tuned_name):
-        found = find_model(source, settings)
-        assert (found.name, found.folder, found.adapter, found.tuned) == (JOB.tuned_name, merged, None, True)
+    for name in (JOB.id, JOB.tuned_name):
+        source = find_model(name, settings)
+        assert (source.name, source.folder, source.adapter, source.tuned) == (JOB.tuned_name, merged, None, True)
     scaled = find_model(JOB.tuned_name, settings, as_adapter=True)
     assert (scaled.folder, scaled.adapter) == (settings.models / "tiny", checkpoint)
     with pytest.raises(ModelMissing) as caught:

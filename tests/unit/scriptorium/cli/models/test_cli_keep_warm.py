@@ -41,9 +41,9 @@ def client(stack: Stack) -> Client:
 
 
 def test_a_model_is_awaited_and_its_progress_told(capsys: pytest.CaptureFixture[str]) -> None:
-    stack, told = Stack("cold", "loading", "warm"), list[str]()
-    keep_warm.keep_warm(client(stack), NAME, told.append, as_json=True)
-    assert told == ["cold", "loading"]
+    stack, stages = Stack("cold", "loading", "warm"), list[str]()
+    keep_warm.keep_warm(client(stack), NAME, stages.append, as_json=True)
+    assert stages == ["cold", "loading"]
     assert stack.calls[0] == ("POST", f"/x/models/{NAME}/warm")
     assert json.loads(capsys.readouterr().out)["status"] == "warm"
 

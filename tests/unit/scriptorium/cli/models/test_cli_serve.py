@@ -58,19 +58,19 @@ def test_a_strength_is_served_from_a_copy_that_goes_away(tmp_path: Path, model: 
     adapter.mkdir()
     save_file({"base_model.model.x.lora_A.weight": np.ones((2, 2), np.float32)}, adapter / "adapter_model.safetensors")
     (adapter / "adapter_config.json").write_text(json.dumps({"r": 2, "lora_alpha": 10}))
-    found = FoundModel("voice", model.folder, adapter, tuned=True)
+    source = FoundModel("voice", model.folder, adapter, tuned=True)
     settings = Settings(device="cpu", data_dir=tmp_path)
-    with serve.scaled(found, 0.5, settings) as copy:
+    with serve.scaled(source, 0.5, settings) as copy:
         assert copy
         assert json.loads((copy / "adapter_config.json").read_text())["lora_alpha"] == 5
-        plan = serve.make_plan(found, "my-voice", copy)
+        plan = serve.make_plan(source, "my-voice", copy)
     assert [(entry.name, entry.adapter) for entry in plan] == [("model", None), ("my-voice", str(copy))]
     assert not copy.exists()
-    with serve.scaled(found, None, settings) as whole:
+    with serve.scaled(source, None, settings) as whole:
         assert whole == adapter
 
 
 def test_an_adapter_of_the_bases_name_would_hide_it(tmp_path: Path, model: FoundModel) -> None:
-    found = FoundModel("model", model.folder, tmp_path / "adapter", tuned=True)
+    source = FoundModel("model", model.folder, tmp_path / "adapter", tuned=True)
     with pytest.raises(Conflict, match="The base is called model, too"):
-        serve.make_plan(found, "model", found.adapter)
+        serve.make_plan(source, "model", source.adapter)

@@ -15,7 +15,7 @@ PROOF = ServeProof(
     canary="Yes.",
     agreement=AGREEMENT,
     token_ids=TokenIds(chats=4, tokens=213, begin_of_text=1),
-    endings=AnswerEndings(asked=4, ended=3, max_tokens=1024),
+    endings=AnswerEndings(questions=4, ended=3, max_tokens=1024),
 )
 
 

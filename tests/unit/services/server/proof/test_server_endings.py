@@ -31,7 +31,7 @@ def answer(monkeypatch: pytest.MonkeyPatch, endless: tuple[str, ...]) -> list[di
 def test_every_answer_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     requests, reporter = answer(monkeypatch, ()), SilentReporter()
     endings = check_endings(ENDPOINT, 0.8, 4096, reporter)
-    assert (endings.asked, endings.ended, endings.max_tokens) == (4, 4, 1024)
+    assert (endings.questions, endings.ended, endings.max_tokens) == (4, 4, 1024)
     assert {(body["max_tokens"], body["temperature"]) for body in requests} == {(1024, 0.8)}
     assert reporter.messages == ["[SERVE] 4 of 4 answers to short questions end by themselves within 1024 tokens"]
 

@@ -35,7 +35,7 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> Compared:
     monkeypatch.setattr(prove, "try_canary", lambda _: "Yes.")
     monkeypatch.setattr(prove, "read_context", lambda *_: 2048)
     monkeypatch.setattr(prove, "compare_token_ids", lambda *_: TokenIds(chats=1, tokens=1, begin_of_text=0))
-    monkeypatch.setattr(prove, "check_endings", lambda *_: AnswerEndings(asked=1, ended=1, max_tokens=1))
+    monkeypatch.setattr(prove, "check_endings", lambda *_: AnswerEndings(questions=1, ended=1, max_tokens=1))
     return calls
 
 
