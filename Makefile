@@ -83,7 +83,7 @@ bench-voice: light ## the voice metric on human text where the truth is known: m
 	@PYTHONPATH=. $(BIN)/python -m scriptorium.local.environments axolotl demo
 	@PYTHONPATH=. $(BIN)/python -m bench.voice
 
-voice: setup ## a real novel and two controls through training and evaluation: did the voice come through? (half an hour)
+voice: setup ## two authors and two controls through training and evaluation: did the voice come through? (hours)
 	@PYTHONPATH=. $(BIN)/python -m bench.voice_run $(if $(FRESH),--fresh)
 
 levers: setup ## what keeps instructions beside replay, on dev text: each lever alone against replay (ten minutes each)

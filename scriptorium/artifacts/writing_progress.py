@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -36,13 +37,14 @@ class ProgressFile:
         self._written = 0.0
 
     def write(self, what: str, texts: int, limit: int, tokens: int) -> None:
-        """Replace the file, at most once in a second."""
+        """Replace the file, at most once in a second; if it cannot be written, nobody hears how far the writing is."""
         if time.monotonic() - self._written < WRITE_INTERVAL:
             return
         self._written = time.monotonic()
-        draft = self._path.with_suffix(".tmp")
-        draft.write_text(json.dumps(asdict(WritingProgress(what, texts, tokens, limit))), encoding="utf-8")
-        draft.replace(self._path)
+        draft, progress = self._path.with_suffix(".tmp"), WritingProgress(what, texts, tokens, limit)
+        with suppress(OSError):
+            draft.write_text(json.dumps(asdict(progress)), encoding="utf-8")
+            draft.replace(self._path)
 
 
 class ProgressWatch:
@@ -64,14 +66,14 @@ class ProgressWatch:
         return progress
 
     def clear(self) -> None:
-        """Delete the file, and a draft of it that a killed child left."""
+        """Delete the file and its draft, as an earlier child or one that was killed may have left them."""
         for path in (self._path, self._path.with_suffix(".tmp")):
             path.unlink(missing_ok=True)
 
 
 def read_progress(path: Path) -> WritingProgress | None:
-    """Read the file; None if there is none."""
+    """Read the file; None if there is none, or a crash of the machine has torn it."""
     try:
         return WritingProgress(**json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError, TypeError):
         return None

@@ -147,10 +147,17 @@ class Client:
         part.rename(target)
 
     def has_arrived(self, file: Body, target: Path) -> bool:
-        """Return whether a file is in `target` as a whole: another round of a job has other weights of equal size."""
+        """Return whether a file is in `target` as a whole: another round of a job has other weights of equal size.
+
+        Raises StoreUnavailable.
+        """
         if not target.exists() or target.stat().st_size != file["bytes"]:
             return False
-        return self._read_hash(f"/files/{file['id']}/content") in {"", manifest.hash_file(target)}
+        try:
+            digest = self._read_hash(f"/files/{file['id']}/content")
+        except httpx.TransportError as error:
+            raise StoreUnavailable(f"The API at {self.url} does not answer ({error}).") from error
+        return digest == manifest.hash_file(target)
 
     def _read_hash(self, path: str) -> str:
         """Return a content's SHA-256, or "" if the API sends none."""

@@ -99,7 +99,9 @@ def fetch_export(client: Client, job: dict[str, Any], export_format: str, output
         raise Conflict(f"{job['id']} has no {export_format}.", param="--format", next_step=next_step)
     for target, file in targets.items():
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not client.has_arrived(file, target):
+        with console.status(f"comparing {target.name} with the job's"):
+            complete = client.has_arrived(file, target)
+        if not complete:
             fetch_file(client, file, target, console)
         if target.suffix == MODELFILE:
             name_file(target, output.name)

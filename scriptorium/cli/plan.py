@@ -88,7 +88,9 @@ def print_plan(estimate: TrainingEstimate) -> None:
         ),
         "time": (
             f"{format_seconds(estimate.seconds)} at {estimate.tokens_per_second:,.0f} tokens/s",
-            ", ".join(f"{name} {format_seconds(seconds)}" for name, seconds in duration.model_dump().items()),
+            ", ".join(
+                f"{name} {format_seconds(seconds)}" for name, seconds in duration.model_dump().items() if seconds
+            ),
         ),
         "disk": (
             f"{format_bytes(estimate.disk_bytes)} of {format_bytes(estimate.free_disk_bytes)}",

@@ -41,21 +41,16 @@ def estimate(
     exports: Sequence[Export] = (),
     calibration: Calibration = NO_TRIALS,
 ) -> TrainingEstimate:
-    """Return what a training will need and do; `history` are the runs that `nearest_runs` chooses from.
-
-    A base that was trained before has answered most of what is replayed: writing that is not counted again.
-    """
-    if dataset.replay_rows:
-        rows, share = dataset.rows - dataset.replay_rows, dataset.replay_tokens / dataset.answer_tokens
-        training = scale_steps(training, rows, replay_rows=dataset.replay_rows, share=share)
+    """Return what a training will need and do; `history` are the runs that `nearest_runs` chooses from."""
+    share = dataset.replay_tokens / dataset.answer_tokens
+    training = scale_steps(training, dataset.rows - dataset.replay_rows, replay_rows=dataset.replay_rows, share=share)
     resolved = choose_values(training, shape, dataset, device)
     rows = rows_per_device(resolved, dataset, device)
     updates = count_updates(resolved, rows)
     runs = nearest_runs(history, resolved, shape, dataset, device)
     memory = scale_memory(plan_memory(resolved, shape, dataset, device), device, runs)
-    answered = any(run.shape.name == shape.name and run.training.keep for run in history)
-    to_write = replace(dataset, replay_tokens=0) if answered else dataset
-    expected = plan_duration(resolved, shape, to_write, device, updates, calibration=calibration)
+    unanswered = leave_out_answered(dataset, shape, history)
+    expected = plan_duration(resolved, shape, unanswered, device, updates, calibration=calibration)
     duration = scale_duration(expected, device, runs)
     disk = plan_disk(resolved, shape, dataset, updates, exports)
     available = usable_bytes(device)
@@ -94,6 +89,12 @@ def estimate(
             limit=available,
         ),
     )  # fmt: skip
+
+
+def leave_out_answered(dataset: DatasetSize, shape: ModelShape, history: Sequence[MeasuredRun]) -> DatasetSize:
+    """Return the dataset without answers to write, if an earlier training has had most of them from the same base."""
+    answered = any(run.shape.name == shape.name and run.training.keep for run in history)
+    return replace(dataset, replay_tokens=0) if answered else dataset
 
 
 def choose_values(training: Training, shape: ModelShape, dataset: DatasetSize, device: Device) -> ResolvedTraining:

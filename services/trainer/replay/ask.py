@@ -69,12 +69,13 @@ def ask_base(request: TrainRequest, folder: Path, inquiry: Inquiry, reporter: Re
     """
     folder.mkdir(exist_ok=True)
     inquiry.output.parent.mkdir(parents=True, exist_ok=True)
-    order, enough, progress = folder / ORDER, folder / ENOUGH, folder / PROGRESS
+    order, enough, progress = folder / ORDER, folder / ENOUGH, ProgressWatch(folder / PROGRESS)
     enough.unlink(missing_ok=True)
-    files = {"enough": str(enough), "progress": str(progress)}
+    progress.clear()
+    files = {"enough": str(enough), "progress": str(folder / PROGRESS)}
     order.write_text(json.dumps({**make_order(request, inquiry), **files}), encoding="utf-8")
     child = start_program(PROGRAM, order, folder.with_suffix(".log"), request.training)
-    watch(child, inquiry, enough, ProgressWatch(progress), reporter)
+    watch(child, inquiry, enough, progress, reporter)
     if child.returncode and not enough.exists():
         raise explain_child(child, inquiry)
     order.unlink()

@@ -32,6 +32,7 @@ from services.trainer.run.measure_checkpoints import MIN_OTHERS, REFERENCES, loc
 from services.trainer.run.rows import read_training_rows
 
 LOG = "trials.log"
+PROGRESS = "trials_progress.json"
 PROGRAM = "services.trainer.inside_axolotl.writing.run_trials"
 PROBE_TOKENS = 160  # of a passage that a temperature is found with: enough to tell prose from babble
 ANSWER_TOKENS = 96  # of an answer to an instruction
@@ -58,15 +59,16 @@ def run_trials(
     (folder / FOLDER).mkdir(exist_ok=True)
     (folder / MEASURED).mkdir(exist_ok=True)
     order = folder / "trials_order.json"  # not in their folder, where every file is a trial
-    progress = folder / "trials_progress.json"
-    body = {**make_order(request, folder, dev, measured, missing), "progress": str(progress)}
+    progress = ProgressWatch(folder / PROGRESS)
+    progress.clear()
+    body = {**make_order(request, folder, dev, measured, missing), "progress": str(folder / PROGRESS)}
     order.write_text(json.dumps(body), encoding="utf-8")
     reporter.message(
         f"[TRAIN] {len(missing)} trial(s): {min(len(dev), request.calibration.briefs)} passages and "
         f"{request.calibration.instructions} answers each"
     )
     child = start_program(PROGRAM, order, folder / LOG, request.training)
-    watch(child, folder, trials, missing, reporter, progress=ProgressWatch(progress))
+    watch(child, folder, trials, missing, reporter, progress=progress)
     order.unlink()
     return time.monotonic() - started
 

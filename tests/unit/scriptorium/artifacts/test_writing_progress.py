@@ -18,6 +18,17 @@ def test_the_file_is_replaced_at_most_once_a_second(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["progress.json"]
 
 
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"tokens": 1}'])
+def test_a_file_that_a_crash_has_torn_is_none(tmp_path: Path, content: str) -> None:
+    (tmp_path / "progress.json").write_text(content)
+    assert read_progress(tmp_path / "progress.json") is None
+
+
+def test_a_file_that_cannot_be_written_ends_no_work(tmp_path: Path) -> None:
+    ProgressFile(tmp_path / "nowhere" / "progress.json").write("answers", 48, 400, 7)
+    assert read_progress(tmp_path / "nowhere" / "progress.json") is None
+
+
 def test_news_are_what_changed_and_not_too_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing_progress, "REPORT_INTERVAL", 0.0)
     monkeypatch.setattr(writing_progress, "WRITE_INTERVAL", 0.0)

@@ -144,6 +144,18 @@ def test_a_file_of_equal_size_from_another_round_is_downloaded_again(tmp_path: P
     assert len(transport.ranges) == 3
 
 
+def test_an_api_that_does_not_answer_is_no_reason_to_keep_a_file(tmp_path: Path) -> None:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    (tmp_path / "model").write_bytes(BODY)
+    file = {"id": "file-3", "bytes": len(BODY)}
+    with pytest.raises(StoreUnavailable, match="does not answer"):
+        Client("http://api", httpx.MockTransport(refuse)).has_arrived(file, tmp_path / "model")
+    failing = httpx.MockTransport(lambda request: httpx.Response(500))
+    assert not Client("http://api", failing).has_arrived(file, tmp_path / "model")
+
+
 def test_a_folder_exports_only_gguf(tmp_path: Path) -> None:
     with pytest.raises(Conflict, match="is already a model folder"):
         export.export(str(tmp_path), "merged", tmp_path / "out")

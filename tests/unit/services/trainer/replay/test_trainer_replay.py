@@ -203,6 +203,10 @@ def test_a_batch_that_takes_long_says_how_far_it_is(
     monkeypatch.setattr(writing_progress, "REPORT_INTERVAL", 0.0)
     child.does(WRITES + ANSWER)
     reporter, folder = SilentReporter(), attempt(tmp_path, "1")
+    (folder / "replay").mkdir()
+    (folder / "replay" / "progress.json").write_text(
+        '{"what": "of a killed child", "texts": 1, "tokens": 1, "limit": 1}'
+    )
     replay(request(tmp_path), folder, passages(), reporter)
     assert reporter.messages[1] == (
         "[TRAIN] Replay: the base has answered 0 requests and writes 48 answers, 120 of at most 400 tokens each"
