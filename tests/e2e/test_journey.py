@@ -255,22 +255,25 @@ def test_the_tuned_model_chats_through_the_openai_client(running: RunningStack, 
 
 
 def test_every_jobs_model_answers_by_its_name_at_any_strength(running: RunningStack, jobs: ThreeJobs) -> None:
-    """Each is loaded when it is asked; the merger makes the strength and the checkpoint."""
+    """Each is loaded when it is asked; the merger makes the checkpoint at another strength."""
+    merged = manifest.read(running.settings.data_dir / "runs" / jobs.first / "merged")
+    assert merged is not None
     names = [running.client.fine_tuning.jobs.retrieve(job_id).fine_tuned_model for job_id in (jobs.first, jobs.second)]
     ask: list[Any] = [{"role": "user", "content": "Write a scene in a jungle."}]
     options: dict[str, Any] = {"max_tokens": 24, "temperature": 0, "extra_headers": {"X-Scriptorium-Wait": "300"}}
     answers = {}
-    for model in (*names, f"{names[0]}@1.5", f"{names[0]}:ckpt-step-3@0.1"):
+    stronger = f"{names[0]}:ckpt-step-{merged['result']['step']}@1.5"
+    for model in (*names, stronger):
         answer = running.client.chat.completions.create(model=str(model), messages=ask, **options)
         answers[model] = answer.choices[0].message.content
         assert running.client.models.retrieve(str(model)).status == "warm"  # type: ignore[attr-defined]
     assert all(answers.values())
-    assert answers[names[0]] != answers[f"{names[0]}@1.5"]  # greedy: only the weights differ
+    assert answers[names[0]] != answers[stronger]  # greedy: only the weights differ
     assert len(running.processes("vllm.entrypoints")) <= 2  # one base and one tuned model
 
 
 @pytest.mark.parametrize("killed", ["engine", "server"])  # an engine ends with its server
-def test_a_stream_whose_engine_is_killed_ends_with_an_error_and_the_next_one_is_whole(
+def test_a_stream_whose_engine_is_killed_ends_with_an_error_and_the_engine_comes_back(
     running: RunningStack, jobs: ThreeJobs, killed: str
 ) -> None:
     model = running.client.fine_tuning.jobs.retrieve(jobs.second).fine_tuned_model or ""
@@ -283,6 +286,11 @@ def test_a_stream_whose_engine_is_killed_ends_with_an_error_and_the_next_one_is_
             os.kill(pid, signal.SIGKILL)
         with pytest.raises(openai.APIError):
             list(stream)
+    impatient = options | {"extra_headers": {"X-Scriptorium-Wait": "1"}}
+    with pytest.raises(openai.InternalServerError) as caught:
+        running.client.with_options(max_retries=0).chat.completions.create(model=model, messages=ask, **impatient)
+    assert (caught.value.status_code, caught.value.code) == (503, "model_not_ready")
+    assert int(caught.value.response.headers["retry-after"]) > 0
     answer = running.client.chat.completions.create(model=model, messages=ask, **options | {"max_tokens": 16})
     assert (answer.choices[0].message.content or "").strip()
 
@@ -377,21 +385,6 @@ def test_the_served_base_can_write_the_briefs(
     briefs = [row["messages"][-2]["content"] for row in rows]
     described = [brief for brief in briefs if "It has to do with:" not in brief and len(brief.split(". ", 1)) > 1]
     assert len(described) > len(briefs) / 2
-
-
-def test_an_engine_that_dies_comes_back(running: RunningStack, jobs: ThreeJobs) -> None:
-    model = running.client.fine_tuning.jobs.retrieve(jobs.second).fine_tuned_model or ""
-    for process in running.processes("vllm.entrypoints"):
-        process.kill()
-    ask: list[Any] = [{"role": "user", "content": "Hello"}]
-    client = running.client.with_options(max_retries=0)
-    with pytest.raises(openai.InternalServerError) as caught:
-        client.chat.completions.create(
-            model=model, messages=ask, max_tokens=4, extra_headers={"X-Scriptorium-Wait": "1"}
-        )
-    assert (caught.value.status_code, caught.value.code) == (503, "model_not_ready")
-    assert int(caught.value.response.headers["retry-after"]) > 0
-    assert client.chat.completions.create(model=model, messages=ask, max_tokens=4).choices  # it waits for the load
 
 
 def test_a_running_training_is_cancelled_within_seconds_and_took_the_device_from_twenty_streams(
