@@ -30,7 +30,8 @@ demo: setup ## a real book becomes a served model and a report, on this machine,
 
 test: setup ## every test that this machine can run
 	@$(BIN)/lint-imports --no-logo >/dev/null || $(BIN)/lint-imports
-	@$(BIN)/python -m pytest tests/unit tests/contract tests/faults tests/integration tests/e2e
+	@$(BIN)/python -m pytest -n 2 tests/unit tests/contract
+	@$(BIN)/python -m pytest tests/faults tests/integration tests/e2e
 
 lint: light ## format, lint, types and import rules
 	@$(BIN)/ruff format --check --quiet .
@@ -39,7 +40,7 @@ lint: light ## format, lint, types and import rules
 	@$(BIN)/lint-imports --no-logo
 
 check: lint ## what `lint` checks, and the unit and contract tests, in a few minutes
-	@$(BIN)/python -m pytest -q tests/unit tests/contract
+	@$(BIN)/python -m pytest -q -n 2 tests/unit tests/contract
 
 layout: light ## how the tree and its names measure up: folders, class names, private words
 	@$(BIN)/python -m tests.layout
