@@ -11,6 +11,7 @@ ScriptoriumError
 │   ├── JobMissing             404  job_not_found
 │   ├── ModelMissing           404  model_not_found
 │   ├── RouteMissing           404  not_found
+│   ├── PathUnusable           400  path_unusable
 │   ├── ModelInUse             409  model_in_use
 │   └── Conflict               409  conflict
 ├── SystemFailure              500  the system must change; the job can be retried
@@ -162,6 +163,13 @@ class RouteMissing(UserError):
     code = "not_found"
     status = 404
     default_next_step = "See docs/api.md for every call."
+
+
+class PathUnusable(UserError):
+    """A file or folder cannot be read or written."""
+
+    code = "path_unusable"
+    default_next_step = "Check the path, who may write there, and the free space; or name another one."
 
 
 class Conflict(UserError):

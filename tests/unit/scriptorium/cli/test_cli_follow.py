@@ -100,7 +100,7 @@ def test_every_command_has_help_and_nothing_runs_without_a_stack(
     monkeypatch.setattr("sys.argv", ["scriptorium", "jobs"])
     with pytest.raises(SystemExit) as ended:
         command.main()
-    assert ended.value.code == 1
+    assert ended.value.code == 3
     written = capsys.readouterr().err
     assert "error (conflict): No stack is running." in written
     assert "scriptorium up" in written

@@ -12,6 +12,7 @@ from scriptorium.cli.client import Client
 from scriptorium.errors import Conflict
 from scriptorium.settings import Settings
 
+JOB = f"ftjob-{'1' * 24}"
 PRUNED = {
     "object": "prune",
     "dry_run": True,
@@ -33,25 +34,25 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[httpx.Request]:
         recorded.append(request)
         if request.method == "DELETE":
             extension = {"freed_bytes": 16_100_000_000, "remaining_files": ["file-1"]}
-            return httpx.Response(200, json={"id": "ftjob-1", "deleted": True, "scriptorium": extension})
+            return httpx.Response(200, json={"id": JOB, "deleted": True, "scriptorium": extension})
         return httpx.Response(200, json=PRUNED)
 
     def client(*_: Any) -> Client:
         return Client("http://api", httpx.MockTransport(answer))
 
-    monkeypatch.setattr(space, "connect", client)
+    monkeypatch.setattr("scriptorium.cli.app.open_client", client)
     monkeypatch.setattr(space, "Client", client)
     monkeypatch.setattr(space, "api_url", lambda settings: "http://api")
     return recorded
 
 
 def test_a_job_is_deleted_and_its_size_shown(requests: list[httpx.Request]) -> None:
-    assert CliRunner().invoke(main.app, ["delete", "ftjob-1"]).output == "ftjob-1: deleted, 16.1 GB freed\n"
-    output = CliRunner().invoke(main.app, ["delete", "ftjob-1", "--manuscript", "--json"]).output
+    assert CliRunner().invoke(main.app, ["delete", JOB]).output == f"{JOB}: deleted, 16.1 GB freed\n"
+    output = CliRunner().invoke(main.app, ["delete", JOB, "--manuscript", "--json"]).output
     assert json.loads(output)["deleted"]
     assert [str(request.url) for request in requests] == [
-        "http://api/v1/fine_tuning/jobs/ftjob-1?manuscript=false",
-        "http://api/v1/fine_tuning/jobs/ftjob-1?manuscript=true",
+        f"http://api/v1/fine_tuning/jobs/{JOB}?manuscript=false",
+        f"http://api/v1/fine_tuning/jobs/{JOB}?manuscript=true",
     ]
 
 

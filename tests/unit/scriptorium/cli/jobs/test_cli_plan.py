@@ -8,8 +8,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from scriptorium.cli import jobs, main
-from scriptorium.cli import plan as planning
+from scriptorium.cli import main
 from scriptorium.cli.client import Client
 from scriptorium.planning.dataset_size import DatasetSize
 from scriptorium.planning.device import Device
@@ -37,8 +36,8 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: str, body: dict[str, Any] | Non
             return httpx.Response(status, json=body or make_estimate())
         return httpx.Response(200, json={"id": "file-1" if "files" in request.url.path else "ftjob-1"})
 
-    for module in (planning, jobs):
-        monkeypatch.setattr(module, "connect", lambda: Client("http://api.test", httpx.MockTransport(answer)))
+    client = Client("http://api.test", httpx.MockTransport(answer))
+    monkeypatch.setattr("scriptorium.cli.app.open_client", lambda settings: client)
     return CliRunner().invoke(main.app, list(words), catch_exceptions=False), requests
 
 
@@ -68,7 +67,7 @@ def test_a_run_shows_the_plan_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_p
     (tmp_path / "book.txt").write_text("It was.")
     result, [body] = run(monkeypatch, "run", str(tmp_path / "book.txt"), "--detach")
     assert result.stdout == "ftjob-1\n"
-    assert body["training_file"] == "file-1"
+    assert body["dataset"]["basis"].endswith("words of book.txt, not yet prepared")
     assert result.stderr.startswith("plan: 18 updates (2 to warm up), about ")
 
 
