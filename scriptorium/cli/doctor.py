@@ -19,7 +19,7 @@ from scriptorium.settings import Settings
 COLOURS = {CheckStatus.OK: "green", CheckStatus.WARN: "yellow", CheckStatus.FAIL: "red", CheckStatus.SKIPPED: "dim"}
 
 
-def find_subject(settings: Settings, service: str | None) -> Subject:
+def find_subject(settings: Settings, service: str | None, *, docker: bool = False) -> Subject:
     """Return what to examine: the named service, else the one of this container, else the host.
 
     Raises InvalidRequest for an unknown service.
@@ -27,7 +27,7 @@ def find_subject(settings: Settings, service: str | None) -> Subject:
     name = service or os.environ.get(SERVICE_VARIABLE) or HOST
     if name not in SERVICES:
         raise InvalidRequest(f"There is no service {name!r}; there are: {', '.join(SERVICES)}.", param="--service")
-    return Subject(Probe(), settings, name)
+    return Subject(Probe(), settings, name, docker)
 
 
 def print_findings(findings: Sequence[CheckFinding], out: Console) -> None:

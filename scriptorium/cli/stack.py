@@ -75,13 +75,16 @@ def status(as_json: Json = False) -> None:
 @app.command(epilog="Example: scriptorium doctor --service trainer", rich_help_panel="Machine")
 def doctor(
     service: Annotated[str | None, typer.Option(help="What to examine: host, trainer, server, ...")] = None,
+    containers: Annotated[
+        bool, typer.Option("--containers", help="Docker must work: what is wrong with it is a failure.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Examine this machine, or this container, and print what to fix. The exit status is 1 if a check fails."""
     from scriptorium.cli.doctor import find_subject, print_findings
     from scriptorium.doctor import CheckStatus, examine
 
-    findings = examine(find_subject(get_settings(), service))
+    findings = examine(find_subject(get_settings(), service, docker=containers))
     if as_json:
         show_json([asdict(finding) for finding in findings])
     else:

@@ -153,9 +153,12 @@ def waiting(model: str) -> Iterator[Callable[[], None]]:
 
 
 def answer_beside(voices: Sequence[ChatVoice], prompt: str) -> None:
-    """Show the answers in columns that fill as they are written, one voice after the other: they share a device."""
+    """Show the answers in columns that fill as they are written, one voice after the other: they share a device.
+
+    What is too long for the screen is cut off while it is written, and whole in the end.
+    """
     texts = [""] * len(voices)
-    with Live(make_columns(voices, texts), console=out, vertical_overflow="visible", transient=False) as live:
+    with Live(console=out, transient=True, auto_refresh=out.is_terminal) as live:
         for index, voice in enumerate(voices):
 
             def write(piece: str, index: int = index) -> None:
@@ -163,6 +166,7 @@ def answer_beside(voices: Sequence[ChatVoice], prompt: str) -> None:
                 live.update(make_columns(voices, texts))
 
             voice.answer(prompt, write)
+    out.print(make_columns(voices, texts), soft_wrap=False)
 
 
 def make_columns(voices: Sequence[ChatVoice], texts: Sequence[str]) -> Table:
