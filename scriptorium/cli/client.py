@@ -31,6 +31,10 @@ class Client(FileTransfer):
         trust_env = not is_loopback(url)
         self._http = httpx.Client(base_url=f"{url}/v1", timeout=60, transport=transport, trust_env=trust_env)
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
     def upload(self, file: BinaryIO, name: str) -> Body:
         """Upload a manuscript."""
         return self._call("POST", "/files", files={"file": (name, file)}, data={"purpose": "fine-tune"}, timeout=600)
