@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, BinaryIO
 from urllib.parse import quote
@@ -136,10 +136,7 @@ class Client(FileTransfer):
 
     def report(self, job_id: str) -> str:
         """Return a job's report as a page, with the answers of its blind readers so far."""
-        response = self._http.get(f"{self.url}/jobs/{job_id}/report", params={"download": True})
-        if response.is_error:
-            raise read_error(response)
-        return response.text
+        return self._request("GET", f"{self.url}/jobs/{job_id}/report", params={"download": True}).text
 
     def is_up(self) -> bool:
         """Return whether a Scriptorium API is there."""
@@ -177,8 +174,13 @@ class Client(FileTransfer):
         except httpx.TransportError as error:
             raise StoreUnavailable(f"The API at {self.url} does not answer ({error}).") from error
 
-    def events(self, job_id: str, last_id: str | None = None) -> Iterator[Body]:
-        """Yield every event of a job behind `last_id` as it arrives, until the job ends; survives lost connections."""
+    def events(
+        self, job_id: str, last_id: str | None = None, on_lost: Callable[[], None] = lambda: None
+    ) -> Iterator[Body]:
+        """Yield every event of a job behind `last_id` as it arrives, until the job ends.
+
+        A lost connection is made anew, without an end; `on_lost` is called each time that this fails.
+        """
         while True:
             try:
                 for name, data in self._stream(job_id, last_id):
@@ -187,6 +189,9 @@ class Client(FileTransfer):
                     event: Body = json.loads(data)
                     last_id = event["id"]
                     yield event
+            except httpx.ConnectError:
+                on_lost()
+                time.sleep(1)
             except httpx.TransportError:
                 time.sleep(1)
 
@@ -207,13 +212,18 @@ class Client(FileTransfer):
                     yield name, value
                     name = "message"
 
-    def _call(self, method: str, path: str, **arguments: Any) -> Body:
+    def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        """Return the response to a request that succeeds. Raises ApiError and StoreUnavailable."""
         try:
             response = self._http.request(method, path, **arguments)
         except httpx.TransportError as error:
             raise StoreUnavailable(f"The API at {self.url} does not answer ({error}).") from error
         if response.is_error:
             raise read_error(response)
+        return response
+
+    def _call(self, method: str, path: str, **arguments: Any) -> Body:
+        response = self._request(method, path, **arguments)
         try:
             body: Body = response.json()
         except ValueError:

@@ -20,6 +20,7 @@ from rich.text import Text
 
 from scriptorium.artifacts.file_store import ADAPTER, MERGED, MODEL
 from scriptorium.cli.client import Client
+from scriptorium.cli.terminal import err
 from scriptorium.errors import Conflict, PathUnusable
 from scriptorium.local.writable import make_writable
 
@@ -40,6 +41,7 @@ class EventPrinter:
             disable=as_json or not console.is_terminal,
         )  # fmt: skip
         self._task: TaskID | None = None
+        self._lost = False
 
     def __enter__(self) -> EventPrinter:
         self._bar.start()
@@ -48,8 +50,15 @@ class EventPrinter:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
+    def print_loss(self) -> None:
+        """Say once, until the next event, that the API does not answer."""
+        if not self._lost:
+            err.print("The API does not answer. The log goes on when it does; Ctrl-C ends this and no job.")
+        self._lost = True
+
     def print_event(self, event: dict[str, Any]) -> None:
         """Print one event, or move the bar."""
+        self._lost = False
         if self._as_json:
             self._console.out(json.dumps(event))
         elif event["type"] == "metrics":
@@ -72,7 +81,7 @@ class EventPrinter:
 def follow(client: Client, job_id: str, console: Console, *, as_json: bool = False) -> dict[str, Any]:
     """Print a job's events until it ends, and return the job."""
     with EventPrinter(console, as_json=as_json) as printer:
-        for event in client.events(job_id):
+        for event in client.events(job_id, on_lost=printer.print_loss):
             printer.print_event(event)
     return client.job(job_id)
 

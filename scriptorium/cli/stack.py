@@ -10,9 +10,8 @@ from urllib.parse import urlsplit
 
 import typer
 
-from scriptorium.cli.app import Json, app
-from scriptorium.cli.client import Client
-from scriptorium.cli.failures import ExitStatus
+from scriptorium.cli.app import Json, app, connect
+from scriptorium.cli.failures import ExitStatus, StackMissing
 from scriptorium.cli.jobs.listing import describe_progress, describe_status
 from scriptorium.cli.terminal import err, out, show, show_json, tabulate
 from scriptorium.errors import Conflict
@@ -55,18 +54,21 @@ def down(as_json: Json = False) -> None:
 def status(as_json: Json = False) -> None:
     """Show what runs: services, engines and jobs. The exit status is 3 if nothing runs."""
     state = find_running(get_settings())
-    if state is None:
+    try:
+        client = connect()
+    except StackMissing:
         show({"state": "down"}, as_json, "Nothing is running.")
-        raise typer.Exit(ExitStatus.NOT_RUNNING)
-    client = Client(state.api_url)
+        raise typer.Exit(ExitStatus.NOT_RUNNING) from None
     engines = [model for model in client.models() if model["status"] != "cold"]
     active = [job for job in client.jobs(100) if job["finished_at"] is None]
+    described = state.model_dump() if state else {"state": "ready", "api_url": client.url}
     if as_json:
-        show_json({**state.model_dump(), "engines": engines, "jobs": active})
+        show_json({**described, "engines": engines, "jobs": active})
         return
-    out.print(f"{state.state}: {state.api_url}/v1")
-    tabulate({"service": [entry.name for entry in state.services], "pid": [entry.pid for entry in state.services],
-              "restarts": [entry.restarts for entry in state.services]})  # fmt: skip
+    out.print(f"{described['state']}: {client.url}/v1")
+    services = state.services if state else []  # those of containers are Docker's to list
+    tabulate({"service": [entry.name for entry in services], "pid": [entry.pid for entry in services],
+              "restarts": [entry.restarts for entry in services]})  # fmt: skip
     tabulate({"engine": [entry["id"] for entry in engines], "status": [entry["status"] for entry in engines]})
     tabulate({"job": [job["id"] for job in active], "status": [describe_status(job) for job in active],
               "progress": [describe_progress(job) for job in active]})  # fmt: skip

@@ -117,5 +117,6 @@ def print_job_log(client: Client, job_id: str, lines: int, *, follow_on: bool, a
     with EventPrinter(out, as_json=as_json, every_step=True) as printer:
         for event in events:
             printer.print_event(event)
-        for event in client.events(job_id, events[-1]["id"] if events else None) if follow_on else ():
+        last_id = events[-1]["id"] if events else None
+        for event in client.events(job_id, last_id, printer.print_loss) if follow_on else ():
             printer.print_event(event)

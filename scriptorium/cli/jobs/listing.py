@@ -40,8 +40,7 @@ def jobs(
               "created": [format_time(job["created_at"]) for job in listed],
               "status": [describe_status(job) for job in listed],
               "progress": [describe_progress(job) for job in listed],
-              **({"priority": priorities} if any(priorities) else {}),
-              "base": [job["model"] for job in listed]})  # fmt: skip
+              **({"priority": priorities} if any(priorities) else {})})  # fmt: skip
     if not listed:
         out.print("There are no jobs yet. Send a book: scriptorium run my-book.txt")
 

@@ -11,6 +11,7 @@ import pytest
 from scriptorium.cli import stack
 from scriptorium.cli.main import run
 from scriptorium.local.state import State
+from tests.unit.scriptorium.cli.api_bodies import JOB, make_job, page
 from tests.unit.scriptorium.cli.conftest import UseApi
 
 RUNNING = State(pid=1, created=0.0, state="ready", api_url="http://127.0.0.1:8421")
@@ -34,6 +35,21 @@ def test_another_port_is_refused_while_the_stack_runs(running: None, capsys: pyt
 @pytest.mark.parametrize("words", [["up"], ["up", "--port", "8421"], ["up", "--port", "0"]])
 def test_the_same_port_or_any_is_fine(running: None, words: list[str]) -> None:
     assert run(words) == 0
+
+
+def test_the_status_of_containers_is_told_by_their_api(
+    use_api: UseApi, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stack, "find_running", lambda settings: None)
+    engine = {"id": "tiny", "status": "warm"}
+    answers = {"/v1/models": page(engine), "/v1/fine_tuning/jobs": page(make_job())}
+    use_api(lambda request: httpx.Response(200, json=answers[request.url.path]))
+    assert run(["status"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("ready: http://api.test/v1\n")
+    assert JOB in text
+    assert run(["status", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["engines"] == [engine]
 
 
 def test_models_are_listed_whole_with_their_state(use_api: UseApi, capsys: pytest.CaptureFixture[str]) -> None:

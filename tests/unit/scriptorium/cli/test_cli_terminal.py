@@ -64,6 +64,12 @@ def test_a_table_folds_text_and_never_cuts_an_id(width: int) -> None:
     assert "".join(output.split()).count("long") == 9
 
 
+def test_six_columns_with_an_id_fit_the_usual_terminal() -> None:
+    console = terminal(80)
+    tabulate({"job": [JOB], **{name: ["some words that fold"] for name in ("title", "book", "a", "b", "c")}}, console)
+    assert max(map(len, written(console).splitlines())) <= 80
+
+
 def test_a_program_gets_a_row_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     tabulate({"job": [JOB], "title": ["a very long title " * 9]})
     assert len(capsys.readouterr().out.splitlines()) == 2

@@ -46,7 +46,7 @@ def api(use_api: UseApi) -> None:
 def test_a_job_is_listed_with_title_book_date_and_progress(api: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["jobs"]) == 0
     head, training, ended = capsys.readouterr().out.splitlines()
-    assert head.split() == ["job", "title", "book", "created", "status", "progress", "base"]
+    assert head.split() == ["job", "title", "book", "created", "status", "progress"]
     assert training.startswith(JOB)
     for text in (" tarzan ", " tarzan.txt ", "2023-11-1", "step 12 of 54, loss 2.35"):
         assert text in training
