@@ -351,8 +351,8 @@ class ModelInUse(UserError):
     code = "model_in_use"
     status = 409
     default_next_step = (
-        "Let it go (`scriptorium serve MODEL --release`, or DELETE /v1/x/models/{model}/warm), wait a minute, and delete "
-        "it again."
+        "Let it go (`scriptorium serve MODEL --release`, or DELETE /v1/x/models/{model}/warm), wait a minute, and "
+        "delete it again."
     )
 
 

@@ -5,7 +5,7 @@
 2    the command line is wrong
 3    no stack is running, or its API does not answer
 4    there is no such job, file or model
-5    refused: what was sent, or the state that it meets, must change
+5    refused: what was sent, or what it meets (a state, too little memory or disk), must change
 6    not now: a device is busy, or a model is not loaded yet
 130  interrupted with Ctrl-C
 """
@@ -68,7 +68,7 @@ def exit_status(error: ScriptoriumError) -> ExitStatus:
         return ExitStatus.MISSING
     if error.status == 503:
         return ExitStatus.LATER
-    return ExitStatus.REFUSED if 400 <= error.status < 500 else ExitStatus.FAILED
+    return ExitStatus.REFUSED if 400 <= error.status < 500 or error.status == 507 else ExitStatus.FAILED
 
 
 def print_failure(error: ScriptoriumError) -> None:

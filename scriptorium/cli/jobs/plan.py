@@ -16,7 +16,7 @@ from scriptorium.cli.app import Assignments, Json, Model, RecipeName, app, conne
 from scriptorium.cli.client import Client
 from scriptorium.cli.terminal import err, out, show_json
 from scriptorium.contracts.estimate import TrainingEstimate
-from scriptorium.errors import InvalidRecipe, InvalidTrainingFile, ScriptoriumError
+from scriptorium.errors import DiskLow, InvalidRecipe, InvalidTrainingFile, MemoryLow, ScriptoriumError
 from scriptorium.planning.default_recipe import choose_default_recipe
 from scriptorium.planning.describe import describe_changes, describe_plan, format_bytes, format_seconds
 from scriptorium.planning.manuscript_words import size_of_manuscript
@@ -56,10 +56,11 @@ def count_dataset(path: Path, recipe: Recipe) -> dict[str, Any]:
     return {name: value for name, value in counts.items() if value is not None}
 
 
-def announce_plan(client: Client, body: dict[str, Any], book: Path, settings: Settings) -> None:
+def announce_plan(client: Client, body: dict[str, Any], book: Path, settings: Settings, *, force: bool) -> None:
     """Print in one line what a job will need and do, before its book is sent.
 
-    A request that must change is refused here: raises UserError or ApiError. What else cannot be planned may still run.
+    A request that must change is refused here: raises UserError or ApiError. So is a plan that does not fit, unless it
+    is forced: raises MemoryLow or DiskLow, as the training would. What cannot be planned may still run.
     """
     try:
         counts = count_dataset(book, guess_recipe(body, settings))
@@ -70,6 +71,9 @@ def announce_plan(client: Client, body: dict[str, Any], book: Path, settings: Se
         err.print(f"plan: {error}")
         return
     err.print(f"plan: {describe_plan(estimate)}")
+    if not (estimate.fits or force):
+        lack = DiskLow if has_memory(estimate) else MemoryLow
+        raise lack("This job does not fit on the machine.", next_step=f"{advise(estimate)} --force sends it anyway.")
     print_warnings(estimate)
 
 
@@ -133,6 +137,14 @@ def print_warnings(estimate: TrainingEstimate) -> None:
     for warning in estimate.warnings:
         err.print(f"warning: {warning}", style="yellow")
     if not estimate.fits:
-        enough_memory = estimate.available_bytes is None or estimate.peak_bytes <= estimate.available_bytes
-        advice = "Free some disk space." if enough_memory else describe_changes(estimate)
-        err.print(f"does not fit: {advice}", style="red")
+        err.print(f"does not fit: {advise(estimate)}", style="red")
+
+
+def has_memory(estimate: TrainingEstimate) -> bool:
+    """Return whether the device has the memory that a training needs, as far as it is known."""
+    return estimate.available_bytes is None or estimate.peak_bytes <= estimate.available_bytes
+
+
+def advise(estimate: TrainingEstimate) -> str:
+    """Return what makes a plan fit that does not."""
+    return "Free some disk space." if has_memory(estimate) else describe_changes(estimate)

@@ -41,6 +41,7 @@ def run(
     strength: Strength = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the report.")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Print the job's id and do not wait for the job.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Send it even if the plan does not fit the machine.")] = False,
     as_json: Json = False,
 ) -> None:
     """Send a book and follow the job until its report is there. Ctrl-C leaves the job running."""
@@ -52,7 +53,7 @@ def run(
     }  # fmt: skip
     body = {"model": choose_base(model, settings, client), **choose_recipe(recipe, settings)}
     body |= {name: value for name, value in optional_fields.items() if value}
-    announce_plan(client, body, book, settings)
+    announce_plan(client, body, book, settings, force=force)
     with uploads(client) as file_ids:
         body["training_file"] = send(client, book, file_ids)
         if impostors:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from scriptorium.cli import main
 from scriptorium.cli.client import Client
+from scriptorium.errors import MemoryLow
 from scriptorium.planning.dataset_size import DatasetSize
 from scriptorium.planning.device import Device
 from scriptorium.planning.estimate import estimate
@@ -76,3 +77,15 @@ def test_a_job_that_cannot_be_planned_is_started_all_the_same(monkeypatch: pytes
     error = {"error": {"code": "base_model_unusable", "message": "The base is not here."}}
     result, _ = run(monkeypatch, "run", str(tmp_path / "book.txt"), "--detach", body=error, status=500)
     assert (result.stdout, result.stderr) == ("ftjob-1\n", "plan: The base is not here.\n")
+
+
+def test_a_plan_that_does_not_fit_keeps_the_book_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    book = tmp_path / "book.txt"
+    book.write_text("It was.")
+    with pytest.raises(MemoryLow, match="does not fit on the machine") as caught:
+        run(monkeypatch, "run", str(book), "--detach", body=make_estimate(free=9))
+    assert "liger: true" in str(caught.value.next_step)
+    assert "--force sends it anyway" in str(caught.value.next_step)
+    result, _ = run(monkeypatch, "run", str(book), "--detach", "--force", body=make_estimate(free=9))
+    assert result.stdout == "ftjob-1\n"
+    assert "does not fit: " in result.stderr
