@@ -11,6 +11,7 @@ ScriptoriumError
 │   ├── JobMissing             404  job_not_found
 │   ├── ModelMissing           404  model_not_found
 │   ├── RouteMissing           404  not_found
+│   ├── PathUnusable           400  path_unusable
 │   ├── ModelInUse             409  model_in_use
 │   └── Conflict               409  conflict
 ├── SystemFailure              500  the system must change; the job can be retried
@@ -137,7 +138,7 @@ class FileMissing(UserError):
 
     code = "file_not_found"
     status = 404
-    default_next_step = "List the files with GET /v1/files."
+    default_next_step = "List the files: `scriptorium files`, or GET /v1/files."
 
 
 class JobMissing(UserError):
@@ -145,7 +146,7 @@ class JobMissing(UserError):
 
     code = "job_not_found"
     status = 404
-    default_next_step = "List the jobs with GET /v1/fine_tuning/jobs."
+    default_next_step = "List the jobs: `scriptorium jobs`, or GET /v1/fine_tuning/jobs."
 
 
 class ModelMissing(UserError):
@@ -153,7 +154,7 @@ class ModelMissing(UserError):
 
     code = "model_not_found"
     status = 404
-    default_next_step = "List the models with GET /v1/models."
+    default_next_step = "List the models: `scriptorium models`, or GET /v1/models."
 
 
 class RouteMissing(UserError):
@@ -162,6 +163,13 @@ class RouteMissing(UserError):
     code = "not_found"
     status = 404
     default_next_step = "See docs/api.md for every call."
+
+
+class PathUnusable(UserError):
+    """A file or folder cannot be read or written."""
+
+    code = "path_unusable"
+    default_next_step = "Check the path, who may write there, and the free space; or name another one."
 
 
 class Conflict(UserError):
@@ -343,7 +351,8 @@ class ModelInUse(UserError):
     code = "model_in_use"
     status = 409
     default_next_step = (
-        "Stop using it, wait a minute, and delete it again; DELETE /v1/x/models/{model}/warm lets it go."
+        "Let it go (`scriptorium serve MODEL --release`, or DELETE /v1/x/models/{model}/warm), wait a minute, and "
+        "delete it again."
     )
 
 

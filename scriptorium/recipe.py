@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from scriptorium.errors import InvalidRecipe, list_problems
+from scriptorium.patterns import explain_unknown_keys, matching, suggest
 
 PromptKind = Literal["brief", "context", "continue", "rewrite"]
 Prompt = Literal["brief", "context", "continue", "rewrite", "mixed"]
@@ -234,7 +235,9 @@ class Recipe(Section):
     trials say: they then choose the checkpoint and the temperature.
     """
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
+    name: Annotated[
+        str, matching("[a-z0-9][a-z0-9_-]{0,39}", "1 to 40 small letters, digits, `_` or `-`, a letter or digit first")
+    ]
     description: str = ""
     data: Data = Data()
     training: Training = Training()
@@ -262,7 +265,7 @@ def parse_recipe(body: Any, source: str) -> Recipe:
     try:
         return Recipe.model_validate(body)
     except ValidationError as error:
-        problems = list_problems(error.errors(), source)
+        problems = list_problems(explain_unknown_keys(error.errors(), Recipe), source)
         raise InvalidRecipe(f"The recipe {source} has {len(problems)} problem(s).", problems=problems) from None
 
 
@@ -282,5 +285,6 @@ def find_recipe(name: str, folder: Path) -> Recipe:
     known = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
     if name not in known:
         names = ", ".join(known) or "none"
-        raise InvalidRecipe(f"There is no recipe {name!r}.", param="recipe", next_step=f"Choose one of: {names}.")
+        message = f"There is no recipe {name!r}{suggest(name, known) or '.'}"
+        raise InvalidRecipe(message, param="recipe", next_step=f"Choose one of: {names}.")
     return load_recipe(known[name])

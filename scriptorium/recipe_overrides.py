@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from scriptorium.errors import InvalidRecipe, Problem, list_problems
+from scriptorium.patterns import explain_unknown_keys, suggest
 from scriptorium.recipe import Recipe
 
 OVERRIDABLE_SECTIONS = ("data", "training", "export", "select", "strength", "decisions", "calibration", "evaluation")
@@ -24,14 +25,17 @@ def apply_overrides(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
     refused = [name for name in overrides if name not in OVERRIDABLE_SECTIONS]
     if refused:
         allowed = ", ".join(OVERRIDABLE_SECTIONS)
-        problems = [Problem(f"{PLACE}.{name}", f"cannot be overridden, only {allowed} can") for name in refused]
+        problems = [
+            Problem(f"{PLACE}.{name}", f"cannot be overridden, only {allowed} can{suggest(name, OVERRIDABLE_SECTIONS)}")
+            for name in refused
+        ]
         raise InvalidRecipe(
             f"{len(refused)} key(s) cannot be overridden.", problems=problems, next_step=f"Override only: {allowed}."
         )
     try:
         return Recipe.model_validate(merge(recipe, overrides))
     except ValidationError as error:
-        problems = list_problems(error.errors(), recipe.name)
+        problems = list_problems(explain_unknown_keys(error.errors(), Recipe), recipe.name)
         raise InvalidRecipe(
             f"The recipe {recipe.name} with these overrides has {len(problems)} problem(s).",
             problems=[Problem(f"{PLACE}.{problem.place}", problem.message) for problem in problems],

@@ -12,12 +12,13 @@ import tempfile
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from scriptorium.errors import InvalidRequest, Problem, explain
+from scriptorium.patterns import matching
 from scriptorium.process.gpu import has_nvidia_gpu
 from scriptorium.urls import check_address
 
@@ -59,9 +60,8 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="Where training and serving run.")
 
     machine: str = Field(default="", description="This machine's name in its devices' names; default: the host name.")
-    gpus: str = Field(
+    gpus: Annotated[str, matching(r"\s*(\d+\s*(,\s*\d+\s*)*)?", "whole numbers with commas, such as 0,1")] = Field(
         default="",
-        pattern=r"^\s*(\d+\s*(,\s*\d+\s*)*)?$",
         description="Indices of the GPUs to use, with commas; default: all.",
     )
     gpu_free_share: float = Field(
@@ -140,9 +140,10 @@ class Settings(BaseSettings):
     chat_silence: timedelta = Field(
         default=timedelta(minutes=10), description="A request is given up if its engine sends nothing for this long."
     )
-    chat_policy: str = Field(
+    chat_policy: Annotated[
+        str, matching(r"training|chat|([01]?\d|2[0-3])-([01]?\d|2[0-3])", "training, chat, or hours such as 22-7")
+    ] = Field(
         default="training",
-        pattern=r"^(training|chat|([01]?\d|2[0-3])-([01]?\d|2[0-3]))$",
         description="Who comes first on a device: training, chat (while it is in use), or training in hours like 22-7.",
     )
     engine_ready_timeout: timedelta = Field(default=timedelta(minutes=8), description="How long an engine may load.")

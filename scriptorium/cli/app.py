@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from scriptorium import __version__
 from scriptorium.cli.client import Client
-from scriptorium.errors import Conflict
+from scriptorium.cli.failures import StackMissing
+from scriptorium.cli.terminal import out
 from scriptorium.settings import Settings, get_settings
 
-HELP = "Turn a manuscript into a fine-tuned model. A command that fails prints one message and exits with status 1."
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=HELP)
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+HELP = """Turn a manuscript into a language model in its author's voice.
+
+Ids may be shortened to what is unique: `scriptorium show 1a2b`. A command that fails prints one message with a next
+step. Exit status: 0 done, 1 failed, 2 wrong command line, 3 no stack is running, 4 no such job, file or model, 5
+refused, 6 not now (a device is busy), 130 interrupted.
+"""
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown", help=HELP)
+
+
+def print_version(wanted: bool) -> None:
+    """Print the version and exit."""
+    if wanted:
+        out.print(f"scriptorium {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Do nothing: the options of the command itself have callbacks."""
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Model = Annotated[
@@ -52,12 +71,17 @@ Impostors = Annotated[
 
 
 def connect() -> Client:
-    """Return a client for the API of the settings, or else for the local stack's."""
-    return Client(api_url(get_settings()))
+    """Return a client for the API of the settings, or else for the local stack's. Raises StackMissing."""
+    return open_client(get_settings())
+
+
+def open_client(settings: Settings) -> Client:
+    """Open a client for the API of the given settings. Raises StackMissing."""
+    return Client(api_url(settings))
 
 
 def api_url(settings: Settings) -> str:
-    """Return the API's address. Raises Conflict if none is set and no stack runs."""
+    """Return the API's address. Raises StackMissing if none is set and no stack runs."""
     from scriptorium.local.state import find_running
 
     if settings.api_url:
@@ -67,20 +91,7 @@ def api_url(settings: Settings) -> str:
     if state is None and Client(compose_url).is_up():
         return compose_url
     if state is None:
-        raise Conflict("No stack is running.", next_step="Start one with `scriptorium up`, or set SCRIPTORIUM_API_URL.")
+        raise StackMissing(
+            "No stack is running.", next_step="Start one with `scriptorium up`, or set SCRIPTORIUM_API_URL."
+        )
     return state.api_url
-
-
-def tabulate(columns: dict[str, list[Any]]) -> None:
-    """Print columns under their names; nothing if there are no rows."""
-    if not next(iter(columns.values())):
-        return
-    table = Table(*columns, box=None)
-    for row in zip(*columns.values(), strict=True):
-        table.add_row(*map(str, row))
-    out.print(table)
-
-
-def show(body: Any, as_json: bool, text: str) -> None:
-    """Print the body as JSON, or the text."""
-    out.out(json.dumps(body, indent=2) if as_json else text)

@@ -24,6 +24,7 @@ from scriptorium.contracts import (
 from scriptorium.errors import Conflict
 from scriptorium.jobs.reporter import ConsoleReporter, SilentReporter
 from scriptorium.jobs.requests import brief_writer
+from scriptorium.local.writable import make_writable
 from scriptorium.models.base_models import check_model, obtain_model
 from scriptorium.planning.default_recipe import choose_default_recipe
 from scriptorium.recipe import Export, Recipe, Select, find_recipe, load_recipe
@@ -58,6 +59,7 @@ def served_name(model: str) -> str:
 def run_into(output: Path, work: Callable[[Path], BaseModel]) -> BaseModel:
     """Run a phase into a folder that appears complete or not at all. Raises Conflict if it already exists."""
     check_free(output, "Name another folder.")
+    make_writable(output.absolute().parent, "--output")
     temporary = output.with_name(f".{output.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)  # of a run that failed
     temporary.mkdir(parents=True)
@@ -68,15 +70,9 @@ def run_into(output: Path, work: Callable[[Path], BaseModel]) -> BaseModel:
 
 
 def check_free(output: Path, next_step: str) -> None:
-    """Raise Conflict if the output already exists."""
+    """Raise Conflict if the output already exists, and PathUnusable if it cannot be looked at."""
     if output.exists():
         raise Conflict(f"{output} already exists.", param="--output", next_step=next_step)
-
-
-def make_folder(folder: Path) -> Path:
-    """Create a folder if need be, and return it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def prepare(book: Path, output: Path, model: str, recipe: Recipe, settings: Settings) -> BaseModel:
@@ -99,7 +95,9 @@ def prepare(book: Path, output: Path, model: str, recipe: Recipe, settings: Sett
 def run_to_rows(output: Path, work: Callable[[Path], BaseModel]) -> BaseModel:
     """Prepare a dataset and keep only its Alpaca rows, including the held-out ones. Raises Conflict."""
     check_free(output, "Name another file.")
-    with TemporaryDirectory(prefix=f".{output.name}.", dir=make_folder(output.parent)) as temporary:
+    with TemporaryDirectory(
+        prefix=f".{output.name}.", dir=make_writable(output.absolute().parent, "--output")
+    ) as temporary:
         result = work(Path(temporary))
         rows = Path(temporary) / output.name
         with rows.open("wb") as lines:
@@ -163,7 +161,7 @@ def export(model: Path, output: Path, export_format: Export) -> None:
     from services.merger.exporting.export import export_model
 
     check_free(output, "Name another file.")
-    free = shutil.disk_usage(make_folder(output.resolve().parent)).free
+    free = shutil.disk_usage(make_writable(output.resolve().parent, "--output")).free
     export_model(model.resolve(), export_format, output.resolve(), ConsoleReporter(), free)
 
 

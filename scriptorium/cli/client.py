@@ -4,31 +4,25 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
 import httpx
 
-from scriptorium.artifacts import manifest
-from scriptorium.errors import Conflict, ScriptoriumError, StoreUnavailable
+from scriptorium.cli.transfer import ApiError, Body, FileTransfer, read_error
+from scriptorium.errors import StoreUnavailable
 from scriptorium.urls import is_loopback
 
-Body = dict[str, Any]
+__all__ = ["ApiError", "Body", "Client"]
+
+PAGE_SIZE = 100  # the most that the API gives at once
+DATA, DONE = "data: ", "[DONE]"
 REMOVAL_TIMEOUT = 600  # seconds; a slow disk takes its time for a hundred gigabytes
 
 
-class ApiError(ScriptoriumError):
-    """An error that the API answered instead of a result."""
-
-    def __init__(self, error: Body, status: int) -> None:
-        super().__init__(error.get("message", "?"), param=error.get("param"), next_step=error.get("next_step"))
-        self.code = error.get("code") or "internal_error"
-        self.status = status
-
-
-class Client:
+class Client(FileTransfer):
     """Calls the API at `url`."""
 
     def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
@@ -36,6 +30,10 @@ class Client:
         # trust_env: a proxy of this machine cannot reach what listens on it; elsewhere it may be the way
         trust_env = not is_loopback(url)
         self._http = httpx.Client(base_url=f"{url}/v1", timeout=60, transport=transport, trust_env=trust_env)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
 
     def upload(self, file: BinaryIO, name: str) -> Body:
         """Upload a manuscript."""
@@ -57,6 +55,29 @@ class Client:
         """Return the newest jobs."""
         jobs: list[Body] = self._call("GET", "/fine_tuning/jobs", params={"limit": limit})["data"]
         return jobs
+
+    def all_jobs(self) -> Iterator[Body]:
+        """Yield every job, newest first."""
+        yield from self._pages("/fine_tuning/jobs", PAGE_SIZE)
+
+    def checkpoints(self, job_id: str) -> list[Body]:
+        """Return a job's checkpoints, newest first."""
+        return list(self._pages(f"/fine_tuning/jobs/{job_id}/checkpoints", PAGE_SIZE))
+
+    def latest_events(self, job_id: str, count: int) -> list[Body]:
+        """Return a job's last events, oldest first."""
+        path = f"/fine_tuning/jobs/{job_id}/events"
+        return list(islice(self._pages(path, min(count, PAGE_SIZE)), count))[::-1] if count > 0 else []
+
+    def _pages(self, path: str, size: int) -> Iterator[Body]:
+        """Yield the items of a list, page by page."""
+        after: Body = {}
+        while True:
+            page = self._call("GET", path, params={"limit": size, **after})
+            yield from page["data"]
+            if not page["has_more"]:
+                return
+            after = {"after": page["last_id"]}
 
     def models(self) -> list[Body]:
         """Return base models and served models, with the state of their engines."""
@@ -115,10 +136,7 @@ class Client:
 
     def report(self, job_id: str) -> str:
         """Return a job's report as a page, with the answers of its blind readers so far."""
-        response = self._http.get(f"{self.url}/jobs/{job_id}/report", params={"download": True})
-        if response.is_error:
-            raise _api_error(response)
-        return response.text
+        return self._request("GET", f"{self.url}/jobs/{job_id}/report", params={"download": True}).text
 
     def is_up(self) -> bool:
         """Return whether a Scriptorium API is there."""
@@ -127,64 +145,42 @@ class Client:
         except (httpx.HTTPError, ValueError):
             return False
 
-    def download(self, file_id: str, target: Path, on_progress: Callable[[int], None] = lambda count: None) -> None:
-        """Download a file, continuing what an earlier call left in `<target>.part`, and check its hash.
-
-        A lost connection is resumed as long as bytes arrive. Raises ApiError, StoreUnavailable and Conflict.
-        """
-        part = target.with_name(f"{target.name}.part")
-        while True:
-            before = part.stat().st_size if part.exists() else 0
-            try:
-                digest = self._fetch(f"/files/{file_id}/content", part, before, on_progress)
-                break
-            except httpx.TransportError as error:
-                if not part.exists() or part.stat().st_size == before:
-                    raise StoreUnavailable(f"The API at {self.url} does not answer ({error}).") from error
-        if digest and manifest.hash_file(part) != digest:
-            part.unlink()
-            raise Conflict(f"{target.name} did not arrive intact.", next_step="Download it again.")
-        part.rename(target)
-
-    def has_arrived(self, file: Body, target: Path) -> bool:
-        """Return whether a file is in `target` as a whole: another round of a job has other weights of equal size.
-
-        Raises StoreUnavailable.
-        """
-        if not target.exists() or target.stat().st_size != file["bytes"]:
-            return False
-        try:
-            digest = self._read_hash(f"/files/{file['id']}/content")
-        except httpx.TransportError as error:
-            raise StoreUnavailable(f"The API at {self.url} does not answer ({error}).") from error
-        return digest == manifest.hash_file(target)
-
-    def _read_hash(self, path: str) -> str:
-        """Return a content's SHA-256, or "" if the API sends none."""
-        return str(self._http.head(path).headers.get("etag", "")).strip('"')
-
-    def _fetch(self, path: str, part: Path, offset: int, on_progress: Callable[[int], None]) -> str:
-        """Append the missing bytes to `part`; return the content's SHA-256, or "" if the API sends none."""
-        headers = {"Range": f"bytes={offset}-"} if offset else {}
-        with self._http.stream("GET", path, headers=headers, timeout=60) as response:
-            if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:  # nothing is missing
-                return self._read_hash(path)
-            if response.is_error:
-                response.read()
-                raise _api_error(response)
-            with part.open("ab" if response.status_code == httpx.codes.PARTIAL_CONTENT else "wb") as file:
-                for block in response.iter_bytes():
-                    file.write(block)
-                    on_progress(file.tell())
-            return str(response.headers.get("etag", "")).strip('"')
-
     def file(self, file_id: str) -> Body:
         """Return a file's record."""
         return self._call("GET", f"/files/{file_id}")
 
-    def events(self, job_id: str) -> Iterator[Body]:
-        """Yield every event of a job as it arrives, until the job ends; reconnects after a lost connection."""
-        last_id: str | None = None
+    def files(self) -> list[Body]:
+        """Return every file, newest first."""
+        files: list[Body] = self._call("GET", "/files")["data"]
+        return files
+
+    def delete_file(self, file_id: str) -> Body:
+        """Delete a file that no unfinished job needs."""
+        return self._call("DELETE", f"/files/{file_id}")
+
+    def chat(self, model: str, messages: Sequence[Body], wait: float, **sampling: float) -> Iterator[str]:
+        """Yield an answer piece by piece; a model that is not loaded is waited for, up to `wait` seconds."""
+        body = {"model": model, "messages": list(messages), "stream": True, **sampling}
+        headers = {"X-Scriptorium-Wait": f"{wait:g}"}
+        timeout = httpx.Timeout(wait + 60, connect=5)
+        try:
+            with self._http.stream(
+                "POST", "/chat/completions", json=body, headers=headers, timeout=timeout
+            ) as response:
+                if response.is_error:
+                    response.read()
+                    raise read_error(response)
+                yield from read_deltas(response.iter_lines())
+        except httpx.TransportError as error:
+            raise StoreUnavailable(f"The API at {self.url} does not answer ({error}).") from error
+
+    def events(
+        self, job_id: str, last_id: str | None = None, on_lost: Callable[[], None] = lambda: None
+    ) -> Iterator[Body]:
+        """Yield every event of a job behind `last_id` as it arrives, until the job ends.
+
+        A lost connection is made anew, without an end; `on_lost` is called each time that this fails.
+        """
         while True:
             try:
                 for name, data in self._stream(job_id, last_id):
@@ -193,6 +189,9 @@ class Client:
                     event: Body = json.loads(data)
                     last_id = event["id"]
                     yield event
+            except httpx.ConnectError:
+                on_lost()
+                time.sleep(1)
             except httpx.TransportError:
                 time.sleep(1)
 
@@ -203,7 +202,7 @@ class Client:
         with self._http.stream("GET", path, headers=headers, timeout=httpx.Timeout(30, read=60)) as response:
             if response.is_error:
                 response.read()
-                raise _api_error(response)
+                raise read_error(response)
             name = "message"
             for line in response.iter_lines():
                 field, _, value = line.partition(": ")
@@ -213,19 +212,34 @@ class Client:
                     yield name, value
                     name = "message"
 
-    def _call(self, method: str, path: str, **arguments: Any) -> Body:
+    def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        """Return the response to a request that succeeds. Raises ApiError and StoreUnavailable."""
         try:
             response = self._http.request(method, path, **arguments)
         except httpx.TransportError as error:
             raise StoreUnavailable(f"The API at {self.url} does not answer ({error}).") from error
         if response.is_error:
-            raise _api_error(response)
-        body: Body = response.json()
+            raise read_error(response)
+        return response
+
+    def _call(self, method: str, path: str, **arguments: Any) -> Body:
+        response = self._request(method, path, **arguments)
+        try:
+            body: Body = response.json()
+        except ValueError:
+            raise StoreUnavailable(f"What answers at {self.url} is not Scriptorium's API.") from None
         return body
 
 
-def _api_error(response: httpx.Response) -> ApiError:
-    try:
-        return ApiError(response.json()["error"], response.status_code)
-    except (ValueError, KeyError, TypeError):
-        return ApiError({"message": f"The API answered {response.status_code}."}, response.status_code)
+def read_deltas(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the pieces of a streamed answer. Raises ApiError if it ends with an error."""
+    for line in lines:
+        data = line.removeprefix(DATA)
+        if data in (line, DONE):
+            continue
+        chunk = json.loads(data)
+        if "error" in chunk:
+            raise ApiError(chunk["error"], httpx.codes.SERVICE_UNAVAILABLE)
+        for choice in chunk.get("choices", ()):
+            if text := (choice.get("delta") or {}).get("content"):
+                yield text

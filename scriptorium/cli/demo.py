@@ -17,7 +17,8 @@ from rich.console import Console
 
 from scriptorium.cli.client import Client
 from scriptorium.cli.follow import fetch_results, follow
-from scriptorium.cli.manuscript import open_manuscript
+from scriptorium.cli.jobs.manuscript import open_manuscript
+from scriptorium.cli.terminal import out
 from scriptorium.contracts.report.document import REPORT_PAGE
 from scriptorium.errors import StackFailed
 from scriptorium.local import stack
@@ -30,8 +31,6 @@ from scriptorium.settings import Settings
 JOB_STEPS = 9
 DEMO_OVERRIDES = {"training": {"max_steps": 30, "checkpoints": 2}}  # the loss falls little after 30 updates
 PHASE_TAGS = ("[DATA]", "[TRAIN]", "[CALIBRATE]", "[MERGE]", "[SERVE]", "[VALIDATE]")
-
-out = Console(highlight=False, soft_wrap=True)
 
 
 def demo_settings(assets: DemoAssets, data_dir: Path) -> Settings:
@@ -47,22 +46,22 @@ def demo_settings(assets: DemoAssets, data_dir: Path) -> Settings:
     )  # fmt: skip
 
 
-def run_demo(settings: Settings, assets: DemoAssets) -> Path:
+def run_demo(settings: Settings, assets: DemoAssets, console: Console) -> Path:
     """Send the book, follow the job, download the report. Raises StackFailed if the job does not succeed."""
-    client = Client(stack.up(settings, notify=out.print, attached=True).api_url)
+    client = Client(stack.up(settings, notify=console.print, attached=True).api_url)
     with open_manuscript(assets.book) as (name, content):
         file = client.upload(content, name)
     body = {"model": BASE, "training_file": file["id"], "recipe": "cpu", "suffix": assets.book.stem}
     body |= {"overrides": DEMO_OVERRIDES}
-    job = follow(client, client.create(body)["id"], out)
+    job = follow(client, client.create(body)["id"], console)
     if job["status"] != "succeeded":
         raise StackFailed(f"The demo's job ended as {job['status']}.", next_step=f"Read {settings.data_dir / 'logs'}.")
-    out.print(f"model: {job['fine_tuned_model']}")
+    console.print(f"model: {job['fine_tuned_model']}")
     paths = fetch_results(client, job, DEMO / "reports" / job["id"])
     return next(path for path in paths if path.name == REPORT_PAGE)
 
 
-def demo() -> Path:
+def demo(console: Console = out) -> Path:
     """Run the demo once and return the report; always stop the stack."""
     data_dir = DEMO / f"data-{os.getpid()}"
     assets = demo_assets()
@@ -74,9 +73,9 @@ def demo() -> Path:
     install(data_dir / "impostors")
     settings = demo_settings(assets, data_dir)
     try:
-        report = run_demo(settings, assets)
+        report = run_demo(settings, assets, console)
     finally:
-        stack.down(settings, notify=out.print)
+        stack.down(settings, notify=console.print)
     shutil.rmtree(data_dir)
     return report
 

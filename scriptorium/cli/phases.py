@@ -8,13 +8,18 @@ from typing import Annotated, Any
 import typer
 
 from scriptorium.cli import by_hand
-from scriptorium.cli.app import Assignments, Impostors, Json, Model, RecipeName, Strength, api_url, app, out, show
+from scriptorium.cli.app import Assignments, Impostors, Json, Model, RecipeName, Strength, api_url, app
 from scriptorium.cli.preview import print_preview
+from scriptorium.cli.terminal import out, show, show_json
 from scriptorium.contracts import Endpoint
 from scriptorium.recipe import Select
 from scriptorium.settings import get_settings
 from scriptorium.urls import check_address
 
+EVALUATE_EXAMPLE = (
+    "Example: scriptorium evaluate my-dataset my-training --base-url http://127.0.0.1:8000 --base base "
+    "--tuned-url http://127.0.0.1:8002 --tuned my-voice --output my-report"
+)
 impostors_app = typer.Typer(no_args_is_help=True, help="Comparison authors for evaluation.")
 app.add_typer(impostors_app, name="impostors")
 
@@ -39,7 +44,7 @@ Alike = Annotated[
 Output = Annotated[Path, typer.Option("--output", "-o", help="New folder to write.")]
 
 
-@app.command()
+@app.command(epilog="Example: scriptorium prepare my-book.txt --preview", rich_help_panel="By hand")
 def prepare(
     book: Annotated[
         Path,
@@ -67,7 +72,7 @@ def prepare(
         settings = settings.model_copy(update={"impostors_dir": impostors.absolute()})
     if preview:
         cleaning = by_hand.preview(book, changes)
-        show(cleaning.model_dump(mode="json"), as_json, "") if as_json else print_preview(cleaning, out)
+        show_json(cleaning.model_dump(mode="json")) if as_json else print_preview(cleaning, out)
         return
     if output is None:
         raise typer.BadParameter("name the output, or use --preview", param_hint="--output")
@@ -79,7 +84,7 @@ def prepare(
     )
 
 
-@app.command()
+@app.command(epilog="Example: scriptorium train my-dataset --output my-training", rich_help_panel="By hand")
 def train(
     dataset: Dataset,
     output: Output,
@@ -107,7 +112,9 @@ def train(
     )
 
 
-@app.command()
+@app.command(
+    epilog="Example: scriptorium calibrate my-dataset my-training --output my-choice", rich_help_panel="By hand"
+)
 def calibrate(
     dataset: Dataset,
     training: Training,
@@ -127,7 +134,7 @@ def calibrate(
     show_result(result, output, as_json)
 
 
-@app.command()
+@app.command(epilog="Example: scriptorium merge my-training --output my-model", rich_help_panel="By hand")
 def merge(
     training: Training,
     output: Output,
@@ -156,7 +163,7 @@ def merge(
     show_result(result, output, as_json)
 
 
-@app.command()
+@app.command(epilog=EVALUATE_EXAMPLE, rich_help_panel="By hand")
 def evaluate(
     dataset: Dataset,
     training: Training,
@@ -182,7 +189,7 @@ def evaluate(
     show_result(result, output, as_json)
 
 
-@impostors_app.command()
+@impostors_app.command(epilog="Example: scriptorium impostors install")
 def install(as_json: Json = False) -> None:
     """Install public-domain novels by nine authors for evaluation; existing files stay as they are."""
     from scriptorium.local.impostors import install as install_impostors

@@ -1,33 +1,75 @@
-"""Commands that free disk space: delete a job, remove what nobody needs any more."""
+"""Commands for disk space: list and delete files, delete a job, remove what nobody needs any more."""
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
 from rich.filesize import decimal
 
-from scriptorium.cli.app import Json, api_url, app, connect, out, show, tabulate
+from scriptorium.artifacts.file_store import RESULT
+from scriptorium.cli.app import Json, api_url, app, connect
 from scriptorium.cli.client import Client
-from scriptorium.cli.jobs import JobId
+from scriptorium.cli.failures import StackMissing
+from scriptorium.cli.jobs.ids import JobId, open_job, resolve_file
+from scriptorium.cli.jobs.listing import format_time
+from scriptorium.cli.terminal import clean, out, show, show_json, tabulate
 from scriptorium.errors import Conflict
 from scriptorium.settings import Settings, get_settings
 
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
-@app.command()
+
+@app.command(epilog="Example: scriptorium files --delete 1a2b", rich_help_panel="Machine")
+def files(
+    results: Annotated[bool, typer.Option("--results", help="List what jobs have made, too.")] = False,
+    removed: Annotated[
+        str | None, typer.Option("--delete", metavar="FILE", help="Delete this file: its id, or its beginning.")
+    ] = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """List the books that were sent, newest first; or delete one."""
+    client = connect()
+    if removed:
+        file_id = resolve_file(client, removed)
+        confirm(f"Delete {file_id} ({client.file(file_id)['filename']})?", yes)
+        show(client.delete_file(file_id), as_json, f"{file_id}: deleted")
+        return
+    entries = [entry for entry in client.files() if results or entry["purpose"] != RESULT]
+    if as_json:
+        show_json(entries)
+        return
+    tabulate({"file": [entry["id"] for entry in entries],
+              "name": [entry["filename"] for entry in entries],
+              "size": [decimal(entry["bytes"]) for entry in entries],
+              "created": [format_time(entry["created_at"]) for entry in entries]})  # fmt: skip
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Ask on a terminal before something is lost for ever; exit if the answer is no. A script is not asked."""
+    if not yes and sys.stdin.isatty():
+        typer.confirm(clean(question), abort=True)
+
+
+@app.command(epilog="Example: scriptorium delete 1a2b --manuscript", rich_help_panel="Machine")
 def delete(
     job_id: JobId,
     manuscript: Annotated[
         bool, typer.Option("--manuscript", help="Also delete the uploads it was made from, unless others use them.")
     ] = False,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Delete a job that has ended, with its model, its report and all its files. This cannot be undone."""
-    deleted = connect().delete(job_id, manuscript=manuscript)
+    client, job_id = open_job(job_id)
+    confirm(f"Delete {job_id} with its model and its report?", yes)
+    deleted = client.delete(job_id, manuscript=manuscript)
     show(deleted, as_json, f"{job_id}: deleted, {decimal(deleted['scriptorium']['freed_bytes'])} freed")
 
 
-@app.command()
+@app.command(epilog="Example: scriptorium prune --dry-run", rich_help_panel="Machine")
 def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,
     as_json: Json = False,
@@ -35,7 +77,7 @@ def prune(
     """Remove what nobody needs any more: temporary folders of ended jobs, interrupted uploads, caches, old logs."""
     pruned = prune_data(get_settings(), dry_run=dry_run)
     if as_json:
-        show(pruned, as_json, "")
+        show_json(pruned)
         return
     kinds = [entry for entry in pruned["kinds"] if entry["count"]]
     tabulate({"kind": [entry["kind"].replace("_", " ") for entry in kinds],
@@ -48,7 +90,7 @@ def prune_data(settings: Settings, *, dry_run: bool) -> dict[str, Any]:
     """Prune through the API; or, while the local stack is down, by the records in its data folder."""
     try:
         client = Client(api_url(settings))
-    except Conflict:
+    except StackMissing:
         if settings.redis_url:
             raise  # its jobs may be at work elsewhere
         return prune_stopped_stack(settings, dry_run=dry_run)

@@ -6,19 +6,23 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import typer
 
-from scriptorium.cli.app import Json, app, err, out, show, tabulate
-from scriptorium.cli.client import Client
+from scriptorium.cli.app import Json, app, connect
+from scriptorium.cli.failures import ExitStatus, StackMissing
+from scriptorium.cli.jobs.listing import describe_progress, describe_status
+from scriptorium.cli.terminal import err, out, show, show_json, tabulate
 from scriptorium.errors import Conflict
+from scriptorium.local.state import find_running
 from scriptorium.settings import get_settings
 
 NO_CARD_STATUS = 2
 DEFAULT_CAP = 31.0  # GiB: a card that is sold with 32 has a little less for programs
 
 
-@app.command()
+@app.command(epilog="Example: scriptorium up --port 8500", rich_help_panel="Machine")
 def up(
     port: Annotated[int | None, typer.Option(help="Port of the API; 0 means any free one.")] = None,
     as_json: Json = False,
@@ -27,11 +31,17 @@ def up(
     from scriptorium.local.stack import up as start
 
     settings = get_settings() if port is None else get_settings().model_copy(update={"api_port": port})
+    if port and (running := find_running(settings)) and urlsplit(running.api_url).port != port:
+        raise Conflict(
+            f"The stack already runs, at {running.api_url}.",
+            param="--port",
+            next_step=f"Stop it first: `scriptorium down && scriptorium up --port {port}`.",
+        )
     state = start(settings, notify=err.print)
     show(state.model_dump(), as_json, f"Ready: {state.api_url}/v1 (data in {settings.data_dir})")
 
 
-@app.command()
+@app.command(epilog="Example: scriptorium down", rich_help_panel="Machine")
 def down(as_json: Json = False) -> None:
     """Stop the local stack; jobs continue where they stopped at the next `up`."""
     from scriptorium.local.stack import down as stop
@@ -40,69 +50,52 @@ def down(as_json: Json = False) -> None:
     show({"stopped": stopped}, as_json, "Stopped." if stopped else "Nothing is running.")
 
 
-@app.command()
+@app.command(epilog="Example: scriptorium status", rich_help_panel="Machine")
 def status(as_json: Json = False) -> None:
     """Show what runs: services, engines and jobs. The exit status is 3 if nothing runs."""
-    from scriptorium.local.state import find_running
-
     state = find_running(get_settings())
-    if state is None:
+    try:
+        client = connect()
+    except StackMissing:
         show({"state": "down"}, as_json, "Nothing is running.")
-        raise typer.Exit(3)
-    client = Client(state.api_url)
+        raise typer.Exit(ExitStatus.NOT_RUNNING) from None
     engines = [model for model in client.models() if model["status"] != "cold"]
     active = [job for job in client.jobs(100) if job["finished_at"] is None]
+    described = state.model_dump() if state else {"state": "ready", "api_url": client.url}
     if as_json:
-        show({**state.model_dump(), "engines": engines, "jobs": active}, as_json, "")
+        show_json({**described, "engines": engines, "jobs": active})
         return
-    out.print(f"{state.state}: {state.api_url}/v1")
-    tabulate({"service": [entry.name for entry in state.services], "pid": [entry.pid for entry in state.services],
-              "restarts": [entry.restarts for entry in state.services]})  # fmt: skip
+    out.print(f"{described['state']}: {client.url}/v1")
+    services = state.services if state else []  # those of containers are Docker's to list
+    tabulate({"service": [entry.name for entry in services], "pid": [entry.pid for entry in services],
+              "restarts": [entry.restarts for entry in services]})  # fmt: skip
     tabulate({"engine": [entry["id"] for entry in engines], "status": [entry["status"] for entry in engines]})
-    tabulate({"job": [job["id"] for job in active], "status": [job["status"] for job in active],
-              "phase": [job["scriptorium"]["phase"] for job in active]})  # fmt: skip
+    tabulate({"job": [job["id"] for job in active], "status": [describe_status(job) for job in active],
+              "progress": [describe_progress(job) for job in active]})  # fmt: skip
 
 
-@app.command()
-def logs(
-    service: Annotated[
-        str, typer.Argument(help="redis, api, data, trainer, merger, server, evaluator, supervisor, ...")
-    ],
-    lines: Annotated[int, typer.Option("--lines", "-n", help="How many lines to print, from the end.")] = 50,
-    follow_on: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new lines.")] = False,
-) -> None:
-    """Print the end of a service's log."""
-    from scriptorium.process.child import follow_lines, tail
-
-    folder = get_settings().data_dir / "logs"
-    known = {path.stem: path for path in sorted(folder.glob("*.log"))}
-    if service not in known:
-        raise Conflict(f"There is no log of {service!r}. Available: {', '.join(known) or 'none'}.", param="SERVICE")
-    for line in tail(known[service], lines):
-        out.out(line)
-    for line in follow_lines(known[service]) if follow_on else ():
-        out.out(line)
-
-
-@app.command()
+@app.command(epilog="Example: scriptorium doctor --service trainer", rich_help_panel="Machine")
 def doctor(
     service: Annotated[str | None, typer.Option(help="What to examine: host, trainer, server, ...")] = None,
+    containers: Annotated[
+        bool, typer.Option("--containers", help="Docker must work: what is wrong with it is a failure.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Examine this machine, or this container, and print what to fix. The exit status is 1 if a check fails."""
     from scriptorium.cli.doctor import find_subject, print_findings
     from scriptorium.doctor import CheckStatus, examine
 
-    findings = examine(find_subject(get_settings(), service))
+    findings = examine(find_subject(get_settings(), service, docker=containers))
     if as_json:
-        show([asdict(finding) for finding in findings], as_json, "")
+        show_json([asdict(finding) for finding in findings])
     else:
         print_findings(findings, out)
     if any(finding.status is CheckStatus.FAIL for finding in findings):
         raise typer.Exit(1)
 
 
-@app.command("gpu-check")
+@app.command("gpu-check", epilog="Example: scriptorium gpu-check --step train", rich_help_panel="Machine")
 def gpu_check(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="New folder for the record; default: gpu-check-DATE.")
@@ -136,7 +129,7 @@ def gpu_check(
     raise typer.Exit(NO_CARD_STATUS if record.card == NO_CARD else int(record.failed))
 
 
-@app.command()
+@app.command(epilog="Example: scriptorium restore", rich_help_panel="Machine")
 def restore(as_json: Json = False) -> None:
     """Rebuild lost job records from the data folder."""
     from scriptorium.jobs.restore import restore_jobs
@@ -146,12 +139,13 @@ def restore(as_json: Json = False) -> None:
     show({"restored": restored}, as_json, f"{len(restored)} job(s) restored.")
 
 
-@app.command()
-def demo() -> None:
+@app.command(epilog="Example: scriptorium demo", rich_help_panel="Machine")
+def demo(as_json: Json = False) -> None:
     """Run the whole pipeline: a real book, a small model, a few minutes, a report. Leaves nothing running."""
     from scriptorium.cli.demo import demo as run_demo
 
     started = time.monotonic()
-    report = run_demo()
-    out.print(f"The demo took {time.monotonic() - started:.0f} s.")
-    out.print(f"report: {report}")
+    report = run_demo(err if as_json else out)
+    seconds = time.monotonic() - started
+    text = f"The demo took {seconds:.0f} s.\nreport: {report}"
+    show({"seconds": seconds, "report": str(report)}, as_json, text)

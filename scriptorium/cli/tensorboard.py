@@ -10,15 +10,16 @@ from typing import Annotated
 import typer
 
 from scriptorium.cli.app import app
+from scriptorium.cli.jobs.ids import JOB_PREFIX, choose_id
 from scriptorium.errors import EnvironmentMissing, JobMissing
 from scriptorium.settings import Settings, get_settings
 
 WITH_COMPOSE = "Run `make setup`; with docker compose, add tensorboard to COMPOSE_PROFILES instead."
 
 
-@app.command()
+@app.command(epilog="Example: scriptorium tensorboard 1a2b", rich_help_panel="Jobs")
 def tensorboard(
-    job_id: Annotated[str | None, typer.Argument(help="The job's id, ftjob-...; without one, all jobs.")] = None,
+    job_id: Annotated[str | None, typer.Argument(help="The job's id, or its beginning; without one, all jobs.")] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on loopback; 0 takes a free one.")] = 6006,
 ) -> None:
     """Show training curves and sample passages in TensorBoard, also while training runs. Ctrl-C ends it."""
@@ -40,8 +41,9 @@ def find_runs(runs: Path, job_id: str | None) -> Path:
     if job_id is None:
         return runs
     known = {folder.name: folder for folder in runs.iterdir()} if runs.is_dir() else {}
-    if job_id not in known:
+    chosen = choose_id(job_id, JOB_PREFIX, known)
+    if chosen is None:
         raise JobMissing(
             f"{job_id} has no run in {runs}.", param="JOB", next_step="List the jobs with `scriptorium jobs`."
         )
-    return known[job_id]
+    return known[chosen]

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from scriptorium.contracts.base import Contract
 from scriptorium.contracts.rounds import MeasuredModel, TrialChoice
+from scriptorium.patterns import matching
 from scriptorium.recipe import Recipe
 
 
@@ -57,7 +58,11 @@ class Hyperparameters(Contract):
     learning_rate_multiplier: Annotated[float, Field(gt=0, le=10)] | Literal["auto"] = "auto"
 
 
-WandbName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^/\\#?%:\x00-\x1f]+$")]
+WandbName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=128),
+    matching(r"[^/\\#?%:\x00-\x1f]+", "a name without / \\ # ? % : and control characters"),
+]
 
 
 class WandbIntegration(Contract):

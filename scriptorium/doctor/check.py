@@ -39,11 +39,12 @@ class CheckFinding:
 
 @dataclass(frozen=True)
 class Subject:
-    """The machine or the service's container that is examined, with its settings."""
+    """The machine or the service's container that is examined, with its settings; `docker`: containers must work."""
 
     probe: Probe
     settings: Settings
     service: str = HOST
+    docker: bool = False
 
     @property
     def container(self) -> bool:

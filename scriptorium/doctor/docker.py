@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from scriptorium.doctor.check import GB, CheckFinding, Subject, at_least, fail, ok, skipped, warn
+from scriptorium.doctor.check import GB, Check, CheckFinding, CheckStatus, Subject, at_least, fail, ok, skipped, warn
 from scriptorium.doctor.driver import has_card, nvidia_smi
 from scriptorium.doctor.mounts import WINDOWS_FILESYSTEMS, find_mount
 from scriptorium.doctor.volume import SPACE_FOR_8B
@@ -22,6 +22,19 @@ INSTALL_TOOLKIT = f"""\
 Add NVIDIA's package source (docs/operations.md has the commands), then:
 sudo apt-get update && sudo apt-get install -y nvidia-container-toolkit
 {CONFIGURE_TOOLKIT}"""
+
+
+def as_choice(check: Check) -> Check:
+    """Return a check of Docker whose failures are warnings, unless containers are what the machine is meant for."""
+
+    def check_choice(subject: Subject) -> Iterator[CheckFinding]:
+        for finding in check(subject):
+            if finding.status is CheckStatus.FAIL and not subject.docker:
+                yield warn(finding.check, f"{finding.seen}; `scriptorium up` needs no Docker", finding.fix)
+            else:
+                yield finding
+
+    return check_choice
 
 
 def check_engine(subject: Subject) -> Iterator[CheckFinding]:

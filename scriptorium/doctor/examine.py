@@ -7,7 +7,7 @@ import time
 
 from scriptorium.doctor.base_model import check_base_model
 from scriptorium.doctor.check import Check, CheckFinding, Subject, fail
-from scriptorium.doctor.docker import check_builder, check_compose, check_engine
+from scriptorium.doctor.docker import as_choice, check_builder, check_compose, check_engine
 from scriptorium.doctor.driver import check_driver
 from scriptorium.doctor.environments import check_environments
 from scriptorium.doctor.machine import check_machine
@@ -23,9 +23,9 @@ CHECKS: dict[str, Check] = {
     "machine": check_machine,
     "WSL": check_wsl,
     "GPU": check_driver,
-    "Docker": check_engine,
-    "BuildKit": check_builder,
-    "Compose": check_compose,
+    "Docker": as_choice(check_engine),
+    "BuildKit": as_choice(check_builder),
+    "Compose": as_choice(check_compose),
     "passwords": check_passwords,
     "ports": check_ports,
     "data folder": check_volume,

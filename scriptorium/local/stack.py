@@ -16,6 +16,7 @@ from scriptorium.errors import StackFailed
 from scriptorium.local import state as stack
 from scriptorium.local.services import log_path, service_environment
 from scriptorium.local.supervisor import STOP_MARGIN
+from scriptorium.local.writable import make_writable
 from scriptorium.process.child import DIE_WITH_PARENT, tail, wait_until
 from scriptorium.settings import Settings
 
@@ -29,16 +30,16 @@ Notify = Callable[[str], None]
 
 
 def up(settings: Settings, notify: Notify, *, attached: bool = False) -> stack.State:
-    """Start the stack unless it already runs, and wait until it is ready. Raises StackFailed.
+    """Start the stack unless it already runs, and wait until it is ready. Raises StackFailed and PathUnusable.
 
     The stack outlives the process that starts it, unless it is `attached`: then it ends with that process.
     """
     running = stack.find_running(settings)
     if running and running.state != "stopping":
         return wait_ready(settings, running.pid, notify)
+    log = log_path(settings, "supervisor")
     with disk_errors():
-        log = log_path(settings, "supervisor")
-        log.parent.mkdir(parents=True, exist_ok=True)
+        make_writable(log.parent, "SCRIPTORIUM_DATA_DIR")
         stack.path(settings).unlink(missing_ok=True)  # of a supervisor that was killed
         with log.open("ab") as output:
             process = subprocess.Popen(

@@ -50,7 +50,7 @@ def read(settings: Settings) -> State | None:
     """Return the last written state of the stack, alive or not."""
     try:
         return State.model_validate_json(path(settings).read_text("utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
 
 

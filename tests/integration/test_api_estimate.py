@@ -11,7 +11,7 @@ import pytest
 from standins import BASE
 from work import submit
 
-from scriptorium.cli.plan import count_dataset
+from scriptorium.cli.jobs.plan import count_dataset
 from scriptorium.contracts import Phase, PrepareResult, TokenStatistics
 from scriptorium.jobs.runner import Context
 from scriptorium.recipe import Recipe

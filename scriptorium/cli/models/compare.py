@@ -9,19 +9,20 @@ from typing import Annotated, Any
 
 import typer
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from scriptorium.cli.app import Json, app, connect, err, out, show, tabulate
+from scriptorium.cli.app import Json, app, connect
+from scriptorium.cli.jobs.ids import resolve_job
 from scriptorium.cli.models.side_by_side import PROMPTS, Answer, ComparedEngine, Sampling, summarise
+from scriptorium.cli.terminal import err, out, show_json, tabulate
 from scriptorium.errors import InvalidRequest
 from scriptorium.urls import check_address
 
 SIDES = ("baseline", "finetuned")
 
 
-@app.command()
+@app.command(epilog="Example: scriptorium compare 1a2b 3c4d", rich_help_panel="Models")
 def compare(
     job_ids: Annotated[
         list[str] | None, typer.Argument(help="Two or more jobs; each is compared with the first.")
@@ -91,7 +92,7 @@ def compare_engines(
     """Ask both engines every prompt; show the answers beside each other, then the speeds."""
     pairs = []
     for number, prompt in enumerate(prompts, 1):
-        err.print(f"{number}/{len(prompts)}: {prompt}", markup=False)
+        err.print(f"{number}/{len(prompts)}: {prompt}")
         pairs.append(ask_both(engines, prompt, sampling, shown=not as_json))
     sides = dict(zip(SIDES, engines, strict=True))
     summaries = {side: summarise([pair[index] for pair in pairs]) for index, side in enumerate(SIDES)}
@@ -103,9 +104,9 @@ def compare_engines(
         described = {
             side: {"url": engine.url, "model": engine.model, **summaries[side]} for side, engine in sides.items()
         }
-        show({**described, "sampling": asdict(sampling), "answers": answers}, as_json, "")
+        show_json({**described, "sampling": asdict(sampling), "answers": answers})
         return
-    tabulate({"engine": list(SIDES), "model": [escape(engine.model) for engine in engines],
+    tabulate({"engine": list(SIDES), "model": [engine.model for engine in engines],
               "first token": [format_number(summaries[side]["first_token_s"], " s") for side in SIDES],
               "tokens/s": [format_number(summaries[side]["tokens_per_s"]) for side in SIDES],
               "tokens": [format_number(summaries[side]["tokens"]) for side in SIDES]})  # fmt: skip
@@ -148,12 +149,13 @@ def format_number(value: float | None, unit: str = "") -> str:
 
 def compare_jobs(job_ids: list[str], *, as_json: bool) -> None:
     """Show how much of the author's voice each evaluated model has, and which is clearly closer to the author."""
-    comparison = connect().compare(job_ids)
+    client = connect()
+    comparison = client.compare([resolve_job(client, text) for text in job_ids])
     if as_json:
-        show(comparison, as_json, "")
+        show_json(comparison)
         return
     sides = [(side, side["result"], side["result"]["voice"] or {}) for side in comparison["models"]]
-    tabulate({"job": [side["job"] for side, *_ in sides], "model": [escape(side["model"]) for side, *_ in sides],
+    tabulate({"job": [side["job"] for side, *_ in sides], "model": [side["model"] for side, *_ in sides],
               "verdict": [voice.get("verdict", "not measured").replace("_", " ") for *_, voice in sides],
               "T": [format_score(voice) for *_, voice in sides],
               "loss": [f"{-result['author']['drop_percent']:+.1f} %" for _, result, _ in sides]})  # fmt: skip

@@ -10,17 +10,20 @@ import typer
 
 from scriptorium.artifacts.checkpoints import FOLDER as CHECKPOINTS
 from scriptorium.cli import by_hand
-from scriptorium.cli.app import Json, Strength, app, connect, out, show
+from scriptorium.cli.app import Json, Strength, app
 from scriptorium.cli.follow import fetch_export
+from scriptorium.cli.jobs.ids import open_job
 from scriptorium.cli.models.find_model import FoundModel, find_model
+from scriptorium.cli.terminal import out, show
 from scriptorium.errors import Conflict, InvalidRequest
+from scriptorium.local.writable import make_writable
 from scriptorium.models.scaled_adapter import ADAPTER_CONFIG, scale_adapter
 from scriptorium.settings import Settings, get_settings
 
 Format = Literal["adapter", "merged", "gguf-f16", "gguf-q8_0", "gguf-q4_k_m"]
 
 
-@app.command()
+@app.command(epilog="Example: scriptorium export 1a2b --format gguf-q4_k_m --output my.gguf", rich_help_panel="Models")
 def export(
     source: Annotated[
         str, typer.Argument(help="A job's id, ftjob-...; or the folder of a merged model, a training or an adapter.")
@@ -48,8 +51,8 @@ def export(
         by_hand.export(Path(source), output, export_format)
         paths = [output]
     else:
-        client = connect()
-        paths = fetch_export(client, client.job(source), export_format, output, out)
+        client, job_id = open_job(source)
+        paths = fetch_export(client, client.job(job_id), export_format, output, out)
     show([str(path) for path in paths], as_json, f"written: {output}")
 
 
@@ -66,12 +69,13 @@ def export_adapter(model: FoundModel, export_format: Format, output: Path, stren
     assert model.adapter is not None  # noqa: S101  it was asked for
     by_hand.check_free(output, "Name another one.")
     if export_format == "adapter":
+        make_writable(output.resolve().parent, "--output")
         scale_adapter(model.adapter, strength, output.resolve())
     elif export_format == "merged":
         merge(model.adapter, model.folder, output, strength, settings)
     else:
-        by_hand.make_folder(output.resolve().parent)
-        with TemporaryDirectory(prefix=".merged-", dir=output.resolve().parent) as folder:
+        parent = make_writable(output.resolve().parent, "--output")
+        with TemporaryDirectory(prefix=".merged-", dir=parent) as folder:
             merged = Path(folder) / model.folder.name
             merge(model.adapter, model.folder, merged, strength, settings)
             by_hand.export(merged, output, export_format)

@@ -7,9 +7,11 @@ from collections.abc import Callable
 
 import typer
 
-from scriptorium.cli.app import connect, out, show
+from scriptorium.cli.app import connect
 from scriptorium.cli.client import ApiError, Client
-from scriptorium.errors import Conflict, EngineFailed, ModelMissing
+from scriptorium.cli.failures import StackMissing
+from scriptorium.cli.terminal import out, show
+from scriptorium.errors import EngineFailed, ModelMissing
 
 POLL_INTERVAL = 1.0  # seconds
 
@@ -19,7 +21,7 @@ def find_stack(model: str) -> Client | None:
     try:
         client = connect()
         client.model(model)
-    except Conflict:
+    except StackMissing:
         return None
     except ApiError as error:
         if error.code != ModelMissing.code:
@@ -43,6 +45,6 @@ def keep_warm(client: Client, model: str, report: Callable[[str], None], *, as_j
 def release(client: Client | None, model: str, *, as_json: bool) -> None:
     """Let a model go when nobody asks it for a while."""
     if client is None:
-        out.print(f"No running stack knows {model}.", markup=False)
+        out.print(f"No running stack knows {model}.")
         raise typer.Exit(1)
     show(client.release(model), as_json, f"{model} is unloaded once nobody has asked it for a while.")

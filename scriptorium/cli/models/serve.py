@@ -16,10 +16,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from rich.text import Text
 
-from scriptorium.cli.app import Json, app, err, out, show
+from scriptorium.cli.app import Json, app
 from scriptorium.cli.models.find_model import FoundModel, find_model
 from scriptorium.cli.models.keep_warm import find_stack, keep_warm, release
+from scriptorium.cli.terminal import err, out, show
 from scriptorium.errors import Conflict, InvalidRequest
 from scriptorium.models.scaled_adapter import scale_adapter
 from scriptorium.settings import Settings, get_settings
@@ -36,7 +38,7 @@ INTERRUPTED = 130
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-@app.command()
+@app.command(epilog="Example: scriptorium serve my-training --strength 0.7 --port 8002", rich_help_panel="Models")
 def serve(
     model: Annotated[
         str,
@@ -142,7 +144,7 @@ def choose_context(model: FoundModel, settings: Settings, wanted: int | None, *,
             next_step=f"The longest that fits is --max-model-len {fitted.tokens}.",
         )
     if fitted.reason:
-        err.print(f"context: {fitted.tokens:,} tokens. {fitted.reason[0].upper()}{fitted.reason[1:]}.", markup=False)
+        err.print(f"context: {fitted.tokens:,} tokens. {fitted.reason[0].upper()}{fitted.reason[1:]}.")
     if fitted.room is None:
         err.print("context: not checked, because the model's kind or the card's memory is not known.")
     return fitted.tokens
@@ -180,7 +182,7 @@ def progress() -> Iterator[Callable[[str], None]]:
     started = time.monotonic()
     if err.is_terminal:
         with err.status("vLLM starts") as status:
-            yield lambda stage: status.update(f"{time.monotonic() - started:.0f} s: {stage}")
+            yield lambda stage: status.update(Text(f"{time.monotonic() - started:.0f} s: {stage}"))
         return
     printed, printed_at = "", 0.0
 
@@ -188,7 +190,7 @@ def progress() -> Iterator[Callable[[str], None]]:
         nonlocal printed, printed_at
         now = time.monotonic()
         if stage != printed or now - printed_at > REPORT_INTERVAL:
-            err.print(f"{now - started:.0f} s: {stage}", markup=False)
+            err.print(f"{now - started:.0f} s: {stage}")
             printed, printed_at = stage, now
 
     yield report
@@ -212,8 +214,8 @@ def announce(url: str, plan: EnginePlan, settings: Settings, cache: str, log: Pa
         show({**facts, "cache_tokens": int(cache.replace(",", "") or 0)}, as_json, "")
         return
     holds = f"; the key-value cache holds {cache}" if cache else ""
-    out.print(f"Ready: {url}/v1, model {model}", markup=False)
+    out.print(f"Ready: {url}/v1, model {model}")
     out.print(f"context: {settings.engine_context:,} tokens{holds}")
-    out.print(f"log: {log}", markup=False)
-    out.print(f"Try it: {shlex.join(command)}", markup=False)
+    out.print(f"log: {log}")
+    out.print(f"Try it: {shlex.join(command)}")
     out.print("Ctrl-C ends it.")

@@ -25,6 +25,7 @@ from scriptorium.contracts import Hyperparameters, Integration, Job, Status
 from scriptorium.errors import Conflict
 from scriptorium.jobs.runner import Context
 from scriptorium.models.base_models import check_model
+from scriptorium.patterns import matching
 from scriptorium.planning.default_recipe import AUTO, choose_default_recipe
 from scriptorium.recipe import Recipe, find_recipe
 from scriptorium.recipe_overrides import apply_overrides
@@ -32,7 +33,7 @@ from services.api.errors import as_value_error, combine_errors
 
 KEY_LIFETIME = timedelta(hours=24)
 
-Suffix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+Suffix = Annotated[str, matching("[A-Za-z0-9._-]{1,64}", "1 to 64 letters, digits, `.`, `_` or `-`")]
 MetadataKey = Annotated[str, StringConstraints(max_length=64)]
 MetadataValue = Annotated[str, StringConstraints(max_length=512)]
 

@@ -56,6 +56,7 @@ def render_job(job: Job, progress: dict[str, float], position: int | None) -> Bo
         "trained_tokens": job.trained_tokens,
         "error": job.error.model_dump() if job.error else None,
         "seed": job.seed,
+        "user_provided_suffix": job.suffix,
         "integrations": [integration.model_dump() for integration in job.integrations],
         "metadata": job.metadata,
         "scriptorium": {

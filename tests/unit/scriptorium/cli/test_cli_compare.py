@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from scriptorium.cli import main
 from scriptorium.cli.client import Client
-from scriptorium.cli.models import compare
 
+JOBS = [f"ftjob-{digit * 24}" for digit in "123"]
 VOICE = {"verdict": "not_there", "folded": 55.4, "low": 47.6, "high": 62.0}
 
 
@@ -21,13 +21,13 @@ def side(job: str, voice: dict[str, Any] | None) -> dict[str, Any]:
 COMPARISON = {
     "object": "comparison",
     "models": [
-        side("ftjob-1", VOICE),
-        side("ftjob-2", {"verdict": "not_measurable", "folded": None}),
-        side("ftjob-3", None),
+        side(JOBS[0], VOICE),
+        side(JOBS[1], {"verdict": "not_measurable", "folded": None}),
+        side(JOBS[2], None),
     ],
     "differences": [
-        {"job": "ftjob-2", "summary": "no clear difference"},
-        {"job": "ftjob-3", "summary": "not measured"},
+        {"job": JOBS[1], "summary": "no clear difference"},
+        {"job": JOBS[2], "summary": "not measured"},
     ],
 }
 
@@ -35,11 +35,12 @@ COMPARISON = {
 def run(monkeypatch: pytest.MonkeyPatch, *options: str) -> str:
     def answer(request: httpx.Request) -> httpx.Response:
         assert request.url.path == "/v1/x/compare"
-        assert request.url.params.get_list("job") == ["ftjob-1", "ftjob-2", "ftjob-3"]
+        assert request.url.params.get_list("job") == JOBS
         return httpx.Response(200, json=COMPARISON)
 
-    monkeypatch.setattr(compare, "connect", lambda: Client("http://api.test", httpx.MockTransport(answer)))
-    words = ["compare", "ftjob-1", "ftjob-2", "ftjob-3", *options]
+    client = Client("http://api.test", httpx.MockTransport(answer))
+    monkeypatch.setattr("scriptorium.cli.app.open_client", lambda settings: client)
+    words = ["compare", *JOBS, *options]
     return CliRunner().invoke(main.app, words, catch_exceptions=False).output
 
 
@@ -48,7 +49,7 @@ def test_a_row_for_each_and_a_line_for_each_difference(monkeypatch: pytest.Monke
     assert "55 (48 to 62)" in output
     assert "not measurable" in output
     assert "-12.3 %" in output
-    assert output.splitlines()[-2:] == ["ftjob-2: no clear difference", "ftjob-3: not measured"]
+    assert output.splitlines()[-2:] == [f"{JOBS[1]}: no clear difference", f"{JOBS[2]}: not measured"]
 
 
 def test_machines_get_everything(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,6 +71,18 @@ def test_a_lost_connection_loses_and_repeats_no_line(transport: EventTransport) 
     assert transport.resumed_from == [None, "ftevent-2-0"]
 
 
+def test_an_api_that_is_gone_is_said_to_be_once(transport: EventTransport, capsys: pytest.CaptureFixture[str]) -> None:
+    refusals = [httpx.ConnectError("refused")] * 3
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if refusals and transport.resumed_from:
+            raise refusals.pop()
+        return transport.answer(request)
+
+    follow(Client("http://api", httpx.MockTransport(answer)), "ftjob-1", Console(file=io.StringIO()))
+    assert capsys.readouterr().err.count("The API does not answer.") == 1
+
+
 def test_machines_get_every_event(transport: EventTransport) -> None:
     assert [json.loads(line)["message"] for line in followed_lines(transport, as_json=True)][1:3] == [
         "Step 10",
@@ -94,13 +106,14 @@ def test_every_command_has_help_and_nothing_runs_without_a_stack(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SCRIPTORIUM_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(Client, "is_up", lambda self: False)
     result = CliRunner().invoke(command.app, ["--help"])
     for name in ("up", "down", "status", "logs", "run", "follow", "cancel", "demo", "prepare", "train", "merge"):
         assert name in result.stdout
     monkeypatch.setattr("sys.argv", ["scriptorium", "jobs"])
     with pytest.raises(SystemExit) as ended:
         command.main()
-    assert ended.value.code == 1
+    assert ended.value.code == 3
     written = capsys.readouterr().err
     assert "error (conflict): No stack is running." in written
     assert "scriptorium up" in written
@@ -108,5 +121,6 @@ def test_every_command_has_help_and_nothing_runs_without_a_stack(
 
 def test_status_reports_by_its_exit_code_that_nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCRIPTORIUM_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(Client, "is_up", lambda self: False)
     result = CliRunner().invoke(command.app, ["status"])
     assert (result.exit_code, result.stdout) == (3, "Nothing is running.\n")

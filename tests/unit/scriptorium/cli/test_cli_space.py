@@ -5,13 +5,19 @@ from typing import Any
 
 import httpx
 import pytest
+import typer
 from typer.testing import CliRunner
 
+from scriptorium.artifacts.file_store import RESULT
 from scriptorium.cli import main, space
 from scriptorium.cli.client import Client
+from scriptorium.cli.main import run
 from scriptorium.errors import Conflict
 from scriptorium.settings import Settings
+from tests.unit.scriptorium.cli.api_bodies import FILE
+from tests.unit.scriptorium.cli.conftest import UseApi
 
+JOB = f"ftjob-{'1' * 24}"
 PRUNED = {
     "object": "prune",
     "dry_run": True,
@@ -33,25 +39,25 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[httpx.Request]:
         recorded.append(request)
         if request.method == "DELETE":
             extension = {"freed_bytes": 16_100_000_000, "remaining_files": ["file-1"]}
-            return httpx.Response(200, json={"id": "ftjob-1", "deleted": True, "scriptorium": extension})
+            return httpx.Response(200, json={"id": JOB, "deleted": True, "scriptorium": extension})
         return httpx.Response(200, json=PRUNED)
 
     def client(*_: Any) -> Client:
         return Client("http://api", httpx.MockTransport(answer))
 
-    monkeypatch.setattr(space, "connect", client)
+    monkeypatch.setattr("scriptorium.cli.app.open_client", client)
     monkeypatch.setattr(space, "Client", client)
     monkeypatch.setattr(space, "api_url", lambda settings: "http://api")
     return recorded
 
 
 def test_a_job_is_deleted_and_its_size_shown(requests: list[httpx.Request]) -> None:
-    assert CliRunner().invoke(main.app, ["delete", "ftjob-1"]).output == "ftjob-1: deleted, 16.1 GB freed\n"
-    output = CliRunner().invoke(main.app, ["delete", "ftjob-1", "--manuscript", "--json"]).output
+    assert CliRunner().invoke(main.app, ["delete", JOB]).output == f"{JOB}: deleted, 16.1 GB freed\n"
+    output = CliRunner().invoke(main.app, ["delete", JOB, "--manuscript", "--json"]).output
     assert json.loads(output)["deleted"]
     assert [str(request.url) for request in requests] == [
-        "http://api/v1/fine_tuning/jobs/ftjob-1?manuscript=false",
-        "http://api/v1/fine_tuning/jobs/ftjob-1?manuscript=true",
+        f"http://api/v1/fine_tuning/jobs/{JOB}?manuscript=false",
+        f"http://api/v1/fine_tuning/jobs/{JOB}?manuscript=true",
     ]
 
 
@@ -70,3 +76,37 @@ def test_a_stack_whose_redis_is_elsewhere_is_not_pruned_without_its_api(
     monkeypatch.setattr(Client, "is_up", lambda self: False)
     with pytest.raises(Conflict, match="No stack is running"):
         space.prune_data(Settings(data_dir=tmp_path, redis_url="redis://elsewhere"), dry_run=False)
+
+
+def test_files_are_listed_and_deleted(use_api: UseApi, capsys: pytest.CaptureFixture[str]) -> None:
+    entries = [
+        {"id": FILE, "filename": "tarzan.txt", "bytes": 2_000_000, "created_at": 1_700_000_000, "purpose": "fine-tune"},
+        {"id": f"file-{'4' * 24}", "filename": "report.html", "bytes": 1, "created_at": 0, "purpose": RESULT},
+    ]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "DELETE":
+            return httpx.Response(200, json={"id": request.url.path.rpartition("/")[2], "deleted": True})
+        return httpx.Response(200, json={"data": entries} if request.url.path == "/v1/files" else entries[0])
+
+    use_api(answer)
+    assert run(["files"]) == 0
+    output = capsys.readouterr().out
+    assert FILE in output
+    assert "2.0 MB" in output
+    assert "report.html" not in output
+    assert run(["files", "--results", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 2
+    assert run(["files", "--delete", "3"]) == 0
+    assert capsys.readouterr().out == f"{FILE}: deleted\n"
+    assert run(["files", "--delete", "9"]) == 4
+
+
+def test_a_terminal_is_asked_before_a_job_is_gone(
+    requests: list[httpx.Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(space.sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("typer.confirm", lambda question, abort: (_ for _ in ()).throw(typer.Abort))
+    assert run(["delete", JOB]) == 130
+    assert requests == []
+    assert run(["delete", JOB, "--yes"]) == 0

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 from doctor_machine import MOUNTS, WSL_RELEASE, FakeProbe, container, docker_info, run_check, subject
 
-from scriptorium.doctor.docker import check_builder, check_compose, check_engine
+from scriptorium.doctor.check import Check
+from scriptorium.doctor.docker import as_choice, check_builder, check_compose, check_engine
 from scriptorium.doctor.probe import CommandOutput
 
 DENIED = (
@@ -50,6 +53,15 @@ def test_without_docker_the_local_stack_is_named_and_nothing_fails() -> None:
     finding = run_check(check_engine, subject(FakeProbe()))["Docker engine"]
     assert (finding.status, "scriptorium up" in finding.seen) == ("warn", True)
     assert run_check(check_compose, subject(FakeProbe()))["Docker Compose"].status == "skipped"
+
+
+@pytest.mark.parametrize("check", [check_engine, check_compose])
+def test_a_broken_docker_is_a_failure_only_for_containers(check: Check) -> None:
+    probe = host(CommandOutput(1, "", DOWN))
+    [finding] = as_choice(check)(subject(probe))
+    assert (finding.status, finding.seen.endswith("`scriptorium up` needs no Docker")) == ("warn", True)
+    [finding] = as_choice(check)(replace(subject(probe), docker=True))
+    assert finding.status == "fail"
 
 
 def test_docker_is_not_checked_inside_a_container() -> None:

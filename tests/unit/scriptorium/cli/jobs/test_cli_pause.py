@@ -5,12 +5,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from scriptorium.cli import jobs, main
-
-
-def make_job(job_id: str, status: str, **extension: Any) -> dict[str, Any]:
-    return {"id": job_id, "status": status, "model": "tiny", "fine_tuned_model": None,
-            "scriptorium": {"decision": None, "pause_requested": False, "priority": 0, **extension}}  # fmt: skip
+from scriptorium.cli import main
+from tests.unit.scriptorium.cli.api_bodies import JOB, OTHER_JOB, make_job
 
 
 class SteeringClient:
@@ -28,6 +24,9 @@ class SteeringClient:
         self.calls.append(("resume", job_id))
         return make_job(job_id, "queued")
 
+    def file(self, file_id: str) -> dict[str, Any]:
+        return {"id": file_id, "filename": "book.txt"}
+
     def jobs(self, limit: int) -> list[dict[str, Any]]:
         return self.listed
 
@@ -35,7 +34,7 @@ class SteeringClient:
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> SteeringClient:
     client = SteeringClient()
-    monkeypatch.setattr(jobs, "connect", lambda: client)
+    monkeypatch.setattr("scriptorium.cli.app.open_client", lambda settings: client)
     return client
 
 
@@ -44,26 +43,28 @@ def output_of(*arguments: str) -> str:
 
 
 def test_pausing_and_resuming(client: SteeringClient) -> None:
-    assert output_of("pause", "ftjob-1") == "ftjob-1: running, pausing\n"
-    assert output_of("resume", "ftjob-1") == "ftjob-1: queued\n"
-    assert '"pause_requested": true' in output_of("pause", "ftjob-1", "--json")
-    assert client.calls == [("pause", "ftjob-1"), ("resume", "ftjob-1"), ("pause", "ftjob-1")]
+    assert output_of("pause", JOB) == f"{JOB}: running, pausing\n"
+    assert output_of("resume", JOB) == f"{JOB}: queued\n"
+    assert '"pause_requested": true' in output_of("pause", JOB, "--json")
+    assert client.calls == [("pause", JOB), ("resume", JOB), ("pause", JOB)]
 
 
 def test_a_paused_job_is_listed_apart_from_one_that_asks(client: SteeringClient) -> None:
     client.listed = [
-        make_job("ftjob-1", "paused", decision="checkpoint"),
-        make_job("ftjob-2", "paused", pause_requested=True),
+        make_job(JOB, "paused", decision="checkpoint"),
+        make_job(OTHER_JOB, "paused", pause_requested=True),
     ]
     asking, paused = output_of("jobs").splitlines()[1:]
     assert "paused, asks: checkpoint" in asking
-    assert paused.split() == ["ftjob-2", "paused", "tiny"]
+    assert paused.split()[0] == OTHER_JOB
+    assert "asks" not in paused
 
 
 def test_priorities_are_listed_if_any_job_has_one(client: SteeringClient) -> None:
-    client.listed = [make_job("ftjob-1", "queued"), make_job("ftjob-2", "queued")]
+    client.listed = [make_job(JOB, "queued"), make_job(OTHER_JOB, "queued")]
     assert "priority" not in output_of("jobs")
     client.listed[1]["scriptorium"]["priority"] = -2
     title, without, urgent = output_of("jobs").splitlines()
     assert "priority" in title
-    assert (without.split(), urgent.split()) == (["ftjob-1", "queued", "tiny"], ["ftjob-2", "queued", "-2", "tiny"])
+    assert without.split()[-2:] == ["queued", "train"]
+    assert urgent.split()[-3:] == ["queued", "train", "-2"]

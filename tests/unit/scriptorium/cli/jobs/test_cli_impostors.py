@@ -6,14 +6,16 @@ from typing import Any, BinaryIO
 import pytest
 from typer.testing import CliRunner
 
-from scriptorium.cli import jobs, phases
 from scriptorium.cli import main as command
-from scriptorium.errors import Conflict
+from scriptorium.cli import phases
+from scriptorium.errors import BaseModelUnusable
 from scriptorium.settings import Settings
 
 
 class UploadClient:
     """A client that records the uploaded names and the job."""
+
+    url = "http://api.test"
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -25,7 +27,7 @@ class UploadClient:
         return {"id": f"file-{name}"}
 
     def estimate(self, body: dict[str, Any]) -> dict[str, Any]:
-        raise Conflict("not here")
+        raise BaseModelUnusable("not here")
 
     def create(self, body: dict[str, Any]) -> dict[str, Any]:
         self.body = body
@@ -34,7 +36,7 @@ class UploadClient:
 
 def test_impostors_go_along_with_the_book(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     client = UploadClient()
-    monkeypatch.setattr(jobs, "connect", lambda: client)
+    monkeypatch.setattr("scriptorium.cli.app.open_client", lambda settings: client)
     (tmp_path / "others" / "twain").mkdir(parents=True)
     (tmp_path / "others" / "twain" / "one.txt").write_text("It was.")
     (tmp_path / "book.txt").write_text("It was.")
@@ -49,7 +51,7 @@ def test_a_strength_goes_along_with_the_book(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, strength: str, accepted: bool
 ) -> None:
     client = UploadClient()
-    monkeypatch.setattr(jobs, "connect", lambda: client)
+    monkeypatch.setattr("scriptorium.cli.app.open_client", lambda settings: client)
     (tmp_path / "book.txt").write_text("It was.")
     result = CliRunner().invoke(command.app, ["run", str(tmp_path / "book.txt"), "--strength", strength, "--detach"])
     assert (result.exit_code, client.body.get("strength")) == ((0, float(strength)) if accepted else (2, None))

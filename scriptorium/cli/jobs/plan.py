@@ -12,17 +12,19 @@ from rich.text import Text
 
 from scriptorium.artifacts.file_store import FILE_ID
 from scriptorium.cli import by_hand
-from scriptorium.cli.app import Assignments, Json, Model, RecipeName, app, connect, err, out, show
+from scriptorium.cli.app import Assignments, Json, Model, RecipeName, app, connect
 from scriptorium.cli.client import Client
+from scriptorium.cli.terminal import err, out, show_json
 from scriptorium.contracts.estimate import TrainingEstimate
-from scriptorium.errors import InvalidTrainingFile, ScriptoriumError
+from scriptorium.errors import DiskLow, InvalidRecipe, InvalidTrainingFile, MemoryLow, ScriptoriumError
+from scriptorium.planning.default_recipe import choose_default_recipe
 from scriptorium.planning.describe import describe_changes, describe_plan, format_bytes, format_seconds
 from scriptorium.planning.manuscript_words import size_of_manuscript
 from scriptorium.recipe import Recipe
-from scriptorium.settings import get_settings
+from scriptorium.settings import Settings, get_settings
 
 
-@app.command()
+@app.command(epilog="Example: scriptorium plan my-book.txt --recipe lora", rich_help_panel="Jobs")
 def plan(
     book: Annotated[str, typer.Argument(help="A manuscript, or the id of an uploaded one, file-...")],
     model: Model = None,
@@ -43,7 +45,7 @@ def plan(
         body["dataset"] = count_dataset(path, loaded_recipe)
     estimate = connect().estimate(body)
     if as_json:
-        show(estimate, as_json, "")
+        show_json(estimate)
         return
     print_plan(TrainingEstimate.model_validate(estimate))
 
@@ -54,15 +56,36 @@ def count_dataset(path: Path, recipe: Recipe) -> dict[str, Any]:
     return {name: value for name, value in counts.items() if value is not None}
 
 
-def announce_plan(client: Client, body: dict[str, Any]) -> None:
-    """Print in one line what a job will need and do; a job that cannot be planned is not held up."""
+def announce_plan(client: Client, body: dict[str, Any], book: Path, settings: Settings, *, force: bool) -> None:
+    """Print in one line what a job will need and do, before its book is sent.
+
+    A request that must change is refused here: raises UserError or ApiError. So is a plan that does not fit, unless it
+    is forced: raises MemoryLow or DiskLow, as the training would. What cannot be planned may still run.
+    """
     try:
-        estimate = TrainingEstimate.model_validate(client.estimate(body))
+        counts = count_dataset(book, guess_recipe(body, settings))
+        estimate = TrainingEstimate.model_validate(client.estimate({**body, "dataset": counts}))
     except ScriptoriumError as error:
-        err.print(f"plan: {error}", markup=False)
+        if 400 <= error.status < 500:
+            raise
+        err.print(f"plan: {error}")
         return
-    err.print(f"plan: {describe_plan(estimate)}", markup=False)
+    err.print(f"plan: {describe_plan(estimate)}")
+    if not (estimate.fits or force):
+        lack = DiskLow if has_memory(estimate) else MemoryLow
+        raise lack("This job does not fit on the machine.", next_step=f"{advise(estimate)} --force sends it anyway.")
     print_warnings(estimate)
+
+
+def guess_recipe(body: dict[str, Any], settings: Settings) -> Recipe:
+    """Return the recipe that a request means, as far as it is known on this machine; it counts the book's rows."""
+    name = body.get("recipe")
+    if isinstance(name, dict):
+        return Recipe.model_validate(name)
+    try:
+        return by_hand.resolve_recipe(name, settings)
+    except InvalidRecipe:  # the API may know it; if not, its answer lists those that there are
+        return by_hand.resolve_recipe(choose_default_recipe(settings), settings)
 
 
 def print_plan(estimate: TrainingEstimate) -> None:
@@ -112,8 +135,16 @@ def print_plan(estimate: TrainingEstimate) -> None:
 def print_warnings(estimate: TrainingEstimate) -> None:
     """Print an estimate's warnings, and what to change if it does not fit."""
     for warning in estimate.warnings:
-        err.print(f"warning: {warning}", style="yellow", markup=False)
+        err.print(f"warning: {warning}", style="yellow")
     if not estimate.fits:
-        enough_memory = estimate.available_bytes is None or estimate.peak_bytes <= estimate.available_bytes
-        advice = "Free some disk space." if enough_memory else describe_changes(estimate)
-        err.print(f"does not fit: {advice}", style="red", markup=False)
+        err.print(f"does not fit: {advise(estimate)}", style="red")
+
+
+def has_memory(estimate: TrainingEstimate) -> bool:
+    """Return whether the device has the memory that a training needs, as far as it is known."""
+    return estimate.available_bytes is None or estimate.peak_bytes <= estimate.available_bytes
+
+
+def advise(estimate: TrainingEstimate) -> str:
+    """Return what makes a plan fit that does not."""
+    return "Free some disk space." if has_memory(estimate) else describe_changes(estimate)

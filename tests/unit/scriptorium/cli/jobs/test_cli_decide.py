@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from scriptorium.cli import jobs, main
+from scriptorium.cli import main
 from scriptorium.cli.app import api_url
 from scriptorium.cli.client import Client
 from scriptorium.settings import Settings
 
+JOB = f"ftjob-{'1' * 24}"
 QUESTION = {
     "kind": "data_quality",
     "question": "Train on this text?",
@@ -37,28 +38,28 @@ class DecisionClient:
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> DecisionClient:
     client = DecisionClient([QUESTION])
-    monkeypatch.setattr(jobs, "connect", lambda: client)
+    monkeypatch.setattr("scriptorium.cli.app.open_client", lambda settings: client)
     return client
 
 
 def test_the_question_is_shown_with_its_options(client: DecisionClient) -> None:
-    output = CliRunner().invoke(main.app, ["decide", "ftjob-1"]).output
+    output = CliRunner().invoke(main.app, ["decide", JOB]).output
     assert "Train on this text? Two passages look alike." in output
     assert "stop" in output
     assert "recommended: go_on" in output
-    assert json.loads(CliRunner().invoke(main.app, ["decide", "ftjob-1", "--json"]).output) == QUESTION
+    assert json.loads(CliRunner().invoke(main.app, ["decide", JOB, "--json"]).output) == QUESTION
     assert client.answers == []
 
 
 def test_an_answer_is_sent(client: DecisionClient) -> None:
-    assert "validating_files" in CliRunner().invoke(main.app, ["decide", "ftjob-1", "stop"]).output
-    assert client.answers == [("ftjob-1", "data_quality", "stop")]
+    assert "validating_files" in CliRunner().invoke(main.app, ["decide", JOB, "stop"]).output
+    assert client.answers == [(JOB, "data_quality", "stop")]
 
 
 def test_a_job_without_an_open_question_is_named(client: DecisionClient) -> None:
     client.questions = [{**QUESTION, "answer": "stop"}]
-    result = CliRunner().invoke(main.app, ["decide", "ftjob-1", "go_on"])
-    assert "ftjob-1 has no open question" in str(result.exception)
+    result = CliRunner().invoke(main.app, ["decide", JOB, "go_on"])
+    assert f"{JOB} has no open question" in str(result.exception)
 
 
 def test_without_a_local_stack_the_address_of_compose_is_tried(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:

@@ -8,30 +8,32 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from scriptorium.cli import jobs, main
+from scriptorium.cli import main
 from scriptorium.cli.client import Client
 
+JOB = f"ftjob-{'1' * 24}"
 SCORE = {"tuned": 5, "base": 1, "cannot_tell": 0, "summary": "The tuned model was chosen."}
 READER = {"reader": "[red]Ann", "answered": 6, "total": 12, "closer": SCORE, "better": SCORE}
 TALLY: dict[str, Any] = {
-    "page": "/jobs/ftjob-1/read",
+    "page": f"/jobs/{JOB}/read",
     "answers": 6,
     "closer": SCORE,
     "better": {**SCORE, "summary": "Better?"},
     "readers": [READER],
 }
-LINK = "http://api.test/jobs/ftjob-1/read"
+LINK = f"http://api.test/jobs/{JOB}/read"
 
 
 def run(monkeypatch: pytest.MonkeyPatch, tally: dict[str, Any], *options: str) -> str:
     def answer(request: httpx.Request) -> httpx.Response:
-        if request.url.path == "/jobs/ftjob-1/report":
+        if request.url.path == f"/jobs/{JOB}/report":
             return httpx.Response(200, text="<p>97 %…</p>")
-        assert request.url.path == "/v1/x/jobs/ftjob-1/reading/tally"
+        assert request.url.path == f"/v1/x/jobs/{JOB}/reading/tally"
         return httpx.Response(200, json=tally)
 
-    monkeypatch.setattr(jobs, "connect", lambda: Client("http://api.test", httpx.MockTransport(answer)))
-    return CliRunner().invoke(main.app, ["reading", "ftjob-1", *options], catch_exceptions=False).output
+    client = Client("http://api.test", httpx.MockTransport(answer))
+    monkeypatch.setattr("scriptorium.cli.app.open_client", lambda settings: client)
+    return CliRunner().invoke(main.app, ["reading", JOB, *options], catch_exceptions=False).output
 
 
 def test_the_link_the_result_and_the_readers_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:

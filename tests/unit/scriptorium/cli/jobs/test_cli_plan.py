@@ -8,9 +8,9 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from scriptorium.cli import jobs, main
-from scriptorium.cli import plan as planning
+from scriptorium.cli import main
 from scriptorium.cli.client import Client
+from scriptorium.errors import MemoryLow
 from scriptorium.planning.dataset_size import DatasetSize
 from scriptorium.planning.device import Device
 from scriptorium.planning.estimate import estimate
@@ -37,8 +37,8 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: str, body: dict[str, Any] | Non
             return httpx.Response(status, json=body or make_estimate())
         return httpx.Response(200, json={"id": "file-1" if "files" in request.url.path else "ftjob-1"})
 
-    for module in (planning, jobs):
-        monkeypatch.setattr(module, "connect", lambda: Client("http://api.test", httpx.MockTransport(answer)))
+    client = Client("http://api.test", httpx.MockTransport(answer))
+    monkeypatch.setattr("scriptorium.cli.app.open_client", lambda settings: client)
     return CliRunner().invoke(main.app, list(words), catch_exceptions=False), requests
 
 
@@ -68,7 +68,7 @@ def test_a_run_shows_the_plan_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_p
     (tmp_path / "book.txt").write_text("It was.")
     result, [body] = run(monkeypatch, "run", str(tmp_path / "book.txt"), "--detach")
     assert result.stdout == "ftjob-1\n"
-    assert body["training_file"] == "file-1"
+    assert body["dataset"]["basis"].endswith("words of book.txt, not yet prepared")
     assert result.stderr.startswith("plan: 18 updates (2 to warm up), about ")
 
 
@@ -77,3 +77,15 @@ def test_a_job_that_cannot_be_planned_is_started_all_the_same(monkeypatch: pytes
     error = {"error": {"code": "base_model_unusable", "message": "The base is not here."}}
     result, _ = run(monkeypatch, "run", str(tmp_path / "book.txt"), "--detach", body=error, status=500)
     assert (result.stdout, result.stderr) == ("ftjob-1\n", "plan: The base is not here.\n")
+
+
+def test_a_plan_that_does_not_fit_keeps_the_book_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    book = tmp_path / "book.txt"
+    book.write_text("It was.")
+    with pytest.raises(MemoryLow, match="does not fit on the machine") as caught:
+        run(monkeypatch, "run", str(book), "--detach", body=make_estimate(free=9))
+    assert "liger: true" in str(caught.value.next_step)
+    assert "--force sends it anyway" in str(caught.value.next_step)
+    result, _ = run(monkeypatch, "run", str(book), "--detach", "--force", body=make_estimate(free=9))
+    assert result.stdout == "ftjob-1\n"
+    assert "does not fit: " in result.stderr

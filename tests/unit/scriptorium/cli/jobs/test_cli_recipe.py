@@ -6,14 +6,16 @@ from typing import Any, BinaryIO
 import pytest
 from typer.testing import CliRunner
 
-from scriptorium.cli import by_hand, jobs
+from scriptorium.cli import by_hand
 from scriptorium.cli.main import app
-from scriptorium.errors import Conflict, InvalidRecipe
+from scriptorium.errors import BaseModelUnusable, InvalidRecipe
 from scriptorium.settings import Settings
 
 
 class JobClient:
     """A client that records the job's body."""
+
+    url = "http://api.test"
 
     def __init__(self) -> None:
         self.body: dict[str, Any] = {}
@@ -22,7 +24,7 @@ class JobClient:
         return {"id": f"file-{name}"}
 
     def estimate(self, body: dict[str, Any]) -> dict[str, Any]:
-        raise Conflict("not here")
+        raise BaseModelUnusable("not here")
 
     def create(self, body: dict[str, Any]) -> dict[str, Any]:
         self.body = body
@@ -31,7 +33,7 @@ class JobClient:
 
 def send(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *options: str) -> dict[str, Any]:
     client = JobClient()
-    monkeypatch.setattr(jobs, "connect", lambda: client)
+    monkeypatch.setattr("scriptorium.cli.app.open_client", lambda settings: client)
     book = tmp_path / "book.txt"
     book.write_text("It was.")
     result = CliRunner().invoke(app, ["run", str(book), "--detach", *options])
@@ -42,7 +44,7 @@ def send(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *options: str) -> dict
 def test_without_a_recipe_the_api_chooses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert "recipe" not in send(monkeypatch, tmp_path)
     assert send(monkeypatch, tmp_path, "--recipe", "lora")["recipe"] == "lora"
-    monkeypatch.setattr(jobs, "get_settings", lambda: Settings(default_recipe="qlora"))
+    monkeypatch.setattr("scriptorium.cli.jobs.run.get_settings", lambda: Settings(default_recipe="qlora"))
     assert send(monkeypatch, tmp_path)["recipe"] == "qlora"
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from scriptorium.cli.manuscript import open_manuscript
+from scriptorium.cli.jobs.manuscript import open_manuscript
 from scriptorium.errors import InvalidTrainingFile
 
 
