@@ -7,10 +7,13 @@ ScriptoriumError
 │   ├── InvalidTrainingFile    400  invalid_training_file
 │   ├── TooFewExamples         400  invalid_n_examples
 │   ├── FileTooLarge           413  file_too_large
+│   ├── BodyTooLarge           413  request_too_large
 │   ├── FileMissing            404  file_not_found
 │   ├── JobMissing             404  job_not_found
 │   ├── ModelMissing           404  model_not_found
 │   ├── RouteMissing           404  not_found
+│   ├── MethodNotAllowed       405  method_not_allowed
+│   ├── WrongContentType       415  unsupported_media_type
 │   ├── ModelInUse             409  model_in_use
 │   └── Conflict               409  conflict
 ├── SystemFailure              500  the system must change; the job can be retried
@@ -132,6 +135,14 @@ class FileTooLarge(UserError):
     default_next_step = "Split the file, or raise SCRIPTORIUM_MAX_UPLOAD_BYTES."
 
 
+class BodyTooLarge(UserError):
+    """The JSON of a request is over the limit."""
+
+    code = "request_too_large"
+    status = 413
+    default_next_step = "Upload long texts as files with POST /v1/files."
+
+
 class FileMissing(UserError):
     """There is no file with this id."""
 
@@ -162,6 +173,21 @@ class RouteMissing(UserError):
     code = "not_found"
     status = 404
     default_next_step = "See docs/api.md for every call."
+
+
+class MethodNotAllowed(UserError):
+    """The address takes other methods; the header Allow lists them."""
+
+    code = "method_not_allowed"
+    status = 405
+    default_next_step = "See docs/api.md for every call."
+
+
+class WrongContentType(UserError):
+    """The body has another content type than the call takes."""
+
+    code = "unsupported_media_type"
+    status = 415
 
 
 class Conflict(UserError):

@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-import secrets
 import shutil
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -18,10 +16,11 @@ from scriptorium.artifacts import manifest
 from scriptorium.artifacts.volume import disk_errors
 from scriptorium.contracts import StoredFile
 from scriptorium.errors import FileMissing, FileTooLarge
+from scriptorium.identifiers import make_id, read_time
 
 log = logging.getLogger(__name__)
 
-FILE_ID = re.compile(r"file-[0-9a-f]{24}")
+FILE_ID = re.compile(r"file-[0-9a-f]{24,26}")
 BLOCK_BYTES = 1 << 20
 RESULT = "fine-tune-results"  # the purpose of the files that a job produces
 ADAPTER, MERGED, MODEL = "adapter-", "merged-", "model-"  # prefixes of the names of weights, after the job's id
@@ -94,7 +93,7 @@ class FileStore:
     def newest(self) -> list[StoredFile]:
         """Return every file whose record can be read, newest first."""
         records = filter(None, map(read_file_record, self._root.glob("file-*/file.json")))
-        return sorted(records, key=lambda file: (file.created_at, file.id), reverse=True)
+        return sorted(records, key=lambda file: (made_at(file), file.id), reverse=True)
 
     def delete(self, file_id: str) -> None:
         """Remove a file; raises FileMissing."""
@@ -103,7 +102,7 @@ class FileStore:
         shutil.rmtree(self._root / file_id, ignore_errors=True)
 
     def _make_folder(self) -> Path:
-        folder = self._root / f"file-{secrets.token_hex(12)}"
+        folder = self._root / make_id("file-")
         with disk_errors():
             folder.mkdir(parents=True)
         return folder
@@ -112,12 +111,22 @@ class FileStore:
         digest = digest or manifest.hash_file(folder / "content")
         name = Path(filename.replace("\\", "/")).name or "upload"
         file = StoredFile(
-            id=folder.name, bytes=size, created_at=int(time.time()), filename=name, purpose=purpose, sha256=digest
+            id=folder.name,
+            bytes=size,
+            created_at=int(read_time(folder.name) or 0),
+            filename=name,
+            purpose=purpose,
+            sha256=digest,
         )
         with disk_errors():
             manifest.replace_file(folder / "file.json", file.model_dump_json())
             manifest.sync(self._root)
         return file
+
+
+def made_at(file: StoredFile) -> float:
+    """Return when a file was made, in Unix seconds; the files of one second have an order, too, unless they are old."""
+    return read_time(file.id) or float(file.created_at)
 
 
 def read_file_record(path: Path) -> StoredFile | None:

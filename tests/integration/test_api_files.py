@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Literal
 
 import httpx
 import openai
@@ -21,6 +22,7 @@ def test_a_file_is_uploaded_looked_at_fetched_and_deleted(client: openai.OpenAI)
         "processed",
         "file",
     )
+    assert uploaded.filename == "böok\n.txt"
     assert client.files.wait_for_processing(uploaded.id).status == "processed"
     assert client.files.content(uploaded.id).read() == b"Once upon a time."
     assert client.files.retrieve(uploaded.id) == uploaded
@@ -35,11 +37,28 @@ def test_files_are_listed_page_by_page(client: openai.OpenAI) -> None:
     file_ids = [client.files.create(file=(name, b"x"), purpose="fine-tune").id for name in names]
     client.files.create(file=("other.txt", b"x"), purpose="user_data")
     listed = [file.id for file in client.files.list(purpose="fine-tune", limit=2)]  # the client turns the pages
-    assert sorted(listed) == sorted(file_ids)
+    assert listed == file_ids[::-1]
     assert [file.id for file in client.files.list(purpose="fine-tune", order="asc")] == listed[::-1]
     first = client.files.list(limit=1)
     assert first.has_more
     assert len(first.data) == 1
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_files_may_be_deleted_while_they_are_listed(client: openai.OpenAI, order: Literal["asc", "desc"]) -> None:
+    file_ids = [client.files.create(file=(f"{number}.txt", b"x"), purpose="fine-tune").id for number in range(5)]
+    deleted = []
+    for file in client.files.list(limit=2, order=order):
+        client.files.delete(file.id)
+        deleted.append(file.id)
+    assert deleted == (file_ids if order == "asc" else file_ids[::-1])
+    with pytest.raises(openai.BadRequestError):
+        client.files.list(after="file-none")
+
+
+@pytest.mark.parametrize("name", ['a "b".txt', "a\r\nb.txt", "100%.txt", "%41.txt", "a;b=c.txt"])
+def test_a_file_has_the_name_that_its_client_gave_it(client: openai.OpenAI, name: str) -> None:
+    assert client.files.create(file=(name, b"x"), purpose="fine-tune").filename == name
 
 
 def test_a_range_of_a_file_can_be_fetched(http: httpx.Client, book: str) -> None:

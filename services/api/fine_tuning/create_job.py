@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 import time
 from datetime import timedelta
 from typing import Annotated, Any, Literal
@@ -23,6 +22,7 @@ from pydantic import (
 from scriptorium.artifacts.file_store import FileStore
 from scriptorium.contracts import Hyperparameters, Integration, Job, Status
 from scriptorium.errors import Conflict
+from scriptorium.identifiers import make_id
 from scriptorium.jobs.runner import Context
 from scriptorium.models.base_models import check_model
 from scriptorium.planning.default_recipe import AUTO, choose_default_recipe
@@ -192,7 +192,7 @@ def read_job(body: dict[str, Any], context: Context) -> Job:
         raise combine_errors(error.errors()) from None
     now = time.time()
     return Job(
-        id=f"ftjob-{secrets.token_hex(12)}",
+        id=make_id("ftjob-", now),
         created_at=int(now),
         submitted_at=now,
         model=request.model,

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Query, UploadFile
 from fastapi.responses import FileResponse
 
-from scriptorium.artifacts.file_store import FileStore
+from scriptorium.artifacts.file_store import FileStore, made_at
+from scriptorium.contracts import StoredFile
 from scriptorium.errors import Conflict, InvalidRequest
+from scriptorium.identifiers import read_time
 from scriptorium.jobs.runner import Context as PhaseContext
 from services.api.dependencies import Context, StoredFiles
-from services.api.fine_tuning.openai_job import render_file
+from services.api.files.multipart import UploadRoute
+from services.api.files.openai_file import render_file
 from services.api.pagination import paginate, render_page
-from services.api.uploads import UploadRoute
 
 router = APIRouter(prefix="/v1/files", tags=["files"], route_class=UploadRoute)
 
 Purpose = Literal["fine-tune", "user_data"]
+Order = Literal["asc", "desc"]
 
 
 @router.post("")
@@ -40,12 +44,13 @@ def list_files(
     files: StoredFiles,
     purpose: str | None = None,
     limit: Annotated[int, Query(ge=1, le=10000)] = 10000,
-    order: Literal["asc", "desc"] = "desc",
+    order: Order = "desc",
     after: str | None = None,
 ) -> dict[str, Any]:
     """List files."""
     matches = [file for file in files.newest() if purpose in (None, file.purpose)]
-    page, has_more = paginate(matches if order == "desc" else matches[::-1], limit, after, lambda file: file.id)
+    files_in_order = matches if order == "desc" else matches[::-1]
+    page, has_more = paginate(files_in_order, limit, after, lambda file: file.id, find_behind(after, order))
     return render_page([render_file(file) for file in page], has_more=has_more)
 
 
@@ -71,6 +76,15 @@ def delete(file_id: str, context: Context) -> dict[str, Any]:
     """Delete a file."""
     delete_file(file_id, context)
     return {"id": file_id, "object": "file", "deleted": True}
+
+
+def find_behind(after: str | None, order: Order) -> Callable[[StoredFile], bool] | None:
+    """Return whether a file comes behind `after`, a deleted one; None if the id does not say when that was made."""
+    deleted_made_at = read_time(after or "")
+    if deleted_made_at is None:
+        return None
+    sign = -1 if order == "desc" else 1
+    return lambda file: sign * made_at(file) > sign * deleted_made_at
 
 
 def delete_file(file_id: str, context: PhaseContext) -> None:
