@@ -9,6 +9,7 @@ ScriptoriumError
 │   ├── FileTooLarge           413  file_too_large
 │   ├── BodyTooLarge           413  request_too_large
 │   ├── FileMissing            404  file_not_found
+│   ├── UploadMissing          404  upload_not_found
 │   ├── JobMissing             404  job_not_found
 │   ├── ModelMissing           404  model_not_found
 │   ├── RouteMissing           404  not_found
@@ -149,6 +150,14 @@ class FileMissing(UserError):
     code = "file_not_found"
     status = 404
     default_next_step = "List the files with GET /v1/files."
+
+
+class UploadMissing(UserError):
+    """There is no upload in parts with this id."""
+
+    code = "upload_not_found"
+    status = 404
+    default_next_step = "Begin one with POST /v1/uploads."
 
 
 class JobMissing(UserError):

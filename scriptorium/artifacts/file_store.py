@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -32,15 +33,22 @@ class FileStore:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def add(self, source: BinaryIO, filename: str, purpose: str, limit: int | None = None) -> StoredFile:
-        """Store a stream; raises FileTooLarge past `limit` bytes."""
+    def add(
+        self,
+        source: BinaryIO,
+        filename: str,
+        purpose: str,
+        limit: int | None = None,
+        expires_after: int | None = None,
+    ) -> StoredFile:
+        """Store a stream, for some seconds or for ever; raises FileTooLarge past `limit` bytes."""
         folder = self._make_folder()
         try:
             with disk_errors(), (folder / "content").open("wb") as target:
-                size = _copy(source, target, limit)
+                copy_stream(source, target, limit)
                 target.flush()
                 os.fsync(target.fileno())
-            return self._record(folder, filename, purpose, size)
+            return self._record(folder, filename, purpose, expires_after=expires_after)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -49,7 +57,7 @@ class FileStore:
         """Store a file that is already on the volume, without copying it."""
         folder = self._make_folder()
         os.link(path, folder / "content")
-        return self._record(folder, filename, purpose, path.stat().st_size, hash_in_manifest(path))
+        return self._record(folder, filename, purpose, digest=hash_in_manifest(path))
 
     def add_results(self, paths: Mapping[str, Path]) -> list[str]:
         """Store results under their names and return their ids; skip those that a dead attempt has stored.
@@ -95,6 +103,11 @@ class FileStore:
         records = filter(None, map(read_file_record, self._root.glob("file-*/file.json")))
         return sorted(records, key=lambda file: (made_at(file), file.id), reverse=True)
 
+    def expired(self) -> list[str]:
+        """Return the ids of the files that were to stay only until now."""
+        now = time.time()
+        return [file.id for file in self.newest() if file.expires_at is not None and file.expires_at <= now]
+
     def delete(self, file_id: str) -> None:
         """Remove a file; raises FileMissing."""
         self.get(file_id)
@@ -107,13 +120,17 @@ class FileStore:
             folder.mkdir(parents=True)
         return folder
 
-    def _record(self, folder: Path, filename: str, purpose: str, size: int, digest: str = "") -> StoredFile:
-        digest = digest or manifest.hash_file(folder / "content")
+    def _record(
+        self, folder: Path, filename: str, purpose: str, *, digest: str = "", expires_after: int | None = None
+    ) -> StoredFile:
+        size, digest = (folder / "content").stat().st_size, digest or manifest.hash_file(folder / "content")
         name = Path(filename.replace("\\", "/")).name or "upload"
+        created_at = int(read_time(folder.name) or 0)
         file = StoredFile(
             id=folder.name,
             bytes=size,
-            created_at=int(read_time(folder.name) or 0),
+            created_at=created_at,
+            expires_at=None if expires_after is None else created_at + expires_after,
             filename=name,
             purpose=purpose,
             sha256=digest,
@@ -149,11 +166,11 @@ def hash_in_manifest(path: Path) -> str:
     return ""
 
 
-def _copy(source: BinaryIO, target: BinaryIO, limit: int | None) -> int:
+def copy_stream(source: BinaryIO, target: BinaryIO, limit: int | None) -> None:
+    """Copy a stream; raises FileTooLarge past `limit` bytes."""
     size = 0
     while block := source.read(BLOCK_BYTES):
         size += len(block)
         if limit is not None and size > limit:
             raise FileTooLarge(f"The file has more than {limit:,} bytes.", param="file")
         target.write(block)
-    return size

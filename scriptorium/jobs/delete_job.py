@@ -58,6 +58,18 @@ def remove_artifacts(volume: Volume, job_id: str, uploads: list[str]) -> int:
     return max(0, before - removable_bytes(paths))
 
 
+def remove_expired_files(context: Context) -> int:
+    """Remove the files that have expired, unless a job that has not ended needs them; return the freed bytes."""
+    files = FileStore(context.volume.files)
+    expired = set(files.expired())
+    needed = {file_id for job in context.store.jobs.active() for file_id in uploads_of(job)} if expired else set()
+    paths = [context.volume.files / file_id for file_id in expired - needed]
+    before = removable_bytes(paths)
+    for path in paths:
+        delete_file(files, path.name)
+    return before - removable_bytes(paths)
+
+
 def delete_file(files: FileStore, file_id: str) -> None:
     """Delete a file unless somebody else has."""
     try:

@@ -128,7 +128,10 @@ class JobIndex:
         return [job_id for job_id, is_active in zip(job_ids, flags, strict=True) if not is_active]
 
     def page(self, limit: int, after: str | None = None) -> list[str] | None:
-        """Return up to `limit` ids, newest first, behind `after`, which may have been deleted; None if no id is like it."""
+        """Return up to `limit` ids, newest first, behind `after`; None if there is no such job.
+
+        If that job was deleted, its id says behind which others it was, unless it is an old one.
+        """
         if after is None:
             return self._ids(0, limit)
         while (rank := self._client.zrevrank(INDEX, after)) is not None:

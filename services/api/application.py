@@ -26,7 +26,7 @@ from services.api.checkpoint_samples import routes as checkpoint_samples
 from services.api.comparison import compare
 from services.api.disk_space import DiskGuard
 from services.api.errors import handle_errors
-from services.api.files import files
+from services.api.files import files, uploads
 from services.api.fine_tuning import decisions, estimates, events, jobs
 from services.api.fine_tuning.event_feed import EventFeed
 from services.api.inference import chat, models
@@ -41,6 +41,7 @@ ARCHIVE_INTERVAL = 5.0  # seconds
 REPAIR_INTERVAL = 600.0  # seconds
 ROUTERS = [
     files.router,
+    uploads.router,
     jobs.router,
     estimates.router,
     compare.router,

@@ -5,16 +5,20 @@ Starlette's own middleware does the same, but responds in plain text, and the AP
 
 from __future__ import annotations
 
+import re
+
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from scriptorium.artifacts.uploads.parts import MAX_PART_BYTES
 from scriptorium.errors import BodyTooLarge, FileTooLarge, ScriptoriumError
 from services.api.errors import render
 
 JSON_LIMIT = 1 << 20
 FORM_OVERHEAD = 1 << 16  # multipart's boundaries and the other fields
 UPLOAD_PATH = "/v1/files"
+PART_PATH = re.compile(r"/v1/uploads/[^/]+/parts")
 
 
 class BodyLimit:
@@ -49,4 +53,9 @@ class BodyLimit:
         if path == UPLOAD_PATH:
             limit = self._max_upload_bytes
             return limit + FORM_OVERHEAD, FileTooLarge(f"The file has more than {limit:,} bytes.", param="file")
+        if PART_PATH.fullmatch(path):
+            limit = MAX_PART_BYTES
+            return limit + FORM_OVERHEAD, FileTooLarge(
+                f"The part has more than {limit:,} bytes.", param="data", next_step="Send the file in smaller parts."
+            )
         return JSON_LIMIT, BodyTooLarge(f"The body has more than {JSON_LIMIT:,} bytes.")

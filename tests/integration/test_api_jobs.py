@@ -14,7 +14,7 @@ from scriptorium.contracts import Checkpoint, JobError, Phase
 from scriptorium.jobs.queue import PREPARE
 from scriptorium.jobs.runner import Context, claim
 from scriptorium.recipe import find_recipe
-from services.api.fine_tuning.create_job import fingerprint
+from services.api.fine_tuning.create_job import fingerprint, read_job
 from services.api.fine_tuning.openai_job import effective_batch
 
 
@@ -124,7 +124,9 @@ def test_a_post_that_is_repeated_makes_one_job(client: openai.OpenAI, book: str,
     jobs = [client.fine_tuning.jobs.create(model=BASE, training_file=book, suffix="a").id for _ in range(2)]
     other = client.fine_tuning.jobs.create(model=BASE, training_file=book, suffix="b").id
     assert jobs[0] == jobs[1] != other
-    assert len(sent.messages) == 2
+    plain = client.fine_tuning.jobs.create(model=BASE, training_file=book).id
+    assert client.fine_tuning.jobs.create(model=BASE, training_file=book, suffix=None).id == plain  # sent as null
+    assert len(sent.messages) == 3
 
 
 def test_equal_posts_at_the_same_moment_make_one_job(client: openai.OpenAI, book: str, sent: Sent) -> None:
@@ -149,7 +151,8 @@ def test_an_idempotency_key_counts_for_more_than_the_body(client: openai.OpenAI,
 def test_a_request_whose_job_was_never_recorded_is_made_again(
     client: openai.OpenAI, context: Context, book: str
 ) -> None:
-    request_hash = fingerprint({"model": BASE, "training_file": book}, None)
+    body = {"model": BASE, "training_file": book}
+    request_hash = fingerprint(read_job(body, context), body, None)
     context.store.client.set(f"scriptorium:request:{request_hash}", "ftjob-dead")  # by an earlier version that died
     job = client.fine_tuning.jobs.create(model=BASE, training_file=book)
     assert client.fine_tuning.jobs.create(model=BASE, training_file=book).id == job.id != "ftjob-dead"

@@ -12,15 +12,16 @@ from scriptorium.artifacts.file_store import FileStore, made_at
 from scriptorium.contracts import StoredFile
 from scriptorium.errors import Conflict, InvalidRequest
 from scriptorium.identifiers import read_time
+from scriptorium.jobs.delete_job import uploads_of
 from scriptorium.jobs.runner import Context as PhaseContext
 from services.api.dependencies import Context, StoredFiles
 from services.api.files.multipart import UploadRoute
 from services.api.files.openai_file import render_file
+from services.api.files.purposes import Lifetime, Purpose
 from services.api.pagination import paginate, render_page
 
 router = APIRouter(prefix="/v1/files", tags=["files"], route_class=UploadRoute)
 
-Purpose = Literal["fine-tune", "user_data"]
 Order = Literal["asc", "desc"]
 
 
@@ -30,13 +31,14 @@ def upload(
     purpose: Annotated[Purpose, Form()],
     context: Context,
     files: StoredFiles,
-    expires: Annotated[str | None, Form(alias="expires_after[anchor]")] = None,
+    anchor: Annotated[Literal["created_at"] | None, Form(alias="expires_after[anchor]")] = None,
+    seconds: Annotated[Lifetime | None, Form(alias="expires_after[seconds]")] = None,
 ) -> dict[str, Any]:
     """Store a manuscript."""
-    if expires:
-        raise InvalidRequest("Files do not expire; delete them instead.", param="expires_after")
+    if (anchor is None) != (seconds is None):
+        raise InvalidRequest("expires_after needs both an anchor and seconds.", param="expires_after")
     limit = context.settings.max_upload_bytes
-    return render_file(files.add(file.file, file.filename or "upload", purpose, limit))
+    return render_file(files.add(file.file, file.filename or "upload", purpose, limit, seconds))
 
 
 @router.get("")
@@ -89,7 +91,7 @@ def find_behind(after: str | None, order: Order) -> Callable[[StoredFile], bool]
 
 def delete_file(file_id: str, context: PhaseContext) -> None:
     """Delete a file; raise Conflict if a job that has not ended needs it."""
-    users = [job.id for job in context.store.jobs.active() if file_id in (job.training_file, job.impostors)]
+    users = [job.id for job in context.store.jobs.active() if file_id in uploads_of(job)]
     if users:
         raise Conflict(f"{file_id} is in use by {users[0]}.", param="file_id", next_step="Cancel the job first.")
     FileStore(context.volume.files).delete(file_id)

@@ -72,7 +72,7 @@ class UploadRoute(APIRoute):
 
 async def read_form(request: Request, volume: Volume) -> FormData:
     """Read a form with files; raises DiskFull, or HTTPException if it is none or the client leaves."""
-    folder = volume.root / "uploads"
+    folder = volume.uploads
     try:
         with disk_errors():
             await run_in_threadpool(folder.mkdir, parents=True, exist_ok=True)

@@ -31,6 +31,10 @@ from scriptorium.recipe_overrides import apply_overrides
 from services.api.errors import as_value_error, combine_errors
 
 KEY_LIFETIME = timedelta(hours=24)
+REQUESTED_FIELDS = {
+    "model", "training_file", "impostors", "suffix", "seed", "metadata", "priority", "recipe", "hyperparameters",
+    "checkpoint", "strength", "integrations",
+}  # fmt: skip
 
 Suffix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 MetadataKey = Annotated[str, StringConstraints(max_length=64)]
@@ -96,9 +100,16 @@ class CreateJob(RequestPart):
     @field_validator("training_file", "impostors")
     @classmethod
     def check_file(cls, value: str | None, info: ValidationInfo[Context]) -> str | None:
-        """Check that the manuscript, and other authors' works if named, were uploaded."""
+        """Check that the manuscript, and other authors' works if named, were uploaded, the manuscript to train on."""
+        if value is None:
+            return None
         with as_value_error():
-            return value if value is None else FileStore(info.context.volume.files).get(value).id
+            file = FileStore(info.context.volume.files).get(value)
+        if info.field_name != "impostors" and file.purpose != "fine-tune":
+            raise ValueError(
+                f"{value} has the purpose {file.purpose}; upload it with the purpose fine-tune to train on it"
+            )
+        return file.id
 
     @field_validator("validation_file")
     @classmethod
@@ -210,9 +221,15 @@ def read_job(body: dict[str, Any], context: Context) -> Job:
     )
 
 
-def fingerprint(body: dict[str, Any], key: str | None) -> str:
-    """Hash what equal requests have in common: their key if they have one, else every value of the body."""
-    text = f"key {key}" if key else json.dumps(body, sort_keys=True)
+def fingerprint(job: Job, body: dict[str, Any], key: str | None) -> str:
+    """Hash what equal requests have in common: their key if they have one, else every value that they ask for.
+
+    A null, a default and what is left out are equal. The recipe is taken as it was named: what a job gets that names
+    none may change while the request is repeated.
+    """
+    recipe = {name: body.get(name) for name in ("recipe", "overrides")}
+    values = job.model_dump(mode="json", include=REQUESTED_FIELDS - {"recipe"}) | recipe
+    text = f"key {key}" if key else json.dumps(values, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -224,7 +241,7 @@ def submit_once(context: Context, job: Job, body: dict[str, Any], key: str | Non
     """
     window = KEY_LIFETIME if key else context.settings.repeat_window
     answers = was_accepted if key else is_alive
-    standing = context.store.jobs.add_once(job, fingerprint(body, key), window, answers)
+    standing = context.store.jobs.add_once(job, fingerprint(job, body, key), window, answers)
     return context.pipeline.start(job) if standing.id == job.id else standing
 
 
@@ -240,18 +257,4 @@ def is_alive(job: Job) -> bool:
 
 def same_request(one: Job, other: Job) -> bool:
     """Return whether two jobs were requested with the same values."""
-    requested_fields = {
-        "model",
-        "training_file",
-        "impostors",
-        "suffix",
-        "seed",
-        "metadata",
-        "priority",
-        "recipe",
-        "hyperparameters",
-        "checkpoint",
-        "strength",
-        "integrations",
-    }
-    return one.model_dump(include=requested_fields) == other.model_dump(include=requested_fields)
+    return one.model_dump(include=REQUESTED_FIELDS) == other.model_dump(include=REQUESTED_FIELDS)
