@@ -5,6 +5,7 @@ ScriptoriumError
 │   ├── InvalidRequest         400  invalid_request
 │   ├── InvalidRecipe          400  invalid_recipe
 │   ├── InvalidTrainingFile    400  invalid_training_file
+│   ├── InvalidValidationFile  400  invalid_validation_file
 │   ├── TooFewExamples         400  invalid_n_examples
 │   ├── FileTooLarge           413  file_too_large
 │   ├── BodyTooLarge           413  request_too_large
@@ -56,6 +57,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+VALIDATION_FILE = "validation_file"
 UNION_ARM = re.compile(r"int|float|str|constrained-\w+|literal\[.*\]")  # pydantic's names for the arms of a union
 
 
@@ -119,6 +121,18 @@ class InvalidTrainingFile(UserError):
 
     code = "invalid_training_file"
     default_next_step = "Send a .txt, .md, .docx, .epub, .html or .jsonl file, or a .zip of these; see docs/data.md."
+
+
+class InvalidValidationFile(UserError):
+    """A validation file is empty, unreadable, of an unsupported format, or the manuscript itself."""
+
+    code = "invalid_validation_file"
+    default_next_step = "Send other text by the author in a format of a manuscript, or leave validation_file out."
+
+    def __init__(
+        self, message: str, *, param: str | None = None, next_step: str | None = None, problems: Sequence[Problem] = ()
+    ) -> None:
+        super().__init__(message, param=param or VALIDATION_FILE, next_step=next_step, problems=problems)
 
 
 class TooFewExamples(UserError):

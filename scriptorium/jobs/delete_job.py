@@ -37,7 +37,7 @@ def delete_job(context: Context, job_id: str, *, manuscript: bool = False) -> De
 
 def uploads_of(job: Job) -> list[str]:
     """Return the ids of the uploaded files that a job was made from."""
-    return [file_id for file_id in dict.fromkeys((job.training_file, job.impostors)) if file_id]
+    return [file_id for file_id in dict.fromkeys((job.training_file, job.validation_file, job.impostors)) if file_id]
 
 
 def is_used(context: Context, file_id: str) -> bool:

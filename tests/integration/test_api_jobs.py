@@ -10,8 +10,9 @@ import openai
 import pytest
 from standins import BASE, Sent
 
-from scriptorium.contracts import Checkpoint, JobError, Phase
+from scriptorium.contracts import Checkpoint, JobError, Phase, PrepareRequest
 from scriptorium.jobs.queue import PREPARE
+from scriptorium.jobs.requests import REQUEST_MAKERS, RequestContext
 from scriptorium.jobs.runner import Context, claim
 from scriptorium.recipe import find_recipe
 from services.api.fine_tuning.create_job import fingerprint, read_job
@@ -105,7 +106,7 @@ def test_every_problem_of_a_request_is_reported_at_once(client: openai.OpenAI, h
         ({"recipe": "none-such"}, (400, "invalid_recipe", "recipe")),
         ({"recipe": "../recipes/cpu"}, (400, "invalid_recipe", "recipe")),
         ({"method": {"type": "reinforcement"}}, (400, "invalid_request", "method.type")),
-        ({"validation_file": "file-1"}, (400, "invalid_request", "validation_file")),
+        ({"validation_file": "file-1"}, (404, "file_not_found", "validation_file")),
         ({"suffix": ""}, (400, "invalid_request", "suffix")),
         ({"suffix": "a\n"}, (400, "invalid_request", "suffix")),
         ({"metadata": {str(number): "" for number in range(17)}}, (400, "invalid_request", "metadata")),
@@ -118,6 +119,35 @@ def test_a_single_problem_keeps_its_own_code(
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["param"]) == expected
     assert error["message"]
+
+
+def test_a_validation_file_is_part_of_the_job_and_belongs_to_it(
+    client: openai.OpenAI, http: httpx.Client, context: Context, book: str
+) -> None:
+    second = client.files.create(file=("second.txt", b"Once more upon a midnight."), purpose="fine-tune").id
+    job = client.fine_tuning.jobs.create(model=BASE, training_file=book, validation_file=second)
+    assert client.fine_tuning.jobs.retrieve(job.id).validation_file == second
+    assert client.fine_tuning.jobs.create(model=BASE, training_file=book).id != job.id
+    request = REQUEST_MAKERS[Phase.PREPARE](
+        context.store.jobs.get(job.id), RequestContext(context.settings, context.volume)
+    )
+    assert isinstance(request, PrepareRequest)
+    assert request.validation_name == "second.txt"
+    assert request.validation is not None
+    assert request.validation.read_bytes() == b"Once more upon a midnight."
+    with pytest.raises(openai.ConflictError):
+        client.files.delete(second)
+    client.fine_tuning.jobs.cancel(job.id)
+    deleted = http.delete(f"/v1/fine_tuning/jobs/{job.id}?manuscript=true").json()
+    assert deleted["scriptorium"]["remaining_files"] == [book]  # of the other job
+    with pytest.raises(openai.NotFoundError):
+        client.files.retrieve(second)
+
+
+def test_the_training_file_validates_nothing(client: openai.OpenAI, book: str) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.fine_tuning.jobs.create(model=BASE, training_file=book, validation_file=book)
+    assert (caught.value.code, caught.value.param) == ("invalid_validation_file", "validation_file")
 
 
 def test_a_post_that_is_repeated_makes_one_job(client: openai.OpenAI, book: str, sent: Sent) -> None:

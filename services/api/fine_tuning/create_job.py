@@ -21,7 +21,7 @@ from pydantic import (
 
 from scriptorium.artifacts.file_store import FileStore
 from scriptorium.contracts import Hyperparameters, Integration, Job, Status
-from scriptorium.errors import Conflict
+from scriptorium.errors import Conflict, InvalidValidationFile
 from scriptorium.identifiers import make_id
 from scriptorium.jobs.runner import Context
 from scriptorium.models.base_models import check_model
@@ -32,8 +32,8 @@ from services.api.errors import as_value_error, combine_errors
 
 KEY_LIFETIME = timedelta(hours=24)
 REQUESTED_FIELDS = {
-    "model", "training_file", "impostors", "suffix", "seed", "metadata", "priority", "recipe", "hyperparameters",
-    "checkpoint", "strength", "integrations",
+    "model", "training_file", "validation_file", "impostors", "suffix", "seed", "metadata", "priority", "recipe",
+    "hyperparameters", "checkpoint", "strength", "integrations",
 }  # fmt: skip
 
 Suffix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
@@ -97,10 +97,10 @@ class CreateJob(RequestPart):
             check_model(value, info.context.volume.models)
         return value
 
-    @field_validator("training_file", "impostors")
+    @field_validator("training_file", "validation_file", "impostors")
     @classmethod
     def check_file(cls, value: str | None, info: ValidationInfo[Context]) -> str | None:
-        """Check that the manuscript, and other authors' works if named, were uploaded, the manuscript to train on."""
+        """Check that manuscripts, and other authors' works if named, were uploaded, the manuscripts for fine-tuning."""
         if value is None:
             return None
         with as_value_error():
@@ -113,10 +113,11 @@ class CreateJob(RequestPart):
 
     @field_validator("validation_file")
     @classmethod
-    def refuse_validation_file(cls, value: str | None) -> str | None:
-        """Refuse a validation file: whole chapters of the manuscript are held out instead."""
-        if value is not None:
-            raise ValueError("is not supported: whole chapters of the manuscript are held out instead; leave it out")
+    def check_validation_file(cls, value: str | None, info: ValidationInfo[Context]) -> str | None:
+        """Refuse the manuscript itself: a loss on text that is trained on says nothing."""
+        with as_value_error():
+            if value is not None and value == info.data.get("training_file"):
+                raise InvalidValidationFile("The validation file is the training file.")
         return value
 
     @field_validator("recipe", mode="before")
@@ -208,6 +209,7 @@ def read_job(body: dict[str, Any], context: Context) -> Job:
         submitted_at=now,
         model=request.model,
         training_file=request.training_file,
+        validation_file=request.validation_file,
         impostors=request.impostors,
         suffix=request.suffix,
         metadata=request.metadata or {},
