@@ -20,7 +20,7 @@ from scriptorium.jobs.records import save_unsaved_records
 from scriptorium.jobs.runner import Context
 from scriptorium.jobs.sweep import sweep
 from scriptorium.store.connection import store_errors
-from services.api import prune
+from services.api import not_offered, prune
 from services.api.blind_reading import page_routes, readings
 from services.api.checkpoint_samples import routes as checkpoint_samples
 from services.api.comparison import compare
@@ -54,6 +54,7 @@ ROUTERS = [
     chat.router,
     health.router,
     prune.router,
+    not_offered.router,
 ]
 
 

@@ -14,6 +14,7 @@ from scriptorium.contracts import Checkpoint, JobError, Phase, PrepareRequest
 from scriptorium.jobs.queue import PREPARE
 from scriptorium.jobs.requests import REQUEST_MAKERS, RequestContext
 from scriptorium.jobs.runner import Context, claim
+from scriptorium.models.model_name import parse_model_name
 from scriptorium.recipe import find_recipe
 from services.api.fine_tuning.create_job import fingerprint, read_job
 from services.api.fine_tuning.openai_job import effective_batch
@@ -67,7 +68,7 @@ def test_every_problem_of_a_request_is_reported_at_once(client: openai.OpenAI, h
         "model": "none-such",
         "training_file": "file-none",
         "validation_file": "file-other",
-        "suffix": "a b/c",
+        "suffix": "a b\tc",
         "seed": -1,
         "hyperparameters": {"n_epochs": 0},
         "integrations": [{"type": "wandb"}],
@@ -108,6 +109,8 @@ def test_every_problem_of_a_request_is_reported_at_once(client: openai.OpenAI, h
         ({"method": {"type": "reinforcement"}}, (400, "invalid_request", "method.type")),
         ({"validation_file": "file-1"}, (404, "file_not_found", "validation_file")),
         ({"suffix": ""}, (400, "invalid_request", "suffix")),
+        ({"suffix": "x" * 65}, (400, "invalid_request", "suffix")),
+        ({"suffix": "  "}, (400, "invalid_request", "suffix")),
         ({"suffix": "a\n"}, (400, "invalid_request", "suffix")),
         ({"metadata": {str(number): "" for number in range(17)}}, (400, "invalid_request", "metadata")),
     ],
@@ -238,6 +241,28 @@ def test_jobs_that_wait_for_the_gpu_know_their_place(client: openai.OpenAI, cont
     rendered = [client.fine_tuning.jobs.retrieve(job).to_dict() for job in jobs]
     positions = [extra["queue_position"] for job in rendered if isinstance(extra := job["scriptorium"], dict)]
     assert positions == [1, 2, None]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "name"),
+    [
+        ("My first novel, 3rd draft", "My-first-novel-3rd-draft"),
+        ("Brontë: Émile/ß", "Bronte-Emile"),
+        ("a:ckpt-step-3@0.5", "a-ckpt-step-3-0.5"),
+        ("-as-it.is_", "-as-it.is_"),
+        ("Война и мир", ""),
+        ("é" * 64, "e" * 64),
+    ],
+)
+def test_a_suffix_may_have_any_letters_and_the_model_has_a_safe_name(
+    client: openai.OpenAI, context: Context, book: str, suffix: str, name: str
+) -> None:
+    created = client.fine_tuning.jobs.create(model=BASE, training_file=book, suffix=suffix)
+    assert created.to_dict()["scriptorium"]["suffix"] == suffix  # type: ignore[index, call-overload]
+    job = context.store.jobs.get(created.id)
+    assert job.tuned_name == f"ft:{BASE}:scriptorium:{name}:{job.id.removeprefix('ftjob-')}"
+    parsed = parse_model_name(f"{job.tuned_name}:ckpt-step-7@0.5")
+    assert (parsed.voice, parsed.job_id, parsed.step, parsed.strength) == (job.tuned_name, job.id, 7, 0.5)
 
 
 def test_checkpoints_are_listed_newest_first(client: openai.OpenAI, context: Context, book: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import httpx
 import openai
 import pytest
@@ -67,3 +70,28 @@ def test_jobs_may_be_deleted_while_they_are_listed(client: openai.OpenAI, http: 
         assert http.delete(f"/v1/fine_tuning/jobs/{job.id}").status_code == 200
         deleted.append(job.id)
     assert deleted == [job.id for job in jobs[::-1]]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client: client.fine_tuning.checkpoints.permissions.create(
+            "ft:a/b:scriptorium:poe:1:ckpt-step-7", project_ids=["p"]
+        ),
+        lambda client: client.fine_tuning.checkpoints.permissions.list("ft:a:scriptorium:poe:1:ckpt-step-7"),
+        lambda client: client.fine_tuning.alpha.graders.validate(
+            grader={"type": "string_check", "name": "x", "input": "a", "reference": "a", "operation": "eq"}
+        ),
+        lambda client: client.responses.create(model=BASE, input="Begin."),
+        lambda client: client.embeddings.create(model=BASE, input="Begin."),
+        lambda client: client.batches.list(),
+    ],
+)
+def test_what_only_the_hosted_service_has_is_refused_with_a_reason(
+    client: openai.OpenAI, call: Callable[[openai.OpenAI], Any]
+) -> None:
+    with pytest.raises(openai.APIStatusError) as caught:
+        call(client)
+    assert (caught.value.status_code, caught.value.code) == (501, "not_offered")
+    assert caught.value.response.headers["x-should-retry"] == "false"
+    assert caught.value.response.json()["error"]["next_step"]

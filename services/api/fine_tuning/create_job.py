@@ -36,7 +36,7 @@ REQUESTED_FIELDS = {
     "hyperparameters", "checkpoint", "strength", "integrations",
 }  # fmt: skip
 
-Suffix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+Suffix = Annotated[str, StringConstraints(pattern=r"^\P{Cc}*[^\p{Cc}\s]\P{Cc}*$", min_length=1, max_length=64)]
 MetadataKey = Annotated[str, StringConstraints(max_length=64)]
 MetadataValue = Annotated[str, StringConstraints(max_length=512)]
 

@@ -48,6 +48,7 @@ def render_job(job: Job, progress: dict[str, float], position: int | None) -> Bo
             "phase": job.phase,
             "recipe": job.recipe.name,
             "impostors": job.impostors,
+            "suffix": job.suffix,
             "attempts": job.attempts,
             "progress": {name: value for name, value in progress.items() if math.isfinite(value)},  # JSON has no NaN
             "queue_position": position,

@@ -94,7 +94,7 @@ def test_a_default_recipe_that_is_missing_is_a_problem_like_any_other(context: C
         context.settings.model_copy(update={"default_recipe": "lost"}), context.store, context.volume, context.pipeline
     )
     with pytest.raises(InvalidRequest) as caught:
-        read_job({**body, "suffix": "no spaces"}, broken_context)
+        read_job({**body, "suffix": "no\ttabs"}, broken_context)
     assert [problem.place for problem in caught.value.problems] == ["suffix", "recipe"]
 
 
