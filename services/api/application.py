@@ -34,6 +34,7 @@ from services.api.limits import BodyLimit
 from services.api.monitoring import health
 from services.api.monitoring.observation import Observation
 from services.api.monitoring.telemetry import Telemetry
+from services.api.openapi.describe import describe_api
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +80,7 @@ def create_app(context: Context, *, reaping: bool = True, count_waiting: Waiting
     handle_errors(app, [route for router in ROUTERS for route in router.routes])
     for router in ROUTERS:
         app.include_router(router)
+    describe_api(app)
     app.add_middleware(BodyLimit, max_upload_bytes=context.settings.max_upload_bytes)
     app.add_middleware(DiskGuard, folder=context.volume.root, min_free=context.settings.min_free_bytes)
     app.add_middleware(Observation, telemetry=app.state.telemetry)  # added last: outermost

@@ -25,7 +25,7 @@ from scriptorium.planning.model_shape import ModelShape, known_shape, read_shape
 from scriptorium.planning.this_machine import read_device
 from services.api.dependencies import Context
 from services.api.errors import combine_errors
-from services.api.fine_tuning.create_job import CreateJob, RequestPart
+from services.api.fine_tuning.job_request import CreateJob, RequestPart
 
 router = APIRouter(prefix="/v1/x/estimate", tags=["jobs"])
 
