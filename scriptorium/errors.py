@@ -16,7 +16,7 @@ ScriptoriumError
 │   ├── RouteMissing           404  not_found
 │   ├── MethodNotAllowed       405  method_not_allowed
 │   ├── WrongContentType       415  unsupported_media_type
-│   ├── NotOffered             501  not_offered
+│   ├── NotOffered             404  not_offered
 │   ├── ModelInUse             409  model_in_use
 │   └── Conflict               409  conflict
 ├── SystemFailure              500  the system must change; the job can be retried
@@ -218,7 +218,7 @@ class NotOffered(UserError):
     """A call or a field of OpenAI's API that this one does not have."""
 
     code = "not_offered"
-    status = 501
+    status = 404
 
 
 class Conflict(UserError):

@@ -92,6 +92,6 @@ def test_what_only_the_hosted_service_has_is_refused_with_a_reason(
 ) -> None:
     with pytest.raises(openai.APIStatusError) as caught:
         call(client)
-    assert (caught.value.status_code, caught.value.code) == (501, "not_offered")
+    assert (caught.value.status_code, caught.value.code) == (404, "not_offered")
     assert caught.value.response.headers["x-should-retry"] == "false"
     assert caught.value.response.json()["error"]["next_step"]
