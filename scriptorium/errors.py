@@ -5,13 +5,19 @@ ScriptoriumError
 │   ├── InvalidRequest         400  invalid_request
 │   ├── InvalidRecipe          400  invalid_recipe
 │   ├── InvalidTrainingFile    400  invalid_training_file
+│   ├── InvalidValidationFile  400  invalid_validation_file
 │   ├── TooFewExamples         400  invalid_n_examples
 │   ├── FileTooLarge           413  file_too_large
+│   ├── BodyTooLarge           413  request_too_large
 │   ├── FileMissing            404  file_not_found
+│   ├── UploadMissing          404  upload_not_found
 │   ├── JobMissing             404  job_not_found
 │   ├── ModelMissing           404  model_not_found
 │   ├── RouteMissing           404  not_found
 │   ├── PathUnusable           400  path_unusable
+│   ├── MethodNotAllowed       405  method_not_allowed
+│   ├── WrongContentType       415  unsupported_media_type
+│   ├── NotOffered             404  not_offered
 │   ├── ModelInUse             409  model_in_use
 │   └── Conflict               409  conflict
 ├── SystemFailure              500  the system must change; the job can be retried
@@ -53,6 +59,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+VALIDATION_FILE = "validation_file"
 UNION_ARM = re.compile(r"int|float|str|constrained-\w+|literal\[.*\]")  # pydantic's names for the arms of a union
 
 
@@ -118,6 +125,18 @@ class InvalidTrainingFile(UserError):
     default_next_step = "Send a .txt, .md, .docx, .epub, .html or .jsonl file, or a .zip of these; see docs/data.md."
 
 
+class InvalidValidationFile(UserError):
+    """A validation file is empty, unreadable, of an unsupported format, or the manuscript itself."""
+
+    code = "invalid_validation_file"
+    default_next_step = "Send other text by the author in a format of a manuscript, or leave validation_file out."
+
+    def __init__(
+        self, message: str, *, param: str | None = None, next_step: str | None = None, problems: Sequence[Problem] = ()
+    ) -> None:
+        super().__init__(message, param=param or VALIDATION_FILE, next_step=next_step, problems=problems)
+
+
 class TooFewExamples(UserError):
     """A manuscript is readable but too short to train on."""
 
@@ -133,12 +152,28 @@ class FileTooLarge(UserError):
     default_next_step = "Split the file, or raise SCRIPTORIUM_MAX_UPLOAD_BYTES."
 
 
+class BodyTooLarge(UserError):
+    """The JSON of a request is over the limit."""
+
+    code = "request_too_large"
+    status = 413
+    default_next_step = "Upload long texts as files with POST /v1/files."
+
+
 class FileMissing(UserError):
     """There is no file with this id."""
 
     code = "file_not_found"
     status = 404
     default_next_step = "List the files: `scriptorium files`, or GET /v1/files."
+
+
+class UploadMissing(UserError):
+    """There is no upload in parts with this id."""
+
+    code = "upload_not_found"
+    status = 404
+    default_next_step = "Begin one with POST /v1/uploads."
 
 
 class JobMissing(UserError):
@@ -170,6 +205,28 @@ class PathUnusable(UserError):
 
     code = "path_unusable"
     default_next_step = "Check the path, who may write there, and the free space; or name another one."
+
+
+class MethodNotAllowed(UserError):
+    """The address takes other methods; the header Allow lists them."""
+
+    code = "method_not_allowed"
+    status = 405
+    default_next_step = "See docs/api.md for every call."
+
+
+class WrongContentType(UserError):
+    """The body has another content type than the call takes."""
+
+    code = "unsupported_media_type"
+    status = 415
+
+
+class NotOffered(UserError):
+    """A call or a field of OpenAI's API that this one does not have."""
+
+    code = "not_offered"
+    status = 404
 
 
 class Conflict(UserError):

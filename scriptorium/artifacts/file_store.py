@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import secrets
 import shutil
 import time
 from collections.abc import Iterable, Mapping
@@ -18,10 +17,11 @@ from scriptorium.artifacts import manifest
 from scriptorium.artifacts.volume import disk_errors
 from scriptorium.contracts import StoredFile
 from scriptorium.errors import FileMissing, FileTooLarge
+from scriptorium.identifiers import make_id, read_time
 
 log = logging.getLogger(__name__)
 
-FILE_ID = re.compile(r"file-[0-9a-f]{24}")
+FILE_ID = re.compile(r"file-[0-9a-f]{24,26}")
 BLOCK_BYTES = 1 << 20
 RESULT = "fine-tune-results"  # the purpose of the files that a job produces
 ADAPTER, MERGED, MODEL = "adapter-", "merged-", "model-"  # prefixes of the names of weights, after the job's id
@@ -33,15 +33,22 @@ class FileStore:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def add(self, source: BinaryIO, filename: str, purpose: str, limit: int | None = None) -> StoredFile:
-        """Store a stream; raises FileTooLarge past `limit` bytes."""
+    def add(
+        self,
+        source: BinaryIO,
+        filename: str,
+        purpose: str,
+        limit: int | None = None,
+        expires_after: int | None = None,
+    ) -> StoredFile:
+        """Store a stream, for some seconds or for ever; raises FileTooLarge past `limit` bytes."""
         folder = self._make_folder()
         try:
             with disk_errors(), (folder / "content").open("wb") as target:
-                size = _copy(source, target, limit)
+                copy_stream(source, target, limit)
                 target.flush()
                 os.fsync(target.fileno())
-            return self._record(folder, filename, purpose, size)
+            return self._record(folder, filename, purpose, expires_after=expires_after)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -50,7 +57,7 @@ class FileStore:
         """Store a file that is already on the volume, without copying it."""
         folder = self._make_folder()
         os.link(path, folder / "content")
-        return self._record(folder, filename, purpose, path.stat().st_size, hash_in_manifest(path))
+        return self._record(folder, filename, purpose, digest=hash_in_manifest(path))
 
     def add_results(self, paths: Mapping[str, Path]) -> list[str]:
         """Store results under their names and return their ids; skip those that a dead attempt has stored.
@@ -94,7 +101,12 @@ class FileStore:
     def newest(self) -> list[StoredFile]:
         """Return every file whose record can be read, newest first."""
         records = filter(None, map(read_file_record, self._root.glob("file-*/file.json")))
-        return sorted(records, key=lambda file: (file.created_at, file.id), reverse=True)
+        return sorted(records, key=lambda file: (made_at(file), file.id), reverse=True)
+
+    def expired(self) -> list[str]:
+        """Return the ids of the files that were to stay only until now."""
+        now = time.time()
+        return [file.id for file in self.newest() if file.expires_at is not None and file.expires_at <= now]
 
     def delete(self, file_id: str) -> None:
         """Remove a file; raises FileMissing."""
@@ -103,21 +115,35 @@ class FileStore:
         shutil.rmtree(self._root / file_id, ignore_errors=True)
 
     def _make_folder(self) -> Path:
-        folder = self._root / f"file-{secrets.token_hex(12)}"
+        folder = self._root / make_id("file-")
         with disk_errors():
             folder.mkdir(parents=True)
         return folder
 
-    def _record(self, folder: Path, filename: str, purpose: str, size: int, digest: str = "") -> StoredFile:
-        digest = digest or manifest.hash_file(folder / "content")
+    def _record(
+        self, folder: Path, filename: str, purpose: str, *, digest: str = "", expires_after: int | None = None
+    ) -> StoredFile:
+        size, digest = (folder / "content").stat().st_size, digest or manifest.hash_file(folder / "content")
         name = Path(filename.replace("\\", "/")).name or "upload"
+        created_at = int(read_time(folder.name) or 0)
         file = StoredFile(
-            id=folder.name, bytes=size, created_at=int(time.time()), filename=name, purpose=purpose, sha256=digest
+            id=folder.name,
+            bytes=size,
+            created_at=created_at,
+            expires_at=None if expires_after is None else created_at + expires_after,
+            filename=name,
+            purpose=purpose,
+            sha256=digest,
         )
         with disk_errors():
             manifest.replace_file(folder / "file.json", file.model_dump_json())
             manifest.sync(self._root)
         return file
+
+
+def made_at(file: StoredFile) -> float:
+    """Return when a file was made, in Unix seconds; the files of one second have an order, too, unless they are old."""
+    return read_time(file.id) or float(file.created_at)
 
 
 def read_file_record(path: Path) -> StoredFile | None:
@@ -140,11 +166,11 @@ def hash_in_manifest(path: Path) -> str:
     return ""
 
 
-def _copy(source: BinaryIO, target: BinaryIO, limit: int | None) -> int:
+def copy_stream(source: BinaryIO, target: BinaryIO, limit: int | None) -> None:
+    """Copy a stream; raises FileTooLarge past `limit` bytes."""
     size = 0
     while block := source.read(BLOCK_BYTES):
         size += len(block)
         if limit is not None and size > limit:
             raise FileTooLarge(f"The file has more than {limit:,} bytes.", param="file")
         target.write(block)
-    return size

@@ -2,6 +2,7 @@
 
 <root>/files/<file id>/{file.json,content}     uploads and result files
 <root>/uploads/                                uploads in progress, as files without a name
+<root>/uploads/<upload id>/{upload.json,part_*}    uploads in parts
 <root>/models/<name>/                          base models
 <root>/references/*.txt                        other authors' books, for comparison
 <root>/impostors/<author>[/*]                  comparison authors for evaluation
@@ -50,6 +51,7 @@ class Volume:
     def __init__(self, root: Path, models: Path | None = None) -> None:
         self.root = root
         self.files = root / "files"
+        self.uploads = root / "uploads"
         self.runs = root / "runs"
         self.models = models or root / "models"
         self.references = root / "references"

@@ -9,7 +9,7 @@ from scriptorium.contracts.base import Contract
 from scriptorium.contracts.calibrate import CalibrateRequest, CalibrateResult, TrialScore
 from scriptorium.contracts.evaluate import EvaluateRequest, EvaluateResult, LossDrop, VoiceName, VoiceScore
 from scriptorium.contracts.event import Event, EventType, Level
-from scriptorium.contracts.files import StoredFile
+from scriptorium.contracts.files import StoredFile, Upload, UploadStatus
 from scriptorium.contracts.job import (
     GO_ON_ANSWER,
     STOP_ANSWER,
@@ -100,6 +100,8 @@ __all__ = [
     "TrainResult",
     "TrialChoice",
     "TrialScore",
+    "Upload",
+    "UploadStatus",
     "VoiceName",
     "VoiceScore",
     "WandbIntegration",

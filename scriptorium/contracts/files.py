@@ -1,6 +1,8 @@
-"""Uploaded and produced files."""
+"""Uploaded and produced files, and uploads that arrive in parts."""
 
 from __future__ import annotations
+
+from enum import StrEnum
 
 from scriptorium.contracts.base import Contract
 
@@ -14,3 +16,28 @@ class StoredFile(Contract):
     filename: str
     purpose: str
     sha256: str
+    expires_at: int | None = None
+
+
+class UploadStatus(StrEnum):
+    """The status of an upload in parts, as OpenAI's API spells it."""
+
+    PENDING = "pending"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class Upload(Contract):
+    """An upload in parts; once it is completed it names its file, and the parts of which that was made."""
+
+    id: str
+    bytes: int
+    created_at: int
+    expires_at: int
+    filename: str
+    purpose: str
+    status: UploadStatus = UploadStatus.PENDING
+    file_id: str | None = None
+    file_expires_after: int | None = None
+    part_ids: list[str] = []

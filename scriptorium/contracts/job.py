@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from scriptorium.contracts.base import Contract
 from scriptorium.contracts.rounds import MeasuredModel, TrialChoice
+from scriptorium.identifiers import make_name_part
 from scriptorium.patterns import matching
 from scriptorium.recipe import Recipe
 
@@ -219,8 +220,8 @@ class Job(Contract):
 
     @property
     def tuned_name(self) -> str:
-        """The name of the served tuned model: ft:<base>:<organisation>:<suffix>:<id>."""
-        return f"ft:{self.model}:scriptorium:{self.suffix or ''}:{self.id.removeprefix('ftjob-')}"
+        """The name of the served tuned model: ft:<base>:<organisation>:<suffix, made safe>:<id>."""
+        return f"ft:{self.model}:scriptorium:{make_name_part(self.suffix or '')}:{self.id.removeprefix('ftjob-')}"
 
     def supersedes(self, other: Job) -> bool:
         """Return whether this record of the job is the later one; of equal versions the one that has ended is."""

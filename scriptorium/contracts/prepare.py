@@ -14,13 +14,16 @@ class PrepareRequest(Contract):
     """A manuscript and how to cut it; lengths are in the unit of `chunking`.
 
     `prompt` and `mix` choose the prompts of training passages; held-out passages always have briefs. Training would cut
-    or drop a row of more than `sequence_len` tokens, so no prompt is made that long. Without a `brief_writer`, briefs
-    are extracted. `rename` is the share of training rows whose names are replaced, `system` a message before each
-    prompt. `impostors` is a folder or an uploaded .zip (`impostors_name`), with a file or folder per author.
+    or drop a row of more than `sequence_len` tokens, so no prompt is made that long. The passages of `validation`,
+    another manuscript, are dev, which then takes none of the first. Without a `brief_writer`, briefs are extracted.
+    `rename` is the share of training rows whose names are replaced, `system` a message before each prompt. `impostors`
+    is a folder or an uploaded .zip (`impostors_name`), with a file or folder per author.
     """
 
     manuscript: Path
     filename: str
+    validation: Path | None = None
+    validation_name: str = ""
     base: Path
     prompt: Prompt
     mix: Mix = {"brief": 1.0}

@@ -37,7 +37,7 @@ def delete_job(context: Context, job_id: str, *, manuscript: bool = False) -> De
 
 def uploads_of(job: Job) -> list[str]:
     """Return the ids of the uploaded files that a job was made from."""
-    return [file_id for file_id in dict.fromkeys((job.training_file, job.impostors)) if file_id]
+    return [file_id for file_id in dict.fromkeys((job.training_file, job.validation_file, job.impostors)) if file_id]
 
 
 def is_used(context: Context, file_id: str) -> bool:
@@ -56,6 +56,18 @@ def remove_artifacts(volume: Volume, job_id: str, uploads: list[str]) -> int:
         delete_file(files, file_id)
     remove(volume.run(job_id))
     return max(0, before - removable_bytes(paths))
+
+
+def remove_expired_files(context: Context) -> int:
+    """Remove the files that have expired, unless a job that has not ended needs them; return the freed bytes."""
+    files = FileStore(context.volume.files)
+    expired = set(files.expired())
+    needed = {file_id for job in context.store.jobs.active() for file_id in uploads_of(job)} if expired else set()
+    paths = [context.volume.files / file_id for file_id in expired - needed]
+    before = removable_bytes(paths)
+    for path in paths:
+        delete_file(files, path.name)
+    return before - removable_bytes(paths)
 
 
 def delete_file(files: FileStore, file_id: str) -> None:

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from scriptorium.artifacts.disk_use import newest_change, removable_bytes, remove
+from scriptorium.artifacts.file_store import FileStore
+from scriptorium.artifacts.uploads.upload_store import UploadStore
 from scriptorium.artifacts.volume import JOB_RECORD, Volume
 from scriptorium.contracts import Job, Phase
 from scriptorium.errors import JobMissing
@@ -147,7 +149,8 @@ def is_over(volume: Volume, job: Job, phase: Phase, grace: timedelta) -> bool:
 
 
 def unfinished_uploads(volume: Volume) -> Iterator[Path]:
-    """Yield the folders of files whose upload, or whose deletion, was interrupted."""
+    """Yield the folders of files whose upload, or whose deletion, was interrupted, and those of expired uploads."""
+    yield from UploadStore(volume.uploads, FileStore(volume.files)).leftovers()
     for folder in volume.files.glob("file-*"):
         if not (folder / "file.json").exists() and is_older(folder, ORPHAN_AGE):
             yield folder

@@ -48,6 +48,7 @@ def prepare(job: c.Job, context: RequestContext) -> c.PrepareRequest:
     return c.PrepareRequest(
         manuscript=FileStore(context.volume.files).content(file.id),
         filename=file.filename,
+        **validation(job, context),
         base=obtain_model(job.model, context.volume.models, context.reporter),
         prompt=data.prompt,
         mix=data.mix,
@@ -61,6 +62,14 @@ def prepare(job: c.Job, context: RequestContext) -> c.PrepareRequest:
         **impostors(job, context),
         seed=job.seed,
     )
+
+
+def validation(job: c.Job, context: RequestContext) -> dict[str, Any]:
+    """Return the manuscript that is dev, if the job names one."""
+    if job.validation_file is None:
+        return {}
+    file = FileStore(context.volume.files).get(job.validation_file)
+    return {"validation": FileStore(context.volume.files).content(file.id), "validation_name": file.filename}
 
 
 def impostors(job: c.Job, context: RequestContext) -> dict[str, Any]:

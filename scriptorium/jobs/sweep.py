@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
-from scriptorium.jobs.delete_job import remove_artifacts
+from scriptorium.jobs.delete_job import remove_artifacts, remove_expired_files
 from scriptorium.jobs.leftovers import (
     LeftoverKind,
     remove_leftovers,
@@ -23,7 +23,7 @@ DELETION_MEMORY = timedelta(hours=1)  # far longer than anybody works on with a 
 
 
 def sweep(context: Context, grace: timedelta | None = None) -> int:
-    """Remove the temporary folders of jobs that ended `grace` ago, uploads that were interrupted, and late writes.
+    """Remove temporary folders of jobs that ended `grace` ago, interrupted uploads, expired files, and late writes.
 
     Returns the freed bytes. Several sweepers, deletions and prunings may run at once.
     """
@@ -34,6 +34,7 @@ def sweep(context: Context, grace: timedelta | None = None) -> int:
         LeftoverKind.UPLOADS: unfinished_uploads(context.volume),
     }
     freed_bytes = sum(remove_leftovers(kind, list(paths)).bytes for kind, paths in leftovers.items())
+    freed_bytes += remove_expired_files(context)
     freed_bytes += sum(finish_deletion(context, job_id) for job_id in context.store.deletions.ids())
     context.store.deletions.forget(DELETION_MEMORY)
     if freed_bytes:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from scriptorium.contracts import Job, Status
 from scriptorium.contracts.job import PRIORITY_SECONDS
+from scriptorium.identifiers import read_time
 
 INDEX = "scriptorium:jobs"  # a sorted set: ids by time of creation
 ACTIVE = "scriptorium:jobs:active"  # a set: those that have not ended
@@ -127,14 +128,21 @@ class JobIndex:
         return [job_id for job_id, is_active in zip(job_ids, flags, strict=True) if not is_active]
 
     def page(self, limit: int, after: str | None = None) -> list[str] | None:
-        """Return up to `limit` ids, newest first, behind `after`; None if there is no such job."""
+        """Return up to `limit` ids, newest first, behind `after`; None if there is no such job.
+
+        If that job was deleted, its id says behind which others it was, unless it is an old one.
+        """
         if after is None:
             return self._ids(0, limit)
         while (rank := self._client.zrevrank(INDEX, after)) is not None:
             ids = self._ids(int(rank), limit + 1)  # type: ignore[arg-type]
             if ids[:1] == [after]:  # else a job was added in between
                 return ids[1:]
-        return None
+        made_at = read_time(after)
+        if made_at is None:
+            return None
+        older: Any = self._client.zrevrangebyscore(INDEX, f"({made_at!r}", "-inf", start=0, num=limit)
+        return [str(job_id) for job_id in older]
 
     def ids(self) -> list[str]:
         """Return every id, newest first."""

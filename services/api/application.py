@@ -20,12 +20,13 @@ from scriptorium.jobs.records import save_unsaved_records
 from scriptorium.jobs.runner import Context
 from scriptorium.jobs.sweep import sweep
 from scriptorium.store.connection import store_errors
-from services.api import files, prune
+from services.api import not_offered, prune
 from services.api.blind_reading import page_routes, readings
 from services.api.checkpoint_samples import routes as checkpoint_samples
 from services.api.comparison import compare
 from services.api.disk_space import DiskGuard
 from services.api.errors import handle_errors
+from services.api.files import files, uploads
 from services.api.fine_tuning import decisions, estimates, events, jobs
 from services.api.fine_tuning.event_feed import EventFeed
 from services.api.inference import chat, models
@@ -33,11 +34,29 @@ from services.api.limits import BodyLimit
 from services.api.monitoring import health
 from services.api.monitoring.observation import Observation
 from services.api.monitoring.telemetry import Telemetry
+from services.api.openapi.describe import describe_api
 
 log = logging.getLogger(__name__)
 
 ARCHIVE_INTERVAL = 5.0  # seconds
 REPAIR_INTERVAL = 600.0  # seconds
+ROUTERS = [
+    files.router,
+    uploads.router,
+    jobs.router,
+    estimates.router,
+    compare.router,
+    decisions.router,
+    checkpoint_samples.router,
+    readings.router,
+    page_routes.router,
+    events.router,
+    models.router,
+    chat.router,
+    health.router,
+    prune.router,
+    not_offered.router,
+]
 
 
 def create_app(context: Context, *, reaping: bool = True, count_waiting: Waiting = queue.count_waiting) -> FastAPI:
@@ -58,23 +77,10 @@ def create_app(context: Context, *, reaping: bool = True, count_waiting: Waiting
     app.state.context = context
     app.state.event_feed = EventFeed(context.store)
     app.state.telemetry = Telemetry(context, count_waiting)
-    handle_errors(app)
-    for module in (
-        files,
-        jobs,
-        estimates,
-        compare,
-        decisions,
-        checkpoint_samples,
-        readings,
-        page_routes,
-        events,
-        models,
-        chat,
-        health,
-        prune,
-    ):
-        app.include_router(module.router)
+    handle_errors(app, [route for router in ROUTERS for route in router.routes])
+    for router in ROUTERS:
+        app.include_router(router)
+    describe_api(app)
     app.add_middleware(BodyLimit, max_upload_bytes=context.settings.max_upload_bytes)
     app.add_middleware(DiskGuard, folder=context.volume.root, min_free=context.settings.min_free_bytes)
     app.add_middleware(Observation, telemetry=app.state.telemetry)  # added last: outermost

@@ -1,4 +1,4 @@
-"""The dependencies of routes: the context and the stored files."""
+"""The dependencies of routes: the context, the stored files and the uploads in parts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from scriptorium.artifacts.file_store import FileStore
+from scriptorium.artifacts.uploads.upload_store import UploadStore
 from scriptorium.jobs.runner import Context as PhaseContext
 from scriptorium.store.connection import store_errors
 
@@ -31,3 +32,11 @@ async def get_files(context: Context) -> FileStore:
 
 
 StoredFiles = Annotated[FileStore, Depends(get_files)]
+
+
+async def get_uploads(context: Context, files: StoredFiles) -> UploadStore:
+    """Return the uploads in parts on the volume."""
+    return UploadStore(context.volume.uploads, files)
+
+
+StoredUploads = Annotated[UploadStore, Depends(get_uploads)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
@@ -12,7 +13,7 @@ from scriptorium.artifacts.disk_use import check_disk
 from scriptorium.errors import DiskLow
 from services.api.errors import render
 
-NEW_WORK = frozenset({"/v1/files", "/v1/fine_tuning/jobs"})
+NEW_WORK = re.compile(r"/v1/(files|fine_tuning/jobs|uploads(/[^/]+/parts)?)/*")
 
 
 class DiskGuard:
@@ -25,7 +26,7 @@ class DiskGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check the disk of a request that brings new work; pass every other request on."""
-        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].rstrip("/") in NEW_WORK:
+        if scope["type"] == "http" and scope["method"] == "POST" and NEW_WORK.fullmatch(scope["path"]):
             announced = Headers(scope=scope).get("content-length", "")
             length = int(announced) if announced.isdecimal() else 0
             try:

@@ -12,17 +12,19 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
 
 from scriptorium.errors import (
-    FileTooLarge,
     InternalError,
     InvalidRequest,
+    MethodNotAllowed,
     ModelUnavailable,
     Problem,
     RouteMissing,
     ScriptoriumError,
     StoreUnavailable,
     UserError,
+    WrongContentType,
     explain,
     field_name,
 )
@@ -33,10 +35,13 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 5
 PAGES_PREFIX = "/jobs/"  # pages for people; everything else is for programs
 REQUEST_PARTS = ("body", "query", "path", "header")
+JSON_TYPE = "application/json"
+FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 
-def handle_errors(app: FastAPI) -> None:
-    """Install the error handlers."""
+def handle_errors(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Install the error handlers; `routes` are those of the application."""
+    app.state.routes = routes
     app.add_exception_handler(ScriptoriumError, _handle_scriptorium_error)
     app.add_exception_handler(RequestValidationError, _handle_validation_error)
     app.add_exception_handler(HTTPException, _handle_http_error)
@@ -120,15 +125,44 @@ async def _handle_scriptorium_error(request: Request, error: Exception) -> Respo
 
 async def _handle_validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  registered only for it
-    return respond(request, combine_errors(error.errors()))
+    return respond(request, wrong_content_type(request) or combine_errors(error.errors()))
 
 
 async def _handle_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  registered only for it
+    if isinstance(error.__cause__, ScriptoriumError):
+        return respond(request, error.__cause__)
     if error.status_code == 404:
         return respond(request, RouteMissing(f"There is nothing at {request.method} {request.url.path}."))
-    if error.status_code == 413:
-        return respond(request, FileTooLarge(f"The body of {request.method} {request.url.path} is too large."))
+    if error.status_code == 405:
+        return refuse_method(request)
     refusal = InvalidRequest(f"{error.detail}: {request.method} {request.url.path}.")
     refusal.status = error.status_code
-    return respond(request, refusal)
+    response = respond(request, refusal)
+    response.headers.update(error.headers or {})
+    return response
+
+
+def refuse_method(request: Request) -> Response:
+    """Return the response to a method that an address does not take, with those of all of its routes in `Allow`."""
+    routes = [route for route in request.app.state.routes if route.matches(request.scope)[0] is Match.PARTIAL]
+    methods = ", ".join(sorted({method for route in routes for method in getattr(route, "methods", ())}))
+    response = respond(request, MethodNotAllowed(f"{request.url.path} takes {methods}, not {request.method}."))
+    response.headers["Allow"] = methods
+    return response
+
+
+def wrong_content_type(request: Request) -> WrongContentType | None:
+    """Return the error of a body of another content type than its route takes, if it is one."""
+    field = getattr(request.scope.get("route"), "body_field", None)
+    media_type, _, _ = request.headers.get("content-type", "").lower().partition(";")
+    if field is None or (not media_type and request.headers.get("content-length", "0") == "0"):
+        return None
+    due = str(field.field_info.media_type)
+    fits = media_type.endswith(("/json", "+json")) if due == JSON_TYPE else media_type.strip() in FORM_TYPES
+    if fits:
+        return None
+    return WrongContentType(
+        f"{request.method} {request.url.path} takes {due}, not {media_type or 'a body without a type'}.",
+        next_step=f"Send the header Content-Type: {due}.",
+    )

@@ -5,16 +5,20 @@ Starlette's own middleware does the same, but responds in plain text, and the AP
 
 from __future__ import annotations
 
+import re
+
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scriptorium.errors import FileTooLarge
+from scriptorium.artifacts.uploads.parts import MAX_PART_BYTES
+from scriptorium.errors import BodyTooLarge, FileTooLarge, ScriptoriumError
 from services.api.errors import render
 
 JSON_LIMIT = 1 << 20
 FORM_OVERHEAD = 1 << 16  # multipart's boundaries and the other fields
 UPLOAD_PATH = "/v1/files"
+PART_PATH = re.compile(r"/v1/uploads/[^/]+/parts")
 
 
 class BodyLimit:
@@ -28,10 +32,9 @@ class BodyLimit:
         """Pass the request on with a counting `receive`."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        limit = self._max_upload_bytes + FORM_OVERHEAD if scope["path"] == UPLOAD_PATH else JSON_LIMIT
+        limit, error = self._limit(scope["path"])
         announced = Headers(scope=scope).get("content-length", "")
         if announced.isdecimal() and int(announced) > limit:
-            error = FileTooLarge(f"The request's body has more than {limit:,} bytes.", param="file")
             return await render(error)(scope, receive, send)
         received_bytes = 0
 
@@ -40,7 +43,19 @@ class BodyLimit:
             message = await receive()
             received_bytes += len(message.get("body", b""))
             if received_bytes > limit:
-                raise HTTPException(413)  # the only exception that FastAPI lets through while it reads a body
+                raise HTTPException(413) from error  # the only one that FastAPI lets through while it reads a body
             return message
 
         await self._app(scope, count, send)
+
+    def _limit(self, path: str) -> tuple[int, ScriptoriumError]:
+        """Return how many bytes the body of a path may have, and the error of one that has more."""
+        if path == UPLOAD_PATH:
+            limit = self._max_upload_bytes
+            return limit + FORM_OVERHEAD, FileTooLarge(f"The file has more than {limit:,} bytes.", param="file")
+        if PART_PATH.fullmatch(path):
+            limit = MAX_PART_BYTES
+            return limit + FORM_OVERHEAD, FileTooLarge(
+                f"The part has more than {limit:,} bytes.", param="data", next_step="Send the file in smaller parts."
+            )
+        return JSON_LIMIT, BodyTooLarge(f"The body has more than {JSON_LIMIT:,} bytes.")

@@ -11,14 +11,25 @@ T = TypeVar("T")
 Body = dict[str, Any]
 
 
-def paginate(items: Sequence[T], limit: int, after: str | None, key: Callable[[T], str]) -> tuple[list[T], bool]:
-    """Return the `limit` items behind the one whose key is `after`, and whether there are more."""
+def paginate(
+    items: Sequence[T],
+    limit: int,
+    after: str | None,
+    key: Callable[[T], str],
+    is_behind_deleted: Callable[[T], bool] | None = None,
+) -> tuple[list[T], bool]:
+    """Return the `limit` items behind the one whose key is `after`, and whether there are more.
+
+    If that one is gone, `is_behind_deleted` says which items were behind it; without it, raises InvalidRequest.
+    """
     start = 0
     if after is not None:
-        positions = [position for position, item in enumerate(items) if key(item) == after]
+        positions = [position + 1 for position, item in enumerate(items) if key(item) == after]
+        if not positions and is_behind_deleted is not None:
+            positions = [sum(not is_behind_deleted(item) for item in items)]
         if not positions:
             raise no_such_item(after)
-        start = positions[0] + 1
+        start = positions[0]
     return list(items[start : start + limit]), len(items) > start + limit
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scriptorium.artifacts.dataset import REFERENCE, SPLITS
 from scriptorium.contracts import CleaningStep, Finding, Level, PrepareRequest, PrepareResult, TokenStatistics
-from scriptorium.errors import InvalidTrainingFile, Problem
+from scriptorium.errors import VALIDATION_FILE, FileTooLarge, InvalidTrainingFile, InvalidValidationFile, Problem
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
 from services.data.checks import lengths
@@ -55,9 +55,10 @@ class CutManuscript:
 
 
 def prepare_manuscript(request: PrepareRequest, folder: Path, reporter: Reporter) -> PrepareResult:
-    """Write the dataset of a manuscript to `folder`; raises InvalidTrainingFile, FileTooLarge or TooFewExamples.
+    """Write the dataset of a manuscript to `folder`.
 
-    The texts lie in a nameless file of `folder` meanwhile, so that only a part of them is in memory at a time.
+    Raises InvalidTrainingFile, InvalidValidationFile, FileTooLarge or TooFewExamples. The texts lie in a nameless file
+    of `folder` meanwhile, so that only a part of them is in memory at a time.
     """
     with TextFile(folder) as texts:
         return prepare_texts(request, folder, texts, reporter)
@@ -71,8 +72,11 @@ def prepare_texts(request: PrepareRequest, folder: Path, texts: TextFile, report
     cut = cut_manuscript(request, tokenizer, texts.add, reporter)
     reporter.message(f"[DATA] Processing {len(cut.passages)} chunks -> JSONL")
     passages, choice = choose_passages(cut.passages, request, cut.curated, tokenizer, reporter)
-    divided = divide_passages(passages, request.split, request.seed, folder)
-    splits = divided.splits
+    validation, remarks = choose_validation(request, tokenizer, texts.add, reporter)
+    divided = divide_passages(passages, request.split, request.seed, folder, validation)
+    passages, splits = [*passages, *validation], divided.splits
+    if validation and not splits["dev"]:
+        raise InvalidValidationFile(f"Every passage of {request.validation_name} is held out for the test already.")
     all_passages = [passage for name in SPLITS for passage in splits[name]]
     room = request.sequence_len - tokenizer.count([request.system])[0]
     splits["train"] = assign_prompts(splits["train"], request.prompt, request.mix, request.seed, room)
@@ -87,7 +91,7 @@ def prepare_texts(request: PrepareRequest, folder: Path, texts: TextFile, report
         place=request.filename,
         reporter=reporter,
     )
-    findings = grade_findings([*cut.findings, *choice, *divided.findings, *left_out, *checks], len(passages))
+    findings = grade_findings([*cut.findings, *choice, *remarks, *divided.findings, *left_out, *checks], len(passages))
     raise_for_findings(findings, len(splits["train"]))
     ask_about_findings(findings, len(passages), reporter)
     splits = {name: members for name, members in splits.items() if members}
@@ -201,6 +205,35 @@ def choose_passages(
     if request.brief_writer:
         chosen, extracted = describe_passages(chosen, request.brief_writer, reporter)
     return chosen, [*tiny, *repeated, *overlong, *quoting, *extracted]
+
+
+def choose_validation(
+    request: PrepareRequest, tokenizer: ChatTokenizer, store: StoreText, reporter: Reporter
+) -> tuple[list[Passage], list[Finding]]:
+    """Cut the validation file, if there is one, like the manuscript; return its passages and findings about it.
+
+    Raises InvalidValidationFile or FileTooLarge.
+    """
+    if request.validation is None:
+        return [], []
+    name = request.validation_name
+    request = request.model_copy(update={"manuscript": request.validation, "filename": name})
+    try:
+        cut = cut_manuscript(request, tokenizer, store, reporter)
+    except InvalidTrainingFile as error:
+        raise InvalidValidationFile(error.message, problems=error.problems, next_step=error.next_step) from None
+    except FileTooLarge as error:
+        error.param = VALIDATION_FILE
+        raise
+    passages, findings = choose_passages(cut.passages, request, cut.curated, tokenizer, reporter)
+    if not passages:
+        raise InvalidValidationFile(f"{name} has no passage that is long enough to measure a loss on.")
+    reporter.message(f"[DATA] {len(passages)} chunks of the validation file {name} are dev")
+    place = f"validation file {name}"
+    return [
+        replace(passage, chapter=f"{place}: {passage.chapter}", place=f"{place}: {passage.place}")
+        for passage in passages
+    ], [finding.model_copy(update={"place": f"{place}: {finding.place}"}) for finding in [*cut.findings, *findings]]
 
 
 def log_result(result: PrepareResult, reporter: Reporter) -> None:

@@ -40,7 +40,7 @@ def test_json_that_is_too_large_or_none_is_refused(http: httpx.Client) -> None:
         for content in (b"x" * (1 << 20) + b"x", endless(), b'{"model": ', b"[" * 100_000, b'"text"'):
             answer = http.post(path, content=content, headers={"Content-Type": "application/json"})
             too_large = not isinstance(content, bytes) or len(content) > 1 << 20
-            expected = (413, "file_too_large") if too_large else (400, "invalid_request")
+            expected = (413, "request_too_large") if too_large else (400, "invalid_request")
             assert (answer.status_code, answer.json()["error"]["code"]) == expected
 
 

@@ -10,11 +10,13 @@ import openai
 import pytest
 from standins import BASE, Sent
 
-from scriptorium.contracts import Checkpoint, JobError, Phase
+from scriptorium.contracts import Checkpoint, JobError, Phase, PrepareRequest
 from scriptorium.jobs.queue import PREPARE
+from scriptorium.jobs.requests import REQUEST_MAKERS, RequestContext
 from scriptorium.jobs.runner import Context, claim
+from scriptorium.models.model_name import parse_model_name
 from scriptorium.recipe import find_recipe
-from services.api.fine_tuning.create_job import fingerprint
+from services.api.fine_tuning.create_job import fingerprint, read_job
 from services.api.fine_tuning.openai_job import effective_batch
 
 
@@ -66,7 +68,7 @@ def test_every_problem_of_a_request_is_reported_at_once(client: openai.OpenAI, h
         "model": "none-such",
         "training_file": "file-none",
         "validation_file": "file-other",
-        "suffix": "a b/c",
+        "suffix": "a b\tc",
         "seed": -1,
         "hyperparameters": {"n_epochs": 0},
         "integrations": [{"type": "wandb"}],
@@ -105,8 +107,10 @@ def test_every_problem_of_a_request_is_reported_at_once(client: openai.OpenAI, h
         ({"recipe": "none-such"}, (400, "invalid_recipe", "recipe")),
         ({"recipe": "../recipes/cpu"}, (400, "invalid_recipe", "recipe")),
         ({"method": {"type": "reinforcement"}}, (400, "invalid_request", "method.type")),
-        ({"validation_file": "file-1"}, (400, "invalid_request", "validation_file")),
+        ({"validation_file": "file-1"}, (404, "file_not_found", "validation_file")),
         ({"suffix": ""}, (400, "invalid_request", "suffix")),
+        ({"suffix": "x" * 65}, (400, "invalid_request", "suffix")),
+        ({"suffix": "  "}, (400, "invalid_request", "suffix")),
         ({"suffix": "a\n"}, (400, "invalid_request", "suffix")),
         ({"metadata": {str(number): "" for number in range(17)}}, (400, "invalid_request", "metadata")),
     ],
@@ -120,11 +124,42 @@ def test_a_single_problem_keeps_its_own_code(
     assert error["message"]
 
 
+def test_a_validation_file_is_part_of_the_job_and_belongs_to_it(
+    client: openai.OpenAI, http: httpx.Client, context: Context, book: str
+) -> None:
+    second = client.files.create(file=("second.txt", b"Once more upon a midnight."), purpose="fine-tune").id
+    job = client.fine_tuning.jobs.create(model=BASE, training_file=book, validation_file=second)
+    assert client.fine_tuning.jobs.retrieve(job.id).validation_file == second
+    assert client.fine_tuning.jobs.create(model=BASE, training_file=book).id != job.id
+    request = REQUEST_MAKERS[Phase.PREPARE](
+        context.store.jobs.get(job.id), RequestContext(context.settings, context.volume)
+    )
+    assert isinstance(request, PrepareRequest)
+    assert request.validation_name == "second.txt"
+    assert request.validation is not None
+    assert request.validation.read_bytes() == b"Once more upon a midnight."
+    with pytest.raises(openai.ConflictError):
+        client.files.delete(second)
+    client.fine_tuning.jobs.cancel(job.id)
+    deleted = http.delete(f"/v1/fine_tuning/jobs/{job.id}?manuscript=true").json()
+    assert deleted["scriptorium"]["remaining_files"] == [book]  # of the other job
+    with pytest.raises(openai.NotFoundError):
+        client.files.retrieve(second)
+
+
+def test_the_training_file_validates_nothing(client: openai.OpenAI, book: str) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.fine_tuning.jobs.create(model=BASE, training_file=book, validation_file=book)
+    assert (caught.value.code, caught.value.param) == ("invalid_validation_file", "validation_file")
+
+
 def test_a_post_that_is_repeated_makes_one_job(client: openai.OpenAI, book: str, sent: Sent) -> None:
     jobs = [client.fine_tuning.jobs.create(model=BASE, training_file=book, suffix="a").id for _ in range(2)]
     other = client.fine_tuning.jobs.create(model=BASE, training_file=book, suffix="b").id
     assert jobs[0] == jobs[1] != other
-    assert len(sent.messages) == 2
+    plain = client.fine_tuning.jobs.create(model=BASE, training_file=book).id
+    assert client.fine_tuning.jobs.create(model=BASE, training_file=book, suffix=None).id == plain  # sent as null
+    assert len(sent.messages) == 3
 
 
 def test_equal_posts_at_the_same_moment_make_one_job(client: openai.OpenAI, book: str, sent: Sent) -> None:
@@ -149,7 +184,8 @@ def test_an_idempotency_key_counts_for_more_than_the_body(client: openai.OpenAI,
 def test_a_request_whose_job_was_never_recorded_is_made_again(
     client: openai.OpenAI, context: Context, book: str
 ) -> None:
-    request_hash = fingerprint({"model": BASE, "training_file": book}, None)
+    body = {"model": BASE, "training_file": book}
+    request_hash = fingerprint(read_job(body, context), body, None)
     context.store.client.set(f"scriptorium:request:{request_hash}", "ftjob-dead")  # by an earlier version that died
     job = client.fine_tuning.jobs.create(model=BASE, training_file=book)
     assert client.fine_tuning.jobs.create(model=BASE, training_file=book).id == job.id != "ftjob-dead"
@@ -205,6 +241,28 @@ def test_jobs_that_wait_for_the_gpu_know_their_place(client: openai.OpenAI, cont
     rendered = [client.fine_tuning.jobs.retrieve(job).to_dict() for job in jobs]
     positions = [extra["queue_position"] for job in rendered if isinstance(extra := job["scriptorium"], dict)]
     assert positions == [1, 2, None]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "name"),
+    [
+        ("My first novel, 3rd draft", "My-first-novel-3rd-draft"),
+        ("Brontë: Émile/ß", "Bronte-Emile"),
+        ("a:ckpt-step-3@0.5", "a-ckpt-step-3-0.5"),
+        ("-as-it.is_", "-as-it.is_"),
+        ("Война и мир", ""),
+        ("é" * 64, "e" * 64),
+    ],
+)
+def test_a_suffix_may_have_any_letters_and_the_model_has_a_safe_name(
+    client: openai.OpenAI, context: Context, book: str, suffix: str, name: str
+) -> None:
+    created = client.fine_tuning.jobs.create(model=BASE, training_file=book, suffix=suffix)
+    assert created.to_dict()["user_provided_suffix"] == suffix
+    job = context.store.jobs.get(created.id)
+    assert job.tuned_name == f"ft:{BASE}:scriptorium:{name}:{job.id.removeprefix('ftjob-')}"
+    parsed = parse_model_name(f"{job.tuned_name}:ckpt-step-7@0.5")
+    assert (parsed.voice, parsed.job_id, parsed.step, parsed.strength) == (job.tuned_name, job.id, 7, 0.5)
 
 
 def test_checkpoints_are_listed_newest_first(client: openai.OpenAI, context: Context, book: str) -> None:

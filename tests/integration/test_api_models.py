@@ -26,7 +26,7 @@ from scriptorium.jobs.devices import try_devices
 from scriptorium.jobs.runner import Context
 from scriptorium.process.child import wait_until
 from scriptorium.settings import Settings
-from scriptorium.store.serving import AdapterVariant
+from scriptorium.store.serving import AdapterVariant, Engine, WantedModel
 from services.server import reconcile
 from services.server.engine import EnginePlan
 from services.server.reconcile import Reconciler
@@ -197,6 +197,37 @@ def test_one_name_has_one_model_however_the_strength_is_written(
     assert {status(client, f"{name}@{strength}") for strength in ("0.5", ".50", "0.500")} == {"warm"}
     with pytest.raises(openai.BadRequestError, match="as it was merged"):
         client.models.delete(f"{name}@0.75")
+
+
+def test_a_list_says_of_every_model_what_it_says_alone(
+    client: openai.OpenAI, context: Context, server: Server, jobs: list[Job]
+) -> None:
+    merged = context.volume.folder(jobs[0].id, Phase.MERGE)
+    body = manifest.read(merged) or {}
+    manifest.write(merged, {"result": body["result"] | {"strength": 1.0}})  # so that a checkpoint is the merged model
+    ask(client, f"{jobs[1].tuned_name}@0.5")
+    ask(client, jobs[0].tuned_name)
+    models = {model.id: model for model in client.models.list()}
+    assert {name: client.models.retrieve(name) for name in models} == models
+    assert models[f"{jobs[1].tuned_name}@0.5"].created == 1_700_000_000
+    assert models[f"{jobs[0].tuned_name}:ckpt-step-20"].status == "warm"  # type: ignore[attr-defined]
+
+
+def test_a_model_that_is_being_evaluated_is_as_old_as_its_job(client: openai.OpenAI, context: Context) -> None:
+    job = submit(context, "ftjob-77")
+    session = context.store.serving.open_session(job.id, [WantedModel(name=job.tuned_name, folder="/x")], job.rank)
+    assert context.store.serving.assign(session, "cpu:there")
+    models = {model.id: model for model in client.models.list()}
+    assert client.models.retrieve(job.tuned_name) == models[job.tuned_name]
+    assert models[job.tuned_name].created == job.created_at
+
+
+def test_what_chat_does_not_know_is_not_listed(client: openai.OpenAI, context: Context, jobs: list[Job]) -> None:
+    orphan = Engine(name="ft:tiny-base:scriptorium::gone", folder="/x", state="ready", url="http://127.0.0.1:9")
+    context.store.serving.publish([orphan], "cpu:here", TTL)
+    assert orphan.name not in {model.id for model in client.models.list()}
+    with pytest.raises(openai.NotFoundError):
+        client.models.retrieve(orphan.name)
 
 
 def train(context: Context) -> Job:

@@ -14,7 +14,7 @@ from scriptorium.cli.client import Client
 from scriptorium.errors import Conflict, FileMissing, JobMissing, ScriptoriumError
 
 JOB_PREFIX, FILE_PREFIX = "ftjob-", "file-"
-JOB_ID = re.compile(r"ftjob-[0-9a-f]{24}")
+JOB_ID = re.compile(r"ftjob-[0-9a-f]{24,26}")
 MAX_CANDIDATES = 5  # that an ambiguous beginning lists
 
 

@@ -25,7 +25,7 @@ from scriptorium.planning.model_shape import ModelShape, known_shape, read_shape
 from scriptorium.planning.this_machine import read_device
 from services.api.dependencies import Context
 from services.api.errors import combine_errors
-from services.api.fine_tuning.create_job import CreateJob, RequestPart
+from services.api.fine_tuning.job_request import CreateJob, RequestPart
 
 router = APIRouter(prefix="/v1/x/estimate", tags=["jobs"])
 
@@ -124,9 +124,9 @@ def find_size(request: EstimateRequest, context: PhaseContext) -> DatasetSize:
 
 def find_prepared(request: EstimateRequest, context: PhaseContext) -> DatasetSize | None:
     """Return the size of the dataset that a recent job made of the same file in the same way, if there is one."""
-    wanted = (request.training_file, request.model, request.requested_recipe.data)
+    wanted = (request.training_file, request.validation_file, request.model, request.requested_recipe.data)
     for job in context.store.jobs.newest(SEARCHED_JOBS):
-        if (job.training_file, job.model, job.recipe.data) == wanted:
+        if (job.training_file, job.validation_file, job.model, job.recipe.data) == wanted:
             published = context.volume.published(job.id, Phase.PREPARE)
             if published is not None:
                 splits = PrepareResult.model_validate(published["result"]).splits

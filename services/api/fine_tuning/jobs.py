@@ -88,7 +88,7 @@ def checkpoints(
 def find_jobs(context: PhaseContext, required: dict[str, str], after: str | None, count: int) -> list[Job]:
     """Return up to `count` jobs with the required metadata, newest first, behind the job `after`."""
     jobs = context.store.jobs
-    if after is not None and not any(required.items() <= job.metadata.items() for job in jobs.get_many([after])):
+    if after is not None and any(not required.items() <= job.metadata.items() for job in jobs.get_many([after])):
         raise no_such_item(after)
     matches: list[Job] = []
     last = after

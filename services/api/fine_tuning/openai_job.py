@@ -5,25 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from scriptorium.contracts import Checkpoint, Event, EventType, Job, Phase, Status, StoredFile
+from scriptorium.contracts import Checkpoint, Event, EventType, Job, Phase, Status
 from scriptorium.jobs.requests import apply_hyperparameters
 from scriptorium.recipe import Auto, Training
 
 Body = dict[str, Any]
-
-
-def render_file(file: StoredFile) -> Body:
-    """Render a file; ours are complete as soon as they exist."""
-    return {
-        "id": file.id,
-        "object": "file",
-        "bytes": file.bytes,
-        "created_at": file.created_at,
-        "filename": file.filename,
-        "purpose": file.purpose,
-        "status": "processed",
-        "status_details": None,
-    }
 
 
 def render_job(job: Job, progress: dict[str, float], position: int | None) -> Body:

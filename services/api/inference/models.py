@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter
@@ -18,6 +19,7 @@ from scriptorium.models.model_name import parse_model_name
 from scriptorium.store.chat_wishes import Wish
 from scriptorium.store.serving import Engine
 from services.api.dependencies import Context
+from services.api.inference.await_engine import list_served_in_sessions
 from services.api.inference.voices import KnownModel, find_job, find_known, find_models, list_voices
 from services.api.pagination import render_page
 
@@ -30,21 +32,13 @@ STATES = {"ready": "warm", "starting": "loading", "preparing": "loading", "leavi
 @router.get("/v1/models")
 def list_models(context: Context) -> dict[str, Any]:
     """List models: bases, tuned models and their checkpoints, and the strengths that are in use."""
-    return render_page(known_models(context), has_more=False)
+    return render_page(describe_all(known_models(context), context), has_more=False)
 
 
 @router.get("/v1/models/{model:path}")
 def retrieve(model: str, context: Context) -> dict[str, Any]:
     """Return a model, at any strength."""
-    engines = {engine.name: engine for engine in context.store.serving.engines()}
-    reasons = {wish.model.name: wish.reason for wish in context.store.wishes.all()}
-    try:
-        known, served = find_known(context, model), find_models(context, model)[-1].name
-    except ModelMissing:
-        if model not in engines:
-            raise
-        known, served = KnownModel(model, 0), model  # of a job that is being evaluated
-    return describe(known, engines.get(served), reasons.get(served, ""))
+    return describe_all([find_answering(context, model)], context)[0]
 
 
 @router.delete("/v1/models/{model:path}")
@@ -104,16 +98,37 @@ def release(model: str, context: Context) -> dict[str, Any]:
     return retrieve(model, context)
 
 
-def known_models(context: PhaseContext) -> list[dict[str, Any]]:
-    """Describe every model, with the state of its engine."""
+def known_models(context: PhaseContext) -> list[KnownModel]:
+    """Return every model that can answer: what is on the volume, strengths in use, and models of running jobs."""
+    known = {model.name: model for model in list_voices(context)}
+    names = [engine.name for engine in context.store.serving.engines()]
+    names += [wish.model.name for wish in context.store.wishes.all()]
+    names += [model.name for model in list_served_in_sessions(context)]
+    for name in dict.fromkeys(names):
+        with suppress(ModelMissing, InvalidRequest):  # an engine may outlive its model for a moment
+            known.setdefault(name, known.get(name) or find_answering(context, name))
+    return list(known.values())
+
+
+def find_answering(context: PhaseContext, name: str) -> KnownModel:
+    """Return a model to which chat would answer. Raises as `find_models` does."""
+    try:
+        return find_known(context, name)
+    except ModelMissing:
+        job_id = parse_model_name(name).job_id
+        if job_id is None or name not in {model.name for model in list_served_in_sessions(context)}:
+            raise
+        jobs = context.store.jobs.get_many([job_id])
+        if not jobs:
+            raise
+        return KnownModel(name, name, jobs[0].created_at, jobs[0].model)
+
+
+def describe_all(models: Sequence[KnownModel], context: PhaseContext) -> list[dict[str, Any]]:
+    """Describe models on the wire, with the states of their engines."""
     engines = {engine.name: engine for engine in context.store.serving.engines()}
     reasons = {wish.model.name: wish.reason for wish in context.store.wishes.all()}
-    known = {model.name: model for model in list_voices(context)}
-    for name in [*engines, *reasons]:  # strengths, and the models of jobs that are being evaluated
-        voice = parse_model_name(name).voice
-        created = known[voice].created if voice in known else 0
-        known.setdefault(name, KnownModel(name, created, voice if voice != name else None))
-    return [describe(model, engines.get(name), reasons.get(name, "")) for name, model in known.items()]
+    return [describe(model, engines.get(model.served), reasons.get(model.served, "")) for model in models]
 
 
 def describe(model: KnownModel, engine: Engine | None, reason: str) -> dict[str, Any]:

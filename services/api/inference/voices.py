@@ -23,9 +23,13 @@ from scriptorium.store.serving import AdapterVariant, WantedModel
 
 @dataclass(frozen=True)
 class KnownModel:
-    """A model that can answer: its name, when it was made (Unix seconds), and what it was made from."""
+    """A model that can answer: its name, when it was made (Unix seconds), and what it was made from.
+
+    `served` is the name under which an engine has it: what was merged has one name, by whichever it is asked.
+    """
 
     name: str
+    served: str
     created: int
     parent: str | None = None
 
@@ -40,26 +44,29 @@ def list_voices(context: Context) -> Iterator[KnownModel]:
         except ModelMissing:  # it was on the hub, and is no longer in the cache
             continue
     for job in jobs:
-        yield KnownModel(job.tuned_name, job.finished_at or job.created_at, job.model)
+        yield KnownModel(job.tuned_name, job.tuned_name, job.finished_at or job.created_at, job.model)
+        merged = read_merged(context, job.id)
         for checkpoint in complete_checkpoints(context.volume.folder(job.id, Phase.TRAIN)):
-            yield KnownModel(str(ModelName(job.tuned_name, checkpoint.step)), checkpoint.created_at, job.tuned_name)
+            name = str(ModelName(job.tuned_name, checkpoint.step))
+            served = job.tuned_name if merged == (checkpoint.step, 1.0) else name
+            yield KnownModel(name, served, checkpoint.created_at, job.tuned_name)
 
 
 def know_base(context: Context, name: str) -> KnownModel:
     """Return a base that is on this machine, made when it was put there. Raises ModelMissing."""
-    return KnownModel(name, int((find_base(context, name) / "config.json").stat().st_mtime))
+    return KnownModel(name, name, int((find_base(context, name) / "config.json").stat().st_mtime))
 
 
 def find_known(context: Context, text: str) -> KnownModel:
     """Return the model of a name; a strength is as old as what it is a strength of. Raises as `find_models` does."""
     name = parse_model_name(text)
-    find_models(context, text)
+    served = find_models(context, text)[-1].name
     if name.job_id is None:
         return know_base(context, text)
     job = find_job(context, name)
     checkpoints = complete_checkpoints(context.volume.folder(job.id, Phase.TRAIN)) if name.step is not None else []
     created = next((one.created_at for one in checkpoints if one.step == name.step), job.finished_at or job.created_at)
-    return KnownModel(text, created, job.tuned_name if name.variant else job.model)
+    return KnownModel(text, served, created, job.tuned_name if name.variant else job.model)
 
 
 def find_models(context: Context, text: str) -> list[WantedModel]:
@@ -107,16 +114,22 @@ def read_request(context: Context, job: Job) -> ServeRequest:
     return ServeRequest.model_validate(request.model_dump())
 
 
+def read_merged(context: Context, job_id: str) -> tuple[int | None, float]:
+    """Return the step and the strength of what a job has merged."""
+    merged: dict[str, Any] = (context.volume.published(job_id, Phase.MERGE) or {"result": {}})["result"]
+    return merged.get("step"), merged.get("strength", 1.0)
+
+
 def find_variant(context: Context, name: ModelName, base: WantedModel, tuned: WantedModel) -> WantedModel:
     """Return a job's checkpoint at a strength; without a step the checkpoint that was merged. Raises ModelMissing."""
     job_id = name.job_id or ""
-    merged: dict[str, Any] = (context.volume.published(job_id, Phase.MERGE) or {"result": {}})["result"]
-    step = merged.get("step") if name.step is None else name.step
+    merged = read_merged(context, job_id)
+    step = merged[0] if name.step is None else name.step
     training = context.volume.folder(job_id, Phase.TRAIN)
     if step not in {checkpoint.step for checkpoint in complete_checkpoints(training)}:
         raise ModelMissing(f"{name.voice} has no checkpoint {step}.", param="model")
     strength = 1.0 if name.strength is None else name.strength
-    if (step, strength) == (merged.get("step"), merged.get("strength", 1.0)):
+    if (step, strength) == merged:
         return tuned
     variant, changes = AdapterVariant(job_id=job_id, step=step, strength=strength), {"name": str(name)}
     folder = context.volume.variant(job_id, step, strength)

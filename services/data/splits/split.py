@@ -21,7 +21,6 @@ from services.data.splits.decontaminate import (
 )
 from services.data.splits.near_duplicates import NEAR_DUPLICATE_SHARE, SimilarPair, find_pairs, index_ngrams
 
-MIN_CHAPTERS = len(SPLITS)
 SHUFFLES = 64  # of the chapters; the one nearest to the target shares is used
 UNEVEN_FACTOR = 2.0  # times too much or too little before it is a finding
 
@@ -38,12 +37,17 @@ class Division:
     findings: list[Finding]
 
 
-def divide_passages(passages: Passages, split: Split, seed: int, folder: Path | None = None) -> Division:
+def divide_passages(
+    passages: Passages, split: Split, seed: int, folder: Path | None = None, validation: Passages = ()
+) -> Division:
     """Split passages and drop near-duplicates across the sides; every n-gram is read once for all of this.
 
-    The n-grams lie in temporary files of `folder`.
+    `validation` are further passages: if there are any, they are dev, and dev takes none of the others. The n-grams lie
+    in temporary files of `folder`; pairs of near-duplicates count the validation passages behind the others.
     """
-    splits, uneven = split_passages(passages, split, seed)
+    splits, uneven = split_passages(passages, split, seed, with_dev=not validation)
+    splits["dev"] += validation
+    passages = [*passages, *validation]
     with index_ngrams((passage.text for passage in passages), count_words(passages), folder) as index:
         pairs = find_pairs(index, LEAK_SHARE)
         splits, duplicates = drop_near_duplicates(splits, pairs, passages)
@@ -55,12 +59,14 @@ def divide_passages(passages: Passages, split: Split, seed: int, folder: Path | 
     return Division(splits, leak_check, near_duplicates, [*uneven, *duplicates, *leaking])
 
 
-def split_passages(passages: Passages, split: Split, seed: int) -> tuple[dict[str, list[Passage]], list[Finding]]:
+def split_passages(
+    passages: Passages, split: Split, seed: int, *, with_dev: bool = True
+) -> tuple[dict[str, list[Passage]], list[Finding]]:
     """Split passages, in the order of the book and the same for the same seed; return findings about the split, too."""
     chapters = [list(group) for _, group in groupby(passages, key=lambda passage: passage.chapter)]
-    shares = {"dev": split.dev, "test": split.test}
-    if len(chapters) < MIN_CHAPTERS:
-        message = f"only {len(chapters)} chapter(s) found, so the end of the text is held out: dev, then test"
+    shares = {"dev": split.dev, "test": split.test} if with_dev else {"test": split.test}
+    if len(chapters) <= len(shares):
+        message = f"only {len(chapters)} chapter(s) found, so the end of the text is held out: {', then '.join(shares)}"
         return split_blocks(passages, shares), [Finding(code="split_in_blocks", place="chapters", message=message)]
     chosen = choose_chapters([count_words(chapter) for chapter in chapters], shares, seed)
     splits: dict[str, list[Passage]] = {name: [] for name in SPLITS}
@@ -85,7 +91,7 @@ def deal_chapters(words: Sequence[int], shares: dict[str, float], generator: ran
         target = share * sum(words)
         chosen[first := order.pop()] = name
         size = words[first]
-        while len(order) > MIN_CHAPTERS - 1 and abs(size + words[order[-1]] - target) < abs(size - target):
+        while len(order) > len(shares) and abs(size + words[order[-1]] - target) < abs(size - target):
             chosen[first := order.pop()] = name
             size += words[first]
     return chosen
@@ -101,7 +107,7 @@ def split_blocks(passages: Passages, shares: dict[str, float]) -> dict[str, list
     """Take train from the beginning, then dev, then test; with three passages or more none is empty."""
     count = len(passages)
     test = max(1, round(shares["test"] * count))
-    dev = max(1, round(shares["dev"] * count))
+    dev = max(1, round(shares["dev"] * count)) if "dev" in shares else 0
     train = max(0, count - dev - test)
     return {
         "train": list(passages[:train]),

@@ -7,7 +7,14 @@ import pytest
 
 from scriptorium.artifacts.dataset import CONTINUE_INSTRUCTION, QUALITY, SPLITS, read_rows, write_lines, write_rows
 from scriptorium.contracts import PrepareRequest, PrepareResult
-from scriptorium.errors import Cancelled, InternalError, InvalidTrainingFile, TooFewExamples
+from scriptorium.errors import (
+    Cancelled,
+    InternalError,
+    InvalidTrainingFile,
+    InvalidValidationFile,
+    TooFewExamples,
+    UserError,
+)
 from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.recipe import Chunking
 from services.data.output import verify
@@ -48,6 +55,57 @@ def test_alpaca_rows_are_the_same_passages(ask: Ask, book: str, tmp_path: Path) 
         rows = read_rows(tmp_path / "out" / f"{name}.jsonl")
         expected = [{"instruction": CONTINUE_INSTRUCTION, "input": "", "output": row.passage} for row in rows]
         assert [json.loads(line) for line in lines] == expected
+
+
+def write_second(prose: Callable[..., str], path: Path, seed: int = 50) -> Path:
+    path.write_text("\n\n".join(f"CHAPTER {number}\n\n{prose(8, seed=seed + number)}" for number in range(1, 4)))
+    return path
+
+
+def test_a_validation_file_is_dev_and_the_manuscript_is_train_and_test(
+    ask: Ask, book: str, prose: Callable[..., str], tmp_path: Path
+) -> None:
+    path = write_second(prose, tmp_path / "second")
+    result, messages = prepare(ask(book, validation=path, validation_name="book.txt"), tmp_path / "out")
+    splits = {name: read_rows(tmp_path / "out" / f"{name}.jsonl") for name in SPLITS}
+    second, first = path.read_text(), book
+    assert splits["dev"]
+    assert all(row.passage.splitlines()[0] in second for row in splits["dev"])
+    assert all(row.passage.splitlines()[0] in first for name in ("train", "test") for row in splits[name])
+    assert {row.chapter for row in splits["dev"]} == {f"validation file book.txt: CHAPTER {n}" for n in (1, 2, 3)}
+    assert len({row.chapter for name in ("train", "test") for row in splits[name]}) == 8
+    assert "[DATA] " + str(len(splits["dev"])) + " chunks of the validation file book.txt are dev" in messages
+    assert result.words == len(book.split()) - 16
+
+
+def test_what_a_validation_file_shares_with_the_manuscript_does_not_train(
+    ask: Ask, book: str, prose: Callable[..., str], tmp_path: Path
+) -> None:
+    path = write_second(prose, tmp_path / "second")
+    shared = book.split("CHAPTER 3")[1].split("CHAPTER 4", maxsplit=1)[0]
+    path.write_text(f"{path.read_text()}\n\nCHAPTER 9\n\n{shared}")
+    prepare(ask(book, validation=path, validation_name="second.txt"), tmp_path / "out")
+    trained = "\n\n".join(row.passage for row in read_rows(tmp_path / "out" / "train.jsonl"))
+    assert shared.strip().split("\n\n")[4] not in trained
+
+
+@pytest.mark.parametrize(("content", "name"), [(b"", "b.txt"), (b"\0", "b.bin"), (b"Too short to be cut.", "b.txt")])
+def test_a_validation_file_that_is_none_is_named(
+    ask: Ask, book: str, tmp_path: Path, content: bytes, name: str
+) -> None:
+    path = tmp_path / "second"
+    path.write_bytes(content)
+    with pytest.raises(InvalidValidationFile) as caught:
+        prepare(ask(book, validation=path, validation_name=name), tmp_path / "out")
+    assert (caught.value.code, caught.value.param) == ("invalid_validation_file", "validation_file")
+
+
+def test_a_copy_of_the_manuscript_is_no_validation(ask: Ask, book: str, tmp_path: Path) -> None:
+    path = tmp_path / "second"
+    path.write_text(book)
+    with pytest.raises(UserError) as caught:
+        prepare(ask(book, validation=path, validation_name="copy.txt"), tmp_path / "out")
+    assert caught.value.code in ("invalid_n_examples", "invalid_validation_file")
 
 
 def test_the_same_request_gives_the_same_bytes(ask: Ask, book: str, tmp_path: Path) -> None:

@@ -20,8 +20,9 @@ from scriptorium.contracts import (
     StoredFile,
 )
 from scriptorium.recipe import Recipe, Training
+from services.api.files.openai_file import render_file
 from services.api.fine_tuning.jobs import metadata_filter
-from services.api.fine_tuning.openai_job import render_checkpoint, render_event, render_file, render_job
+from services.api.fine_tuning.openai_job import render_checkpoint, render_event, render_job
 
 TRAINING = Training(num_epochs=3, micro_batch_size=2, gradient_accumulation_steps=4)
 

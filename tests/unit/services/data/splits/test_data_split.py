@@ -36,6 +36,18 @@ def test_no_chapter_is_on_two_sides_and_nothing_is_lost(lengths: list[int], seed
     assert all(passages.index(a) < passages.index(b) for members in splits.values() for a, b in pairwise(members))
 
 
+@pytest.mark.parametrize("lengths", [[6], [3, 3], [4] * 20])
+def test_with_validation_passages_dev_has_these_alone(lengths: list[int]) -> None:
+    passages = make(lengths)
+    validation = [replace(passage, place=f"v{passage.place}", chapter="v") for passage in make([2])]
+    divided = divide_passages(passages, Split(dev=0.1, test=0.2), 1, None, validation)
+    assert divided.splits["dev"] == validation
+    both = [passage.place for name in ("train", "test") for passage in divided.splits[name]]
+    assert sorted(both) == sorted(passage.place for passage in passages)
+    assert divided.splits["train"]
+    assert divided.splits["test"]
+
+
 def test_shares_are_near_and_the_seed_decides() -> None:
     passages = make([4] * 20)
     splits, findings = split_passages(passages, Split(dev=0.1, test=0.2), 1)

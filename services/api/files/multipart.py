@@ -23,6 +23,7 @@ from starlette.requests import ClientDisconnect
 from scriptorium.artifacts.volume import Volume, disk_errors
 
 FORM_TYPE = "multipart/form-data"
+ENCODED_CHARACTERS = {"%22": '"', "%0D": "\r", "%0A": "\n"}
 
 
 class UploadParser(MultiPartParser):
@@ -36,10 +37,22 @@ class UploadParser(MultiPartParser):
         """Begin a part; replace the file that was made for it."""
         super().on_headers_finished()
         if upload := self._current_part.file:
+            upload.filename = decode_name(upload.filename or "")
             upload.file.close()
             file = SpooledTemporaryFile(max_size=self.spool_max_size, dir=str(self._folder))  # noqa: SIM115  closed with the form
             self._files_to_close_on_error[-1] = file
             upload.file = cast("BinaryIO", file)
+
+
+def decode_name(name: str) -> str:
+    """Return a file's name as it was before its client put it into a form.
+
+    In a form a quotation mark and the two characters of line ends are percent-encoded, and nothing else, not even "%"
+    (HTML's "multipart form data"): a name that has "%22" by itself cannot be told from one with a quotation mark.
+    """
+    for encoded, character in ENCODED_CHARACTERS.items():
+        name = name.replace(encoded, character)
+    return name
 
 
 class UploadRoute(APIRoute):
@@ -59,7 +72,7 @@ class UploadRoute(APIRoute):
 
 async def read_form(request: Request, volume: Volume) -> FormData:
     """Read a form with files; raises DiskFull, or HTTPException if it is none or the client leaves."""
-    folder = volume.root / "uploads"
+    folder = volume.uploads
     try:
         with disk_errors():
             await run_in_threadpool(folder.mkdir, parents=True, exist_ok=True)

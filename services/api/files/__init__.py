@@ -1,0 +1,1 @@
+"""Files: uploaded manuscripts, in one piece or in parts, and the results of jobs."""

@@ -1,0 +1,253 @@
+"""The objects that the API answers with, as types: OpenAI's names and shapes, and ours under "scriptorium".
+
+They describe what the renderers build; tests validate the one against the other.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from scriptorium.contracts import Decision, Hyperparameters, Integration, Level, Phase, Status, UploadStatus
+
+T = TypeVar("T")
+
+
+class WireObject(BaseModel):
+    """An object on the wire with exactly these keys."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ErrorDetails(WireObject):
+    """What went wrong, where, and what to do."""
+
+    message: str = Field(description="For a person; every problem has a line.")
+    type: Literal["invalid_request_error", "server_error"]
+    param: str | None
+    code: str
+    next_step: str | None
+
+
+class ErrorAnswer(WireObject):
+    """The answer to a request that failed."""
+
+    error: ErrorDetails
+
+
+class PageOf(WireObject, Generic[T]):
+    """A page of a list; the next one comes after `last_id`."""
+
+    object: Literal["list"]
+    data: list[T]
+    has_more: bool
+    first_id: str | None
+    last_id: str | None
+
+
+class DeletedObject(WireObject):
+    """What was deleted."""
+
+    id: str
+    object: str
+    deleted: Literal[True]
+    scriptorium: dict[str, Any] | None = None
+
+
+class FileAnswer(WireObject):
+    """A file."""
+
+    id: str
+    object: Literal["file"]
+    bytes: int
+    created_at: int
+    expires_at: int | None
+    filename: str
+    purpose: str
+    status: Literal["processed"]
+    status_details: None
+
+
+class PartAnswer(WireObject):
+    """A part of an upload."""
+
+    id: str
+    object: Literal["upload.part"]
+    created_at: int
+    upload_id: str
+    bytes: int | None = None
+
+
+class UploadExtension(WireObject):
+    """The parts that have arrived."""
+
+    parts: list[PartAnswer]
+
+
+class UploadAnswer(WireObject):
+    """An upload in parts."""
+
+    id: str
+    object: Literal["upload"]
+    bytes: int
+    created_at: int
+    expires_at: int
+    filename: str
+    purpose: str
+    status: UploadStatus
+    file: FileAnswer | None
+    scriptorium: UploadExtension | None = None
+
+
+class JobFailure(WireObject):
+    """Why a job failed."""
+
+    code: str
+    message: str
+    param: str | None
+    next_step: str | None
+
+
+class SupervisedAnswer(WireObject):
+    """The hyperparameters of a job, in their present place."""
+
+    hyperparameters: Hyperparameters
+
+
+class MethodAnswer(WireObject):
+    """The training method of a job."""
+
+    type: Literal["supervised"]
+    supervised: SupervisedAnswer
+
+
+class JobExtension(WireObject):
+    """What a job has beyond OpenAI's API."""
+
+    phase: Phase
+    recipe: str
+    impostors: str | None
+    attempts: dict[Phase, int]
+    progress: dict[str, float]
+    queue_position: int | None
+    pages: dict[str, str] | None
+    decision: str | None
+    pause_requested: bool
+    priority: int
+
+
+class JobAnswer(WireObject):
+    """A fine-tuning job."""
+
+    id: str
+    object: Literal["fine_tuning.job"]
+    created_at: int
+    model: str
+    organization_id: str
+    status: Status
+    training_file: str
+    validation_file: str | None
+    hyperparameters: Hyperparameters
+    method: MethodAnswer
+    result_files: list[str]
+    fine_tuned_model: str | None
+    finished_at: int | None
+    estimated_finish: int | None
+    trained_tokens: int | None
+    error: JobFailure | None
+    seed: int
+    user_provided_suffix: str | None
+    integrations: list[Integration]
+    metadata: dict[str, str]
+    scriptorium: JobExtension
+
+
+class EventAnswer(WireObject):
+    """An event of a job."""
+
+    id: str
+    object: Literal["fine_tuning.job.event"]
+    created_at: int
+    level: Level
+    message: str
+    type: Literal["message", "metrics"]
+    data: dict[str, Any] | None
+
+
+class CheckpointMetrics(WireObject):
+    """The losses of a checkpoint, and its voice once training has ended."""
+
+    step: int
+    train_loss: float | None
+    valid_loss: float | None
+    full_valid_loss: float | None
+    selectivity: float | None
+
+
+class CheckpointAnswer(WireObject):
+    """A checkpoint of a job; its name is a model."""
+
+    id: str
+    object: Literal["fine_tuning.job.checkpoint"]
+    created_at: int
+    fine_tuned_model_checkpoint: str
+    fine_tuning_job_id: str
+    step_number: int
+    metrics: CheckpointMetrics
+
+
+class DecisionAnswer(Decision):
+    """A question that a job has asked, and its answer."""
+
+    id: str
+    object: Literal["decision"]
+
+
+class ModelAnswer(WireObject):
+    """A model that can answer, with the state of its engine."""
+
+    id: str
+    object: Literal["model"]
+    created: int
+    owned_by: str
+    status: Literal["warm", "loading", "cold", "failed"]
+    reason: str | None
+    parent: str | None
+    root: str
+
+
+class EngineRequest(BaseModel):
+    """The body of a request that is passed to an engine, which knows the rest of its keys."""
+
+    model_config = ConfigDict(extra="allow")
+
+    model: str
+    stream: bool | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+
+
+class ChatRequest(EngineRequest):
+    """The body of POST /v1/chat/completions."""
+
+    messages: list[dict[str, Any]]
+    response_format: dict[str, Any] | None = None
+
+
+class CompletionRequest(EngineRequest):
+    """The body of POST /v1/completions."""
+
+    prompt: str | list[Any]
+
+
+class EngineAnswer(BaseModel):
+    """The answer of an engine, as vLLM gives it; with `stream` it is server-sent events."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    object: str
+    created: int
+    model: str
+    choices: list[dict[str, Any]]

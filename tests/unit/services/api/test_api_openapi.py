@@ -1,0 +1,126 @@
+"""The machine-readable description is true: its types are those of what is rendered, and every error is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from scriptorium.artifacts.uploads.parts import StoredPart
+from scriptorium.artifacts.volume import Volume
+from scriptorium.contracts import Checkpoint, Event, EventType, Job, JobError, Level, StoredFile, Upload
+from scriptorium.errors import Conflict, FileMissing
+from scriptorium.jobs.pipeline import Pipeline
+from scriptorium.jobs.runner import Context
+from scriptorium.recipe import Recipe, Training
+from scriptorium.settings import Settings
+from scriptorium.store import open_store
+from services.api.application import create_app
+from services.api.errors import render
+from services.api.files.openai_file import render_file, render_part, render_upload
+from services.api.fine_tuning.openai_job import render_checkpoint, render_event, render_job
+from services.api.inference.models import describe
+from services.api.inference.voices import KnownModel
+from services.api.openapi.operations import OPERATIONS
+from services.api.openapi.wire_objects import (
+    CheckpointAnswer,
+    ErrorAnswer,
+    EventAnswer,
+    FileAnswer,
+    JobAnswer,
+    ModelAnswer,
+    PageOf,
+    PartAnswer,
+    UploadAnswer,
+)
+from services.api.pagination import render_page
+
+FILE = StoredFile(id="file-1", bytes=1, created_at=1, filename="a", purpose="fine-tune", sha256="00", expires_at=5)
+UPLOAD = Upload(id="upload_1", bytes=1, created_at=1, expires_at=2, filename="a", purpose="fine-tune")
+JOB = Job(
+    id="ftjob-1", created_at=1, model="tiny", training_file="file-1", suffix="Émile", recipe=Recipe(name="r"),
+    hyperparameters={"n_epochs": 2}, attempts={"train": 1}, status="succeeded", metadata={"a": "b"},
+    error=JobError(code="x", message="y"), integrations=[{"type": "wandb", "wandb": {"project": "p"}}],
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def schema(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("data")
+    store, volume = open_store("unix:///nonexistent"), Volume(folder)
+    return create_app(Context(Settings(data_dir=folder), store, volume, Pipeline(store, volume))).openapi()
+
+
+def calls(schema: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        f"{method.upper()} {path}": call
+        for path, methods in schema["paths"].items()
+        for method, call in methods.items()
+    }
+
+
+def test_what_is_rendered_has_the_described_type(tmp_path: Path) -> None:
+    JobAnswer.model_validate(render_job(JOB, {"step": 3.0}, 2))
+    plan = JOB.model_copy(update={"recipe": Recipe(name="r", training=Training(num_epochs="auto"))})
+    JobAnswer.model_validate(render_job(plan, {}, None))
+    FileAnswer.model_validate(render_file(FILE))
+    UploadAnswer.model_validate(render_upload(UPLOAD, FILE))
+    PartAnswer.model_validate(render_part(StoredPart(tmp_path / "part_1"), "upload_1"))
+    CheckpointAnswer.model_validate(render_checkpoint(JOB, Checkpoint(step=5, created_at=1, dev_loss=2.0)))
+    for kind in EventType:
+        event = Event(id="ftevent-1", created_at=1, level=Level.INFO, message="x", type=kind, data={"step": 1})
+        EventAnswer.model_validate(render_event(event))
+    ModelAnswer.model_validate(describe(KnownModel("tiny", "tiny", 1), None, ""))
+    PageOf[FileAnswer].model_validate(render_page([render_file(FILE)], has_more=False))
+    ErrorAnswer.model_validate_json(bytes(render(Conflict("x")).body))
+
+
+def test_every_call_of_openais_api_has_a_typed_answer_and_its_errors(schema: dict[str, Any]) -> None:
+    described = calls(schema)
+    assert set(OPERATIONS) <= set(described)
+    assert {name for name in described if "/v1/" in name and "/v1/x/" not in name} <= set(OPERATIONS)
+    for name, operation in OPERATIONS.items():
+        responses = described[name]["responses"]
+        assert "422" not in responses
+        assert "default" in responses
+        assert {str(error.status) for error in operation.errors} <= set(responses)
+        if operation.answer:
+            assert "$ref" in responses["200"]["content"]["application/json"]["schema"]
+    deletion = described["DELETE /v1/files/{file_id}"]["responses"]
+    assert deletion["404"]["description"] == f"`file_not_found`: {FileMissing.__doc__}"
+    creation = described["POST /v1/fine_tuning/jobs"]["responses"]
+    assert {"400", "404", "409", "413", "415", "507"} <= set(creation)
+
+
+def test_every_reference_leads_somewhere(schema: dict[str, Any]) -> None:
+    def references(node: Any) -> set[str]:
+        if isinstance(node, dict):
+            own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
+            return own.union(*map(references, node.values()))
+        return set().union(*map(references, node)) if isinstance(node, list) else set()
+
+    known = {f"#/components/schemas/{name}" for name in schema["components"]["schemas"]}
+    assert references(schema) <= known
+    assert "#/components/schemas/HTTPValidationError" not in known
+
+
+@pytest.mark.parametrize(
+    ("body", "valid"),
+    [
+        ({"model": "a", "training_file": "b"}, True),
+        ({"model": "a", "training_file": "b", "recipe": "lora", "suffix": "é f", "seed": 1}, True),
+        ({"model": "a", "training_file": "b", "recipe": {"name": "mine"}, "metadata": {"a": "b"}}, True),
+        ({"model": "a", "training_file": "b", "hyperparameters": {"n_epochs": "auto"}}, True),
+        ({"model": "a"}, False),
+        ({"model": "a", "training_file": "b", "hyperparameters": {"n_epochs": 0}}, False),
+        ({"model": "a", "training_file": "b", "typo": 1}, False),
+    ],
+)
+def test_the_body_of_a_job_is_described_as_it_is_taken(
+    schema: dict[str, Any], body: dict[str, Any], valid: bool
+) -> None:
+    reference = calls(schema)["POST /v1/fine_tuning/jobs"]["requestBody"]["content"]["application/json"]["schema"]
+    validator = jsonschema.Draft202012Validator({**reference, "components": schema["components"]})
+    assert validator.is_valid(body) is valid
