@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from scriptorium.jobs import runner
 from scriptorium.settings import get_settings
+
+settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure of what is tested
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)

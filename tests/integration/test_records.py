@@ -132,7 +132,7 @@ def test_a_late_writer_does_not_bring_an_older_record_back(context: Context, job
 
 
 @given(st.lists(st.sampled_from(["one", "other"]), min_size=2, max_size=12))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_two_writers_at_once_leave_equal_records(context: Context, order: list[str]) -> None:
     context.store.client.flushdb()
     job = submit(context, f"ftjob-{len(list(context.volume.runs.glob('*')))}")

@@ -109,7 +109,7 @@ def test_a_writer_waits_for_the_one_before_it_but_not_for_ever(tmp_path: Path, m
 
 
 @given(st.lists(st.integers(1, 30), max_size=8), st.lists(st.integers(1, 30), max_size=8))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_two_writers_leave_the_newest_record_whole(one: list[int], other: list[int]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         Volume(Path(folder)).save_job(record(0))

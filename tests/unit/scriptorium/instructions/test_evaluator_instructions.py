@@ -5,7 +5,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scriptorium.instructions import casing, forming, framing, language, lengths, wording
@@ -119,7 +119,6 @@ def test_no_instruction_asks_for_the_impossible():
             assert wording.no_letter(topic, turn)[0].split("letter “")[1][0] not in topic.noun
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_no_answer_breaks_a_checker(text):
     for instruction in ALL_INSTRUCTIONS[: len(KINDS)]:
@@ -131,7 +130,6 @@ def test_saying_nothing_follows_nothing(silence):
     assert [one.kind for one in ALL_INSTRUCTIONS if one.followed(silence)] == []
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_a_model_that_echoes_follows_nothing(text):
     """Every fifth request follows itself: it names the words and shows the brackets that it asks for."""
@@ -148,7 +146,6 @@ def test_plain_prose_follows_next_to_nothing_by_accident():
 words = st.lists(st.from_regex(r"[a-z]{1,9}", fullmatch=True), min_size=1, max_size=60)
 
 
-@settings(deadline=None)
 @given(words)
 def test_lengths_are_counted(answer):
     text = " ".join(answer)
@@ -158,7 +155,6 @@ def test_lengths_are_counted(answer):
     assert of_kind("capitals").followed(text.upper()) == (len(answer) >= 5)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 6), words)
 def test_parts_are_counted(number, answer):
     text = " ".join(answer)
@@ -170,7 +166,6 @@ def test_parts_are_counted(number, answer):
     assert of_kind("questions").followed(" ".join([f"{text}?"] * number)) == (number == 2)
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["name", "use", "place", "other"]), st.text(), max_size=4))
 def test_json_has_just_the_keys(value):
     follows = set(value) == {"name", "use", "place"}
@@ -178,7 +173,6 @@ def test_json_has_just_the_keys(value):
     assert of_kind("JSON").followed(f"```json\n{json.dumps(value, indent=2)}\n```") == follows
 
 
-@settings(deadline=None)
 @given(words, st.integers(0, 11), st.sampled_from(TOPICS))
 def test_a_mutated_answer_no_longer_follows(answer, turn, topic):
     text = " ".join(answer)

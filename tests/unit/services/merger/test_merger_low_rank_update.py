@@ -30,7 +30,7 @@ def plain_update(
 @pytest.mark.parametrize("dora", [False, True])
 @pytest.mark.parametrize("transposed", [False, True])
 @given(case=st.tuples(st.sampled_from([0.5, 1.5, 2.0, 1 / 3]), st.integers(0, 1000), st.integers(1, 4)))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_any_rows_of_any_kind(
     tmp_path_factory: pytest.TempPathFactory, dora: bool, transposed: bool, case: tuple[float, int, int]
 ) -> None:

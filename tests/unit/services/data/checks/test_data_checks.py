@@ -3,7 +3,7 @@ import time
 from collections.abc import Callable, Sequence
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scriptorium.contracts import Finding, Severity
@@ -214,7 +214,6 @@ def test_checks_can_be_stopped() -> None:
 
 @given(st.lists(st.text(max_size=200), max_size=4))
 @example(["İ" * 50 + " www. this ebook"])
-@settings(deadline=None)
 def test_any_text_can_be_checked(texts: Sequence[str]) -> None:
     assert codes(*texts) <= set(GATES)
 

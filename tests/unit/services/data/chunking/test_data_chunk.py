@@ -41,7 +41,7 @@ def count(texts: Sequence[str]) -> list[int]:
 
 
 @given(paragraphs)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_passages_are_in_range_wherever_the_chapter_is_long_enough(chapter: list[str]) -> None:
     sizes = count(cut(PARAGRAPH_BREAK.join(chapter)))
     assert max(sizes) <= RANGE.maximum
@@ -51,7 +51,6 @@ def test_passages_are_in_range_wherever_the_chapter_is_long_enough(chapter: list
 
 
 @given(some_text, ranges)
-@settings(deadline=None)
 def test_passages_are_the_text_with_nothing_but_white_space_between(text: str, chunking: Chunking) -> None:
     spans = chunk_text(text, word_offsets(text), chunking)
     gaps = [(0, 0), *spans, (len(text), len(text))]
@@ -60,7 +59,6 @@ def test_passages_are_the_text_with_nothing_but_white_space_between(text: str, c
 
 
 @given(paragraphs, ranges)
-@settings(deadline=None)
 def test_only_a_sentence_over_the_maximum_is_cut(chapter: list[str], chunking: Chunking) -> None:
     sentences = {part.strip() for paragraph in chapter for part in split_sentences(paragraph)}
     for passage in cut(PARAGRAPH_BREAK.join(chapter), chunking):
@@ -72,7 +70,6 @@ def test_only_a_sentence_over_the_maximum_is_cut(chapter: list[str], chunking: C
 
 
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=12), ranges)
-@settings(deadline=None)
 def test_a_cut_sentence_was_over_the_maximum(sizes: list[int], chunking: Chunking) -> None:
     text = " ".join(" ".join(["Word", *["word"] * (size - 1)]) + "." for size in sizes)
     unfinished = [passage for passage in cut(text, chunking) if not passage.endswith(".")]
@@ -81,7 +78,7 @@ def test_a_cut_sentence_was_over_the_maximum(sizes: list[int], chunking: Chunkin
 
 
 @given(st.lists(paragraphs, min_size=1, max_size=4), ranges)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_every_passage_is_of_one_chapter_and_in_range_or_a_finding(
     base: Path, texts: list[list[str]], chunking: Chunking
 ) -> None:

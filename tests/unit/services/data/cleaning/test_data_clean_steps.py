@@ -119,13 +119,12 @@ pieces = st.one_of(
 
 
 @given(st.lists(st.tuples(pieces, st.sampled_from(["\n\n", "\n\n\n\n", "\n"])), max_size=25))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_no_word_is_lost_without_being_counted(parts: list[tuple[str, str]]) -> None:
     account("".join(piece + gap for piece, gap in parts))
 
 
 @given(st.text(alphabet=st.sampled_from('aB .\n\t-*#I1\f\xa0"_[]“Ω'), max_size=300))
-@settings(deadline=None)
 def test_a_clean_passage_is_clean(text: str) -> None:
     words = [word for word in clean_passage(text).split() if word.isalpha()]
     assert len(words) <= len(text.split())
@@ -140,7 +139,7 @@ books = st.lists(prose, min_size=1, max_size=4)
 
 
 @given(books, st.sampled_from([60, 72, 10_000]), st.booleans())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_cleaning_what_is_clean_changes_nothing(chapters: list[list[str]], width: int, verse: bool) -> None:
     song = "A is for Archer\nWho shoots with a bow.\nB is for Boy,\nHis first name is Joe."
     texts = [[*paragraphs, song] if verse else paragraphs for paragraphs in chapters]

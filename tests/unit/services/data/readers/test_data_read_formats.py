@@ -103,21 +103,21 @@ books = st.lists(st.tuples(lines, st.lists(lines, min_size=1, max_size=4)), min_
 
 @pytest.mark.parametrize("suffix", list(WRITERS))
 @given(book=books)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_what_is_written_reads_back(suffix: str, book: list[tuple[str, list[str]]]) -> None:
     assert read_book(WRITERS[suffix](book), f"book{suffix}") == book
 
 
 @pytest.mark.parametrize("suffix", ["", *BYTES])
 @given(raw=st.binary(max_size=200))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_random_bytes_never_end_in_a_traceback(suffix: str, raw: bytes) -> None:
     attempt(raw, f"book{suffix}")
 
 
 @pytest.mark.parametrize("suffix", list(BYTES))
 @given(share=st.floats(0, 1), seed=st.integers(0, 2**16), flips=st.integers(0, 8))
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 def test_cut_and_flipped_files_never_end_in_a_traceback(suffix: str, share: float, seed: int, flips: int) -> None:
     raw = bytearray(BYTES[suffix])
     generator = random.Random(seed)  # noqa: S311  # no secret
@@ -128,7 +128,7 @@ def test_cut_and_flipped_files_never_end_in_a_traceback(suffix: str, share: floa
 
 @pytest.mark.parametrize("suffix", [".docx", ".epub"])
 @given(seed=st.integers(0, 2**16), flips=st.integers(1, 12))
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 def test_damage_inside_an_archive_never_ends_in_a_traceback(suffix: str, seed: int, flips: int) -> None:
     """The checksum would stop most flips, so these are made before packing."""
     generator = random.Random(seed)  # noqa: S311  # no secret

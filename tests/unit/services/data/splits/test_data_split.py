@@ -24,7 +24,7 @@ def make(lengths: list[int], words: int = 100) -> list[Passage]:
 
 
 @given(st.lists(st.integers(1, 6), min_size=3, max_size=30), st.integers(0, 5))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_no_chapter_is_on_two_sides_and_nothing_is_lost(lengths: list[int], seed: int) -> None:
     passages = make(lengths)
     splits, _ = split_passages(passages, Split(), seed)
@@ -93,7 +93,7 @@ def sides(splits: dict[str, list[Passage]]) -> dict[str, str]:
 
 
 @given(st.integers(0, 30), st.lists(st.integers(0, 59), min_size=1, max_size=8, unique=True))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_near_duplicates_are_never_on_two_sides(seed: int, copied: list[int]) -> None:
     book = novel(seed)
     copies = [again(book[index], changed(book[index].text, 15), index) for index in copied]

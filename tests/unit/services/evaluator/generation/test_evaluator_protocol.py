@@ -115,7 +115,7 @@ def test_imitation_keeps_earlier_turns(row):
     assert user["content"].endswith(example.brief)
 
 
-@settings(deadline=None, max_examples=30)  # it writes files
+@settings(max_examples=30)  # it writes files
 @given(st.sets(st.text(min_size=1), max_size=12), st.integers(0, 1000))
 def test_half_the_impostors_are_unseen_and_a_seed_divides_alike(tmp_path_factory, names, seed):
     folder = tmp_path_factory.mktemp("dataset")

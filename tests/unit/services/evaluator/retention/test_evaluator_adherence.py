@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.evaluator.retention.adherence import distinctive_words, measure_adherence
@@ -44,7 +44,6 @@ def test_the_verdict(base, tuned, code):
     assert judge_adherence(measure_adherence(BRIEFS, passages(base), passages(tuned), 1)).code == code
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(), st.text(), st.text()), min_size=1, max_size=8), st.integers(0, 2**32 - 1))
 def test_shares_are_shares_and_bounds_hold_the_change(rows, seed):
     briefs, base, tuned = (list(column) for column in zip(*rows, strict=True))

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from scriptorium.stats.paired_proportions import NORMAL, likeliest_only_base, lower_bound, score_statistic
@@ -34,13 +34,11 @@ def test_another_program_finds_the_same():
     assert (change.low_points, change.high_points) == pytest.approx((-1.48, 2.47), abs=0.005)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 1000))
 def test_where_nothing_changed_the_bound_is_still_below_zero(number):
     assert lower_bound(0, 0, number) == pytest.approx(-(Z**2) / (number + Z**2), abs=1e-9)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 400), st.integers(0, 400))
 def test_without_gains_it_is_wilsons_interval(number, lost):
     assume(lost <= number)
@@ -50,7 +48,6 @@ def test_without_gains_it_is_wilsons_interval(number, lost):
     assert lower_bound(0, lost, number) == pytest.approx(-(middle + spread) / (1 + Z**2 / number), abs=1e-9)
 
 
-@settings(deadline=None)
 @given(tables())
 def test_the_estimate_lies_between_the_bounds_and_the_bounds_in_range(table):
     change = estimate_change(*table)
@@ -58,7 +55,6 @@ def test_the_estimate_lies_between_the_bounds_and_the_bounds_in_range(table):
     assert change.points - 1e-9 <= change.high_points <= 100 + 1e-9
 
 
-@settings(deadline=None)
 @given(tables())
 def test_swapping_the_models_mirrors_the_change(table):
     gained, lost, number = table
@@ -66,7 +62,6 @@ def test_swapping_the_models_mirrors_the_change(table):
     assert (one.low_points, one.points) == pytest.approx((-other.high_points, -other.points))
 
 
-@settings(deadline=None)
 @given(tables())
 def test_another_loss_lowers_the_bound_and_another_gain_raises_it(table):
     gained, lost, number = table
@@ -75,7 +70,6 @@ def test_another_loss_lowers_the_bound_and_another_gain_raises_it(table):
     assert lower_bound(gained + 1, lost, number) > lower_bound(gained, lost, number) - 1e-9
 
 
-@settings(deadline=None)
 @given(tables())
 def test_the_score_at_the_bound_is_the_limit(table):
     gained, lost, number = table

@@ -5,7 +5,7 @@ import math
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scriptorium.contracts import Endpoint
@@ -130,7 +130,6 @@ def test_a_small_loss_in_the_unseen_kinds_is_none_that_is_shown(unseen_lost):
     assert judge_unseen_kinds(following) == []
 
 
-@settings(deadline=None)
 @given(st.sets(st.integers(0, 191)), st.sets(st.integers(0, 191)), st.sets(st.sampled_from(sorted(HALF_OF_THE_KINDS))))
 def test_both_groups_together_are_the_whole(base, tuned, replayed):
     following = compare(base, tuned, replayed=replayed)
@@ -160,7 +159,6 @@ def test_what_is_followed_by_accident_cannot_be_lost():
     assert judge_instructions(following).code == "instructions_unseen"
 
 
-@settings(deadline=None)
 @given(st.sets(st.integers(0, 191)), st.sets(st.integers(0, 191)))
 def test_the_table_and_the_examples_agree_with_the_counts(base, tuned):
     following = compare(base, tuned)
@@ -189,7 +187,6 @@ def test_the_verdict_on_neutral_text(nats, code):
 losses = st.floats(1, 1e4)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(losses, losses, st.integers(20, 500)), min_size=1, max_size=20), st.integers(0, 2**32 - 1))
 def test_the_ratio_lies_between_its_bounds_extremes(rows, seed):
     rows = [(base, max(base / 2, min(tuned, base * 2)), tokens) for base, tuned, tokens in rows]
