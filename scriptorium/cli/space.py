@@ -25,7 +25,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmat
 def files(
     results: Annotated[bool, typer.Option("--results", help="List what jobs have made, too.")] = False,
     removed: Annotated[
-        str | None, typer.Option("--delete", metavar="FILE", help="Delete this file: its id, or its beginning.")
+        str | None, typer.Option("--delete", metavar="FILE", help="Delete this file: its id, or its last characters.")
     ] = None,
     yes: Yes = False,
     as_json: Json = False,

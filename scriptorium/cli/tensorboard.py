@@ -19,7 +19,7 @@ WITH_COMPOSE = "Run `make setup`; with docker compose, add tensorboard to COMPOS
 
 @app.command(epilog="Example: scriptorium tensorboard 1a2b", rich_help_panel="Jobs")
 def tensorboard(
-    job_id: Annotated[str | None, typer.Argument(help="The job's id, or its beginning; without one, all jobs.")] = None,
+    job_id: Annotated[str | None, typer.Argument(help="The job's id, or its end; without one, all jobs.")] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on loopback; 0 takes a free one.")] = 6006,
 ) -> None:
     """Show training curves and sample passages in TensorBoard, also while training runs. Ctrl-C ends it."""

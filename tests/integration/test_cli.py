@@ -39,11 +39,11 @@ def send(capsys: pytest.CaptureFixture[str]) -> str:
     return output_of(capsys, "run", "verne.txt", "--model", BASE, "--recipe", "cpu", "--detach").strip()
 
 
-def test_a_job_is_sent_listed_shown_and_steered_by_the_beginning_of_its_id(
+def test_a_job_is_sent_listed_shown_and_steered_by_the_end_of_its_id(
     capsys: pytest.CaptureFixture[str], context: Context
 ) -> None:
     job_id = send(capsys)
-    short = job_id.removeprefix("ftjob-")[:6]
+    short = job_id[-6:]
     line = output_of(capsys, "jobs").splitlines()[1]
     assert line.startswith(job_id)
     assert line.split()[1:3] == ["verne", "verne.txt"]
@@ -70,14 +70,14 @@ def test_a_book_that_was_sent_is_listed_and_deleted(capsys: pytest.CaptureFixtur
     assert "next step" in capsys.readouterr().err
     job_id = output_of(capsys, "jobs").splitlines()[1].split()[0]
     output_of(capsys, "cancel", job_id)
-    assert "deleted" in output_of(capsys, "files", "--delete", file["id"][:12])
+    assert "deleted" in output_of(capsys, "files", "--delete", file["id"][-6:])
     assert "(deleted)" in output_of(capsys, "jobs")
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--suffix", "two words"], "must be 1 to 64 letters"),
+        (["--suffix", "  "], "needs a visible character"),
         (["--model", "nobody"], "nobody"),
         (["--recipe", "loar"], "did you mean lora?"),
         (["--set", "training.num_epoch=5"], "did you mean num_epochs?"),

@@ -71,7 +71,7 @@ def logs(
         str,
         typer.Argument(
             metavar="JOB|SERVICE",
-            help="A job's id or its beginning; or a service of the local stack: api, data, trainer, server, ...",
+            help="A job's id or its last characters; or a service of the local stack: api, data, trainer, server, ...",
             autocompletion=complete_job,
         ),
     ],

@@ -1,4 +1,7 @@
-"""Ids as people type them: whole, or their beginning as long as it is unique, with or without the prefix."""
+"""Ids as people type them: whole, or their beginning or end as long as it is unique, with or without the prefix.
+
+Things of one hour begin alike, because an id begins with the time; their last characters tell them apart.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,11 @@ from scriptorium.errors import Conflict, FileMissing, JobMissing, ScriptoriumErr
 
 JOB_PREFIX, FILE_PREFIX = "ftjob-", "file-"
 JOB_ID = re.compile(r"ftjob-[0-9a-f]{24,26}")
-MAX_CANDIDATES = 5  # that an ambiguous beginning lists
+MAX_CANDIDATES = 5  # that an ambiguous text lists
 
 
 def complete_job(incomplete: str) -> list[str]:
-    """Return the ids that a shell offers for the beginning of one; none if no stack answers."""
+    """Return the ids that a shell completes a beginning to; none if no stack answers."""
     try:
         return [job["id"] for job in connect().jobs(100) if matches(job["id"], incomplete, JOB_PREFIX)]
     except ScriptoriumError:
@@ -28,7 +31,7 @@ def complete_job(incomplete: str) -> list[str]:
 
 JobId = Annotated[
     str,
-    typer.Argument(metavar="JOB", help="The job's id, ftjob-..., or its beginning.", autocompletion=complete_job),
+    typer.Argument(metavar="JOB", help="The job's id, ftjob-..., or its last characters.", autocompletion=complete_job),
 ]
 
 
@@ -61,8 +64,8 @@ def resolve_file(client: Client, text: str) -> str:
 
 
 def choose_id(text: str, prefix: str, ids: Iterable[str]) -> str | None:
-    """Return the only id that is `text` or begins with it; None if there is none. Raises Conflict for several."""
-    candidates = [name for name in ids if matches(name, text, prefix)]
+    """Return the only id that is `text`, begins or ends with it; None if there is none. Raises Conflict for several."""
+    candidates = [name for name in ids if matches(name, text, prefix) or name.endswith(text)]
     if text in candidates:
         return text
     if len(candidates) > 1:

@@ -49,7 +49,8 @@ class ChatVoice:
 @app.command(epilog='Example: scriptorium chat 1a2b --base --prompt "Write a scene at sea."', rich_help_panel="Models")
 def chat(
     model: Annotated[
-        str | None, typer.Argument(help="A model, or a job's id or its beginning; default: the newest job's model.")
+        str | None,
+        typer.Argument(help="A model, or a job's id or its last characters; default: the newest job's model."),
     ] = None,
     prompt: Annotated[str | None, typer.Option("--prompt", "-p", help="Ask this alone, then end.")] = None,
     beside_base: Annotated[

@@ -59,6 +59,11 @@ def test_what_is_no_id_is_refused_with_a_command(
     assert "/cancel" not in "".join(paths)
 
 
+def test_the_end_is_enough() -> None:
+    assert choose_id("ab12", "ftjob-", ["ftjob-0665cd34", "ftjob-0665ab12"]) == "ftjob-0665ab12"
+    assert choose_id("0665", "ftjob-", ["ftjob-0665ab12"]) == "ftjob-0665ab12"
+
+
 def test_a_whole_id_wins_over_longer_ones() -> None:
     assert choose_id("ftjob-1", "ftjob-", ["ftjob-12", "ftjob-1"]) == "ftjob-1"
     assert choose_id("", "ftjob-", ["ftjob-1"]) is None
