@@ -145,7 +145,8 @@ def restart_everything_in_training(running: RunningStack, job_id: str) -> None:
     assert running.processes("vllm.entrypoints") == []  # a training has the device to itself
     assert running.run("down").returncode == 0
     stack.up(running.settings, notify=print, attached=True)
-    wait_for("the training's return", has_message(running, job_id, "resuming at step"), 240)
+    # the older job's engines may have the device first
+    wait_for("the training's return", has_message(running, job_id, "resuming at step"), 900)
 
 
 def answer_the_question(running: RunningStack, job_id: str) -> None:

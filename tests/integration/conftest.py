@@ -21,6 +21,7 @@ from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Job, Phase
 from scriptorium.jobs.pipeline import Pipeline
 from scriptorium.jobs.runner import Context
+from scriptorium.local.demo_assets import demo_assets
 from scriptorium.process.child import wait_until
 from scriptorium.settings import Settings
 from scriptorium.store import open_store
@@ -41,6 +42,12 @@ def redis_url() -> Iterator[str]:
         finally:
             server.terminate()
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def demo_base() -> None:
+    """Make the demo's base model, unless it is there already."""
+    demo_assets()
 
 
 @pytest.fixture

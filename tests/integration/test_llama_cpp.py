@@ -26,7 +26,7 @@ QUESTION, MAX_TOKENS = "Say hello.", 120
 pytestmark = [
     *AXOLOTL_MARKS,
     pytest.mark.skipif(not any(LLAMA_ENV.glob(PACKAGE)), reason="llama.cpp's environment is missing"),
-    pytest.mark.skipif(not BASE.exists(), reason=f"the demo's base model is missing: {BASE}"),
+    pytest.mark.usefixtures("demo_base"),
 ]
 
 

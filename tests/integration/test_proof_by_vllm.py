@@ -31,7 +31,8 @@ BASE = DEMO / "models" / "SmolLM2-135M-Instruct"
 pytestmark = [
     pytest.mark.environments,
     pytest.mark.slow,
-    pytest.mark.skipif(not (PYTHON.exists() and BASE.exists()), reason="vLLM or the demo's base model is missing"),
+    pytest.mark.skipif(not PYTHON.exists(), reason="vLLM's environment is missing"),
+    pytest.mark.usefixtures("demo_base"),
 ]
 HIDDEN, RANK = 576, 8
 TEXT = "The old man went down to the river before it was light, and the river was cold and ran on. " * 3

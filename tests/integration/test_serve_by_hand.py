@@ -14,6 +14,7 @@ import pytest
 
 from scriptorium.gpu_check.random_model import write_model
 from scriptorium.gpu_check.shape import SHAPES
+from scriptorium.local.stack import is_alive
 from scriptorium.process.ports import free_port
 from scriptorium.settings import PROJECT
 
@@ -65,4 +66,4 @@ def test_a_model_answers_until_ctrl_c(tmp_path: Path) -> None:
             process.send_signal(signal.SIGINT)
             process.wait(60)
     assert process.returncode == 130, errors.read_text()
-    assert [child for child in children if child.is_running()] == []
+    assert not any(map(is_alive, children))
