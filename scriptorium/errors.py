@@ -110,6 +110,8 @@ class UserError(ScriptoriumError):
 class InvalidRequest(UserError):
     """A field of a request is missing, unknown or out of range."""
 
+    default_next_step = "Change what is named: docs/api.md has every call and its fields."
+
 
 class InvalidRecipe(UserError):
     """A recipe is missing or unreadable, or has invalid keys or values."""
@@ -220,6 +222,7 @@ class WrongContentType(UserError):
 
     code = "unsupported_media_type"
     status = 415
+    default_next_step = "Send the content type that the message names."
 
 
 class NotOffered(UserError):
@@ -227,6 +230,7 @@ class NotOffered(UserError):
 
     code = "not_offered"
     status = 404
+    default_next_step = "See docs/api.md for every call."
 
 
 class Conflict(UserError):
@@ -234,6 +238,7 @@ class Conflict(UserError):
 
     code = "conflict"
     status = 409
+    default_next_step = "Read its present state, then decide anew."
 
 
 class SystemFailure(ScriptoriumError):
@@ -251,6 +256,7 @@ class BaseModelUnusable(SystemFailure):
     """The base model is incomplete or cannot be downloaded."""
 
     code = "base_model_unusable"
+    default_next_step = "Name another base model, or fetch this one whole: `scriptorium models` lists what is there."
 
 
 class TrainingFailed(SystemFailure):
@@ -322,6 +328,7 @@ class MergeFailed(SystemFailure):
     """The adapter does not fit the base model, or the merged model failed its checks."""
 
     code = "merge_failed"
+    default_next_step = "Merge another checkpoint, or train again."
 
 
 class EngineFailed(SystemFailure):
@@ -335,6 +342,7 @@ class EvaluationFailed(SystemFailure):
     """The evaluation could not be completed."""
 
     code = "evaluation_failed"
+    default_next_step = "Let the phase run again; if it fails anew, read `scriptorium logs evaluator`."
 
 
 class AttemptsExhausted(SystemFailure):
@@ -348,6 +356,7 @@ class StackFailed(SystemFailure):
     """The local stack could not be started or stopped."""
 
     code = "stack_failed"
+    default_next_step = "Read the logs: `scriptorium logs SERVICE`; `scriptorium doctor` checks the machine."
 
 
 class DiskFull(SystemFailure):
@@ -371,6 +380,7 @@ class MemoryLow(SystemFailure):
 
     code = "memory_low"
     status = 507
+    default_next_step = "Lower training.micro_batch_size or training.sequence_len, or take a smaller base."
 
 
 class ModelUnavailable(SystemFailure):

@@ -11,6 +11,7 @@ import secrets
 import time
 import unicodedata
 
+JOB_PREFIX, FILE_PREFIX = "ftjob-", "file-"
 UNSAFE_IN_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 TIMED_ID = re.compile(r"[a-z]+[-_](?P<microseconds>[0-9a-f]{13})[0-9a-f]{13}")
 MICROSECONDS = 1_000_000

@@ -17,7 +17,7 @@ from scriptorium.artifacts import manifest
 from scriptorium.artifacts.volume import disk_errors
 from scriptorium.contracts import StoredFile
 from scriptorium.errors import FileMissing, FileTooLarge
-from scriptorium.identifiers import make_id, read_time
+from scriptorium.identifiers import FILE_PREFIX, make_id, read_time
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ class FileStore:
         shutil.rmtree(self._root / file_id, ignore_errors=True)
 
     def _make_folder(self) -> Path:
-        folder = self._root / make_id("file-")
+        folder = self._root / make_id(FILE_PREFIX)
         with disk_errors():
             folder.mkdir(parents=True)
         return folder

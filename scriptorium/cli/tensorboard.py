@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from scriptorium.cli.app import app
-from scriptorium.cli.jobs.ids import JOB_PREFIX, choose_id
+from scriptorium.cli.jobs.ids import choose_id
 from scriptorium.errors import EnvironmentMissing, JobMissing
+from scriptorium.identifiers import JOB_PREFIX
 from scriptorium.settings import Settings, get_settings
 
 WITH_COMPOSE = "Run `make setup`; with docker compose, add tensorboard to COMPOSE_PROFILES instead."

@@ -16,6 +16,7 @@ from typing import Any
 import redis
 
 from scriptorium.contracts import Job, Phase
+from scriptorium.identifiers import JOB_PREFIX
 from scriptorium.store.job_index import job_key
 from scriptorium.store.job_records import queue_update
 from scriptorium.store.transaction import compare_and_set
@@ -50,7 +51,7 @@ class LeaseState:
     @property
     def holder_is_job(self) -> bool:
         """True if a job holds it, and not the server."""
-        return bool(self.holder and self.holder.startswith("ftjob-"))
+        return bool(self.holder and self.holder.startswith(JOB_PREFIX))
 
 
 def phase_lease(job_id: str, phase: Phase) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from scriptorium.cli.client import Client
 from scriptorium.cli.terminal import err
 from scriptorium.errors import InvalidRequest
+from scriptorium.models.model_name import TUNED
 from scriptorium.settings import Settings
 from scriptorium.urls import is_loopback
-
-TUNED_PREFIX = "ft:"
 
 
 def choose_base(model: str | None, settings: Settings, client: Client) -> str:
@@ -21,7 +20,7 @@ def choose_base(model: str | None, settings: Settings, client: Client) -> str:
         return model
     if settings.gpu or "default_model" in settings.model_fields_set or not is_loopback(client.url):
         return settings.default_model
-    bases = [str(entry["id"]) for entry in client.models() if not entry["id"].startswith(TUNED_PREFIX)]
+    bases = [str(entry["id"]) for entry in client.models() if not entry["id"].startswith(TUNED)]
     small = [name for name in bases if name != settings.default_model]
     if len(small) == 1:
         err.print(f"base: {small[0]}, because this machine has no GPU for {settings.default_model}")

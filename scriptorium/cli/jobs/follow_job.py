@@ -11,9 +11,10 @@ from scriptorium.cli.app import Json, app
 from scriptorium.cli.client import Client
 from scriptorium.cli.failures import ExitStatus
 from scriptorium.cli.follow import EventPrinter, fetch_results, follow
-from scriptorium.cli.jobs.ids import JOB_PREFIX, JobId, complete_job, open_job
+from scriptorium.cli.jobs.ids import JobId, complete_job, open_job
 from scriptorium.cli.terminal import err, out, show_json
 from scriptorium.errors import Conflict, JobMissing
+from scriptorium.identifiers import JOB_PREFIX
 from scriptorium.local.writable import make_writable
 from scriptorium.process.child import follow_lines, tail
 from scriptorium.settings import get_settings

@@ -15,8 +15,8 @@ from scriptorium.artifacts.file_store import FILE_ID
 from scriptorium.cli.app import connect
 from scriptorium.cli.client import Client
 from scriptorium.errors import Conflict, FileMissing, JobMissing, ScriptoriumError
+from scriptorium.identifiers import FILE_PREFIX, JOB_PREFIX
 
-JOB_PREFIX, FILE_PREFIX = "ftjob-", "file-"
 JOB_ID = re.compile(r"ftjob-[0-9a-f]{24,26}")
 MAX_CANDIDATES = 5  # that an ambiguous text lists
 

@@ -17,9 +17,9 @@ from scriptorium.cli.client import Client
 from scriptorium.cli.jobs.ids import resolve_job
 from scriptorium.cli.terminal import clean, err, out, show_json
 from scriptorium.errors import Conflict, ModelMissing, ScriptoriumError
+from scriptorium.models.model_name import TUNED
 
 WAIT = 600.0  # seconds for a model to be loaded
-TUNED_PREFIX = "ft:"
 
 Message = dict[str, Any]
 
@@ -89,7 +89,7 @@ def find_voice(client: Client, text: str | None) -> str:
     try:
         return str(client.model(text)["id"])
     except ScriptoriumError as error:
-        if error.code != ModelMissing.code or text.startswith(TUNED_PREFIX) or "/" in text:
+        if error.code != ModelMissing.code or text.startswith(TUNED) or "/" in text:
             raise
     job = client.job(resolve_job(client, text))
     if not job["fine_tuned_model"]:
@@ -103,7 +103,7 @@ def find_voice(client: Client, text: str | None) -> str:
 def base_of(client: Client, name: str) -> str:
     """Return the base of a tuned model: the one that its parents lead to. Raises Conflict if it is a base itself."""
     base = client.model(name)["parent"]
-    while base and base.startswith(TUNED_PREFIX):
+    while base and base.startswith(TUNED):
         base = client.model(base)["parent"]
     if not base:
         raise Conflict(f"{name} is a base model.", param="--base", next_step="Name a tuned model, or leave --base out.")

@@ -16,8 +16,6 @@ from scriptorium.models.base_models import local_models, locate_model
 from scriptorium.models.scaled_adapter import ADAPTER_CONFIG, read_config
 from scriptorium.settings import Settings
 
-TUNED_PREFIX = "ft:"
-
 
 @dataclass(frozen=True)
 class FoundModel:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from scriptorium.contracts import Job, Status
 from scriptorium.errors import Conflict
-from scriptorium.identifiers import make_id
+from scriptorium.identifiers import JOB_PREFIX, make_id
 from scriptorium.jobs.runner import Context
 from services.api.errors import combine_errors
 from services.api.fine_tuning.job_request import CreateJob
@@ -45,7 +45,7 @@ def read_job(body: dict[str, Any], context: Context) -> Job:
         raise combine_errors(error.errors()) from None
     now = time.time()
     return Job(
-        id=make_id("ftjob-", now),
+        id=make_id(JOB_PREFIX, now),
         created_at=int(now),
         submitted_at=now,
         model=request.model,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from starlette.concurrency import run_in_threadpool
 
 from scriptorium.errors import DeviceBusy, InvalidRequest, JobMissing, ModelNotReady, ModelUnavailable
+from scriptorium.identifiers import JOB_PREFIX
 from scriptorium.jobs.runner import Context
 from scriptorium.store.chat_wishes import RETRY_AFTER
 from scriptorium.store.connection import store_errors
@@ -111,7 +112,7 @@ def find_tenant(context: Context, name: str) -> DeviceBusy | None:
     sessions = {session.device: session.job_id for session in context.store.serving.sessions() if session.device}
     holders = {device: context.store.leases.holder(device) for device in context.store.leases.devices()}
     jobs = [sessions.get(device) or holder for device, holder in holders.items()]
-    if not all(job and job.startswith("ftjob-") for job in jobs):
+    if not all(job and job.startswith(JOB_PREFIX) for job in jobs):
         return None
     for holder in jobs:
         if holder:

@@ -11,6 +11,7 @@ from pathlib import Path
 from scriptorium import __version__, metrics
 from scriptorium.contracts import DecisionKind, Job, Status
 from scriptorium.errors import Stopped, leaves
+from scriptorium.identifiers import JOB_PREFIX
 from scriptorium.jobs import queue
 from scriptorium.jobs.pipeline import TABLE
 from scriptorium.metrics import Metric
@@ -80,7 +81,7 @@ def gpu_lease_gauges(snapshot: Snapshot) -> Iterator[Gauge]:
 
 def gpu_holders(name: str | None) -> Values:
     """Return 1 for the holder of the GPU and 0 for the others: a fixed set, so that a board sees who released it."""
-    holder = "nobody" if name is None else "training" if name.startswith("ftjob-") else "server"
+    holder = "nobody" if name is None else "training" if name.startswith(JOB_PREFIX) else "server"
     return {(kind,): kind == holder for kind in ("training", "server", "nobody")}
 
 

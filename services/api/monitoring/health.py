@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from scriptorium.models.model_name import TUNED
 from services.api.dependencies import Context
 
 router = APIRouter(tags=["health"])
@@ -37,7 +38,7 @@ def engines(context: Context) -> list[dict[str, Any]]:
     """
     models: dict[str, str] = {}
     for engine in sorted(
-        context.store.serving.engines(), key=lambda engine: (engine.name.startswith("ft:"), engine.name)
+        context.store.serving.engines(), key=lambda engine: (engine.name.startswith(TUNED), engine.name)
     ):
         if engine.url and engine.state in ("starting", "ready", "leaving"):
             models.setdefault(urlsplit(engine.url).netloc, engine.name)

@@ -30,3 +30,7 @@ def test_a_message_shows_every_problem_and_the_first_place_is_the_param() -> Non
     assert str(error) == "Two problems.\n- a: is bad\n- b: is worse"
     assert error.param == "a"
     assert error.next_step
+
+
+def test_every_error_that_a_user_meets_has_a_next_step() -> None:
+    assert [error.__name__ for error in leaves() if not issubclass(error, Stopped) and not error("").next_step] == []

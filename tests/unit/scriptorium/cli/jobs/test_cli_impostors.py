@@ -1,37 +1,13 @@
 import json
-import zipfile
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import pytest
 from typer.testing import CliRunner
 
 from scriptorium.cli import main as command
 from scriptorium.cli import phases
-from scriptorium.errors import BaseModelUnusable
 from scriptorium.settings import Settings
-
-
-class UploadClient:
-    """A client that records the uploaded names and the job."""
-
-    url = "http://api.test"
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self.body: dict[str, Any] = {}
-
-    def upload(self, file: BinaryIO, name: str) -> dict[str, Any]:
-        if name.endswith(".zip"):
-            self.names += zipfile.ZipFile(file).namelist()
-        return {"id": f"file-{name}"}
-
-    def estimate(self, body: dict[str, Any]) -> dict[str, Any]:
-        raise BaseModelUnusable("not here")
-
-    def create(self, body: dict[str, Any]) -> dict[str, Any]:
-        self.body = body
-        return {"id": "ftjob-1"}
+from tests.unit.scriptorium.cli.upload_client import UploadClient
 
 
 def test_impostors_go_along_with_the_book(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

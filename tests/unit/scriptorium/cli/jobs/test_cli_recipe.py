@@ -1,38 +1,20 @@
 """Which recipe the command line sends or uses, and with which values."""
 
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from scriptorium.cli import by_hand
 from scriptorium.cli.main import app
-from scriptorium.errors import BaseModelUnusable, InvalidRecipe
+from scriptorium.errors import InvalidRecipe
 from scriptorium.settings import Settings
-
-
-class JobClient:
-    """A client that records the job's body."""
-
-    url = "http://api.test"
-
-    def __init__(self) -> None:
-        self.body: dict[str, Any] = {}
-
-    def upload(self, file: BinaryIO, name: str) -> dict[str, Any]:
-        return {"id": f"file-{name}"}
-
-    def estimate(self, body: dict[str, Any]) -> dict[str, Any]:
-        raise BaseModelUnusable("not here")
-
-    def create(self, body: dict[str, Any]) -> dict[str, Any]:
-        self.body = body
-        return {"id": "ftjob-1"}
+from tests.unit.scriptorium.cli.upload_client import UploadClient
 
 
 def send(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *options: str) -> dict[str, Any]:
-    client = JobClient()
+    client = UploadClient()
     monkeypatch.setattr("scriptorium.cli.app.open_client", lambda settings: client)
     book = tmp_path / "book.txt"
     book.write_text("It was.")
