@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 from scriptorium.errors import InvalidRequest
+from scriptorium.identifiers import JOB_PREFIX
 from scriptorium.models.scaled_adapter import MAX_STRENGTH
 
 TUNED = "ft:"
@@ -34,7 +35,7 @@ class ModelName:
     @property
     def job_id(self) -> str | None:
         """The id of the job that made the model; None for a base."""
-        return f"ftjob-{self.voice.rsplit(':', 1)[-1]}" if self.voice.startswith(TUNED) else None
+        return f"{JOB_PREFIX}{self.voice.rsplit(':', 1)[-1]}" if self.voice.startswith(TUNED) else None
 
     @property
     def variant(self) -> bool:

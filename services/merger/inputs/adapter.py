@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from scriptorium.errors import MergeFailed, Problem, explain
 from scriptorium.models.scaled_adapter import ADAPTER_CONFIG as CONFIG
 from scriptorium.models.scaled_adapter import ADAPTER_WEIGHTS as WEIGHTS
-from scriptorium.models.scaled_adapter import find_obstacles, scale_alphas
+from scriptorium.models.scaled_adapter import scale_alphas
 from scriptorium.models.tensor_files import BrokenTensorFile, Tensor, TensorFile, read_layout
 from services.merger.inputs.base import EMBEDDINGS, HEADS
 from services.merger.inputs.nf4 import RoundTrip
@@ -135,15 +135,18 @@ def read_adapter(folder: Path, strength: float = 1.0) -> Adapter:
     raise_problems("The adapter is not complete", problems)
     raise_problems("The adapter has values that are not finite", [*non_finite_tensors(file)])
     if strength != 1:
-        check_scalable(folder, strength)
+        check_scalable(saved, config, strength)
         config = config.scaled(strength)
     updates = {f"{module}.weight": make_update(module, parts, config) for module, parts in groups.items()}
     return Adapter(file.path, updates, saved, bool(config.fan_in_fan_out), strength)
 
 
-def check_scalable(folder: Path, strength: float) -> None:
-    """Raise MergeFailed if there is more to a readable adapter than updates that a factor scales."""
-    if problems := list(find_obstacles(folder)):
+def check_scalable(saved: Mapping[str, Tensor], config: LoraConfig, strength: float) -> None:
+    """Raise MergeFailed if there is more to the adapter than updates that a factor scales."""
+    problems = [Problem(name, "replaces the base's tensor") for name in saved]
+    if config.use_dora:
+        problems.append(Problem(f"{CONFIG}.use_dora", "DoRA's magnitudes are no update of the base"))
+    if problems:
         raise MergeFailed(
             f"The adapter cannot be merged at strength {strength:g}: {len(problems)} problem(s).",
             param="strength",
