@@ -10,6 +10,7 @@ import re
 import secrets
 import time
 import unicodedata
+from fractions import Fraction
 
 JOB_PREFIX, FILE_PREFIX = "ftjob-", "file-"
 UNSAFE_IN_NAME = re.compile(r"[^A-Za-z0-9._-]+")
@@ -20,7 +21,8 @@ MICROSECONDS = 1_000_000
 def make_id(prefix: str, now: float | None = None) -> str:
     """Return a new id of a thing that was made `now`, in Unix seconds."""
     seconds = time.time() if now is None else now
-    return f"{prefix}{int(seconds * MICROSECONDS):013x}{secrets.token_hex(7)[:13]}"
+    microseconds = int(Fraction(seconds) * MICROSECONDS)  # a product of floats may be rounded up, to a later time
+    return f"{prefix}{microseconds:013x}{secrets.token_hex(7)[:13]}"
 
 
 def read_time(identifier: str) -> float | None:

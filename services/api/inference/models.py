@@ -104,9 +104,9 @@ def known_models(context: PhaseContext) -> list[KnownModel]:
     names = [engine.name for engine in context.store.serving.engines()]
     names += [wish.model.name for wish in context.store.wishes.all()]
     names += [model.name for model in list_served_in_sessions(context)]
-    for name in dict.fromkeys(names):
+    for name in dict.fromkeys(name for name in names if name not in known):
         with suppress(ModelMissing, InvalidRequest):  # an engine may outlive its model for a moment
-            known.setdefault(name, known.get(name) or find_answering(context, name))
+            known[name] = find_answering(context, name)
     return list(known.values())
 
 
