@@ -9,7 +9,7 @@ Each stage's folder stays in build/voice; a stopped run resumes after its last f
 The last line is `voice-run: authors=2 production=<n> T=<n>/<n> lcb=<n>/<n> kept=<tuned>/<base>,<tuned>/<base>
 unseen_kinds=<tuned>/<base>,<tuned>/<base> leak=<n>/<n> wrong_author=<n> seed_recipe=<n> train_s=<n>/<n>
 eval_s=<n>/<n>`, where leak is the percentage of new scenes with names of the book;
-the report of the first is copied to docs/example.
+the report of the first is copied to docs/example. `--author NAME` runs one author alone, as `authors=1`.
 """
 
 from __future__ import annotations
@@ -79,6 +79,7 @@ def main() -> None:
     parser.add_argument("--fresh", action="store_true", help="delete the folders of an earlier run")
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--keep", type=float, default=KEEP, help="share of the trained tokens that is replayed")
+    parser.add_argument("--author", choices=[author.name for author in AUTHORS], help="run this author, no controls")
     parser.add_argument("--no-controls", action="store_true", help="leave out the seed recipe's model")
     options = parser.parse_args()
     if options.fresh:
@@ -87,12 +88,17 @@ def main() -> None:
     install(WORK / "impostors")
     base = (demo_assets().models / BASE).resolve()
     recipe = make_recipe(options.steps, options.keep)
+    if options.author:
+        (author,) = (author for author in AUTHORS if author.name == options.author)
+        print_results({author.name: run_author(author, base, recipe)})
+        return
     results = {author.name: run_author(author, base, recipe) for author in AUTHORS}
     first, second = AUTHORS
     results["wrong author"] = measure("wrong author", first, WORK / second.name, WORK / first.name / "dataset", base)
     if not options.no_controls:
         results["seed recipe"] = run_seed_recipe(first, base, recipe)
     print_results(results)
+    copy_example(first)
 
 
 def make_recipe(steps: int, keep: float) -> Recipe:
@@ -205,7 +211,7 @@ def result_of(folder: Path) -> dict[str, object]:
 
 
 def print_results(results: dict[str, EvaluateResult]) -> None:
-    """Print the table and the last line, and copy the example report."""
+    """Print the table and the last line."""
     scores = {name: result.voice for name, result in results.items() if result.voice}
     print(f"\n{'model':14}{'verdict':>16}{'T':>6}{'folded':>8}{'bound':>7}{'auc':>6}{'asked':>7}  closest")
     for name, score in scores.items():
@@ -213,28 +219,38 @@ def print_results(results: dict[str, EvaluateResult]) -> None:
         cells = "".join(f"{or_nan(number):{width}.0f}" for number, width in zip(numbers, (6, 8, 7), strict=True))
         closest = f"{score.closest} {or_nan(score.impostor):.0f}"
         print(f"{name:14}{score.verdict:>16}{cells}{or_nan(score.auc):6.2f}{or_nan(score.prompted):7.0f}  {closest}")
+    print(f"voice-run: {summarise(results)}")
+
+
+def copy_example(author: Author) -> None:
+    """Copy an author's report to docs/example."""
     EXAMPLE.mkdir(exist_ok=True)
-    folders = [WORK / author.name / f"report-{author.name}" for author in AUTHORS]
     for file in (REPORT_PAGE, REPORT):
-        shutil.copyfile(folders[0] / file, EXAMPLE / file)
-    print(f"voice-run: {summarise(results, folders)}")
+        shutil.copyfile(report_folder(author) / file, EXAMPLE / file)
 
 
-def summarise(results: dict[str, EvaluateResult], folders: list[Path]) -> str:
-    """Return the last line's numbers, those of the two authors beside each other."""
-    voices = [voice for author in AUTHORS if (voice := results[author.name].voice)]
+def report_folder(author: Author) -> Path:
+    """Return the folder of an author's report."""
+    return WORK / author.name / f"report-{author.name}"
+
+
+def summarise(results: dict[str, EvaluateResult]) -> str:
+    """Return the last line's numbers, those of the authors beside each other."""
+    authors = [author for author in AUTHORS if author.name in results]
+    folders = [report_folder(author) for author in authors]
+    voices = [voice for author in authors if (voice := results[author.name].voice)]
     reports = [Report.model_validate_json((folder / REPORT).read_text("utf-8")) for folder in folders]
-    trainings = [TrainResult.model_validate(result_of(WORK / author.name / "training")) for author in AUTHORS]
+    trainings = [TrainResult.model_validate(result_of(WORK / author.name / "training")) for author in authors]
     following = [report.kept.retention.following for report in reports if report.kept and report.kept.retention]
     controls = {name: result.voice for name, result in results.items() if result.voice}
     numbers = {
-        "authors": str(len(AUTHORS)),
+        "authors": str(len(authors)),
         "production": str(sum(voice.verdict == "production" for voice in voices)),
         "T": "/".join(f"{or_nan(voice.folded):.0f}" for voice in voices),
         "lcb": "/".join(f"{or_nan(voice.lower_bound):.0f}" for voice in voices),
         "kept": ",".join(f"{part.tuned}/{part.base}" for part in following),
         "unseen_kinds": ",".join(f"{part.unseen.tuned}/{part.unseen.base}" for part in following if part.unseen),
-        "leak": "/".join(f"{100 * or_nan(results[author.name].leak_rate):.0f}" for author in AUTHORS),  # percent
+        "leak": "/".join(f"{100 * or_nan(results[author.name].leak_rate):.0f}" for author in authors),  # percent
         "wrong_author": f"{or_nan(controls['wrong author'].folded):.0f}" if "wrong author" in controls else "nan",
         "seed_recipe": f"{or_nan(controls['seed recipe'].folded):.0f}" if "seed recipe" in controls else "nan",
         "train_s": "/".join(f"{training.seconds:.0f}" for training in trainings),
