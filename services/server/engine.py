@@ -73,7 +73,7 @@ class VllmEngine:
         self._mark = f"Scriptorium starts vLLM for {', '.join(model.name for model in plan)} on port {self.port}"
         append_mark(log, self._mark)
         environment = make_environment(settings, gpu) | {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"}
-        self._child = Child(make_command(plan, settings, self.port), log, environment)
+        self._child = Child(make_command(plan, settings, self.port, gpu=gpu), log, environment)
 
     @property
     def dead(self) -> bool:
@@ -202,8 +202,10 @@ def python_of(settings: Settings) -> Path:
     return settings.vllm_env / "bin" / "python"
 
 
-def make_command(plan: EnginePlan, settings: Settings, port: int, extra: Sequence[str] = ()) -> list[str | Path]:
-    """Make the command line, with `extra` words at its end.
+def make_command(
+    plan: EnginePlan, settings: Settings, port: int, extra: Sequence[str] = (), gpu: int | None = None
+) -> list[str | Path]:
+    """Make the command line, with `extra` words at its end, for one `gpu` or the first of this machine.
 
     Nothing is compiled for an eager model, nor on a CPU, where it does not pay.
     """
@@ -216,7 +218,7 @@ def make_command(plan: EnginePlan, settings: Settings, port: int, extra: Sequenc
         "--port",
         str(port),
         "--max-model-len",
-        str(choose_context(plan, settings)),
+        str(choose_context(plan, settings, gpu)),
     ]
     if rank:
         line += ["--enable-lora", "--max-lora-rank", str(rank), "--max-loras", str(LORAS_TOGETHER)]
@@ -230,9 +232,10 @@ def make_command(plan: EnginePlan, settings: Settings, port: int, extra: Sequenc
     return [*line, *extra]
 
 
-def choose_context(plan: EnginePlan, settings: Settings) -> int:
+def choose_context(plan: EnginePlan, settings: Settings, gpu: int | None = None) -> int:
     """Return the context that is wished for, or the longest that fits; where none does, vLLM says what is missing."""
-    fitted = fit_context(Path(plan[0].folder), settings, settings.engine_context, rank=max_lora_rank(plan, settings))
+    rank = max_lora_rank(plan, settings)
+    fitted = fit_context(Path(plan[0].folder), settings, settings.engine_context, rank=rank, gpu=gpu)
     if fitted.tokens < MIN_CONTEXT:
         return settings.engine_context
     if fitted.reason:

@@ -73,10 +73,16 @@ class FittedContext:
 
 
 def fit_context(
-    folder: Path, settings: Settings, wish: int, *, rank: int = 0, value_bytes: int = VALUE_BYTES
+    folder: Path,
+    settings: Settings,
+    wish: int,
+    *,
+    rank: int = 0,
+    value_bytes: int = VALUE_BYTES,
+    gpu: int | None = None,
 ) -> FittedContext:
-    """Fit a wish to the model in a folder, with an adapter of a rank, on this machine."""
-    return FittedContext(wish, read_limit(folder), find_room(folder, settings, rank, value_bytes))
+    """Fit a wish to the model in a folder, with an adapter of a rank, on one `gpu` or the first of this machine."""
+    return FittedContext(wish, read_limit(folder), find_room(folder, settings, rank, value_bytes, gpu))
 
 
 def read_limit(folder: Path) -> int | None:
@@ -88,7 +94,9 @@ def read_limit(folder: Path) -> int | None:
     return None
 
 
-def find_room(folder: Path, settings: Settings, rank: int = 0, value_bytes: int = VALUE_BYTES) -> CacheRoom | None:
+def find_room(
+    folder: Path, settings: Settings, rank: int = 0, value_bytes: int = VALUE_BYTES, gpu: int | None = None
+) -> CacheRoom | None:
     """Return the room for the cache; None for a model of a kind that is not known, or a card that does not tell."""
     try:
         shape = read_shape(folder)
@@ -98,7 +106,7 @@ def find_room(folder: Path, settings: Settings, rank: int = 0, value_bytes: int 
     if not settings.gpu:
         size = cpu_cache_bytes(settings)
         return CacheRoom(size, f"SCRIPTORIUM_ENGINE_KV_CACHE_GIB is {size / GIB:g}", token_bytes)
-    memory = read_device_memory(gpu_index(settings))
+    memory = read_device_memory(gpu_index(settings) if gpu is None else gpu)
     return gpu_room(shape, memory.total, settings.engine_memory_share, rank, value_bytes) if memory else None
 
 

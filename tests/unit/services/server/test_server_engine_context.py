@@ -11,7 +11,9 @@ import pytest
 from scriptorium.planning.model_shape import known_shape
 from scriptorium.process.device_memory import DeviceMemory
 from scriptorium.settings import Settings
+from scriptorium.store.serving import WantedModel
 from services.server import engine_context
+from services.server.engine import choose_context, make_command
 from services.server.engine_context import CPU_CACHE, FittedContext, fit_context, gpu_room, kv_token_bytes
 
 GIB = 1024**3
@@ -54,6 +56,19 @@ def test_what_does_not_fit_is_said_with_its_numbers(tmp_path: Path, monkeypatch:
     assert fitted.tokens % 128 == 0
     assert "64,000 tokens need 7.8 GiB of key-value cache" in fitted.reason
     assert "0.85 of the card's 24.0 GiB, less 15.0 of weights" in fitted.reason
+
+
+def test_the_context_is_that_of_the_card_which_the_engine_gets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cards = {0: DeviceMemory(80 * GIB, 80 * GIB), 1: DeviceMemory(24 * GIB, 24 * GIB)}
+    monkeypatch.setattr(engine_context, "read_device_memory", cards.get)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    settings = Settings(device="cuda", engine_context=64_000, engine_memory_share=0.9)
+    plan = (WantedModel(name="base", folder=str(write_config(tmp_path))),)
+    contexts = [choose_context(plan, settings, gpu) for gpu in (0, 1)]
+    assert contexts[0] == 64_000
+    assert 10_000 < contexts[1] < 40_000
+    line = [str(part) for part in make_command(plan, settings, 9000, gpu=1)]
+    assert line[line.index("--max-model-len") + 1] == str(contexts[1])
 
 
 def test_half_of_the_card_leaves_no_room_and_no_negative_context(

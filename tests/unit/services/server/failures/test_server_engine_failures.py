@@ -233,7 +233,7 @@ def folder(tmp_path: Path) -> str:
 
 def start(monkeypatch: pytest.MonkeyPatch, log: Path, folder: str, script: str) -> VllmEngine:
     """Start an engine whose process runs a Python script instead of vLLM."""
-    monkeypatch.setattr(engine, "make_command", lambda plan, settings, port: [sys.executable, "-c", script])
+    monkeypatch.setattr(engine, "make_command", lambda plan, settings, port, gpu: [sys.executable, "-c", script])
     settings = Settings(device="cpu", vllm_env=Path(sys.prefix))
     return VllmEngine((WantedModel(name="base", folder=folder),), settings, log)
 
