@@ -187,7 +187,7 @@ class Settings(BaseSettings):
     )
 
     webhook_url: str = Field(
-        default="", repr=False, description='Where jobs\' ends are announced; several addresses with commas; none: "".'
+        default="", repr=False, description="Where the end of each job is announced; several addresses with commas."
     )
     webhook_secret: str = Field(
         default="", repr=False, validate_default=True,

@@ -106,7 +106,7 @@ class Deliveries:
 
     def trim(self) -> None:
         """Remove the oldest deliveries that have ended from a log that is too long."""
-        if int(self._client.hlen(DELIVERIES)) <= MAX_DELIVERIES:  # type: ignore[arg-type]
+        if int(self._client.hlen(DELIVERIES)) <= MAX_DELIVERIES:
             return
         ended = [delivery.id for delivery in self.all() if delivery.state is not DeliveryState.PENDING]
         if old := ended[MAX_DELIVERIES:]:

@@ -34,7 +34,7 @@ class NoticeReceiver:
     channel = Channel.NOTICE
 
     def __init__(self, service: NotifyBase, find_job: FindJob, pages_url: str) -> None:
-        self.key = make_key(service.url(privacy=False))
+        self.key = make_key(str(service.url()))  # type: ignore[no-untyped-call]
         self.name = str(service.service_name)
         self._service = service
         self._find_job = find_job
@@ -72,7 +72,7 @@ def open_services(addresses: str, find_job: FindJob, pages_url: str) -> tuple[li
     from apprise.utils.parse import parse_urls
 
     logging.getLogger("apprise").setLevel(SILENT)
-    services = [apprise.Apprise.instantiate(address) for address in parse_urls(addresses)]
+    services = [apprise.Apprise.instantiate(address) for address in parse_urls(addresses)]  # type: ignore[no-untyped-call]
     problems = [
         Problem(f"SCRIPTORIUM_NOTICES, address {place}", "is not one that Apprise can use")
         for place, service in enumerate(services, 1)

@@ -127,7 +127,7 @@ class Sender:
 def settle(delivery: Delivery, outcome: SendOutcome, started: float) -> tuple[Delivery, str]:
     """Return a delivery after an attempt, and the attempt's result: delivered, failed or given_up."""
     attempt = DeliveryAttempt(created_at=int(started), status_code=outcome.status_code, problem=outcome.problem)
-    changes = {"attempts": [*delivery.attempts, attempt], "next_attempt_at": None}
+    changes: dict[str, object] = {"attempts": [*delivery.attempts, attempt], "next_attempt_at": None}
     if outcome.problem is None:
         return delivery.model_copy(update={**changes, "state": DeliveryState.DELIVERED}), "delivered"
     if outcome.final or delivery.begun >= MAX_DELIVERY_ATTEMPTS:
