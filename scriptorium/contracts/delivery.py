@@ -15,6 +15,7 @@ from scriptorium.contracts.job import Job, Status
 from scriptorium.identifiers import MICROSECONDS
 
 EVENT_PREFIX, DELIVERY_PREFIX = "evt_", "dlv_"
+DELIVERY_RESULTS = ("delivered", "failed", "given_up")  # of an attempt; one that failed is followed by another
 
 
 class AnnouncementType(StrEnum):

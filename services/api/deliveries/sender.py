@@ -37,6 +37,7 @@ from services.api.deliveries.webhook import Webhook
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Clock = Callable[[], float]  # Unix seconds
 
 RETRY_DELAYS = tuple(  # a receiver that is away for a night gets everything; all attempts take 23 hours
     timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600, 7200, 14_400, 28_800, 28_800)
@@ -51,10 +52,17 @@ STORE_WAIT = 3.0  # seconds
 class Sender:
     """Sends to the receivers of the settings."""
 
-    def __init__(self, deliveries: Deliveries, receivers: Sequence[Receiver], problems: Sequence[Problem] = ()) -> None:
+    def __init__(
+        self,
+        deliveries: Deliveries,
+        receivers: Sequence[Receiver],
+        problems: Sequence[Problem] = (),
+        clock: Clock = time.time,
+    ) -> None:
         self.receivers = {receiver.key: receiver for receiver in receivers}
         self.problems = problems  # of receivers that cannot be used
         self._deliveries = deliveries
+        self._clock = clock
 
     async def run(self) -> None:
         """Send what is due, for ever."""
@@ -69,17 +77,17 @@ class Sender:
                 log.exception("a round of the sender failed")
             await asyncio.sleep(pause)
 
-    async def send_due(self, now: float | None = None) -> int:
+    async def send_due(self) -> int:
         """Take up what was announced and attempt every delivery that is due; return how many were attempted."""
         if await in_store(self._deliveries.take_up, self._make_deliveries):
             await in_store(self._deliveries.trim)
-        claimed = await in_store(self._deliveries.claim, time.time() if now is None else now, CLAIM_TIME)
+        claimed = await in_store(self._deliveries.claim, self._clock(), CLAIM_TIME)
         await asyncio.gather(*map(self._attempt, claimed))
         return len(claimed)
 
     async def test(self, channel: Channel, kind: AnnouncementType) -> list[Delivery]:
         """Send an announcement that belongs to no job to every receiver of a channel, once; return what came of it."""
-        announcement = Announcement(id=make_id(EVENT_PREFIX), type=kind, created_at=int(time.time()), job_id=TEST_JOB)
+        announcement = Announcement(id=make_id(EVENT_PREFIX), type=kind, created_at=int(self._clock()), job_id=TEST_JOB)
         made = self._make_deliveries(announcement)
         deliveries = [
             delivery.model_copy(update={"begun": MAX_DELIVERY_ATTEMPTS})
@@ -89,7 +97,7 @@ class Sender:
         return list(await asyncio.gather(*map(self._attempt, deliveries)))
 
     def _make_deliveries(self, announcement: Announcement) -> list[Delivery]:
-        now = time.time()
+        now = self._clock()
         if now - announcement.created_at > MAX_AGE.total_seconds():
             log.warning("%s of %s is too old to be sent", announcement.type, announcement.job_id)
             return []
@@ -108,9 +116,9 @@ class Sender:
         ]
 
     async def _attempt(self, delivery: Delivery) -> Delivery:
-        started = time.time()
+        started = self._clock()
         outcome = await self._send(delivery)
-        settled, result = settle(delivery, outcome, started)
+        settled, result = settle(delivery, outcome, started, self._clock())
         await in_store(self._deliveries.record, settled, result)
         log_outcome(settled, outcome)
         return settled
@@ -124,7 +132,7 @@ class Sender:
         return await receiver.send(delivery.announcement)
 
 
-def settle(delivery: Delivery, outcome: SendOutcome, started: float) -> tuple[Delivery, str]:
+def settle(delivery: Delivery, outcome: SendOutcome, started: float, ended: float) -> tuple[Delivery, str]:
     """Return a delivery after an attempt, and the attempt's result: delivered, failed or given_up."""
     attempt = DeliveryAttempt(created_at=int(started), status_code=outcome.status_code, problem=outcome.problem)
     changes: dict[str, object] = {"attempts": [*delivery.attempts, attempt], "next_attempt_at": None}
@@ -132,7 +140,7 @@ def settle(delivery: Delivery, outcome: SendOutcome, started: float) -> tuple[De
         return delivery.model_copy(update={**changes, "state": DeliveryState.DELIVERED}), "delivered"
     if outcome.final or delivery.begun >= MAX_DELIVERY_ATTEMPTS:
         return delivery.model_copy(update={**changes, "state": DeliveryState.GIVEN_UP}), "given_up"
-    changes["next_attempt_at"] = time.time() + RETRY_DELAYS[delivery.begun - 1].total_seconds()
+    changes["next_attempt_at"] = ended + RETRY_DELAYS[delivery.begun - 1].total_seconds()
     return delivery.model_copy(update=changes), "failed"
 
 
@@ -147,7 +155,7 @@ def log_outcome(delivery: Delivery, outcome: SendOutcome) -> None:
         log.warning("%s: tried again later: %s", what, outcome.problem)
 
 
-def open_sender(context: Context) -> Sender:
+def open_sender(context: Context, clock: Clock = time.time) -> Sender:
     """Open the sender of the settings; a notice's address that cannot be used is logged, by its place."""
     settings, store = context.settings, context.store
     webhooks = [
@@ -156,7 +164,7 @@ def open_sender(context: Context) -> Sender:
     services, problems = open_services(settings.notices, store.jobs.get, settings.pages_url)
     for problem in problems:
         log.error("%s", problem)
-    return Sender(store.deliveries, [*webhooks, *services], problems)
+    return Sender(store.deliveries, [*webhooks, *services], problems, clock)
 
 
 async def in_store(call: Callable[..., T], *arguments: object) -> T:
