@@ -22,7 +22,7 @@ DUE = "scriptorium:deliveries:due"  # a sorted set: those that have not ended, b
 COUNTS = "scriptorium:deliveries:counts"  # a hash: attempts by "channel/result", since the store was made
 MAX_ANNOUNCEMENTS = 10_000
 MAX_DELIVERIES = 1_000  # of those that have ended; older ones leave the log
-BATCH = 50
+ANNOUNCEMENTS_PER_READ = 50
 
 
 def queue_announcement(pipe: Any, before: Job, after: Job) -> None:
@@ -42,7 +42,7 @@ class Deliveries:
         """Make the deliveries of the oldest announcements; return how many announcements there were."""
 
         def apply(pipe: Any) -> int:
-            bodies: list[str] = pipe.lrange(ANNOUNCEMENTS, 0, BATCH - 1)
+            bodies: list[str] = pipe.lrange(ANNOUNCEMENTS, 0, ANNOUNCEMENTS_PER_READ - 1)
             deliveries = [delivery for body in bodies for delivery in make(Announcement.model_validate_json(body))]
             pipe.multi()
             for delivery in deliveries:
@@ -59,14 +59,14 @@ class Deliveries:
             _queue_write(pipe, delivery)
             pipe.execute()
 
-    def claim(self, now: float, patience: timedelta) -> list[Delivery]:
-        """Claim the deliveries that are due at `now`, in Unix seconds: until `patience` is over nobody else gets them.
+    def claim(self, now: float, patience: timedelta, limit: int) -> list[Delivery]:
+        """Claim deliveries that are due at `now`, in Unix seconds: until `patience` is over nobody else gets them.
 
         The attempt that begins is counted.
         """
 
         def apply(pipe: Any) -> list[Delivery]:
-            ids: list[str] = pipe.zrangebyscore(DUE, "-inf", now, start=0, num=BATCH)
+            ids: list[str] = pipe.zrangebyscore(DUE, "-inf", now, start=0, num=limit)
             bodies = pipe.hmget(DELIVERIES, ids) if ids else []
             due = [Delivery.model_validate_json(body) for body in bodies if body]
             pipe.multi()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,11 +35,11 @@ class Inbox:
 
 
 @contextmanager
-def receiving(port: int = 0) -> Iterator[Inbox]:
-    """Run a receiver in threads of this process."""
+def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Inbox]:
+    """Run a receiver in threads of this process; with a context it speaks TLS."""
     inbox, lock = Inbox(), threading.Lock()
 
-    class Handler(BaseHTTPRequestHandler):
+    class HookHandler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             headers: Message = self.headers
             body = self.rfile.read(int(headers["Content-Length"]))
@@ -57,8 +58,13 @@ def receiving(port: int = 0) -> Iterator[Inbox]:
         def log_message(self, format: str, *args: object) -> None:
             """Log nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
-        inbox.url = f"http://127.0.0.1:{server.server_address[1]}"
+    class HookServer(ThreadingHTTPServer):
+        request_queue_size = 64
+
+    with HookServer(("127.0.0.1", 0), HookHandler) as server:
+        inbox.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:

@@ -9,8 +9,10 @@ import asyncio
 import dataclasses
 import logging
 import os
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -178,8 +180,8 @@ def test_two_senders_at_once_send_each_event_once(hooked: Context, inbox: Inbox)
 
     def run() -> None:
         gate.wait(10)
-        for _ in range(3):
-            send(hooked)
+        while send(hooked):
+            pass
 
     threads = [threading.Thread(target=run) for _ in range(2)]
     for thread in threads:
@@ -226,7 +228,7 @@ def test_a_delivery_whose_senders_always_die_ends(hooked: Context, inbox: Inbox)
     store, sender = hooked.store.deliveries, open_sender(hooked)
     store.take_up(sender._make_deliveries)
     for attempt in range(len(RETRY_DELAYS) + 1):
-        assert store.claim(time.time() + attempt * 120, CLAIM_TIME)  # and nothing is recorded
+        assert store.claim(time.time() + attempt * 120, CLAIM_TIME, 1)  # and nothing is recorded
     assert send(hooked, DAY) == 1
     assert log_of(hooked)[0].state is DeliveryState.GIVEN_UP
     assert inbox.received == []
@@ -306,6 +308,35 @@ def test_this_machine_is_refused_unless_it_is_wanted(url: str, context: Context,
     send(hook(context, address), 10)
     assert len(inbox.received) == 1
     assert inbox.received[0].headers["host"] == address.split("/")[2]
+
+
+@pytest.fixture
+def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """Return the server's side of a certificate for localhost, which clients here trust."""
+    if shutil.which("openssl") is None:
+        pytest.skip("NOT CHECKED: there is no openssl to make a certificate")
+    key, chain = tmp_path / "key.pem", tmp_path / "chain.pem"
+    line = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
+    line += ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(chain)]
+    subprocess.run(line, check=True, capture_output=True)
+    monkeypatch.setattr("certifi.where", lambda: str(chain))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, key)
+    return context
+
+
+def test_a_receiver_has_to_have_the_certificate_of_its_name(context: Context, certificate: ssl.SSLContext) -> None:
+    with receiving(certificate) as inbox:
+        port = inbox.url.rpartition(":")[2]
+        impostor = hook(context, f"https://127.0.0.1:{port}/x")
+        impostor.pipeline.cancel(submit(impostor, "ftjob-1").id)
+        send(impostor)
+        assert inbox.received == []
+        assert "CERTIFICATE_VERIFY_FAILED" in str(log_of(context)[0].attempts[0].problem)
+        named = hook(context, f"https://localhost:{port}/x")
+        named.pipeline.cancel(submit(named, "ftjob-2").id)
+        send(named)
+        assert [hook.headers["host"] for hook in inbox.received] == [f"localhost:{port}"]
 
 
 @pytest.fixture

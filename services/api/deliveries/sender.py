@@ -45,6 +45,7 @@ RETRY_DELAYS = tuple(  # a receiver that is away for a night gets everything; al
 MAX_DELIVERY_ATTEMPTS = len(RETRY_DELAYS) + 1
 CLAIM_TIME = timedelta(minutes=1)  # far longer than an attempt takes
 MAX_AGE = timedelta(days=1)  # what was announced before, while no API ran, is no news any more
+MAX_CONCURRENT = 8  # attempts; a receiver is not flooded with what has gathered
 POLL_INTERVAL = 1.0  # seconds
 STORE_WAIT = 3.0  # seconds
 
@@ -67,21 +68,20 @@ class Sender:
     async def run(self) -> None:
         """Send what is due, for ever."""
         while True:
-            pause = POLL_INTERVAL
+            pause = STORE_WAIT
             try:
-                await self.send_due()
+                pause = 0 if await self.send_due() == MAX_CONCURRENT else POLL_INTERVAL
             except StoreUnavailable as error:
                 log.warning("the sender is waiting for the store: %s", error)
-                pause = STORE_WAIT
             except Exception:
                 log.exception("a round of the sender failed")
             await asyncio.sleep(pause)
 
     async def send_due(self) -> int:
-        """Take up what was announced and attempt every delivery that is due; return how many were attempted."""
+        """Take up what was announced and attempt deliveries that are due, some at once; return how many."""
         if await in_store(self._deliveries.take_up, self._make_deliveries):
             await in_store(self._deliveries.trim)
-        claimed = await in_store(self._deliveries.claim, self._clock(), CLAIM_TIME)
+        claimed = await in_store(self._deliveries.claim, self._clock(), CLAIM_TIME, MAX_CONCURRENT)
         await asyncio.gather(*map(self._attempt, claimed))
         return len(claimed)
 

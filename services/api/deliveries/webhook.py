@@ -45,7 +45,7 @@ class Webhook:
         except InvalidRequest as refusal:
             return SendOutcome(problem=str(refusal))
         except (OSError, httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-            return SendOutcome(problem=f"The receiver cannot be reached: {error or type(error).__name__}.")
+            return SendOutcome(problem=f"The receiver cannot be reached: {str(error) or type(error).__name__}.")
 
     async def _post(self, announcement: Announcement) -> int:
         """Send the event to the first address that takes the connection; return the answer's status."""

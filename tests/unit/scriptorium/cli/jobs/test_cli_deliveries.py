@@ -64,9 +64,7 @@ def test_a_test_fails_unless_everything_arrived(requests: list[httpx.Request]) -
 
 
 def test_a_new_secret_needs_no_stack(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(
-        "SCRIPTORIUM_WEBHOOK_URL", "https://hooks.example"
-    )  # which asks for the secret that is made here
+    monkeypatch.setenv("SCRIPTORIUM_WEBHOOK_URL", "https://hooks.example")  # which asks for a secret
     assert run(["webhooks", "secret"]) == 0
     assert is_secret(capsys.readouterr().out.strip())
     assert run(["webhooks", "secret", "--json"]) == 0
