@@ -6,15 +6,21 @@ again when the claim has run out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import redis
+from pydantic import ValidationError
 
-from scriptorium.contracts import Job
+from scriptorium.contracts import Contract, Job
 from scriptorium.contracts.delivery import Announcement, Delivery, DeliveryState, announce
 from scriptorium.store.transaction import compare_and_set
+
+log = logging.getLogger(__name__)
+
+ContractT = TypeVar("ContractT", bound=Contract)
 
 ANNOUNCEMENTS = "scriptorium:announcements"  # a list: what no sender has taken up yet, oldest first
 DELIVERIES = "scriptorium:deliveries"  # a hash: the log, by id
@@ -43,7 +49,8 @@ class Deliveries:
 
         def apply(pipe: Any) -> int:
             bodies: list[str] = pipe.lrange(ANNOUNCEMENTS, 0, ANNOUNCEMENTS_PER_READ - 1)
-            deliveries = [delivery for body in bodies for delivery in make(Announcement.model_validate_json(body))]
+            announcements = read_bodies(Announcement, bodies)
+            deliveries = [delivery for announcement in announcements for delivery in make(announcement)]
             pipe.multi()
             for delivery in deliveries:
                 _queue_write(pipe, delivery)
@@ -67,8 +74,7 @@ class Deliveries:
 
         def apply(pipe: Any) -> list[Delivery]:
             ids: list[str] = pipe.zrangebyscore(DUE, "-inf", now, start=0, num=limit)
-            bodies = pipe.hmget(DELIVERIES, ids) if ids else []
-            due = [Delivery.model_validate_json(body) for body in bodies if body]
+            due = read_bodies(Delivery, pipe.hmget(DELIVERIES, ids) if ids else [])
             pipe.multi()
             if lost := set(ids) - {delivery.id for delivery in due}:
                 pipe.zrem(DUE, *lost)
@@ -84,10 +90,9 @@ class Deliveries:
         """Record what an attempt came to and count its result; a delivery that arrived before stays so."""
 
         def apply(pipe: Any) -> None:
-            body = pipe.hget(DELIVERIES, delivery.id)
-            has_arrived = body and Delivery.model_validate_json(body).state is DeliveryState.DELIVERED
+            stored = read_bodies(Delivery, [pipe.hget(DELIVERIES, delivery.id)])
             pipe.multi()
-            if not has_arrived:
+            if not stored or stored[0].state is not DeliveryState.DELIVERED:
                 _queue_write(pipe, delivery)
             pipe.hincrby(COUNTS, f"{delivery.channel}/{result}", 1)
 
@@ -96,8 +101,7 @@ class Deliveries:
     def all(self) -> list[Delivery]:
         """Return the log, newest first."""
         bodies: list[str] = self._client.hvals(DELIVERIES)  # type: ignore[assignment]
-        deliveries = map(Delivery.model_validate_json, bodies)
-        return sorted(deliveries, key=lambda delivery: delivery.id, reverse=True)
+        return sorted(read_bodies(Delivery, bodies), key=lambda delivery: delivery.id, reverse=True)
 
     def counts(self) -> dict[str, int]:
         """Return the number of attempts by "channel/result"."""
@@ -111,6 +115,17 @@ class Deliveries:
         ended = [delivery.id for delivery in self.all() if delivery.state is not DeliveryState.PENDING]
         if old := ended[MAX_DELIVERIES:]:
             self._client.hdel(DELIVERIES, *old)
+
+
+def read_bodies(kind: type[ContractT], bodies: Iterable[str | None]) -> list[ContractT]:
+    """Read what is stored, as far as it is there and this version can read it: what cannot be read stops nobody."""
+    contracts = []
+    for body in bodies:
+        try:
+            contracts += [kind.model_validate_json(body)] if body else []
+        except ValidationError as error:
+            log.warning("a %s in the store cannot be read: %s", kind.__name__, error)
+    return contracts
 
 
 def _queue_write(pipe: Any, delivery: Delivery) -> None:
