@@ -51,6 +51,11 @@ GPU_AGE = _metric("gpu_lease_age_seconds", "How long the current holder has had 
 GPU_GRANTS = _metric("gpu_handovers_total", "How often the GPU lease was granted.", kind="counter")
 GPU_WAITED = _metric("gpu_handover_seconds", "How long the last holder of the GPU lease waited for it.")
 
+# Webhooks and notices
+DELIVERIES = _metric(
+    "deliveries_total", "Attempts to deliver webhooks and notices.", "channel", "result", kind="counter"
+)
+
 # Jobs
 JOBS = _metric("jobs", "Jobs by status.", "status")
 QUESTIONS = _metric("jobs_asking", "Jobs that wait for an answer to a question, by its kind.", "kind")
@@ -133,6 +138,7 @@ ALL_METRICS = (
     *(BUILD, STORE_UP, REQUESTS, LATENCY, VOLUME_SIZE, VOLUME_FREE),
     *(QUEUE_LENGTH, QUEUE_WAIT, ENGINES),
     *(GPU_HELD, GPU_AGE, GPU_GRANTS, GPU_WAITED),
+    DELIVERIES,
     *(JOBS, QUESTIONS, FAILURES, CREATED, ATTEMPTS, RUNNING, HEARTBEAT_AGE, SILENCE),
     *JOB_METRICS.values(),
 )

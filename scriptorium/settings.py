@@ -14,19 +14,25 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from scriptorium.errors import InvalidRequest, Problem, explain
 from scriptorium.patterns import matching
 from scriptorium.process.gpu import has_nvidia_gpu
 from scriptorium.urls import check_address
+from scriptorium.webhook_signature import is_secret
 
 PROJECT = Path(__file__).resolve().parent.parent
 
 
 def _default_data_dir() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "scriptorium"
+
+
+def split_list(text: str) -> list[str]:
+    """Return the entries of a list with commas."""
+    return [entry.strip() for entry in text.split(",") if entry.strip()]
 
 
 class Settings(BaseSettings):
@@ -180,6 +186,25 @@ class Settings(BaseSettings):
         description="Your own chat rows (a folder of .jsonl files) to replay instead of the base's answers.",
     )
 
+    webhook_url: str = Field(
+        default="", repr=False, description="Where the end of each job is announced; several addresses with commas."
+    )
+    webhook_secret: str = Field(
+        default="", repr=False, validate_default=True,
+        description="What webhooks are signed with: whsec_..., from `scriptorium webhooks secret`.",
+    )  # fmt: skip
+    webhook_private: bool = Field(
+        default=False, description="Whether a webhook may go to this machine or a private network."
+    )
+    notices: str = Field(
+        default="",
+        repr=False,
+        description="Whom to notify of jobs: Apprise's addresses (ntfy, e-mail, ...), with commas.",
+    )
+    public_url: str = Field(
+        default="", description="Address at which people open the pages, for links in notices; default: this machine's."
+    )
+
     @field_validator(
         "data_dir", "models_dir", "recipes_dir", "cache_dir", "axolotl_env", "vllm_env", "llama_env", "alive_file",
         "impostors_dir", "replay_rows", mode="after",
@@ -195,11 +220,40 @@ class Settings(BaseSettings):
         """Return "auto" for an empty value, as a container's environment has it."""
         return name or "auto"
 
-    @field_validator("brief_url", "api_url", mode="after")
+    @field_validator("brief_url", "api_url", "public_url", mode="after")
     @classmethod
     def check_url(cls, url: str) -> str:
         """Check the address of an HTTP server; an empty one is allowed."""
         return url and check_address(url)
+
+    @field_validator("webhook_url", mode="after")
+    @classmethod
+    def check_webhook_urls(cls, urls: str) -> str:
+        """Check the address of each webhook."""
+        for url in split_list(urls):
+            check_address(url)
+        return urls
+
+    @field_validator("webhook_secret", mode="after")
+    @classmethod
+    def check_webhook_secret(cls, secret: str, info: ValidationInfo) -> str:
+        """Check that there is a secret if there is a webhook, and that receivers can decode it."""
+        next_step = "`scriptorium webhooks secret` makes one"
+        if info.data.get("webhook_url") and not secret:
+            raise ValueError(f"is needed to sign webhooks; {next_step}")
+        if secret and not is_secret(secret):
+            raise ValueError(f"must be whsec_ and 24 to 64 bytes in base64; {next_step}")
+        return secret
+
+    @property
+    def webhook_urls(self) -> list[str]:
+        """The addresses of the webhooks."""
+        return split_list(self.webhook_url)
+
+    @property
+    def pages_url(self) -> str:
+        """The address of the pages, for people."""
+        return (self.public_url or self.api_url or f"http://127.0.0.1:{self.api_port}").rstrip("/").removesuffix("/v1")
 
     @property
     def models(self) -> Path:

@@ -40,6 +40,7 @@ def _while_training(vector: str) -> str:
 
 LOSS_METRIC = "scriptorium_training_loss"
 SPEED_METRIC = "scriptorium_training_tokens_per_second"
+GIVEN_UP = 'scriptorium_deliveries_total{result="given_up"}'
 WORKER_KINDS = 'label_replace(flower_worker_online == 1, "kind", "$1", "worker", "([^@]+)@.*")'
 
 ALERTS = (
@@ -180,5 +181,13 @@ ALERTS = (
         "0s",
         "warning",
         "A job failed with {{ $labels.code }}.",
+    ),
+    Alert(
+        "DeliveryGivenUp",
+        or_zero(f"max by (channel) ({GIVEN_UP} - min_over_time({GIVEN_UP}[15m]))"),
+        "> 0",
+        "0s",
+        "warning",
+        "A {{ $labels.channel }} could not be delivered and was given up.",
     ),
 )

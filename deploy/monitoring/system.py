@@ -114,10 +114,13 @@ DISK_PANELS = (
 
 STORE_PANELS = (
     chart("Redis commands", "Commands that the store answers per second.", "ops",
-          Query("sum(rate(redis_commands_processed_total[$__rate_interval]))", "commands"), width=12, low=0),
+          Query("sum(rate(redis_commands_processed_total[$__rate_interval]))", "commands"), width=8, low=0),
     timeline("Redis writes to disk", "Whether the last write of the append-only file worked: without it a power cut "
              "loses jobs.", Query("min(redis_aof_last_write_status)", "append-only file"),
-             names={1: ("written", "green"), 0: ("failed", "red")}, width=12, height=8),
+             names={1: ("written", "green"), 0: ("failed", "red")}, width=8, height=8),
+    chart("Webhooks and notices", "Attempts to deliver by what came of them.", "none",
+          Query("sum by (channel, result) (max without (instance) (scriptorium_deliveries_total))",
+                "{{channel}} {{result}}"), width=8, low=0, decimals=0, stepped=True),
 )  # fmt: skip
 
 BOARD = Board(

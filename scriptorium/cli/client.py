@@ -19,6 +19,7 @@ __all__ = ["ApiError", "Body", "Client"]
 
 PAGE_SIZE = 100  # the most that the API gives at once
 DATA, DONE = "data: ", "[DONE]"
+DELIVERY_TIMEOUT = 120  # seconds
 REMOVAL_TIMEOUT = 600  # seconds; a slow disk takes its time for a hundred gigabytes
 
 
@@ -125,6 +126,19 @@ class Client(FileTransfer):
     def decide(self, job_id: str, kind: str, answer: str) -> Body:
         """Answer a question."""
         return self._call("POST", f"/x/jobs/{job_id}/decisions/{kind}", json={"answer": answer})
+
+    def deliveries(self, channel: str, job_id: str | None, limit: int) -> list[Body]:
+        """Return the newest deliveries of webhooks or notices, of one job or of all."""
+        query = {"limit": limit, **({"job": job_id} if job_id else {})}
+        deliveries: list[Body] = self._call("GET", f"/x/{channel}_deliveries", params=query)["data"]
+        return deliveries
+
+    def test_deliveries(self, channel: str, body: Body | None = None) -> list[Body]:
+        """Send a test to every receiver of webhooks or notices."""
+        deliveries: list[Body] = self._call("POST", f"/x/{channel}_deliveries", json=body, timeout=DELIVERY_TIMEOUT)[
+            "data"
+        ]
+        return deliveries
 
     def tally(self, job_id: str) -> Body:
         """Return the counted answers of a job's blind readers."""

@@ -12,6 +12,7 @@ from redis.retry import Retry
 from scriptorium.errors import StoreUnavailable
 from scriptorium.store.chat_wishes import ChatWishes
 from scriptorium.store.deletions import Deletions
+from scriptorium.store.deliveries import Deliveries
 from scriptorium.store.events import Events
 from scriptorium.store.jobs import Jobs
 from scriptorium.store.leases import Leases
@@ -19,7 +20,7 @@ from scriptorium.store.serving import Serving
 
 
 class Store:
-    """Jobs, events, leases, serving state, chat's wishes and deletions of one deployment."""
+    """Jobs, events, leases, serving state, chat's wishes, deletions and deliveries of one deployment."""
 
     def __init__(self, client: redis.Redis) -> None:
         self.client = client
@@ -29,6 +30,7 @@ class Store:
         self.serving = Serving(client)
         self.wishes = ChatWishes(client)
         self.deletions = Deletions(client)
+        self.deliveries = Deliveries(client)
 
     def ping(self) -> bool:
         """Return whether Redis answers."""

@@ -1,7 +1,7 @@
 """A job's record as it is stored: reading it, and writing it together with what is noted of all records.
 
 Every write of a record goes through `queue_record` or `queue_update`: in one transaction the index changes with the
-record, and the record's new version is noted as not being on the volume yet.
+record, what the change announces is queued, and the new version is noted as not being on the volume yet.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from scriptorium.contracts import Job
+from scriptorium.store.deliveries import queue_announcement
 from scriptorium.store.job_index import INDEX, index_job, job_key
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,8 @@ def queue_record(pipe: Any, before: Job | None, job: Job) -> None:
     pipe.zadd(INDEX, {job.id: job.submitted})
     pipe.sadd(UNSAVED, job.id)
     index_job(pipe, before, job)
+    if before is not None:
+        queue_announcement(pipe, before, job)
 
 
 def queue_update(pipe: Any, job: Job, changed: Job) -> Job:
@@ -40,6 +43,7 @@ def queue_update(pipe: Any, job: Job, changed: Job) -> Job:
     pipe.set(job_key(job.id), changed.model_dump_json())
     pipe.sadd(UNSAVED, job.id)
     index_job(pipe, job, changed)
+    queue_announcement(pipe, job, changed)
     return changed
 
 

@@ -1,4 +1,4 @@
-"""The FastAPI application: routes, error handlers, a request id on every response, the reaper and the sweeper."""
+"""The FastAPI application: routes, error handlers, a request id on every response; reaper, sweeper and sender."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ from services.api import not_offered, prune
 from services.api.blind_reading import page_routes, readings
 from services.api.checkpoint_samples import routes as checkpoint_samples
 from services.api.comparison import compare
+from services.api.deliveries import routes as deliveries
+from services.api.deliveries.sender import open_sender
 from services.api.disk_space import DiskGuard
 from services.api.errors import handle_errors
 from services.api.files import files, uploads
@@ -55,17 +57,25 @@ ROUTERS = [
     chat.router,
     health.router,
     prune.router,
+    deliveries.router,
     not_offered.router,
 ]
 
 
 def create_app(context: Context, *, reaping: bool = True, count_waiting: Waiting = queue.count_waiting) -> FastAPI:
-    """Create the application for one context; a test may turn reaper and sweeper off and fake the queues' lengths."""
+    """Create the application for one context; a test may turn what runs beside it off and fake the queues' lengths."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         tasks = (
-            [reap_forever(context, count_waiting), sweep_forever(context), keep_store_small(context)] if reaping else []
+            [
+                reap_forever(context, count_waiting),
+                sweep_forever(context),
+                keep_store_small(context),
+                app.state.sender.run(),
+            ]
+            if reaping
+            else []
         )
         background = [asyncio.create_task(task) for task in tasks]
         async with chat.open_client(context.settings) as app.state.http:
@@ -75,6 +85,7 @@ def create_app(context: Context, *, reaping: bool = True, count_waiting: Waiting
 
     app = FastAPI(title="Scriptorium", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.context = context
+    app.state.sender = open_sender(context)
     app.state.event_feed = EventFeed(context.store)
     app.state.telemetry = Telemetry(context, count_waiting)
     handle_errors(app, [route for router in ROUTERS for route in router.routes])

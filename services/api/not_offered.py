@@ -51,6 +51,14 @@ MISSING_CALLS = (
         "Batches are not offered.",
         "Send the requests to POST /v1/chat/completions at once; there is no limit of connections.",
     ),
+    *(
+        MissingCall(
+            path,
+            "Webhooks are not created over the API: whoever reaches it could have this machine send requests.",
+            "Set SCRIPTORIUM_WEBHOOK_URL where the API runs: docs/webhooks.md.",
+        )
+        for path in ("/v1/webhook_endpoints", "/v1/webhook_endpoints/{call:path}", "/v1/webhook_event_types")
+    ),
 )
 
 

@@ -92,11 +92,17 @@ def test_a_key_for_wandb_comes_from_the_users_environment_to_the_trainer_alone(p
     assert holders["trainer"]["WANDB_API_KEY"] is None, "no value: it is handed through, and stands in no file of ours"
 
 
+def test_the_addresses_and_the_secret_of_webhooks_and_notices_reach_the_api_alone(project: Path) -> None:
+    base = load_yaml(project, COMPOSE_FILES[3])["services"]
+    for name in ("SCRIPTORIUM_WEBHOOK_URL", "SCRIPTORIUM_WEBHOOK_SECRET", "SCRIPTORIUM_NOTICES"):
+        assert [service for service, body in base.items() if name in body.get("environment", {})] == ["api"]
+        assert base["api"]["environment"][name] is None, "no value: it is handed through"
+    assert load_yaml(project, COMPOSE_FILES[0])["services"]["api"]["extends"]["service"] == "api"
+
+
 def test_every_setting_reaches_the_containers_or_is_fixed_by_them(project: Path) -> None:
-    forwarded = {
-        name.removeprefix("SCRIPTORIUM_")
-        for name in load_yaml(project, COMPOSE_FILES[3])["services"]["service"]["environment"]
-    }
+    base = load_yaml(project, COMPOSE_FILES[3])["services"]
+    forwarded = {name.removeprefix("SCRIPTORIUM_") for body in ("service", "api") for name in base[body]["environment"]}
     assert forwarded | FIXED_SETTINGS | LOCAL_SETTINGS == {name.upper() for name in Settings.model_fields} | (
         FIXED_SETTINGS & {"SERVICE"}
     )

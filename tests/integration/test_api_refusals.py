@@ -85,6 +85,10 @@ def test_jobs_may_be_deleted_while_they_are_listed(client: openai.OpenAI, http: 
         lambda client: client.responses.create(model=BASE, input="Begin."),
         lambda client: client.embeddings.create(model=BASE, input="Begin."),
         lambda client: client.batches.list(),
+        lambda client: client.webhooks.list(),
+        lambda client: client.webhooks.create(event_types=["fine_tuning.job.failed"], name="x", url="https://a.b"),
+        lambda client: client.webhooks.test("we_1", event_type="fine_tuning.job.failed"),
+        lambda client: client.webhooks.event_types.list(),
     ],
 )
 def test_what_only_the_hosted_service_has_is_refused_with_a_reason(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from scriptorium import __version__, metrics
 from scriptorium.contracts import DecisionKind, Job, Status
+from scriptorium.contracts.delivery import DELIVERY_RESULTS, Channel
 from scriptorium.errors import Stopped, leaves
 from scriptorium.identifiers import JOB_PREFIX
 from scriptorium.jobs import queue
@@ -39,6 +40,7 @@ def store_gauges(snapshot: Snapshot) -> Iterator[Gauge]:
     yield metrics.QUEUE_WAIT, queue_waits(snapshot)
     yield metrics.ENGINES, engine_counts(snapshot)
     yield from gpu_lease_gauges(snapshot)
+    yield metrics.DELIVERIES, delivery_counts(snapshot)
     yield metrics.JOBS, status_counts(snapshot)
     yield metrics.QUESTIONS, question_counts(snapshot)
     yield metrics.FAILURES, failure_counts(snapshot)
@@ -83,6 +85,15 @@ def gpu_holders(name: str | None) -> Values:
     """Return 1 for the holder of the GPU and 0 for the others: a fixed set, so that a board sees who released it."""
     holder = "nobody" if name is None else "training" if name.startswith(JOB_PREFIX) else "server"
     return {(kind,): kind == holder for kind in ("training", "server", "nobody")}
+
+
+def delivery_counts(snapshot: Snapshot) -> Values:
+    """Count the attempts to deliver by channel and result."""
+    return {
+        (channel, result): snapshot.deliveries.get(f"{channel}/{result}", 0)
+        for channel in Channel
+        for result in DELIVERY_RESULTS
+    }
 
 
 def status_counts(snapshot: Snapshot) -> Values:

@@ -23,7 +23,8 @@ class Snapshot:
 
     `counts` are those of all jobs; `shown_jobs` those that have series of their own, among them every active one.
     `leases` has the lease on the present phase of every active job that was claimed in it, by name; `last_event_times`
-    the time of the last event of those by job; `queue_lengths` the number of messages by queue.
+    the time of the last event of those by job; `queue_lengths` the number of messages by queue; `deliveries`
+    the number of attempts by "channel/result".
     """
 
     now: float
@@ -35,6 +36,7 @@ class Snapshot:
     last_event_times: dict[str, float] = field(default_factory=dict)
     engines: list[Engine] = field(default_factory=list)
     queue_lengths: dict[str, int] = field(default_factory=dict)
+    deliveries: dict[str, int] = field(default_factory=dict)
 
     @cached_property
     def active(self) -> list[Job]:
@@ -62,6 +64,7 @@ def take_snapshot(store: Store, count_waiting: Callable[[str], int]) -> Snapshot
         last_event_times=store.events.last_times([job.id for job in claimed]),
         engines=store.serving.engines(),
         queue_lengths={name: count_waiting(task) for task, name in queue.QUEUES.items()},
+        deliveries=store.deliveries.counts(),
     )
 
 

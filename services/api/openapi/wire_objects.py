@@ -10,6 +10,7 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from scriptorium.contracts import Decision, Hyperparameters, Integration, Level, Phase, Status, UploadStatus
+from scriptorium.contracts.delivery import AnnouncementType, DeliveryAttempt, DeliveryState
 
 T = TypeVar("T")
 
@@ -202,6 +203,21 @@ class DecisionAnswer(Decision):
 
     id: str
     object: Literal["decision"]
+
+
+class DeliveryAnswer(WireObject):
+    """A webhook or a notice on its way to one receiver, with every attempt."""
+
+    id: str
+    object: Literal["webhook.delivery", "notice.delivery"]
+    created_at: int
+    event_id: str
+    type: AnnouncementType
+    job_id: str
+    receiver: str
+    state: DeliveryState
+    attempts: list[DeliveryAttempt]
+    next_attempt_at: float | None
 
 
 class ModelAnswer(WireObject):

@@ -5,6 +5,7 @@ import pytest
 
 from scriptorium.errors import InvalidRequest
 from scriptorium.settings import Settings, get_settings
+from scriptorium.webhook_signature import make_secret
 
 
 def test_every_problem_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,3 +45,41 @@ def test_the_url_of_a_server_is_checked(monkeypatch: pytest.MonkeyPatch, name: s
     (problem,) = caught.value.problems
     assert problem.place == name
     assert problem.message.startswith("must be an address")
+
+
+def settings_problems(monkeypatch: pytest.MonkeyPatch, **values: str) -> str:
+    for name, value in values.items():
+        monkeypatch.setenv(f"SCRIPTORIUM_{name}", value)
+    with pytest.raises(InvalidRequest) as caught:
+        get_settings()
+    return str(caught.value)
+
+
+def test_a_webhook_needs_a_secret_that_its_receiver_can_decode(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "SCRIPTORIUM_WEBHOOK_SECRET: is needed" in settings_problems(monkeypatch, WEBHOOK_URL="https://a.b/x")
+    problem = settings_problems(monkeypatch, WEBHOOK_SECRET="my own words")
+    assert "must be whsec_" in problem
+    assert "my own words" not in problem
+    monkeypatch.setenv("SCRIPTORIUM_WEBHOOK_SECRET", make_secret())
+    assert get_settings().webhook_urls == ["https://a.b/x"]
+
+
+def test_each_webhook_is_checked_and_its_address_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {"WEBHOOK_URL": "https://a.b/token, ftp://c/token", "WEBHOOK_SECRET": make_secret()}
+    problem = settings_problems(monkeypatch, **values)
+    assert "SCRIPTORIUM_WEBHOOK_URL: must be an address" in problem
+    assert "token" not in problem
+
+
+def test_a_setting_that_holds_a_secret_is_not_shown() -> None:
+    settings = Settings(webhook_url="https://a.b/my-word", webhook_secret=make_secret(), notices="json://u:my-word@h")
+    assert "my-word" not in repr(settings)
+    assert "whsec_" not in repr(settings)
+
+
+def test_links_lead_to_where_people_open_the_pages() -> None:
+    assert Settings(api_port=8500).pages_url == "http://127.0.0.1:8500"
+    assert Settings(api_url="http://here:1/v1").pages_url == "http://here:1"
+    assert (
+        Settings(api_url="http://here:1/v1", public_url="https://books.example/").pages_url == "https://books.example"
+    )

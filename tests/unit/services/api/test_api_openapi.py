@@ -11,6 +11,7 @@ import pytest
 from scriptorium.artifacts.uploads.parts import StoredPart
 from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Checkpoint, Event, EventType, Job, JobError, Level, StoredFile, Upload
+from scriptorium.contracts.delivery import Announcement, Delivery, DeliveryAttempt
 from scriptorium.errors import Conflict, FileMissing
 from scriptorium.jobs.pipeline import Pipeline
 from scriptorium.jobs.runner import Context
@@ -18,6 +19,7 @@ from scriptorium.recipe import Recipe, Training
 from scriptorium.settings import Settings
 from scriptorium.store import open_store
 from services.api.application import create_app
+from services.api.deliveries.routes import render_delivery
 from services.api.errors import render
 from services.api.files.openai_file import render_file, render_part, render_upload
 from services.api.fine_tuning.openai_job import render_checkpoint, render_event, render_job
@@ -26,6 +28,7 @@ from services.api.inference.voices import KnownModel
 from services.api.openapi.operations import OPERATIONS
 from services.api.openapi.wire_objects import (
     CheckpointAnswer,
+    DeliveryAnswer,
     ErrorAnswer,
     EventAnswer,
     FileAnswer,
@@ -73,6 +76,11 @@ def test_what_is_rendered_has_the_described_type(tmp_path: Path) -> None:
         event = Event(id="ftevent-1", created_at=1, level=Level.INFO, message="x", type=kind, data={"step": 1})
         EventAnswer.model_validate(render_event(event))
     ModelAnswer.model_validate(describe(KnownModel("tiny", "tiny", 1), None, ""))
+    announcement = Announcement(id="evt_1", type="fine_tuning.job.failed", created_at=1, job_id="ftjob-1")
+    names = {"receiver_key": "0", "receiver": "https://a.b"}
+    sent = Delivery(id="dlv_1", channel="webhook", announcement=announcement, created_at=1, **names)
+    attempts = [DeliveryAttempt(created_at=1, status_code=500, problem="x")]
+    DeliveryAnswer.model_validate(render_delivery(sent.model_copy(update={"attempts": attempts})))
     PageOf[FileAnswer].model_validate(render_page([render_file(FILE)], has_more=False))
     ErrorAnswer.model_validate_json(bytes(render(Conflict("x")).body))
 
