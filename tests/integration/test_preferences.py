@@ -28,7 +28,7 @@ pytestmark = [*AXOLOTL_MARKS, pytest.mark.slow]
 STEPS, STRENGTH, PASSAGE_WORDS, ROWS = 3, 0.5, 40, 24
 TRAINING = Training(
     method="dpo", adapter="lora", lora_r=8, lora_alpha=16, lora_dropout=0.0, max_steps=STEPS,
-    gradient_accumulation_steps=2, learning_rate=1e-3, warmup_ratio=0, sequence_len=512, gradient_checkpointing=False,
+    gradient_accumulation_steps=1, learning_rate=1e-3, warmup_ratio=0, sequence_len=512, gradient_checkpointing=False,
     checkpoints=1, dev_rows=2, samples=1, sample_tokens=8, keep=0,
 )  # fmt: skip
 
@@ -85,9 +85,12 @@ def test_preferences_train_an_adapter_that_prefers_what_they_prefer(base: Path, 
     result = train_adapter(order, training, reporter)
     assert result.steps == STEPS
     assert result.replay is None
-    losses = [line["loss"] for line in read_training_log(training / TRAINING_LOG) if "loss" in line]
+    lines = [line for line in read_training_log(training / TRAINING_LOG) if "loss" in line]
+    losses = [line["loss"] for line in lines]
     assert losses[0] == pytest.approx(0.6931, abs=1e-3)  # ln 2: at first the model is its own base
     assert losses[-1] < losses[0]
+    assert lines[-1]["rewards/margins"] > 0
+    assert result.trained_tokens > STEPS * 2 * PASSAGE_WORDS  # both chats of each row
     checkpoint = checkpoint_folder(training, STEPS)
     with safe_open(checkpoint / "adapter_model.safetensors", "numpy") as tensors:
         updates = [tensors.get_tensor(name) for name in tensors.keys() if "lora_B" in name]  # noqa: SIM118

@@ -161,9 +161,3 @@ def test_a_cancelled_job_ends_the_child_and_keeps_what_is_complete(tmp_path: Pat
     with pytest.raises(Cancelled):
         watch(tmp_path, "import time; time.sleep(60)", CancelledTrials())
     assert len(read_trials(tmp_path)) == 1
-
-
-def test_a_training_by_preferences_is_not_tried(tmp_path: Path) -> None:
-    order = request(tmp_path, strengths=[0.5]).model_copy(update={"training": Training(method="dpo")})
-    (tmp_path / "dev.jsonl").write_text('{"input": {"messages": []}}\n')  # no chat: it must not even be read
-    assert trials.run_trials(order, tmp_path, [], CHECKPOINTS, SilentReporter()) == 0
