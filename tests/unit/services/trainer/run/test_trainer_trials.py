@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from scriptorium.artifacts import writing_progress
 from scriptorium.artifacts.checkpoint_losses import checkpoint_losses_path
-from scriptorium.artifacts.dataset import Row, write_rows
+from scriptorium.artifacts.dataset import PreferenceRow, Row, write_rows
 from scriptorium.artifacts.trials import TemperaturePoint, Trial, read_trials, trial_path
 from scriptorium.artifacts.writing_progress import ProgressFile, ProgressWatch
 from scriptorium.contracts import Checkpoint, TrainRequest
@@ -81,7 +81,7 @@ def test_the_order_has_each_brief_once_and_cuts_genuine_text(tmp_path: Path, mon
     order = trials.make_order(
         request(tmp_path, briefs=5, instructions=3),
         tmp_path,
-        dev=[row("a"), row("bb")],
+        dev=[row("a"), PreferenceRow(**row("bb").model_dump(), rejected="not this")],
         measured=[row("a")],
         trials=[(None, 0.0), (20, 0.75)],
     )
