@@ -240,7 +240,7 @@ def restore_token_counts(state: Any, output: Path) -> None:
 
 def count_tokens(lines: Sequence[LogLine], step: int) -> float:
     """Return the tokens that were trained up to a step, from the log of earlier attempts."""
-    return max((float(line.get(TRAINED_KEY, 0)) for line in lines if line["step"] <= step), default=0.0)
+    return max((float(line.get(TRAINED_KEY, 0)) for line in lines if line.get("step", 0) <= step), default=0.0)
 
 
 def restore_epoch(state: Any, dataloader: Any) -> None:

@@ -67,12 +67,17 @@ def test_preferences_become_rows_with_both_answers(tmp_path: Path, ask: Ask, pro
 def test_one_text_preferred_to_two_others_is_two_rows_on_one_side(tmp_path: Path, ask: Ask, prose: Prose) -> None:
     rows = [preference(number, prose) for number in range(20)]
     rows.append(preference(19, prose, rejected="Another answer."))  # of a row that is held out
-    rows.append(rows[0])
+    rows.append(rows[0])  # the very same row trains once
+    rows.insert(0, preference(0, prose, rejected="A third answer."))
     folder = run(ask(write(tmp_path, rows), "rows.jsonl", method="dpo"), tmp_path)
+    findings = json.loads((folder / "quality.json").read_text())["findings"]
+    codes = {finding["code"] for finding in findings}
+    assert "passage_repeated" in codes
+    assert not codes & {"near_duplicate", "paragraph_repeated"}
     passages = {name: [row.passage for row in read_rows(folder / f"{name}.jsonl")] for name in ("train", "test")}
     assert passages["test"].count(rows[19]["preferred_output"][0]["content"]) == 2
     assert not set(passages["train"]) & set(passages["test"])
-    assert passages["train"].count(rows[0]["preferred_output"][0]["content"]) == 1
+    assert passages["train"].count(rows[0]["preferred_output"][0]["content"]) == 2
 
 
 def test_a_preference_is_as_long_as_its_longer_answer(tmp_path: Path, ask: Ask, prose: Prose) -> None:
