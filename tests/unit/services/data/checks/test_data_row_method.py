@@ -75,9 +75,9 @@ def test_one_text_preferred_to_two_others_is_two_rows_on_one_side(tmp_path: Path
     assert "passage_repeated" in codes
     assert not codes & {"near_duplicate", "paragraph_repeated"}
     passages = {name: [row.passage for row in read_rows(folder / f"{name}.jsonl")] for name in ("train", "test")}
-    assert passages["test"].count(rows[19]["preferred_output"][0]["content"]) == 2
+    assert passages["test"].count(prose(2, seed=19)) == 2
     assert not set(passages["train"]) & set(passages["test"])
-    assert passages["train"].count(rows[0]["preferred_output"][0]["content"]) == 2
+    assert passages["train"].count(prose(2, seed=0)) == 2
 
 
 def test_a_preference_is_as_long_as_its_longer_answer(tmp_path: Path, ask: Ask, prose: Prose) -> None:
