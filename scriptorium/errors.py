@@ -143,7 +143,7 @@ class TooFewExamples(UserError):
     """A manuscript is readable but too short to train on."""
 
     code = "invalid_n_examples"
-    default_next_step = "Send more text, or choose a recipe with shorter passages."
+    default_next_step = "Send more text or more rows, or choose a recipe with shorter passages."
 
 
 class FileTooLarge(UserError):

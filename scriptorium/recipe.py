@@ -19,11 +19,13 @@ Prompt = Literal["brief", "context", "continue", "rewrite", "mixed"]
 Export = Literal["gguf-f16", "gguf-q8_0", "gguf-q4_k_m"]
 Select = Literal["balance", "loss", "voice", "decision"]
 Drafts = Literal["base", "outline"]
+Method = Literal["supervised", "dpo"]
 Auto = Literal["auto"]
 Mix = dict[PromptKind, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
 
 
 AUTO_LEARNING_RATE = 2e-4  # the seed workflow's, for LoRA on all projections
+PREFERENCE_RATE = 0.1  # of a learning rate for text
 CONFLICTS: tuple[tuple[dict[str, object], str], ...] = (
     (
         {"fsdp": True, "sample_packing": True},
@@ -111,7 +113,7 @@ class Training(Section):
     `recovery` is the share of the replayed rows that come at the end of the training, after everything else.
     """
 
-    method: Literal["supervised", "dpo"] = "supervised"
+    method: Method = "supervised"
     beta: float = Field(default=0.1, gt=0, le=10)
     adapter: Literal["qlora", "lora"] = "qlora"
     lora_r: int = Field(default=64, ge=1, le=512)
@@ -142,6 +144,18 @@ class Training(Section):
     use_eaft: bool = False
     keep: float = Field(default=0.05, ge=0, le=0.5)
     recovery: float = Field(default=0.0, ge=0, le=1)
+
+    @property
+    def nominal_rate(self) -> float:
+        """The learning rate; what "auto" stands for before a plan knows the base."""
+        if self.learning_rate != "auto":
+            return self.learning_rate
+        return AUTO_LEARNING_RATE * self.auto_rate_factor
+
+    @property
+    def auto_rate_factor(self) -> float:
+        """What the learning rate "auto" is multiplied by."""
+        return PREFERENCE_RATE if self.method == "dpo" else 1.0
 
     @property
     def needs_logits(self) -> bool:
@@ -183,6 +197,20 @@ class Training(Section):
         if self.kl_weight and refused:
             raise ValueError(f"kl_weight cannot be combined with {', '.join(refused)}")
         return self
+
+    def for_preferences(self) -> Training:
+        """Return options that learn from preferences, without those that cannot be combined with them.
+
+        The learning rate is a tenth: the loss of preferences falls with much smaller steps than that of text.
+        """
+        if self.method == "dpo":
+            return self
+        rate = self.learning_rate
+        changes = {
+            "method": "dpo", "sample_packing": False, "use_eaft": False, "kl_weight": 0.0, "recovery": 0.0, "keep": 0.0,
+            "learning_rate": rate if rate == "auto" else float(f"{PREFERENCE_RATE * rate:.3g}"),
+        }  # fmt: skip
+        return type(self).model_validate(self.model_dump(exclude_unset=True) | changes)
 
 
 class ResolvedTraining(Training):

@@ -3,7 +3,7 @@
 train.jsonl dev.jsonl test.jsonl   chat rows: {"messages": [user, assistant], "chapter": "...", "author": "...",
                                    "kind": "brief" | "context" | "continue" | "rewrite", "genuine": "..."}; dev and
                                    test have briefs only; `genuine` is the author's text if the row trains on other
-                                   names
+                                   names; "rejected": the answer that a preference puts behind the last message
 reference.jsonl                    the same from other authors, if there are any; briefs only
 alpaca/{train,dev,test}.jsonl      the same passages with the seed workflow's constant instruction
 impostors.jsonl                    {"author": "...", "works": ["...", ...]}: cleaned excerpts of other authors' works
@@ -30,6 +30,7 @@ IMPOSTORS = "impostors.jsonl"
 QUALITY = "quality.json"
 QUALITY_PAGE = "quality.html"
 EXAMPLES = "examples.json"
+PREFERENCE_KEYS = frozenset(["rejected", "preferred_output"])
 CONTINUE_INSTRUCTION = "Continue this narrative in the author's style:"
 
 
@@ -134,9 +135,14 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def iterate_rows(path: Path) -> Iterator[Row]:
-    """Yield rows one by one."""
-    with path.open(encoding="utf-8") as lines:
-        yield from (Row.model_validate_json(line) for line in lines if line.strip())
+    """Yield rows one by one, preferences as such."""
+    return map(parse_row, iterate_lines(path))
+
+
+def parse_row(body: dict[str, object]) -> Row:
+    """Return a row; a preference is one, too, whose passage is the preferred answer. Raises ValidationError."""
+    kind = PreferenceRow if PREFERENCE_KEYS & body.keys() else Row
+    return kind.model_validate(body)
 
 
 def iterate_lines(path: Path) -> Iterator[dict[str, object]]:

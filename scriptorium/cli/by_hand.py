@@ -83,7 +83,7 @@ def prepare(book: Path, output: Path, model: str, recipe: Recipe, settings: Sett
     request = PrepareRequest(
         manuscript=book.resolve(), filename=book.name, base=resolve_base(model, settings), prompt=data.prompt,
         mix=data.mix, brief_writer=brief_writer(data, served_name(model), settings), rename=data.rename,
-        system=data.system,
+        system=data.system, method=recipe.training.method,
         sequence_len=recipe.training.sequence_len, chunking=data.chunking, split=data.split,
         references=settings.data_dir / "references" if (settings.data_dir / "references").is_dir() else None,
         impostors=impostors, impostors_name=impostors.name if impostors else "",

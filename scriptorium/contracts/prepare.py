@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scriptorium.contracts.base import Contract
 from scriptorium.contracts.serve import Endpoint
-from scriptorium.recipe import Chunking, Mix, Prompt, Split
+from scriptorium.recipe import Chunking, Method, Mix, Prompt, Split
 
 
 class PrepareRequest(Contract):
@@ -17,7 +17,8 @@ class PrepareRequest(Contract):
     or drop a row of more than `sequence_len` tokens, so no prompt is made that long. The passages of `validation`,
     another manuscript, are dev, which then takes none of the first. Without a `brief_writer`, briefs are extracted.
     `rename` is the share of training rows whose names are replaced, `system` a message before each prompt. `impostors`
-    is a folder or an uploaded .zip (`impostors_name`), with a file or folder per author.
+    is a folder or an uploaded .zip (`impostors_name`), with a file or folder per author. With the `method` dpo every
+    row is a preference, with any other none.
     """
 
     manuscript: Path
@@ -26,6 +27,7 @@ class PrepareRequest(Contract):
     validation_name: str = ""
     base: Path
     prompt: Prompt
+    method: Method = "supervised"
     mix: Mix = {"brief": 1.0}
     brief_writer: Endpoint | None = None
     rename: float = 0.0

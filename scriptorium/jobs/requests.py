@@ -16,7 +16,7 @@ from scriptorium.artifacts.volume import Volume
 from scriptorium.errors import DiskFull, InternalError, OutOfMemory
 from scriptorium.jobs.reporter import Reporter, SilentReporter
 from scriptorium.models.base_models import locate_model, obtain_model
-from scriptorium.recipe import AUTO_LEARNING_RATE, Data, Training
+from scriptorium.recipe import Data, Training
 from scriptorium.settings import Settings
 
 
@@ -51,6 +51,7 @@ def prepare(job: c.Job, context: RequestContext) -> c.PrepareRequest:
         **validation(job, context),
         base=obtain_model(job.model, context.volume.models, context.reporter),
         prompt=data.prompt,
+        method=job.recipe.training.method,
         mix=data.mix,
         rename=data.rename,
         brief_writer=brief_writer(data, job.model, context.settings),
@@ -270,8 +271,7 @@ def apply_hyperparameters(training: Training, hyperparameters: c.Hyperparameters
         accumulation = max(1, hyperparameters.batch_size // micro_batch)
         changes |= {"micro_batch_size": micro_batch, "gradient_accumulation_steps": accumulation}
     if hyperparameters.learning_rate_multiplier != "auto":
-        rate = AUTO_LEARNING_RATE if training.learning_rate == "auto" else training.learning_rate
-        changes["learning_rate"] = rate * hyperparameters.learning_rate_multiplier
+        changes["learning_rate"] = training.nominal_rate * hyperparameters.learning_rate_multiplier
     return training.model_copy(update=changes)
 
 

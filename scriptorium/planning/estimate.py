@@ -26,6 +26,7 @@ from scriptorium.recipe import Calibration, Export, ResolvedTraining, Training
 GIB = 1024**3
 USABLE_SHARE = 0.92  # of a GPU: beyond it WSL 2 spills into system memory without an error
 MICRO_BATCHES = (8, 4, 2)
+CHATS_OF_PREFERENCE = 2.0  # all tokens of both count as trained
 FULL_BATCH_TOKENS = 4096  # fill a card: a longer micro-batch is not faster
 MICRO_BATCH_ROOM = 0.85  # of the free memory that a micro-batch above 1 may take
 
@@ -56,7 +57,7 @@ def estimate(
     available = usable_bytes(device)
     enough_disk = device.free_disk_bytes is None or disk.total <= device.free_disk_bytes
     enough_memory = available is None or memory.total <= available
-    answer_share = dataset.answer_tokens / dataset.tokens
+    answer_share = CHATS_OF_PREFERENCE if resolved.method == "dpo" else dataset.answer_tokens / dataset.tokens
     return TrainingEstimate(
         model=shape.name,
         recipe=recipe,

@@ -46,7 +46,8 @@ def size_of_ready_rows(path: Path, filename: str, recipe: Recipe) -> DatasetSize
     """Return the size of rows that are used as they are, less what is held out. Raises InvalidTrainingFile."""
     with path.open("rb") as file:
         lines = file.readlines(READ_BYTES)
-    words = [max(1, len(WORD.findall(line)) - ROW_KEYS) for line in lines if line.strip()]
+    answers = 2 if recipe.training.method == "dpo" else 1  # a preference is as long as a chat with one of them
+    words = [max(1, (len(WORD.findall(line)) - ROW_KEYS) // answers) for line in lines if line.strip()]
     if not words:
         raise InvalidTrainingFile(f"{filename} has no rows.", param="training_file")
     scale = max(1.0, path.stat().st_size / sum(map(len, lines)))

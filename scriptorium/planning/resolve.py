@@ -22,14 +22,16 @@ def resolve_training(
 
     `rows` are the packed rows if rows are packed; `micro_batch` is the one that fits the device, `hidden` the base's
     hidden size. Epochs: three, more for a text too short for MIN_UPDATES. Accumulation: as much as leaves MIN_UPDATES,
-    for a smoother gradient. Learning rate: the seed workflow's, higher for a narrower model.
+    for a smoother gradient. Learning rate: the seed workflow's, higher for a narrower model, a tenth for preferences.
     """
     micro_batch = micro_batch if training.micro_batch_size == "auto" else training.micro_batch_size
     epochs = auto_epochs(rows, micro_batch) if training.num_epochs == "auto" else training.num_epochs
     accumulation = training.gradient_accumulation_steps
     if accumulation == "auto":
         accumulation = largest_accumulation(rows, epochs, micro_batch)
-    rate = auto_learning_rate(hidden) if training.learning_rate == "auto" else training.learning_rate
+    rate = training.learning_rate
+    if rate == "auto":
+        rate = float(f"{auto_learning_rate(hidden) * training.auto_rate_factor:.2g}")
     chosen = {
         "num_epochs": epochs,
         "micro_batch_size": micro_batch,

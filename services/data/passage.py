@@ -20,7 +20,8 @@ class Passage:
 
     `before` is the text of the previous passage in its chapter, if there is one. `genuine` is the author's text if
     names were replaced in the one that trains. A passage of a `ready` row keeps the row's own prompt, and `turns` are
-    the messages before that.
+    the messages before that: the first `turn_count` of those stored. The answers of one `conversation` are passages
+    side by side. `rejected` is the answer that a preference puts behind the text.
     """
 
     stored_text: LazyText
@@ -35,6 +36,9 @@ class Passage:
     author: str = ""
     ready: bool = False
     stored_turns: LazyText = "[]"  # as JSON
+    turn_count: int | None = None  # all of them
+    conversation: str = ""  # the place of a row with several answers
+    stored_rejected: LazyText = ""
 
     @property
     def text(self) -> str:
@@ -61,7 +65,12 @@ class Passage:
     @property
     def turns(self) -> list[Message]:
         """The messages before the prompt."""
-        return list(json.loads(load_text(self.stored_turns)))
+        return list(json.loads(load_text(self.stored_turns)))[: self.turn_count]
+
+    @property
+    def rejected(self) -> str:
+        """The answer that is not preferred; "" if the row is no preference."""
+        return load_text(self.stored_rejected)
 
     def length(self, unit: str) -> int:
         """Return the length in "words" or "tokens"."""
@@ -76,3 +85,11 @@ def iterate_paragraphs(passages: Iterable[Passage]) -> Iterator[str]:
 def make_messages(passage: Passage) -> list[Message]:
     """Return the turns of a passage's row; the last one trains."""
     return [*passage.turns, {"role": "user", "content": passage.prompt}, {"role": "assistant", "content": passage.text}]
+
+
+def iterate_chats(passage: Passage) -> Iterator[list[Message]]:
+    """Yield the turns of a passage's row, and those with the other answer of a preference."""
+    chat = make_messages(passage)
+    yield chat
+    if rejected := passage.rejected:
+        yield [*chat[:-1], {"role": "assistant", "content": rejected}]

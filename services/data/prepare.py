@@ -18,6 +18,7 @@ from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
 from services.data.checks import lengths
 from services.data.checks.ask_about_findings import ask_about_findings
 from services.data.checks.codes import grade_findings
+from services.data.checks.row_method import check_method
 from services.data.checks.run_checks import raise_for_findings, run_checks
 from services.data.chunking.cut import cut_chapters, take_curated, take_rows
 from services.data.cleaning.chapters import Chapter, make_unique
@@ -92,7 +93,7 @@ def prepare_texts(request: PrepareRequest, folder: Path, texts: TextFile, report
         reporter=reporter,
     )
     findings = grade_findings([*cut.findings, *choice, *remarks, *divided.findings, *left_out, *checks], len(passages))
-    raise_for_findings(findings, len(splits["train"]))
+    raise_for_findings(findings, len(splits["train"]), sum(len(splits[name]) for name in ("dev", "test")))
     ask_about_findings(findings, len(passages), reporter)
     splits = {name: members for name, members in splits.items() if members}
     if request.system:
@@ -126,6 +127,7 @@ def cut_manuscript(
     A curated file is one passage and one chapter.
     """
     manuscript = read_manuscript(request.manuscript, request.filename, store)
+    check_method(manuscript, request.filename, request.method)
     cleaning = CleaningLog()
     sizes: list[int] = []
     chapters = record_sizes(gather_chapters(manuscript, cleaning, reporter), sizes)

@@ -31,7 +31,7 @@ from services.trainer.run.axolotl import TrainingRows, make_command, make_config
 from services.trainer.run.late_replay import write_in_order
 from services.trainer.run.launch import choose_gpus, choose_loss, show_gpus
 from services.trainer.run.measure_checkpoints import measure_checkpoints
-from services.trainer.run.rows import prepare_rows, read_rows_to_train
+from services.trainer.run.rows import prepare_rows, read_rows_to_train, report_preferences
 from services.trainer.run.sample_order import order_samples
 from services.trainer.run.trials import run_trials
 from services.trainer.run.wandb_order import order_wandb_run, wandb_environment
@@ -51,6 +51,7 @@ def train_adapter(request: TrainRequest, folder: Path, reporter: Reporter) -> Tr
         raise EnvironmentMissing(f"Axolotl is not installed in {environment}.")
     gpus = choose_gpus(request.training, get_settings())
     train, hashes = read_rows_to_train(request), hash_base(request.base, reporter)
+    report_preferences(request.training, reporter)
     train, drafts = write_drafts(request, folder, train, reporter)
     mixed, replay = replay_rows(request, folder, train, reporter, hashes=hashes)
     if replay:

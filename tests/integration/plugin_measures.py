@@ -116,6 +116,23 @@ def resume(folder: Path, step: int) -> dict[str, int] | None:
     return {name: int(count.item()) for name, count in state.tokens.items()} if hasattr(state, "tokens") else None
 
 
+def count_preferences(folder: Path, model: torch.nn.Module) -> list[float]:
+    """Return the trained tokens of each line of a training by preferences that is resumed at its first step."""
+    folder.mkdir()
+    args = SimpleNamespace(
+        device=CPU, bf16=True, fp16=False, num_train_epochs=1, output_dir=str(folder / "checkpoints")
+    )
+    for first, steps in ((0, 2), (1, 2)):
+        callback = plugin.ScriptoriumCallback(folder)
+        state = SimpleNamespace(global_step=first, max_steps=3, epoch=0.0, is_world_process_zero=True)
+        callback.on_train_begin(args, state, None, model=model)
+        for step in range(1, steps + 1):
+            state.global_step = first + step
+            callback.on_log(args, state, None, logs={"loss": 0.6, "num_tokens": 100.0 * step, "rewards/margins": 0.1})
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [line["tokens/trainable"] for line in lines if "loss" in line]
+
+
 def load_packs() -> DataLoader[int]:
     """Make a loader of packed rows as Axolotl does."""
     torch.manual_seed(42)
@@ -202,6 +219,7 @@ if __name__ == "__main__":
         "random_numbers_kept": torch.equal(before, torch.random.get_rng_state()),
         "use_of_no_gpu": meter.gpu_use(torch.device("cuda:0")),
         "tokens": [resume(Path(sys.argv[1]), step) for step in (0, 2)],
+        "preference_tokens": count_preferences(Path(sys.argv[1]) / "preferences", model),
         "packs_after_a_resume": resumed_packs(),
         "endings": {
             "nan": end(Path(sys.argv[1]) / "nan", loss=float("nan")),

@@ -50,6 +50,23 @@ def test_a_job_is_created_and_shown_with_resolved_values(
     assert context.store.jobs.get(job.id).suffix == "poe"
 
 
+def test_a_job_learns_from_preferences(client: openai.OpenAI, context: Context, book: str) -> None:
+    job = client.fine_tuning.jobs.create(
+        model=BASE,
+        training_file=book,
+        method={"type": "dpo", "dpo": {"hyperparameters": {"beta": 0.2, "n_epochs": 2, "batch_size": "auto"}}},
+    )
+    assert job.method is not None
+    assert job.method.type == "dpo"
+    assert job.method.dpo is not None
+    resolved = job.method.dpo.hyperparameters
+    assert resolved is not None
+    assert (resolved.beta, resolved.n_epochs, resolved.learning_rate_multiplier) == (0.2, 2, 1.0)
+    assert resolved.batch_size == job.hyperparameters.batch_size
+    training = context.store.jobs.get(job.id).recipe.training
+    assert (training.method, training.beta, training.sample_packing) == ("dpo", 0.2, False)
+
+
 def test_hyperparameters_at_the_top_level_work(client: openai.OpenAI, book: str) -> None:
     job = client.fine_tuning.jobs.create(
         model=BASE, training_file=book, hyperparameters={"n_epochs": 4, "learning_rate_multiplier": 0.5}
@@ -72,7 +89,7 @@ def test_every_problem_of_a_request_is_reported_at_once(client: openai.OpenAI, h
         "seed": -1,
         "hyperparameters": {"n_epochs": 0},
         "integrations": [{"type": "wandb"}],
-        "method": {"type": "dpo"},
+        "method": {"type": "reinforcement"},
         "metadata": {"k" * 65: "v"},
         "recipe": {"name": "mine", "training": {"lora_r": 0, "colour": "blue"}},
         "checkpoint": 0,

@@ -47,6 +47,10 @@ def test_a_resumed_training_continues_its_token_counts(measured: dict[str, Any])
     assert measured["tokens"] == [None, {"total": 700, "trainable": 500}]
 
 
+def test_preferences_count_the_tokens_of_all_attempts(measured: dict[str, Any]) -> None:
+    assert measured["preference_tokens"] == [100, 200, 200, 300]  # the second attempt begins after the first step
+
+
 def test_a_resumed_training_goes_on_with_the_packed_rows_of_its_epoch(measured: dict[str, Any]) -> None:
     without_plugin, with_plugin = measured["packs_after_a_resume"]
     assert with_plugin

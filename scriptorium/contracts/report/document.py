@@ -124,10 +124,11 @@ class LossPoint(BaseModel):
 
 
 class TrainingLosses(BaseModel):
-    """The loss on the training text and on the dev chapters, by step."""
+    """The loss on the training text and on the dev chapters, by step; or that on preferences, which is another one."""
 
     train: list[LossPoint] = []
     dev: list[LossPoint] = []
+    preferences: bool = False
 
 
 class EvaluationSettings(BaseModel):

@@ -71,7 +71,8 @@ def fingerprint(job: Job, body: dict[str, Any], key: str | None) -> str:
     none may change while the request is repeated.
     """
     recipe = {name: body.get(name) for name in ("recipe", "overrides")}
-    values = job.model_dump(mode="json", include=REQUESTED_FIELDS - {"recipe"}) | recipe
+    method = job.recipe.training.model_dump(include={"method", "beta"})
+    values = job.model_dump(mode="json", include=REQUESTED_FIELDS - {"recipe"}) | recipe | method
     text = f"key {key}" if key else json.dumps(values, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -56,21 +56,46 @@ class SupervisedMethod(RequestPart):
     hyperparameters: Hyperparameters = Hyperparameters()
 
 
+class PreferenceHyperparameters(Hyperparameters):
+    """The hyperparameters of direct preference optimisation; a smaller `beta` lets the model move farther away."""
+
+    beta: Annotated[float, Field(gt=0, le=10)] | Literal["auto"] = "auto"
+
+
+class PreferenceMethod(RequestPart):
+    """The section for direct preference optimisation."""
+
+    hyperparameters: PreferenceHyperparameters = PreferenceHyperparameters()
+
+
 class Method(RequestPart):
-    """The training method; only supervised fine-tuning is supported."""
+    """The training method: supervised fine-tuning, or direct preference optimisation."""
 
     type: Literal["supervised", "dpo", "reinforcement"]
     supervised: SupervisedMethod | None = None
-    dpo: Any = None
+    dpo: PreferenceMethod | None = None
     reinforcement: Any = None
 
     @field_validator("type")
     @classmethod
     def check_type(cls, value: str) -> str:
-        """Refuse the methods that only the hosted API has."""
-        if value != "supervised":
-            raise ValueError(f"{value} is not supported, only supervised fine-tuning is")
+        """Refuse the method that only the hosted API has."""
+        if value == "reinforcement":
+            raise ValueError("reinforcement is not supported, only supervised and dpo are")
         return value
+
+    @model_validator(mode="after")
+    def check_section(self) -> Method:
+        """Refuse the section of another method: its hyperparameters would have no effect."""
+        others = [name for name in ("supervised", "dpo") if name != self.type and getattr(self, name) is not None]
+        if others:
+            raise ValueError(f"has the type {self.type} and the section {others[0]}; give the section of its type")
+        return self
+
+    @property
+    def section(self) -> SupervisedMethod | PreferenceMethod | None:
+        """The section of the method's type, if there is one."""
+        return self.dpo if self.type == "dpo" else self.supervised
 
 
 class CreateJob(RequestPart):
@@ -145,36 +170,53 @@ class CreateJob(RequestPart):
         """Refuse overrides that do not fit the recipe, unless it is invalid itself."""
         if value and "recipe" in info.data:
             with as_value_error():
-                check_runs_in_queue(apply_overrides(info.data["recipe"], value))
+                check_runs_in_queue(apply_overrides(fit_to_method(info.data["recipe"], info.data.get("method")), value))
         return value
 
     @model_validator(mode="after")
     def check_hyperparameters(self) -> CreateJob:
         """Refuse hyperparameters both under `method` and at the top level, where the older API has them."""
-        if self.hyperparameters and self.method and self.method.supervised:
-            raise ValueError("give hyperparameters under method.supervised or at the top level, not both")
+        if self.hyperparameters and self.method and self.method.section:
+            raise ValueError(f"give hyperparameters under method.{self.method.type} or at the top level, not both")
+        return self
+
+    @model_validator(mode="after")
+    def check_method(self) -> CreateJob:
+        """Refuse a recipe of another method than the one that is named."""
+        trained = self.requested_recipe.training.method
+        if self.method and self.method.type != trained:
+            raise ValueError(f"method.type is {self.method.type}, but the recipe's training.method is {trained}")
         return self
 
     @property
     def requested_recipe(self) -> Recipe:
-        """The recipe with the overrides."""
-        return apply_overrides(self.recipe, self.overrides) if self.overrides else self.recipe
+        """The recipe for the method, with the overrides."""
+        recipe = fit_to_method(self.recipe, self.method)
+        return apply_overrides(recipe, self.overrides) if self.overrides else recipe
 
     @property
     def requested_hyperparameters(self) -> Hyperparameters:
         """The hyperparameters from either place, or the defaults."""
-        supervised = self.method.supervised if self.method else None
-        return supervised.hyperparameters if supervised else self.hyperparameters or Hyperparameters()
+        section = self.method.section if self.method else None
+        named = section.hyperparameters if section else self.hyperparameters or Hyperparameters()
+        return Hyperparameters(**named.model_dump(include=set(Hyperparameters.model_fields)))
+
+
+def fit_to_method(recipe: Recipe, method: Method | None) -> Recipe:
+    """Return the recipe for the method of a request: for preferences without what cannot be combined with them."""
+    if method is None or method.type != "dpo":
+        return recipe
+    training = recipe.training.for_preferences()
+    beta = method.dpo.hyperparameters.beta if method.dpo else "auto"
+    if beta != "auto":
+        training = training.model_copy(update={"beta": beta})
+    return recipe.model_copy(update={"training": training})
 
 
 def check_runs_in_queue(recipe: Recipe) -> Recipe:
     """Return the recipe. Raises ValueError if it needs what a job of the queue does not have."""
     if recipe.training.fsdp:
         raise ValueError("training.fsdp needs several GPUs, and a job has one; use `scriptorium train` instead")
-    if recipe.training.method == "dpo":
-        raise ValueError(
-            "training.method dpo needs preference rows, which a job cannot have yet; use `scriptorium train`"
-        )
     return recipe
 
 

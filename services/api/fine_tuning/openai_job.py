@@ -34,7 +34,7 @@ def render_job(job: Job, progress: dict[str, float], position: int | None) -> Bo
         "training_file": job.training_file,
         "validation_file": job.validation_file,
         "hyperparameters": resolved,
-        "method": {"type": "supervised", "supervised": {"hyperparameters": resolved}},
+        "method": render_method(training, resolved),
         "result_files": job.result_files,
         "fine_tuned_model": job.fine_tuned_model,
         "finished_at": job.finished_at,
@@ -58,6 +58,12 @@ def render_job(job: Job, progress: dict[str, float], position: int | None) -> Bo
             "priority": job.priority,
         },
     }
+
+
+def render_method(training: Training, resolved: Body) -> Body:
+    """Render the training method with its hyperparameters; preferences have one more."""
+    more = {"beta": training.beta} if training.method == "dpo" else {}
+    return {"type": training.method, training.method: {"hyperparameters": resolved | more}}
 
 
 def effective_batch(training: Training) -> int | Auto:

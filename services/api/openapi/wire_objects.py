@@ -116,11 +116,24 @@ class SupervisedAnswer(WireObject):
     hyperparameters: Hyperparameters
 
 
-class MethodAnswer(WireObject):
-    """The training method of a job."""
+class PreferenceValues(Hyperparameters):
+    """The hyperparameters of a job that learns from preferences."""
 
-    type: Literal["supervised"]
-    supervised: SupervisedAnswer
+    beta: float
+
+
+class PreferenceAnswer(WireObject):
+    """The same for a job that learns from preferences."""
+
+    hyperparameters: PreferenceValues
+
+
+class MethodAnswer(WireObject):
+    """The training method of a job: its type, and the section of that name."""
+
+    type: Literal["supervised", "dpo"]
+    supervised: SupervisedAnswer | None = None
+    dpo: PreferenceAnswer | None = None
 
 
 class JobExtension(WireObject):

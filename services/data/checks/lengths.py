@@ -10,9 +10,9 @@ from scriptorium.errors import Problem, TooFewExamples
 from scriptorium.models.tokenizer import ChatTokenizer
 from scriptorium.recipe import Chunking
 from services.data.checks.codes import make_finding
-from services.data.passage import Passage, make_messages
+from services.data.passage import Passage, iterate_chats
+from services.data.readers.limits import MIN_EXAMPLES
 
-MIN_EXAMPLES = 10  # as the hosted fine-tuning API requires
 TINY_SHARE = 0.1  # of the minimum length; what is shorter is a stray line, not a passage
 
 
@@ -31,12 +31,12 @@ def drop_tiny(passages: Sequence[Passage], chunking: Chunking) -> tuple[list[Pas
 def drop_repeated(passages: Sequence[Passage]) -> tuple[list[Passage], list[Finding]]:
     """Leave out passages that occurred before; else one copy might train and the other one test.
 
-    Ready rows may have the same answer to different prompts.
+    Ready rows may have the same answer to different prompts, or prefer it to different ones.
     """
     first_places: dict[bytes, str] = {}
     remaining, findings = [], []
     for passage in passages:
-        earlier = first_places.setdefault(make_digest(passage.prompt, " ".join(passage.text.split())), passage.place)
+        earlier = first_places.setdefault(make_digest(passage), passage.place)
         if earlier == passage.place:
             remaining.append(passage)
         else:
@@ -44,9 +44,11 @@ def drop_repeated(passages: Sequence[Passage]) -> tuple[list[Passage], list[Find
     return remaining, findings
 
 
-def make_digest(prompt: str, text: str) -> bytes:
-    """Return a digest that identifies a prompt with its answer."""
-    return blake2b(f"{prompt}\0{text}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+def make_digest(passage: Passage) -> bytes:
+    """Return a digest that identifies a passage with all that stands before it, and what it is preferred to."""
+    earlier = [turn["content"] for turn in passage.turns]
+    texts = [*earlier, passage.prompt, " ".join(passage.text.split()), passage.rejected]
+    return blake2b("\0".join(texts).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def find_out_of_range(passages: Sequence[Passage], chunking: Chunking, curated: bool) -> Iterator[Finding]:
@@ -68,17 +70,22 @@ def find_out_of_range(passages: Sequence[Passage], chunking: Chunking, curated: 
 def drop_overlong(
     passages: Sequence[Passage], tokenizer: ChatTokenizer, max_tokens: int
 ) -> tuple[list[Passage], list[Finding]]:
-    """Leave out ready rows of more than `max_tokens` tokens; our own rows are never that long."""
+    """Leave out ready rows of more than `max_tokens` tokens; our own rows are never that long.
+
+    A preference is as long as its longer answer makes it.
+    """
     ready = [passage for passage in passages if passage.ready]
-    counts = tokenizer.count(tokenizer.render(make_messages(passage)) for passage in ready)
-    sizes = {passage.place: size for passage, size in zip(ready, counts, strict=True) if size > max_tokens}
+    counts = iter(tokenizer.count(tokenizer.render(chat) for passage in ready for chat in iterate_chats(passage)))
+    longest = {passage.place: max(next(counts) for _ in iterate_chats(passage)) for passage in ready}
+    sizes = {place: size for place, size in longest.items() if size > max_tokens}
     return [passage for passage in passages if passage.place not in sizes], [
         make_finding("row_too_long", place, f"{size:,} tokens, over {max_tokens:,}; left out")
         for place, size in sizes.items()
     ]
 
 
-def too_few_examples(training: int, problems: Sequence[Problem]) -> TooFewExamples:
+def too_few_examples(training: int, held_out: int, problems: Sequence[Problem]) -> TooFewExamples:
     """Return the error for too few training examples, with the other problems."""
-    message = f"The manuscript gives {training} training example(s); at least {MIN_EXAMPLES} are needed."
+    others = f" beside {held_out} that are held out" if held_out else ""
+    message = f"The manuscript gives {training} training example(s){others}; at least {MIN_EXAMPLES} are needed."
     return TooFewExamples(message, param="training_file", problems=problems)

@@ -36,11 +36,18 @@ def find_near_duplicates(passages: Sequence[Passage], pairs: Sequence[SimilarPai
     """Yield a finding for each near-duplicate of an earlier passage, with the closest one."""
     closest: dict[int, SimilarPair] = {}
     for pair in pairs:
+        if is_same_preference(passages[pair.first], passages[pair.second]):
+            continue
         if pair.second not in closest or pair.shared > closest[pair.second].shared:
             closest[pair.second] = pair
     for index, pair in sorted(closest.items()):
         message = f"shares {pair.shared:.0%} of its wording with {passages[pair.first].place}"
         yield make_finding("near_duplicate", passages[index].place, message)
+
+
+def is_same_preference(one: Passage, other: Passage) -> bool:
+    """Return whether two preferences have the same preferred answer to one prompt: there may be many rejected ones."""
+    return bool(one.rejected and other.rejected) and (one.prompt, one.text) == (other.prompt, other.text)
 
 
 class LongParagraphs:

@@ -22,6 +22,7 @@ from services.data.checks import (
 )
 from services.data.checks.tokenized_passage import TokenizedPassage
 from services.data.passage import Passage
+from services.data.readers.limits import MIN_EXAMPLES
 from services.data.splits.near_duplicates import SimilarPair
 
 PASSAGE_CHECKS = (
@@ -69,14 +70,14 @@ def run_checks(
     return findings
 
 
-def raise_for_findings(findings: Sequence[Finding], training: int) -> None:
+def raise_for_findings(findings: Sequence[Finding], training: int, held_out: int = 0) -> None:
     """Raise TooFewExamples with the serious and debatable findings, or InvalidTrainingFile with the serious ones."""
     serious = [finding for finding in findings if finding.severity is Severity.SERIOUS]
     problems = [Problem(finding.place, f"{finding.message} ({finding.code})") for finding in serious]
-    if training < lengths.MIN_EXAMPLES:
+    if training < MIN_EXAMPLES:
         debatable = [finding for finding in findings if finding.severity is Severity.DEBATABLE]
         problems += [Problem(finding.place, f"{finding.message} ({finding.code})") for finding in debatable]
-        raise lengths.too_few_examples(training, problems)
+        raise lengths.too_few_examples(training, held_out, problems)
     if serious:
         next_step = " ".join(dict.fromkeys(finding.next_step for finding in serious))
         message = f"The text has {len(serious)} serious problem(s)."

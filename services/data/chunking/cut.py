@@ -61,24 +61,43 @@ def take_curated(
 
 
 def take_rows(rows: Sequence[ReadyRow], tokenizer: ChatTokenizer, store: StoreText = keep_in_memory) -> list[Passage]:
-    """Return a passage for each ready row, those of a chapter side by side."""
+    """Return a passage for each answer of the ready rows that trains, those of a chapter side by side."""
     rows = sorted(rows, key=chapter_order([row.chapter for row in rows]))
-    return count_passage_tokens([take_row(row, store) for row in rows], tokenizer)
+    return count_passage_tokens([passage for row in rows for passage in take_row(row, store)], tokenizer)
 
 
-def take_row(row: ReadyRow, store: StoreText) -> Passage:
-    """Return the passage of a ready row, its tokens not yet counted."""
-    *turns, question, answer = row.messages
-    return Passage(
-        stored_text=store(answer["content"]),
-        chapter=row.chapter,
-        place=row.place,
-        words=len(answer["content"].split()),
-        tokens=0,
-        stored_prompt=store(question["content"]),
-        ready=True,
-        stored_turns=store(json.dumps([exclude_from_training(message) for message in turns])),
-    )
+def take_row(row: ReadyRow, store: StoreText) -> list[Passage]:
+    """Return a passage for each answer of a ready row that trains, their tokens not yet counted.
+
+    All messages before an answer are its context; the other answers among them do not train there. A preference has
+    two last answers, and trains on nothing before them.
+    """
+    messages = row.messages
+    trained = [number for number, message in enumerate(messages) if is_trained(message)]
+    answers = trained[-1:] if row.is_preference else trained
+    turns = store(json.dumps([exclude_from_training(message) for message in messages[: max(0, answers[-1] - 1)]]))
+    several = len(answers) > 1
+    return [
+        Passage(
+            stored_text=store(messages[answer]["content"]),
+            chapter=row.chapter,
+            place=f"{row.place}, answer {number}" if several else row.place,
+            words=len(messages[answer]["content"].split()),
+            tokens=0,
+            stored_prompt=store(messages[answer - 1]["content"]),
+            ready=True,
+            stored_turns=turns,
+            turn_count=answer - 1,
+            conversation=row.place if several else "",
+            stored_rejected=row.stored_rejected,
+        )
+        for number, answer in enumerate(answers, start=1)
+    ]
+
+
+def is_trained(message: Message) -> bool:
+    """Return whether a message is an answer that trains: one whose weight is not 0."""
+    return message["role"] == "assistant" and message.get("training", True)
 
 
 def count_passage_tokens(passages: Sequence[Passage], tokenizer: ChatTokenizer) -> list[Passage]:

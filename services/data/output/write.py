@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from scriptorium.artifacts.dataset import CONTINUE_INSTRUCTION, QUALITY, SPLITS, Row, write_lines, write_rows
+from scriptorium.artifacts.dataset import (
+    CONTINUE_INSTRUCTION,
+    QUALITY,
+    SPLITS,
+    PreferenceRow,
+    Row,
+    write_lines,
+    write_rows,
+)
 from scriptorium.contracts import PrepareResult
 from services.data.passage import Passage, make_messages
 
@@ -20,14 +28,16 @@ def write_dataset(folder: Path, splits: Mapping[str, Sequence[Passage]], result:
 
 
 def make_row(passage: Passage) -> Row:
-    """Make the chat row of a passage."""
-    return Row(
+    """Make the chat row of a passage, or its preference."""
+    row = Row(
         messages=make_messages(passage),
         chapter=passage.chapter,
         author=passage.author,
         kind=passage.kind,
         genuine=passage.genuine,
     )
+    rejected = passage.rejected
+    return PreferenceRow(**row.model_dump(), rejected=rejected) if rejected else row
 
 
 def make_alpaca(passage: Passage) -> dict[str, object]:

@@ -58,20 +58,30 @@ def dump_sections(sections: Sequence[ManuscriptSection]) -> str:
 
 @dataclass(frozen=True)
 class ReadyRow:
-    """A row that is ready to train: its messages, the assistant's answer last; `place` is its file and line."""
+    """A row that is ready to train: its messages, the assistant's answer last; `place` is its file and line.
+
+    A preference has the answer, too, that the last one is preferred to.
+    """
 
     place: str
     chapter: str
     stored_messages: LazyText  # as JSON
+    stored_rejected: LazyText = ""
 
     @property
     def messages(self) -> tuple[Message, ...]:
         """The turns of the conversation."""
         return tuple(json.loads(load_text(self.stored_messages)))
 
+    @property
+    def is_preference(self) -> bool:
+        """Whether the row has two answers."""
+        return self.stored_rejected != ""
+
     def stored_by(self, store: StoreText) -> ReadyRow:
         """Return the same row, its messages stored elsewhere."""
-        return replace(self, stored_messages=store(load_text(self.stored_messages)))
+        rejected = store(load_text(self.stored_rejected)) if self.is_preference else ""
+        return replace(self, stored_messages=store(load_text(self.stored_messages)), stored_rejected=rejected)
 
 
 @dataclass(frozen=True)

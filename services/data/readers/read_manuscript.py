@@ -15,11 +15,11 @@ from services.data.readers.decode import Unreadable
 from services.data.readers.docx import read_docx
 from services.data.readers.epub import read_epub
 from services.data.readers.html import read_html
-from services.data.readers.jsonl import read_rows
-from services.data.readers.limits import Budget
+from services.data.readers.limits import MIN_EXAMPLES, Budget
 from services.data.readers.manuscript import Manuscript, Part, ReadyRow
 from services.data.readers.markdown import read_markdown
 from services.data.readers.plain_text import read_text
+from services.data.readers.rows.jsonl import read_rows
 from services.data.readers.sources import Entry, open_files
 from services.data.text_file import StoreText, keep_in_memory
 
@@ -45,6 +45,9 @@ CONVERSION_HINTS = {
     ".azw3": "Convert it to .epub.",
     ".json": "Write one row per line, as .jsonl.",
 }
+SHOWN_PROBLEMS = 200  # of all files together; a file of rows has half as many
+ROWS_STEP = "Mend these lines and upload the file again; docs/data.md has every form of a row."
+LINE_MARK = ", line "  # between the name of a file and the number of a row
 CURATED_NAME = re.compile(r"^chunk_.*\.txt$", re.IGNORECASE)
 
 
@@ -80,10 +83,22 @@ def read_entries(entries: Sequence[Entry], filename: str, store: StoreText) -> M
                 case Problem():
                     problems.append(content)
     if problems:
-        files = len({problem.place.partition(", line ")[0] for problem in problems})
-        message = f"{filename} has {len(problems)} problem(s) in {files} unreadable file(s)."
-        raise InvalidTrainingFile(message, problems=problems)
+        raise combine_problems(problems, manuscript, filename)
     return manuscript
+
+
+def combine_problems(problems: Sequence[Problem], manuscript: Manuscript, filename: str) -> InvalidTrainingFile:
+    """Return one error for all problems; too few rows are another one of theirs."""
+    in_rows = any(LINE_MARK in problem.place for problem in problems)
+    files = len({problem.place.partition(LINE_MARK)[0] for problem in problems})
+    message = f"{filename} has {len(problems)} problem(s) in {files} unreadable file(s)."
+    shown, rows = list(problems[:SHOWN_PROBLEMS]), len(manuscript.rows) + len(problems)
+    if len(problems) > SHOWN_PROBLEMS:
+        shown.append(Problem(filename, f"has {len(problems) - SHOWN_PROBLEMS:,} more problems"))
+    if in_rows and manuscript.rows and not manuscript.parts and rows < MIN_EXAMPLES:
+        shown.append(Problem(filename, f"has {rows} row(s); at least {MIN_EXAMPLES} are needed"))
+    step = ROWS_STEP if in_rows else None
+    return InvalidTrainingFile(message, param="training_file", problems=shown, next_step=step)
 
 
 def read_entry(entry: Entry, findings: list[Finding]) -> Iterator[Part | ReadyRow | Problem]:

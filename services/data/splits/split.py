@@ -109,11 +109,22 @@ def split_blocks(passages: Passages, shares: dict[str, float]) -> dict[str, list
     test = max(1, round(shares["test"] * count))
     dev = max(1, round(shares["dev"] * count)) if "dev" in shares else 0
     train = max(0, count - dev - test)
+    cuts = [train, train + dev]
+    whole = [find_beginning(passages, cut) for cut in cuts]
+    if whole[0] > 0 and (whole[0] < whole[1] or not dev):  # else a conversation is longer than a split
+        cuts = whole
     return {
-        "train": list(passages[:train]),
-        "dev": list(passages[train : train + dev]),
-        "test": list(passages[train + dev :]),
+        "train": list(passages[: cuts[0]]),
+        "dev": list(passages[cuts[0] : cuts[1]]),
+        "test": list(passages[cuts[1] :]),
     }
+
+
+def find_beginning(passages: Passages, cut: int) -> int:
+    """Return the last place up to `cut` at which no conversation is cut in two."""
+    while 0 < cut < len(passages) and passages[cut].conversation == passages[cut - 1].conversation != "":
+        cut -= 1
+    return cut
 
 
 def find_uneven(splits: dict[str, list[Passage]], shares: dict[str, float]) -> list[Finding]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from scriptorium.contracts import Job
 from scriptorium.jobs.requests import apply_hyperparameters
-from scriptorium.recipe import AUTO_LEARNING_RATE, Recipe
+from scriptorium.recipe import Recipe
 from scriptorium.recipe_overrides import OVERRIDABLE_SECTIONS
 from services.evaluator.follow_up.surprise import Surprise
 
@@ -21,6 +21,7 @@ Change = Callable[[Recipe], Changes]
 BEHIND = "behind"
 MIN_KEEP, MAX_KEEP = 0.05, 0.5  # share of the trained tokens
 MAX_BRIEFS = 96
+MAX_BETA = 1.0  # above it hardly anything is learned
 AUTO_EPOCHS = 3
 
 
@@ -35,8 +36,7 @@ def name_changes(surprise: Surprise, recipe: Recipe) -> Changes:
 
 def train_gentler(recipe: Recipe) -> Changes:
     """Halve the learning rate: the text has left what the base can write."""
-    rate = recipe.training.learning_rate
-    return {"training.learning_rate": float(f"{(AUTO_LEARNING_RATE if rate == 'auto' else rate) / 2:.3g}")}
+    return {"training.learning_rate": float(f"{recipe.training.nominal_rate / 2:.3g}")}
 
 
 def train_less(recipe: Recipe) -> Changes:
@@ -49,7 +49,10 @@ def train_less(recipe: Recipe) -> Changes:
 
 
 def replay_more(recipe: Recipe) -> Changes:
-    """Replay twice as many of the base's own answers: what it could do is being lost."""
+    """Replay twice as many of the base's own answers: what it could do is being lost. Preferences hold on by beta."""
+    if recipe.training.method == "dpo":
+        beta = min(MAX_BETA, 2 * recipe.training.beta)
+        return {"training.beta": beta} if beta > recipe.training.beta else {}
     keep = min(MAX_KEEP, max(MIN_KEEP, 2 * recipe.training.keep))
     return {"training.keep": keep} if keep > recipe.training.keep else {}
 

@@ -57,7 +57,7 @@ def draw_curve(losses: TrainingLosses) -> Curve | None:
         lines=_lay_out_lines(drawn, x, y),
         x_ticks=[Tick(x.place(step), f"{step:g}") for step in x.ticks(6) if step == int(step)],
         y_ticks=[Tick(y.place(loss), f"{loss:.4g}") for loss in y.ticks(6)],
-        summary=" ".join(_describe(name, points) for name, points in drawn.items()),
+        summary=" ".join(_describe(name, points, losses.preferences) for name, points in drawn.items()),
     )
 
 
@@ -72,10 +72,12 @@ def _lay_out_lines(drawn: dict[str, list[LossPoint]], x: Axis, y: Axis) -> list[
     return lines
 
 
-def _describe(name: str, points: list[LossPoint]) -> str:
+def _describe(name: str, points: list[LossPoint], preferences: bool) -> str:
     """Describe a line by its first and its last point."""
     first, last = points[0], points[-1]
-    text = {"training": "The loss on the training text", "dev": "The loss on the dev chapters"}[name]
+    texts = {"training": "The loss on the training text", "dev": "The loss on the dev chapters"}
+    pairs = {"training": "The loss on the preferences trained", "dev": "The loss on the dev preferences"}
+    text = (pairs if preferences else texts)[name]
     if first.step == last.step:
         return f"{text} was {first.loss:.2f} at step {first.step}."
     return f"{text} went from {first.loss:.2f} at step {first.step} to {last.loss:.2f} at step {last.step}."

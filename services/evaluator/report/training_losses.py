@@ -8,6 +8,8 @@ from pathlib import Path
 from scriptorium.artifacts.training_log import read_training_log
 from scriptorium.contracts.report.document import LossPoint, TrainingLosses
 
+PREFERENCE_KEY = "rewards/accuracies"  # which a training by preferences logs
+
 
 def read_losses(path: Path) -> TrainingLosses:
     """Read the losses in order of steps; torn and other lines are skipped, a missing file has none.
@@ -16,12 +18,14 @@ def read_losses(path: Path) -> TrainingLosses:
     """
     train: dict[int, float] = {}
     dev: dict[int, float] = {}
+    preferences = False
     for record in read_training_log(path):
+        preferences = preferences or PREFERENCE_KEY in record
         for key, losses in (("loss", train), ("eval_loss", dev)):
             step, loss = record.get("step"), record.get(key)
             if isinstance(step, int) and isinstance(loss, int | float) and math.isfinite(loss):
                 losses[step] = float(loss)
-    return TrainingLosses(train=_points(train), dev=_points(dev))
+    return TrainingLosses(train=_points(train), dev=_points(dev), preferences=preferences)
 
 
 def _points(losses: dict[int, float]) -> list[LossPoint]:

@@ -13,6 +13,7 @@ import json
 import math
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,17 @@ from transformers import TrainerCallback
 
 from scriptorium.artifacts import manifest
 from scriptorium.artifacts.checkpoint_samples import read_samples
-from scriptorium.artifacts.training_log import CONTROL, TRAINING_LOG, append_to_log, read_training_log
+from scriptorium.artifacts.training_log import CONTROL, TRAINING_LOG, LogLine, append_to_log, read_training_log
 from services.trainer.inside_axolotl.meter import Meter, precision
 from services.trainer.inside_axolotl.prepared_rows import save_in_this_process
 from services.trainer.inside_axolotl.quantised import write_quantised
 from services.trainer.inside_axolotl.trackers import Trackers
 from services.trainer.inside_axolotl.writing.write_samples import SampleWriter
 
-LOGGED_KEYS = ("loss", "eval_loss", "learning_rate", "grad_norm", "epoch", "tokens/trainable", "kl")
+PREFERENCE_KEYS = ("rewards/accuracies", "rewards/margins")
+TRAINED_KEY = "tokens/trainable"
+LOGGED_KEYS = ("loss", "eval_loss", "learning_rate", "grad_norm", "epoch", TRAINED_KEY, "kl", *PREFERENCE_KEYS)
+PREFERENCE_TOKENS_KEY = "num_tokens"  # of both chats of each preference since this attempt began
 TOKENS_KEY = "tokens/total"  # padding included: the device works on it as well
 MEMORY_SHARE = "SCRIPTORIUM_TRAIN_MEMORY_SHARE"
 BEGINNING_CHARACTERS = 160  # of a passage, for an event
@@ -93,6 +97,7 @@ class ScriptoriumCallback(TrainerCallback):  # type: ignore[misc]
         self._position = {"step": 0, "max_steps": 0}
         self._samples = SampleWriter(folder, self._control.exists)
         self._trackers = Trackers(folder, self._notify)
+        self._earlier_tokens = 0.0
 
     def on_train_begin(
         self,
@@ -107,6 +112,7 @@ class ScriptoriumCallback(TrainerCallback):  # type: ignore[misc]
         """Restore what a resume lacks, measure the device's peak, and write that the first step is about to begin."""
         restore_token_counts(state, Path(args.output_dir))
         restore_epoch(state, train_dataloader)
+        self._earlier_tokens = count_tokens(read_training_log(self._log), state.global_step)
         self._position = {"step": state.global_step, "max_steps": state.max_steps}
         if state.is_world_process_zero:
             self._trackers.open(read_training_log(self._log), read_samples(self._log.parent))
@@ -122,6 +128,8 @@ class ScriptoriumCallback(TrainerCallback):  # type: ignore[misc]
         logs = logs or {}
         numbers = {name: float(value) for name, value in logs.items() if name in LOGGED_KEYS}
         if "loss" in numbers:
+            if TRAINED_KEY not in numbers and PREFERENCE_TOKENS_KEY in logs:
+                numbers[TRAINED_KEY] = self._earlier_tokens + float(logs[PREFERENCE_TOKENS_KEY])
             self._losses["train_loss"] = numbers["loss"]
             self._write(state, **numbers, **(self._meter.step(logs.get(TOKENS_KEY)) if self._meter else {}))
             if not math.isfinite(numbers["loss"]):
@@ -228,6 +236,11 @@ def restore_token_counts(state: Any, output: Path) -> None:
     if not hasattr(state, "tokens") and path.exists():
         counts = json.loads(path.read_text("utf-8"))
         state.tokens = {name: torch.tensor(counts[name]) for name in ("total", "trainable")}
+
+
+def count_tokens(lines: Sequence[LogLine], step: int) -> float:
+    """Return the tokens that were trained up to a step, from the log of earlier attempts."""
+    return max((float(line.get(TRAINED_KEY, 0)) for line in lines if line.get("step", 0) <= step), default=0.0)
 
 
 def restore_epoch(state: Any, dataloader: Any) -> None:

@@ -14,6 +14,7 @@ from scriptorium.contracts import Checkpoint, Level
 from scriptorium.jobs.reporter import Reporter
 
 POINTS = 20
+ACCURACY, MARGIN = "rewards/accuracies", "rewards/margins"  # as TRL names them
 DEVICE_METRICS = ("mfu_ratio", "memory_used_bytes", "memory_total_bytes", "device_use_ratio")
 
 
@@ -130,7 +131,7 @@ class TrainingProgress:
         self.step, self.tokens, self.last_loss = line["step"], int(line.get("tokens/trainable", 0)), line["loss"]
         self.first_loss = line["loss"] if self.first_loss is None else self.first_loss
         self._reporter.metrics(
-            f"[TRAIN] Step {line['step']}/{line['max_steps']}: training loss={line['loss']:.2f}",
+            f"[TRAIN] Step {line['step']}/{line['max_steps']}: training loss={line['loss']:.2f}{describe_margin(line)}",
             step=line["step"],
             total_steps=line["max_steps"],
             train_loss=line["loss"],
@@ -162,6 +163,16 @@ class TrainingProgress:
             first, last = self._epoch_losses[0], self._epoch_losses[-1]
             self._reporter.message(f"[TRAIN] Epoch {int(epoch)} complete, loss: {first:.2f} -> {last:.2f}", epoch=epoch)
             self._epoch_losses = []
+
+
+def describe_margin(line: LogLine) -> str:
+    """Describe how far a preference is learned, if it is one: how often the right answer is preferred, and by how much.
+
+    The margin is the difference of the answers' implicit rewards: beta times how much likelier each became.
+    """
+    if ACCURACY not in line:
+        return ""
+    return f", prefers the right answer in {line[ACCURACY]:.0%}, margin {line.get(MARGIN, 0.0):.2f}"
 
 
 def quote_beginning(text: str) -> str:

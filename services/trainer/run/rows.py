@@ -18,7 +18,9 @@ from scriptorium.errors import (
     TooFewExamples,
     explain,
 )
+from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
+from scriptorium.recipe import Training
 from scriptorium.sampling import spread
 from services.trainer.run.axolotl import TrainingRows, training_rows_path
 
@@ -32,6 +34,15 @@ def read_rows_to_train(request: TrainRequest) -> list[Row]:
     if not train:
         raise TooFewExamples(f"{request.dataset.name} holds no rows to train on.", next_step=NO_ROWS_NEXT_STEP)
     return train
+
+
+def report_preferences(training: Training, reporter: Reporter) -> None:
+    """Report how preferences are trained, and what is left out that other rows have."""
+    if training.method == "dpo":
+        reporter.message(
+            f"[TRAIN] Direct preference optimisation with beta {training.beta:g}: each answer is compared with what "
+            "the base makes of it. Rows are not packed, and nothing is replayed or anchored."
+        )
 
 
 def prepare_rows(request: TrainRequest, folder: Path, train: Sequence[Row], replayed: int = 0) -> TrainingRows:

@@ -49,8 +49,6 @@ def run_trials(
     checkpoint. Raises what `check` raises.
     """
     started = time.monotonic()
-    if request.training.method == "dpo":
-        return 0.0  # its dev rows are preferences, which calibrating cannot read
     trials = plan_trials(checkpoints, request.calibration.strengths)
     missing = [trial for trial in trials if not all(path.exists() for path in result_paths(folder, trial))]
     dev = read_training_rows(request, "dev")

@@ -85,3 +85,18 @@ def test_ready_rows_are_rows(tmp_path: Path) -> None:
     assert size.mean_row == pytest.approx(600, rel=0.05)
     assert size.dev_rows == 10
     assert size_of_manuscript(tmp_path / "rows", "rows.jsonl", RECIPE).replay_rows > 10
+
+
+def test_a_preference_is_as_long_as_one_of_its_answers(tmp_path: Path) -> None:
+    row = json.dumps(
+        {
+            "input": {"messages": [{"role": "user", "content": "Write a scene."}]},
+            "preferred_output": [{"role": "assistant", "content": PROSE}],
+            "non_preferred_output": [{"role": "assistant", "content": PROSE.upper()}],
+        }
+    )
+    (tmp_path / "rows").write_text(f"{row}\n" * 100)
+    recipe = RECIPE.model_copy(update={"training": RECIPE.training.for_preferences()})
+    size = size_of_manuscript(tmp_path / "rows", "rows.jsonl", recipe)
+    assert (size.rows, size.replay_rows) == (70, 0)
+    assert size.mean_row == pytest.approx(600, rel=0.05)

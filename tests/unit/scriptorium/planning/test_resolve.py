@@ -42,6 +42,12 @@ def test_auto_gives_a_narrow_model_a_higher_learning_rate() -> None:
     assert resolve_training(AUTO, rows=100, hidden=576).learning_rate == 9.2e-4  # recipes/cpu.yaml: 1e-3
 
 
+def test_auto_takes_smaller_steps_for_preferences() -> None:
+    preferences = AUTO.model_copy(update={"method": "dpo"})
+    assert resolve_training(preferences, rows=100).learning_rate == pytest.approx(2e-5)
+    assert preferences.nominal_rate == pytest.approx(2e-5)
+
+
 def test_the_warm_up_is_rounded_up() -> None:
     training = ResolvedTraining(num_epochs=3, gradient_accumulation_steps=8, warmup_ratio=0.03)
     assert [count_warmup(training, rows) for rows in (41, 300, 900)] == [2, 4, 11]

@@ -179,7 +179,9 @@ def test_at_most_four_passages_of_one_author(ask: Ask, book: str, prose: Callabl
 
 
 def test_too_little_text_is_an_error_with_numbers(ask: Ask, prose: Callable[..., str], tmp_path: Path) -> None:
-    with pytest.raises(TooFewExamples, match=r"gives [1-9] training example\(s\); at least 10"):
+    with pytest.raises(
+        TooFewExamples, match=r"gives [1-9] training example\(s\) beside \d+ that are held out; at least 10"
+    ):
         prepare(ask(prose(20)), tmp_path / "out")
 
 

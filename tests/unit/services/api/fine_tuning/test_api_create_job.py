@@ -183,9 +183,63 @@ def test_overrides_are_refused_at_their_place(context: Context, body: dict[str, 
     assert caught.value.param == "recipe"
 
 
+def dpo(**hyperparameters: Any) -> dict[str, Any]:
+    return {"method": {"type": "dpo", "dpo": {"hyperparameters": hyperparameters}}}
+
+
+def test_preferences_leave_out_what_cannot_be_combined_with_them(context: Context, body: dict[str, Any]) -> None:
+    recipe = {
+        "name": "mine",
+        "training": {"adapter": "lora", "sample_packing": True, "kl_weight": 0.1, "use_eaft": True, "lora_r": 8},
+    }
+    training = read_job({**body, "recipe": recipe, **dpo(beta=0.3)}, context).recipe.training
+    assert (training.method, training.beta, training.lora_r, training.learning_rate) == ("dpo", 0.3, 8, 2e-5)
+    assert not any([training.sample_packing, training.kl_weight, training.use_eaft, training.keep])
+    assert read_job({**body, "recipe": recipe, **dpo()}, context).recipe.training.beta == 0.1
+    overrides = {"training": {"learning_rate": 1e-4, "beta": 0.5}}
+    training = read_job({**body, "recipe": recipe, "overrides": overrides, **dpo()}, context).recipe.training
+    assert (training.learning_rate, training.beta) == (1e-4, 0.5)
+    with pytest.raises(InvalidRecipe, match="method dpo and sample_packing"):
+        read_job({**body, "recipe": recipe, "overrides": {"training": {"sample_packing": True}}, **dpo()}, context)
+
+
+def test_a_recipe_may_name_the_method_itself(context: Context, body: dict[str, Any]) -> None:
+    recipe = {"name": "mine", "training": {"method": "dpo", "learning_rate": 1e-4, "adapter": "lora"}}
+    job = read_job({**body, "recipe": recipe}, context)
+    assert (job.recipe.training.method, job.recipe.training.learning_rate) == ("dpo", 1e-4)
+    assert same_request(job, read_job({**body, "recipe": recipe, "method": {"type": "dpo"}}, context))
+    with pytest.raises(InvalidRequest, match=r"method.type is supervised, but the recipe's training.method is dpo"):
+        read_job({**body, "recipe": recipe, "method": {"type": "supervised"}}, context)
+
+
+def test_another_method_or_beta_is_another_request(context: Context, body: dict[str, Any]) -> None:
+    prints = set()
+    for more in ({}, {"method": {"type": "supervised"}}, dpo(), dpo(beta="auto"), dpo(beta=0.3)):
+        request = {**body, **more}
+        prints.add(fingerprint(read_job(request, context), request, None))
+    assert len(prints) == 3
+
+
 @pytest.mark.parametrize(
-    "training", [{"fsdp": True, "sample_packing": False}, {"method": "dpo", "sample_packing": False}]
+    ("method", "message"),
+    [
+        ({"type": "reinforcement"}, "only supervised and dpo are"),
+        ({"type": "supervised", "dpo": {}}, "the section dpo"),
+        ({"type": "dpo", "supervised": {}}, "the section supervised"),
+        ({"type": "dpo", "dpo": {"hyperparameters": {"beta": 0}}}, "method.dpo.hyperparameters.beta"),
+        ({"type": "supervised", "supervised": {"hyperparameters": {"beta": 0.1}}}, "beta"),
+    ],
 )
+def test_a_method_that_does_not_fit_is_refused(
+    context: Context, body: dict[str, Any], method: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        read_job({**body, "method": method}, context)
+    assert message in str(caught.value) + (caught.value.param or "")
+    assert (caught.value.param or "").startswith("method")
+
+
+@pytest.mark.parametrize("training", [{"fsdp": True, "sample_packing": False}])
 def test_what_a_job_of_the_queue_cannot_have_is_refused(
     context: Context, body: dict[str, Any], training: dict[str, Any]
 ) -> None:

@@ -171,3 +171,13 @@ def test_a_few_words_in_common_are_counted_but_no_finding() -> None:
 def test_hardly_any_text_divides_without_a_fault(texts: list[str]) -> None:
     passages = [Passage(text, f"{number}", f"{number}", 9, 9) for number, text in enumerate(texts)]
     assert isinstance(divide_passages(passages, Split(), 0).leak_check, LeakCheck)
+
+
+@pytest.mark.parametrize(("lengths", "sizes"), [([4] * 10, [28, 4, 8]), ([3] * 9, [18, 3, 6]), ([40], [28, 4, 8])])
+def test_a_conversation_is_on_one_side_unless_it_is_the_only_one(lengths: list[int], sizes: list[int]) -> None:
+    passages = [replace(passage, conversation=passage.chapter, chapter="rows.jsonl") for passage in make(lengths)]
+    splits, _ = split_passages(passages, Split(dev=0.1, test=0.2), 1)
+    assert [len(splits[name]) for name in ("train", "dev", "test")] == sizes
+    if len(lengths) > 1:
+        sides = [{passage.conversation for passage in members} for members in splits.values()]
+        assert not (sides[0] & sides[1] or sides[0] & sides[2] or sides[1] & sides[2])

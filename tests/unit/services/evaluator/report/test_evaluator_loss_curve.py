@@ -47,6 +47,12 @@ def test_curve_falls_where_the_loss_falls():
     assert "from 3.90 at step 1 to 3.00 at step 9" in curve.summary
 
 
+def test_a_curve_of_preferences_says_so():
+    curve = draw_curve(TrainingLosses(train=[LossPoint(step=1, loss=0.69)], preferences=True))
+    assert curve is not None
+    assert curve.summary == "The loss on the preferences trained was 0.69 at step 1."
+
+
 def test_a_long_training_is_thinned_but_keeps_its_ends():
     points = [LossPoint(step=step, loss=3.0) for step in range(1, 100_001)]
     curve = draw_curve(TrainingLosses(train=points))

@@ -33,3 +33,11 @@ def test_a_resumed_training_logs_a_step_twice(tmp_path):
 def test_no_file(tmp_path):
     losses = read_losses(tmp_path / "absent.jsonl")
     assert losses.train == losses.dev == []
+
+
+def test_a_training_by_preferences_is_told_by_its_log(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 1, "loss": 0.69, "rewards/accuracies": 0.5}\n{"step": 2, "loss": 0.5}\n')
+    assert read_losses(path).preferences
+    path.write_text('{"step": 1, "loss": 3.4}\n')
+    assert not read_losses(path).preferences

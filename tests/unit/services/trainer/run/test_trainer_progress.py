@@ -41,6 +41,17 @@ def test_speed_and_remaining_time_come_from_the_clock_and_the_tokens() -> None:
     assert (progress.first_loss, progress.last_loss, progress.step) == (3.0, 2.5, 2)
 
 
+def test_preferences_say_how_often_the_right_answer_is_preferred() -> None:
+    reporter = SilentReporter()
+    messages: list[str] = []
+    reporter.metrics = lambda text, **_: messages.append(text)  # type: ignore[method-assign]
+    progress = TrainingProgress(reporter)
+    for line in (begin(), {**step(1, 0.69), "rewards/accuracies": 0.75, "rewards/margins": 0.123}, step(2, 0.6)):
+        progress.report(line)
+    assert messages[0].endswith("training loss=0.69, prefers the right answer in 75%, margin 0.12")
+    assert messages[1].endswith("training loss=0.60")
+
+
 def test_epochs_are_reported_in_the_seed_workflows_words() -> None:
     reporter = SilentReporter()
     progress = TrainingProgress(reporter)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from scriptorium.artifacts import writing_progress
 from scriptorium.artifacts.checkpoint_losses import checkpoint_losses_path
-from scriptorium.artifacts.dataset import Row, write_rows
+from scriptorium.artifacts.dataset import PreferenceRow, Row, write_rows
 from scriptorium.artifacts.trials import TemperaturePoint, Trial, read_trials, trial_path
 from scriptorium.artifacts.writing_progress import ProgressFile, ProgressWatch
 from scriptorium.contracts import Checkpoint, TrainRequest
@@ -81,7 +81,7 @@ def test_the_order_has_each_brief_once_and_cuts_genuine_text(tmp_path: Path, mon
     order = trials.make_order(
         request(tmp_path, briefs=5, instructions=3),
         tmp_path,
-        dev=[row("a"), row("bb")],
+        dev=[row("a"), PreferenceRow(**row("bb").model_dump(), rejected="not this")],
         measured=[row("a")],
         trials=[(None, 0.0), (20, 0.75)],
     )
@@ -161,9 +161,3 @@ def test_a_cancelled_job_ends_the_child_and_keeps_what_is_complete(tmp_path: Pat
     with pytest.raises(Cancelled):
         watch(tmp_path, "import time; time.sleep(60)", CancelledTrials())
     assert len(read_trials(tmp_path)) == 1
-
-
-def test_a_training_by_preferences_is_not_tried(tmp_path: Path) -> None:
-    order = request(tmp_path, strengths=[0.5]).model_copy(update={"training": Training(method="dpo")})
-    (tmp_path / "dev.jsonl").write_text('{"input": {"messages": []}}\n')  # no chat: it must not even be read
-    assert trials.run_trials(order, tmp_path, [], CHECKPOINTS, SilentReporter()) == 0

@@ -1,4 +1,4 @@
-"""Ready rows: three forms, every invalid row reported at once, and the passages that they become."""
+"""Ready rows: four forms, every invalid row reported at once, and the passages that they become."""
 
 import json
 from collections.abc import Callable
@@ -17,14 +17,26 @@ from scriptorium.models.tokenizer import chat_tokenizer
 from services.data.chunking.cut import take_rows
 from services.data.prepare import prepare_manuscript
 from services.data.readers import Manuscript, read_manuscript
+from services.data.readers.rows import jsonl
 
 CHAT = {"messages": [{"role": "user", "content": "Ask."}, {"role": "assistant", "content": "Answer."}]}
 ALPACA = {"instruction": "Ask.", "input": "", "output": "Answer."}
 COMPLETION = {"prompt": "Ask.", "completion": "Answer."}
 
 
-def turns(*pairs: str) -> dict[str, Any]:
-    return {"messages": [{"role": pair.split(":")[0], "content": pair.split(":")[1]} for pair in pairs]}
+PREFERENCE = {
+    "input": {"messages": [{"role": "user", "content": "Ask."}]},
+    "preferred_output": [{"role": "assistant", "content": "Answer."}],
+    "non_preferred_output": [{"role": "assistant", "content": "No."}],
+}
+
+
+def turns(*pairs: str, **weights: object) -> dict[str, Any]:
+    """Return a chat of "role:content" pairs; `w2=0` is the weight of the second."""
+    messages: list[dict[str, Any]] = [{"role": pair.split(":")[0], "content": pair.split(":")[1]} for pair in pairs]
+    for name, weight in weights.items():
+        messages[int(name[1:]) - 1]["weight"] = weight
+    return {"messages": messages}
 
 
 def read(folder: Path, *rows: object) -> Manuscript:
@@ -33,11 +45,12 @@ def read(folder: Path, *rows: object) -> Manuscript:
     return read_manuscript(path, "rows.jsonl")
 
 
-@pytest.mark.parametrize("row", [CHAT, ALPACA, COMPLETION])
+@pytest.mark.parametrize("row", [CHAT, ALPACA, COMPLETION, PREFERENCE])
 def test_each_form_is_read(tmp_path: Path, row: dict[str, Any]) -> None:
     (ready_row,) = read(tmp_path, row).rows
     assert ready_row.messages == tuple(CHAT["messages"])
     assert (ready_row.place, ready_row.chapter) == ("rows.jsonl, line 1", "rows.jsonl")
+    assert ready_row.is_preference == (row is PREFERENCE)
 
 
 def test_instruction_and_input_are_one_question(tmp_path: Path) -> None:
@@ -67,12 +80,33 @@ INVALID_ROWS = [
     (ALPACA | {"instruction": ""}, "has no question"),
     ({"messages": "x"}, "not a list of messages"),
     ({"messages": [{"role": "user"}]}, "message 1 is not an object"),
-    (turns("user:Ask.", "tool:x"), "unknown role 'tool'"),
+    (turns("user:Ask.", "tool:x"), "the role 'tool': calls of tools cannot be trained"),
+    (turns("user:Ask.", "bard:x"), "unknown role 'bard'"),
+    ({"messages": [{"role": ["user"], "content": "Ask."}]}, "unknown role"),
+    (
+        {"messages": [*CHAT["messages"][:1], {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}]},
+        "message 2 calls a tool",
+    ),
+    ({"messages": [*CHAT["messages"][:1], {"role": "assistant", "content": None}]}, "message 2, is not text but null"),
+    (turns("user:Ask.", "assistant:A.", w2=0.5), "message 2 has the weight 0.5; it must be 0 or 1"),
+    (turns("user:Ask.", "assistant:A.", w2=True), "has the weight True"),
+    (turns("user:Ask.", "assistant:A.", w2="1"), "has the weight 1"),
+    (turns("user:Ask.", "assistant:A.", w2=0), "has no answer that trains"),
+    (turns(*["user:Ask.", "assistant:A."] * 129), "has 258 messages, more than 256"),
     (turns("user:Ask."), "does not end with an answer"),
     (turns("assistant:Answer."), "does not begin with a message of the user"),
     (turns("user:Ask.", "user:Ask.", "assistant:Answer."), "two messages of the user in a row"),
     (turns("user:Ask.", "system:Be.", "assistant:Answer."), "system message that is not the first"),
-    (turns("user:Ask.", "assistant: "), "the answer is empty"),
+    (turns("user:Ask.", "assistant: "), "the answer, message 2, is empty"),
+    ("null", "is not an object but null"),
+    ({"prompt": "A.", "chosen": "B.", "rejected": "C."}, 'write a preference as {"input": {"messages"}'),
+    ({**PREFERENCE, "input": [1]}, "no 'input' that is an object with 'messages'"),
+    ({**PREFERENCE, "input": CHAT}, "does not end with a message of the user"),
+    ({**PREFERENCE, "preferred_output": []}, "'preferred_output' is not a list of one message"),
+    ({**PREFERENCE, "non_preferred_output": None}, "of the assistant but null"),
+    ({**PREFERENCE, "preferred_output": CHAT["messages"][:1]}, "is a message of the user"),
+    ({**PREFERENCE, "preferred_output": PREFERENCE["non_preferred_output"]}, "both outputs are the same"),
+    ({key: value for key, value in PREFERENCE.items() if key != "preferred_output"}, "lacks 'preferred_output'"),
     ('{"prompt": "\\ud800", "completion": "A."}', "half a character"),
 ]
 
@@ -98,6 +132,39 @@ def test_a_list_is_reported_once_and_a_flood_is_cut_short(tmp_path: Path) -> Non
     assert "150 more" in caught.value.problems[-1].message
 
 
+def test_too_few_rows_are_one_more_problem_of_a_broken_file(tmp_path: Path) -> None:
+    with pytest.raises(InvalidTrainingFile, match="has 3 row\\(s\\); at least 10 are needed") as caught:
+        read(tmp_path, CHAT, "{", CHAT)
+    assert caught.value.param == "training_file"
+    assert "Mend these lines" in (caught.value.next_step or "")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_row(tmp_path: Path) -> None:
+    line = json.dumps(CHAT)
+    assert len(read(tmp_path, f"\ufeff{line}", f"\ufeff{line}").rows) == 2
+
+
+def test_behind_a_line_that_is_too_long_the_others_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jsonl, "MAX_ROW_CHARACTERS", 200)
+    with pytest.raises(InvalidTrainingFile) as caught:
+        read(tmp_path, *[CHAT] * 12, COMPLETION | {"prompt": "x" * 900}, "{", CHAT)
+    places = [problem.place for problem in caught.value.problems]
+    assert places == ["rows.jsonl, line 13", "rows.jsonl, line 14"]
+    assert "is longer than 200 characters" in caught.value.problems[0].message
+
+
+def test_a_developer_is_the_system_and_what_is_not_used_is_told(tmp_path: Path) -> None:
+    row = turns("developer:Be.", "user:Ask.", "assistant:Answer.", w2=1)
+    row |= {"tools": [{"type": "function"}], "parallel_tool_calls": True}
+    row["messages"][1] |= {"name": "Ann"}
+    preference = {**PREFERENCE, "input": {**PREFERENCE["input"], "tools": [], "parallel_tool_calls": False}}
+    manuscript = read(tmp_path, row, preference)
+    assert [message["role"] for message in manuscript.rows[0].messages] == ["system", "user", "assistant"]
+    (unused,) = [finding for finding in manuscript.findings if finding.code == "keys_unused"]
+    for key in ("tools", "parallel_tool_calls", "messages.name", "messages.weight", "input.parallel_tool_calls"):
+        assert f"{key!r} (1)" in unused.message
+
+
 KEYS = ["messages", "role", "content", "prompt", "completion", "instruction", "output", "input", "chapter"]
 value = st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(
     st.sampled_from(KEYS), inner), max_leaves=8)  # fmt: skip
@@ -113,11 +180,34 @@ def test_any_json_is_rows_or_problems(tmp_path_factory: pytest.TempPathFactory, 
         assert all(ready_row.messages[-1]["role"] == "assistant" for ready_row in manuscript.rows)
 
 
-def test_only_the_last_answer_of_a_conversation_trains(tmp_path: Path, base: Path) -> None:
-    row = turns("system:Be.", "user:One?", "assistant:Uno.", "user:Two?", "assistant:Dos tres.")
-    (passage,) = take_rows(read(tmp_path, row).rows, chat_tokenizer(base))
-    assert (passage.prompt, passage.text, passage.words) == ("Two?", "Dos tres.", 2)
-    assert [turn.get("training") for turn in passage.turns] == [None, None, False]
+CONVERSATION = ("system:Be.", "user:One?", "assistant:Uno.", "user:Two?", "assistant:Dos tres.")
+
+
+def test_each_answer_of_a_conversation_trains_once(tmp_path: Path, base: Path) -> None:
+    first, second = take_rows(read(tmp_path, turns(*CONVERSATION)).rows, chat_tokenizer(base))
+    assert (first.prompt, first.text, first.turns) == ("One?", "Uno.", [{"role": "system", "content": "Be."}])
+    assert (second.prompt, second.text, second.words) == ("Two?", "Dos tres.", 2)
+    assert [turn.get("training") for turn in second.turns] == [None, None, False]
+    assert [passage.place for passage in (first, second)] == [f"rows.jsonl, line 1, answer {n}" for n in (1, 2)]
+
+
+@pytest.mark.parametrize(("weights", "trained"), [
+    ({"w3": 0}, ["Dos tres."]), ({"w3": 1, "w5": 0}, ["Uno."]), ({"w5": 1}, ["Uno.", "Dos tres."]),
+])  # fmt: skip
+def test_an_answer_of_weight_0_does_not_train(
+    tmp_path: Path, base: Path, weights: dict[str, int], trained: list[str]
+) -> None:
+    passages = take_rows(read(tmp_path, turns(*CONVERSATION, **weights)).rows, chat_tokenizer(base))
+    assert [passage.text for passage in passages] == trained
+    context = [turn for passage in passages for turn in passage.turns if turn["role"] == "assistant"]
+    assert all(turn["training"] is False for turn in context)
+
+
+def test_a_preference_is_one_passage_with_two_answers(tmp_path: Path, base: Path) -> None:
+    asked = turns("system:Be.", "user:One?", "assistant:Uno.", "user:Ask.")
+    (passage,) = take_rows(read(tmp_path, {**PREFERENCE, "input": asked}).rows, chat_tokenizer(base))
+    assert (passage.prompt, passage.text, passage.rejected) == ("Ask.", "Answer.", "No.")
+    assert len(passage.turns) == 3
 
 
 def test_rows_of_a_chapter_are_side_by_side(tmp_path: Path, base: Path) -> None:

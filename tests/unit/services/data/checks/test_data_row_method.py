@@ -1,0 +1,125 @@
+"""Preferences belong to the method dpo, and it to them; prepared, they are rows with two answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scriptorium.artifacts.dataset import PreferenceRow, iterate_lines, read_rows
+from scriptorium.contracts import PrepareRequest
+from scriptorium.errors import InvalidTrainingFile, InvalidValidationFile, TooFewExamples
+from scriptorium.jobs.reporter import SilentReporter
+from services.data.prepare import prepare_manuscript
+
+Prose = Callable[..., str]
+Ask = Callable[..., PrepareRequest]
+
+
+def preference(number: int, prose: Prose, rejected: str = "") -> dict[str, Any]:
+    return {
+        "input": {"messages": [{"role": "user", "content": f"Write {number}."}]},
+        "preferred_output": [{"role": "assistant", "content": prose(2, seed=number)}],
+        "non_preferred_output": [{"role": "assistant", "content": rejected or f"No, not {number}."}],
+    }
+
+
+def chat(number: int, prose: Prose) -> dict[str, Any]:
+    return {"prompt": f"Write {number}.", "completion": prose(2, seed=number)}
+
+
+def write(folder: Path, rows: list[dict[str, Any]], name: str = "rows") -> Path:
+    path = folder / name
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return path
+
+
+def run(request: PrepareRequest, folder: Path) -> Path:
+    out = folder / "out"
+    out.mkdir()
+    prepare_manuscript(request, out, SilentReporter())
+    return out
+
+
+def test_preferences_become_rows_with_both_answers(tmp_path: Path, ask: Ask, prose: Prose) -> None:
+    rows = [preference(number, prose) for number in range(20)]
+    folder = run(ask(write(tmp_path, rows), "rows.jsonl", method="dpo"), tmp_path)
+    splits = {name: read_rows(folder / f"{name}.jsonl") for name in ("train", "dev", "test")}
+    assert {name: len(members) for name, members in splits.items()} == {"train": 14, "dev": 2, "test": 4}
+    written = [row for members in splits.values() for row in members]
+    assert all(isinstance(row, PreferenceRow) for row in written)
+    answers = [(row.brief, row.passage, row.rejected_messages[-1]["content"]) for row in written]
+    assert answers == [
+        (
+            row["input"]["messages"][0]["content"],
+            row["preferred_output"][0]["content"],
+            row["non_preferred_output"][0]["content"],
+        )
+        for row in rows
+    ]
+    alpaca = next(iter(iterate_lines(folder / "alpaca" / "train.jsonl")))
+    assert alpaca["output"] == rows[0]["preferred_output"][0]["content"]
+
+
+def test_one_text_preferred_to_two_others_is_two_rows_on_one_side(tmp_path: Path, ask: Ask, prose: Prose) -> None:
+    rows = [preference(number, prose) for number in range(20)]
+    rows.append(preference(19, prose, rejected="Another answer."))  # of a row that is held out
+    rows.append(rows[0])  # the very same row trains once
+    rows.insert(0, preference(0, prose, rejected="A third answer."))
+    folder = run(ask(write(tmp_path, rows), "rows.jsonl", method="dpo"), tmp_path)
+    findings = json.loads((folder / "quality.json").read_text())["findings"]
+    codes = {finding["code"] for finding in findings}
+    assert "passage_repeated" in codes
+    assert not codes & {"near_duplicate", "paragraph_repeated"}
+    passages = {name: [row.passage for row in read_rows(folder / f"{name}.jsonl")] for name in ("train", "test")}
+    assert passages["test"].count(prose(2, seed=19)) == 2
+    assert not set(passages["train"]) & set(passages["test"])
+    assert passages["train"].count(prose(2, seed=0)) == 2
+
+
+def test_a_preference_is_as_long_as_its_longer_answer(tmp_path: Path, ask: Ask, prose: Prose) -> None:
+    rows = [preference(number, prose, rejected="no " * (700 if number == 3 else 9)) for number in range(20)]
+    folder = run(ask(write(tmp_path, rows), "rows.jsonl", method="dpo", sequence_len=600), tmp_path)
+    written = [row.brief for name in ("train", "dev", "test") for row in read_rows(folder / f"{name}.jsonl")]
+    assert written == [f"Write {number}." for number in range(20) if number != 3]
+
+
+def test_supervised_training_refuses_preferences_with_their_lines(tmp_path: Path, ask: Ask, prose: Prose) -> None:
+    rows = [preference(n, prose) if n > 11 else chat(n, prose) for n in range(40)]
+    with pytest.raises(InvalidTrainingFile, match="28 row") as caught:
+        run(ask(write(tmp_path, rows), "rows.jsonl"), tmp_path)
+    error = caught.value
+    assert (error.param, error.problems[0].place) == ("training_file", "rows.jsonl, line 13")
+    assert "8 more of these" in error.problems[-1].message
+    assert '"method": {"type": "dpo"}' in (error.next_step or "")
+
+
+def test_dpo_refuses_texts_and_rows_with_one_answer(tmp_path: Path, ask: Ask, prose: Prose) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    write(folder, [preference(0, prose), chat(1, prose)], "rows.jsonl")
+    (folder / "book.txt").write_text(prose(3))
+    with pytest.raises(InvalidTrainingFile, match=r"2 text\(s\) or row") as caught:
+        run(ask(folder, "folder", method="dpo"), tmp_path)
+    assert [str(problem) for problem in caught.value.problems] == [
+        "book.txt: is text",
+        "rows.jsonl, line 2: has one answer",
+    ]
+    assert "preferred_output" in (caught.value.next_step or "")
+
+
+def test_a_validation_file_has_rows_of_the_same_method(tmp_path: Path, ask: Ask, prose: Prose) -> None:
+    rows = write(tmp_path, [preference(number, prose) for number in range(20)])
+    chats = write(tmp_path, [chat(number, prose) for number in range(30, 40)], "chats")
+    with pytest.raises(InvalidValidationFile, match="no preferences") as caught:
+        run(ask(rows, "rows.jsonl", method="dpo", validation=chats, validation_name="chats.jsonl"), tmp_path)
+    assert caught.value.param == "validation_file"
+
+
+def test_too_few_rows_say_how_many_are_held_out(tmp_path: Path, ask: Ask, prose: Prose) -> None:
+    rows = [chat(number, prose) for number in range(12)]
+    with pytest.raises(TooFewExamples, match=r"9 training example\(s\) beside 3 that are held out; at least 10"):
+        run(ask(write(tmp_path, rows), "rows.jsonl"), tmp_path)
