@@ -44,7 +44,7 @@ class FileStore:
         """Store a stream, for some seconds or for ever; raises FileTooLarge past `limit` bytes."""
         folder = self._make_folder()
         try:
-            with disk_errors(), (folder / "content").open("wb") as target:
+            with disk_errors(), open(folder / "content", "wb", opener=manifest.open_private) as target:
                 copy_stream(source, target, limit)
                 target.flush()
                 os.fsync(target.fileno())
@@ -117,7 +117,7 @@ class FileStore:
     def _make_folder(self) -> Path:
         folder = self._root / make_id(FILE_PREFIX)
         with disk_errors():
-            folder.mkdir(parents=True)
+            folder.mkdir(mode=manifest.PRIVATE_FOLDER, parents=True)
         return folder
 
     def _record(

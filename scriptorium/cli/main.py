@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from scriptorium.cli import phases, space, stack, tensorboard  # noqa: F401  # each adds its commands
+from scriptorium.cli import keys, phases, space, stack, tensorboard  # noqa: F401  # each adds its commands
 from scriptorium.cli.app import app
 from scriptorium.cli.failures import ExitStatus, exit_status, explain, print_failure
 from scriptorium.cli.jobs import follow_job, listing, plan, reports, steering  # noqa: F401

@@ -15,11 +15,12 @@ from scriptorium.store.deletions import Deletions
 from scriptorium.store.events import Events
 from scriptorium.store.jobs import Jobs
 from scriptorium.store.leases import Leases
+from scriptorium.store.logins import Logins
 from scriptorium.store.serving import Serving
 
 
 class Store:
-    """Jobs, events, leases, serving state, chat's wishes and deletions of one deployment."""
+    """Jobs, events, leases, serving state, chat's wishes, deletions and logins of one deployment."""
 
     def __init__(self, client: redis.Redis) -> None:
         self.client = client
@@ -29,6 +30,7 @@ class Store:
         self.serving = Serving(client)
         self.wishes = ChatWishes(client)
         self.deletions = Deletions(client)
+        self.logins = Logins(client)
 
     def ping(self) -> bool:
         """Return whether Redis answers."""
