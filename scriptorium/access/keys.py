@@ -71,14 +71,14 @@ class AccessKey(BaseModel):
 
 def make_key(name: str, scopes: Collection[KeyScope], lifetime: timedelta | None = None) -> tuple[AccessKey, str]:
     """Return a new key and its secret, which nothing keeps."""
-    secret, now = f"{SECRET_PREFIX}{secrets.token_urlsafe(SECRET_BYTES)}", int(time.time())
+    secret, now = f"{SECRET_PREFIX}{secrets.token_urlsafe(SECRET_BYTES)}", time.time()
     key = AccessKey(
         id=make_id(KEY_PREFIX, now),
         name=name,
         sha256=hash_secret(secret),
         scopes=tuple(scope for scope in KeyScope if scope in scopes),
-        created_at=now,
-        expires_at=None if lifetime is None else now + int(lifetime.total_seconds()),
+        created_at=int(now),
+        expires_at=None if lifetime is None else int(now + lifetime.total_seconds()),
     )
     return key, secret
 
