@@ -60,9 +60,14 @@ class AccessKey(BaseModel):
         is_over = self.expires_at is not None and time.time() >= self.expires_at
         return KeyState.EXPIRED if is_over else KeyState.ACTIVE
 
+    @property
+    def is_admin(self) -> bool:
+        """Whether the key may do everything."""
+        return KeyScope.ADMIN in self.scopes
+
     def may(self, scopes: Collection[KeyScope]) -> bool:
         """Return whether the key has one of the scopes, or all of them as an admin."""
-        return KeyScope.ADMIN in self.scopes or not set(scopes).isdisjoint(self.scopes)
+        return self.is_admin or not set(scopes).isdisjoint(self.scopes)
 
     def matches(self, digest: str) -> bool:
         """Return whether this is the hash of the key's secret, in a time that does not depend on how much is equal."""

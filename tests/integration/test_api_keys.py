@@ -15,7 +15,7 @@ import openai
 import pytest
 from standins import BASE, AnsweringEngine, Sent, serving
 from typer.testing import CliRunner
-from work import submit
+from work import finish_with_model, submit
 
 from scriptorium.access.exposure import open_key_store
 from scriptorium.access.keys import KeyScope
@@ -43,8 +43,7 @@ def create(context: Context) -> Create:
     """Return a function that creates a key and returns its secret."""
 
     def make(*scopes: str, lifetime: timedelta | None = None) -> str:
-        key, secret = open_key_store(context.settings).create("test", [KeyScope(scope) for scope in scopes], lifetime)
-        return secret
+        return open_key_store(context.settings).create("test", [KeyScope(scope) for scope in scopes], lifetime)[1]
 
     return make
 
@@ -68,14 +67,16 @@ def test_without_keys_any_or_no_key_is_taken(http: httpx.Client) -> None:
     assert ask(http, "GET", "/v1/files", "none").status_code == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8421", "127.0.0.1.evil.example", "10.0.0.7", "0.0.0.0"])
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8421", "127.0.0.1.evil.example", "10.0.0.7", "0.0.0.0"])  # noqa: S104
 def test_without_keys_a_foreign_host_is_refused(http: httpx.Client, host: str) -> None:
     assert refusal(http.get("/v1/files", headers={"Host": host})) == (403, "foreign_host")
     assert refusal(http.get("/metrics", headers={"Host": host})) == (403, "foreign_host")
     assert http.get("/healthz", headers={"Host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:99", "[::1]:8421", "testserver", "a.localhost."])
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:1", "127.0.0.1:99", "[::1]:8421", "testserver", "a.localhost."]
+)
 def test_without_keys_the_names_of_this_machine_and_of_the_settings_are_answered(http: httpx.Client, host: str) -> None:
     assert http.get("/v1/files", headers={"Host": host}).status_code == 200
 
@@ -231,7 +232,9 @@ def test_a_command_without_a_key_says_how_to_get_one(
 ) -> None:
     secret, clients = create("read"), []
     connect = app.open_client
-    monkeypatch.setattr("scriptorium.cli.app.open_client", lambda settings: clients.append(connect(settings)) or clients[-1])
+    monkeypatch.setattr(
+        "scriptorium.cli.app.open_client", lambda settings: clients.append(connect(settings)) or clients[-1]
+    )
     monkeypatch.setenv("SCRIPTORIUM_API_URL", url)
     assert main.run(["jobs"]) == 5
     output = capfd.readouterr().err
@@ -253,6 +256,53 @@ def test_a_key_that_the_command_line_makes_is_good_at_once(
     assert ask(http, "GET", "/v1/files", created["secret"]).status_code == 200
     assert CliRunner().invoke(main.app, ["keys", "revoke", created["id"]]).exit_code == 0
     assert ask(http, "GET", "/v1/files", created["secret"]).status_code == 401
+
+
+def test_a_key_deletes_only_what_was_made_with_it(
+    http: httpx.Client, create: Create, context: Context, client: openai.OpenAI, book: str
+) -> None:
+    ann, bob, admin = create("submit"), create("submit"), create("admin")
+
+    def upload(secret: str) -> str:
+        form = {"files": {"file": ("a.txt", b"Once upon a time.")}, "data": {"purpose": "fine-tune"}}
+        return str(ask(http, "POST", "/v1/files", secret, **form).json()["id"])
+
+    def in_parts(secret: str) -> str:
+        body = {"bytes": 5, "filename": "b.txt", "mime_type": "text/plain", "purpose": "fine-tune"}
+        begun = ask(http, "POST", "/v1/uploads", secret, json=body).json()["id"]
+        part = ask(http, "POST", f"/v1/uploads/{begun}/parts", secret, files={"data": b"Once."}).json()["id"]
+        done = ask(http, "POST", f"/v1/uploads/{begun}/complete", secret, json={"part_ids": [part]})
+        return str(done.json()["file"]["id"])
+
+    def send_job(secret: str, file_id: str) -> str:
+        body = {"model": BASE, "training_file": file_id}
+        job_id = str(ask(http, "POST", "/v1/fine_tuning/jobs", secret, json=body).json()["id"])
+        assert ask(http, "POST", f"/v1/fine_tuning/jobs/{job_id}/cancel", secret).status_code == 200
+        return job_id
+
+    for file_id in (upload(ann), in_parts(ann)):
+        assert refusal(ask(http, "DELETE", f"/v1/files/{file_id}", bob)) == (403, "insufficient_scope")
+        assert ask(http, "DELETE", f"/v1/files/{file_id}", ann).status_code == 200
+    assert refusal(ask(http, "DELETE", f"/v1/files/{book}", ann)) == (403, "insufficient_scope"), "of before the keys"
+    file_of_ann = upload(ann)
+    path = f"/v1/fine_tuning/jobs/{send_job(bob, file_of_ann)}"
+    assert refusal(ask(http, "DELETE", path, ann)) == (403, "insufficient_scope")
+    assert refusal(ask(http, "DELETE", f"{path}?manuscript=true", bob)) == (403, "insufficient_scope")
+    assert ask(http, "DELETE", path, bob).status_code == 200
+    other = f"/v1/fine_tuning/jobs/{send_job(bob, file_of_ann)}?manuscript=true"
+    assert ask(http, "DELETE", other, admin).status_code == 200
+    assert ask(http, "GET", f"/v1/files/{file_of_ann}", admin).status_code == 404
+    assert ask(http, "DELETE", f"/v1/files/{book}", admin).status_code == 200
+
+
+def test_a_key_deletes_only_the_models_of_its_jobs(http: httpx.Client, create: Create, context: Context) -> None:
+    job = finish_with_model(context, "ftjob-0123", "poe")
+    ann, bob = create("submit"), create("submit")
+    owner = open_key_store(context.settings).newest()[1].id
+    context.store.jobs.update(job.id, lambda record: record.model_copy(update={"created_by": owner}))
+    path = f"/v1/models/{job.fine_tuned_model}"
+    assert refusal(ask(http, "DELETE", path, bob)) == (403, "insufficient_scope")
+    assert ask(http, "DELETE", path, ann).status_code == 200
 
 
 def test_manuscripts_are_for_the_owner_alone(client: openai.OpenAI, context: Context) -> None:

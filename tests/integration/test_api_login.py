@@ -75,7 +75,17 @@ def test_the_cookie_is_a_token_that_only_our_own_pages_send(
 
 @pytest.mark.parametrize(
     "page",
-    ["//evil.example", "/\\evil.example", "https://evil.example", "/\t/evil.example", "evil", "", "/a\nb", "/ /e", "/a\\b"],
+    [
+        "//evil.example",
+        "/\\evil.example",
+        "https://evil.example",
+        "/\t/evil.example",
+        "evil",
+        "",
+        "/a\nb",
+        "/ /e",
+        "/a\\b",
+    ],
 )
 def test_a_login_leads_nowhere_else(browser: httpx.Client, key: tuple[AccessKey, str], page: str) -> None:
     assert log_in(browser, key[1], page).headers["location"] == "/"

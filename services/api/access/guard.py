@@ -63,7 +63,7 @@ class AccessGuard:
         if scopes is None:
             check_origin(request)
         elif request.url.path not in METRICS_PATHS or not is_neighbour(request, in_container=self._in_container):
-            check_scope(await self._identify(request), scopes)
+            request.state.key = check_scope(await self._identify(request), scopes)
 
     def _check_without_keys(self, request: Request) -> None:
         if self._exposed:
@@ -107,14 +107,15 @@ def check_valid(key: AccessKey | None, otherwise: str = "There is no such key.")
     return key
 
 
-def check_scope(key: AccessKey, scopes: Scopes) -> None:
-    """Raise InsufficientScope unless a key has one of the scopes."""
+def check_scope(key: AccessKey, scopes: Scopes) -> AccessKey:
+    """Return the key if it has one of the scopes. Raises InsufficientScope."""
     if not key.may(scopes):
         needed = " or ".join(sorted(scopes))
         raise InsufficientScope(
             f"The key {key.name!r} has the scope {', '.join(key.scopes)}; this needs {needed}.",
             next_step=f"Use a key that has it: `scriptorium keys create NAME --scope {min(scopes)}` makes one.",
         )
+    return key
 
 
 def refuse(request: Request, error: ScriptoriumError) -> Response:
