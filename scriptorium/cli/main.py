@@ -9,11 +9,12 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from scriptorium.cli import keys, phases, space, stack, tensorboard  # noqa: F401  # each adds its commands
+from scriptorium.cli import phases, space, stack, tensorboard  # noqa: F401  # each adds its commands
 from scriptorium.cli.app import app
 from scriptorium.cli.failures import ExitStatus, exit_status, explain, print_failure
 from scriptorium.cli.jobs import follow_job, listing, plan, reports, steering  # noqa: F401
 from scriptorium.cli.jobs import run as run_job  # noqa: F401
+from scriptorium.cli.machine import keys  # noqa: F401
 from scriptorium.cli.models import chat, compare, export, list_models, serve  # noqa: F401
 from scriptorium.cli.terminal import err
 

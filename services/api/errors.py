@@ -34,7 +34,7 @@ from services.api.pages.page import show_error
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5
-PAGES_PREFIX = "/jobs/"  # pages for people; everything else is for programs
+PAGES_PREFIXES = ("/jobs/", "/login", "/logout")  # pages for people; everything else is for programs
 REQUEST_PARTS = ("body", "query", "path", "header")
 JSON_TYPE = "application/json"
 FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
@@ -62,7 +62,7 @@ def respond(request: Request, error: ScriptoriumError) -> Response:
 
 def is_page(path: str) -> bool:
     """Return whether what lies at a path is shown to people."""
-    return path.startswith(PAGES_PREFIX)
+    return path.startswith(PAGES_PREFIXES)
 
 
 def retry_headers(error: ScriptoriumError) -> dict[str, str]:

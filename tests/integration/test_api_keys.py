@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
@@ -23,6 +25,7 @@ from scriptorium.cli import app, main
 from scriptorium.cli.client import Client
 from scriptorium.cli.transfer import ApiError
 from scriptorium.jobs.runner import Context
+from scriptorium.local.services import service_environment
 from scriptorium.settings import get_settings
 from services.api.application import create_app
 
@@ -215,6 +218,19 @@ def test_an_api_that_others_reach_never_answers_without_a_key(context: Context, 
         httpx.Client(base_url=address) as http,
     ):
         assert refusal(http.get("/v1/files")) == (401, "invalid_api_key")
+        assert http.get("/jobs/ftjob-1/samples").headers["location"].startswith("/login")
+        assert http.get("/login").status_code == 401
+
+
+def test_an_api_that_others_could_reach_does_not_start_without_a_key(context: Context) -> None:
+    settings = context.settings.model_copy(update={"api_host": "0.0.0.0", "api_port": 0})  # noqa: S104
+    line = [sys.executable, "-m", "services.api.worker"]
+    ended = subprocess.run(
+        line, env=service_environment(settings), capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ended.returncode == 1
+    assert "scriptorium keys create" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_the_command_line_sends_its_key(url: str, create: Create) -> None:

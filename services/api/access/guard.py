@@ -120,7 +120,7 @@ def check_scope(key: AccessKey, scopes: Scopes) -> AccessKey:
 
 def refuse(request: Request, error: ScriptoriumError) -> Response:
     """Return the response to a refused request: a browser that wants a page is led to the login."""
-    if isinstance(error, InvalidKey) and is_page(request.url.path):
+    if isinstance(error, InvalidKey) and is_page(request.url.path) and request.url.path != LOGIN_PATH:
         page = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"{LOGIN_PATH}?next={quote(page, safe='')}", 303)
     return respond(request, error)

@@ -27,14 +27,19 @@ def is_neighbour(request: Request, *, in_container: bool) -> bool:
 
 
 def is_near(address: str, networks: Sequence[IPv4Interface], gateways: Sequence[str]) -> bool:
-    """Return whether an address is this machine's own, or in one of the networks and no gateway."""
+    """Return whether an address is this machine's own, or in one of the networks and no gateway.
+
+    Docker gives a network's first address to its gateway, which need not be on a route.
+    """
     try:
         peer = ip_address(address)
     except ValueError:
         return False
     if peer.is_loopback:
         return True
-    return str(peer) not in gateways and any(peer in interface.network for interface in networks)
+    if str(peer) in gateways or any(peer == next(interface.network.hosts()) for interface in networks):
+        return False
+    return any(peer in interface.network for interface in networks)
 
 
 def own_networks() -> list[IPv4Interface]:

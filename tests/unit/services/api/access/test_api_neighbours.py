@@ -9,7 +9,7 @@ import pytest
 
 from services.api.access.neighbours import is_near, own_networks, read_gateways
 
-NETWORKS = [IPv4Interface("172.18.0.5/16")]
+NETWORKS = [IPv4Interface("172.18.0.5/16"), IPv4Interface("172.20.0.2/16")]
 GATEWAYS = ["172.18.0.1", "0.0.0.0"]  # noqa: S104  a route without one
 ROUTES = """Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
 eth0\t00000000\t010012AC\t0003\t0\t0\t0\t00000000\t0\t0\t0
@@ -24,6 +24,8 @@ eth0\t000012AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0
         ("::1", True),
         ("172.18.0.9", True),
         ("172.18.0.1", False),
+        ("172.20.0.9", True),
+        ("172.20.0.1", False),
         ("172.19.0.9", False),
         ("192.168.1.20", False),
         ("203.0.113.9", False),

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from scriptorium.access.key_store import KeyStore
 from scriptorium.access.keys import KeyState, hash_secret
 from scriptorium.cli import main
-from scriptorium.cli.keys import parse_duration
+from scriptorium.cli.machine.keys import parse_duration
 from scriptorium.cli.main import run
 
 
