@@ -56,6 +56,17 @@ def test_a_page_leads_to_the_login_and_back(browser: httpx.Client, key: tuple[Ac
     assert browser.get(PAGE).status_code == 200
 
 
+def test_a_form_that_comes_too_late_leads_back_to_its_page(url: str, key: tuple[AccessKey, str]) -> None:
+    with httpx.Client(base_url=url) as browser:
+        for referer, page in (
+            (f"{url}/jobs/ftjob-1/read", "%2Fjobs%2Fftjob-1%2Fread"),
+            ("http://e/x", "%2F"),
+            ("", "%2F"),
+        ):
+            answer = browser.post("/jobs/ftjob-1/read/reader", headers={"Referer": referer})
+            assert answer.headers["location"] == f"/login?next={page}"
+
+
 def test_the_cookie_is_a_token_that_only_our_own_pages_send(
     browser: httpx.Client, key: tuple[AccessKey, str], context: Context
 ) -> None:

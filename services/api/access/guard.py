@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -22,7 +23,7 @@ from scriptorium.access.keys import AccessKey, KeyState
 from scriptorium.errors import InsufficientScope, InvalidKey, ScriptoriumError
 from scriptorium.jobs.runner import Context
 from scriptorium.store.connection import store_errors
-from services.api.access.browsers import check_host, check_origin
+from services.api.access.browsers import SAFE_METHODS, check_host, check_origin
 from services.api.access.neighbours import METRICS_PATHS, is_neighbour
 from services.api.access.route_scopes import Scopes, find_scopes
 from services.api.errors import is_page, respond
@@ -121,6 +122,11 @@ def check_scope(key: AccessKey, scopes: Scopes) -> AccessKey:
 def refuse(request: Request, error: ScriptoriumError) -> Response:
     """Return the response to a refused request: a browser that wants a page is led to the login."""
     if isinstance(error, InvalidKey) and is_page(request.url.path) and request.url.path != LOGIN_PATH:
-        page = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return RedirectResponse(f"{LOGIN_PATH}?next={quote(page, safe='')}", 303)
+        return RedirectResponse(f"{LOGIN_PATH}?next={quote(page_of(request), safe='')}", 303)
     return respond(request, error)
+
+
+def page_of(request: Request) -> str:
+    """Return the page to show after a login: the one that was asked for, or that a form was on."""
+    url = request.url if request.method in SAFE_METHODS else URL(request.headers.get("referer", ""))
+    return url.path + (f"?{url.query}" if url.query else "") if url.netloc == request.url.netloc else "/"
