@@ -9,6 +9,11 @@ ScriptoriumError
 │   ├── TooFewExamples         400  invalid_n_examples
 │   ├── FileTooLarge           413  file_too_large
 │   ├── BodyTooLarge           413  request_too_large
+│   ├── InvalidKey             401  invalid_api_key
+│   ├── InsufficientScope      403  insufficient_scope
+│   ├── ForeignHost            403  foreign_host
+│   ├── CrossSiteRequest       403  cross_site_request
+│   ├── KeyMissing             404  key_not_found
 │   ├── FileMissing            404  file_not_found
 │   ├── UploadMissing          404  upload_not_found
 │   ├── JobMissing             404  job_not_found
@@ -160,6 +165,52 @@ class BodyTooLarge(UserError):
     code = "request_too_large"
     status = 413
     default_next_step = "Upload long texts as files with POST /v1/files."
+
+
+class InvalidKey(UserError):
+    """The request has no key of the API, or one that is unknown, revoked or expired."""
+
+    code = "invalid_api_key"
+    status = 401
+    default_next_step = (
+        "Send a valid key as `Authorization: Bearer sk-scr-...`, or set SCRIPTORIUM_API_KEY for the command line; "
+        "`scriptorium keys create NAME` makes one."
+    )
+
+
+class InsufficientScope(UserError):
+    """The key is valid, but may not do this."""
+
+    code = "insufficient_scope"
+    status = 403
+    default_next_step = "Use a key that has the scope: `scriptorium keys create NAME --scope ...` makes one."
+
+
+class ForeignHost(UserError):
+    """While there are no keys, the API answers only to names of this machine."""
+
+    code = "foreign_host"
+    status = 403
+    default_next_step = (
+        "Ask 127.0.0.1 or localhost, add the name to SCRIPTORIUM_API_HOSTS, or create a key: "
+        "`scriptorium keys create NAME`."
+    )
+
+
+class CrossSiteRequest(UserError):
+    """A page of another site has sent this from a browser."""
+
+    code = "cross_site_request"
+    status = 403
+    default_next_step = "Open the API's own pages, or send a key in the header Authorization."
+
+
+class KeyMissing(UserError):
+    """There is no key with this id."""
+
+    code = "key_not_found"
+    status = 404
+    default_next_step = "List the keys: `scriptorium keys list`."
 
 
 class FileMissing(UserError):

@@ -47,6 +47,16 @@ class Settings(BaseSettings):
     api_host: str = Field(default="127.0.0.1", description="Address the API listens on.")
     api_port: int = Field(default=8421, ge=0, le=65535, description="Port of the API; 0 takes a free one.")
     api_url: str = Field(default="", description="Where the command line finds the API; default: the local stack's.")
+    api_key: str = Field(
+        default="", repr=False, description="Key of the API that the command line and the services send."
+    )
+    api_hosts: str = Field(
+        default="", description="Other names, with commas, at which the API answers while there are no keys."
+    )
+    api_published: str = Field(
+        default="",
+        description="Where a container's port is published; what is not on loopback needs a key. Default: the host.",
+    )
     default_model: str = Field(
         default="meta-llama/Llama-3.1-8B-Instruct", description="Base model of `scriptorium run`."
     )
@@ -155,6 +165,9 @@ class Settings(BaseSettings):
     engine_ready_timeout: timedelta = Field(default=timedelta(minutes=8), description="How long an engine may load.")
     brief_url: str = Field(
         default="", description="Server that writes briefs if a recipe asks for it; default: this API."
+    )
+    brief_key: str = Field(
+        default="", repr=False, description="Key of the server that writes briefs; default: this API's own."
     )
     brief_model: str = Field(default="", description="Model that writes briefs; default: the job's base model.")
     evaluation_prompts: int = Field(default=48, ge=1, le=500, description="Held-out briefs that every model answers.")
@@ -329,6 +342,11 @@ class Settings(BaseSettings):
         """The URL of the server that writes briefs, without /v1."""
         url = self.brief_url or self.api_url or f"http://{self.api_host}:{self.api_port}"
         return url.rstrip("/").removesuffix("/v1")
+
+    @property
+    def brief_server_key(self) -> str:
+        """The key for the server that writes briefs: our own is sent to our own API alone."""
+        return self.brief_key or ("" if self.brief_url else self.api_key)
 
     @property
     def broker_url(self) -> str:

@@ -21,7 +21,11 @@ def check_address(url: str) -> str:
 
 def is_loopback(url: str) -> bool:
     """Return whether an address is this machine's own, which no proxy of the environment can reach."""
-    host = urlsplit(url).hostname or ""
+    return is_loopback_host(urlsplit(url).hostname or "")
+
+
+def is_loopback_host(host: str) -> bool:
+    """Return whether a name or an IP address, without a port, is this machine's own and nobody else's."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -28,10 +28,14 @@ ADAPTER, MERGED, MODEL = "adapter-", "merged-", "model-"  # prefixes of the name
 
 
 class FileStore:
-    """Add, get, list and delete files. A file exists once its record does; the record is renamed into place last."""
+    """Add, get, list and delete files. A file exists once its record does; the record is renamed into place last.
 
-    def __init__(self, root: Path) -> None:
+    `created_by` is the id of the API's key that files are added with.
+    """
+
+    def __init__(self, root: Path, created_by: str | None = None) -> None:
         self._root = root
+        self._created_by = created_by
 
     def add(
         self,
@@ -44,7 +48,7 @@ class FileStore:
         """Store a stream, for some seconds or for ever; raises FileTooLarge past `limit` bytes."""
         folder = self._make_folder()
         try:
-            with disk_errors(), (folder / "content").open("wb") as target:
+            with disk_errors(), open(folder / "content", "wb", opener=manifest.open_private) as target:
                 copy_stream(source, target, limit)
                 target.flush()
                 os.fsync(target.fileno())
@@ -117,7 +121,7 @@ class FileStore:
     def _make_folder(self) -> Path:
         folder = self._root / make_id(FILE_PREFIX)
         with disk_errors():
-            folder.mkdir(parents=True)
+            folder.mkdir(mode=manifest.PRIVATE_FOLDER, parents=True)
         return folder
 
     def _record(
@@ -134,6 +138,7 @@ class FileStore:
             filename=name,
             purpose=purpose,
             sha256=digest,
+            created_by=self._created_by,
         )
         with disk_errors():
             manifest.replace_file(folder / "file.json", file.model_dump_json())

@@ -9,10 +9,12 @@ import hashlib
 import json
 import os
 import secrets
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 NAME = "manifest.json"
+PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700  # modes: for the owner alone
 
 
 def describe(folder: Path) -> dict[str, dict[str, Any]]:
@@ -55,17 +57,23 @@ def is_complete(folder: Path) -> bool:
     return all((folder / name).is_file() and (folder / name).stat().st_size == size for name, size in sizes.items())
 
 
-def replace_file(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str, mode: int = 0o666) -> None:
     """Write a file such that a reader, or a crash at any moment, finds the old one or the new one, whole."""
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(6)}.tmp")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        with open(temporary, "w", encoding="utf-8", opener=partial(os.open, mode=mode)) as file:
+            file.write(text)
         sync(temporary)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     sync(path.parent)
+
+
+def open_private(path: str, flags: int) -> int:
+    """Open a file that, if it is new, only its owner may read: an `opener` of `open`."""
+    return os.open(path, flags, mode=PRIVATE_FILE)
 
 
 def sync(path: Path) -> None:

@@ -5,6 +5,7 @@
 <root>/uploads/<upload id>/{upload.json,part_*}    uploads in parts
 <root>/models/<name>/                          base models
 <root>/references/*.txt                        other authors' books, for comparison
+<root>/keys/{<key id>.json,audit.jsonl}        keys of the API, as hashes, and what was done to them
 <root>/impostors/<author>[/*]                  comparison authors for evaluation
 <root>/replay/<base>/answers.jsonl             a base's own answers to plain requests, asked once; append-only
 <root>/measured_runs.json                      what finished trainings needed, for the next estimates
@@ -21,6 +22,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import shutil
 import sys
 from collections.abc import Iterator
@@ -31,6 +33,8 @@ from typing import Any
 from scriptorium.artifacts import job_record, manifest
 from scriptorium.contracts import Job, Phase
 from scriptorium.errors import DiskFull, LeaseLost
+
+log = logging.getLogger(__name__)
 
 FOLDERS = {
     Phase.PREPARE: "dataset",
@@ -56,6 +60,15 @@ class Volume:
         self.models = models or root / "models"
         self.references = root / "references"
         self.replay = root / "replay"
+
+    def make_private(self) -> None:
+        """Let only the owner enter the folders of manuscripts, and of what was made from them."""
+        for folder in (self.files, self.uploads, self.runs):
+            try:
+                folder.mkdir(mode=manifest.PRIVATE_FOLDER, parents=True, exist_ok=True)
+                folder.chmod(manifest.PRIVATE_FOLDER)
+            except OSError as error:
+                log.warning("%s may be open to others on this machine: %s", folder, error)
 
     def run(self, job_id: str) -> Path:
         """Return the folder of a job."""

@@ -77,7 +77,7 @@ def connect() -> Client:
 
 def open_client(settings: Settings) -> Client:
     """Open a client for the API of the given settings. Raises StackMissing."""
-    return Client(api_url(settings))
+    return Client(api_url(settings), key=settings.api_key)
 
 
 def api_url(settings: Settings) -> str:

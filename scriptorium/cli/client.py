@@ -24,13 +24,16 @@ REMOVAL_TIMEOUT = 600  # seconds; a slow disk takes its time for a hundred gigab
 
 
 class Client(FileTransfer):
-    """Calls the API at `url`."""
+    """Calls the API at `url`, with a key if there is one."""
 
-    def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, url: str, transport: httpx.BaseTransport | None = None, *, key: str = "") -> None:
         self.url = url
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
         # trust_env: a proxy of this machine cannot reach what listens on it; elsewhere it may be the way
         trust_env = not is_loopback(url)
-        self._http = httpx.Client(base_url=f"{url}/v1", timeout=60, transport=transport, trust_env=trust_env)
+        self._http = httpx.Client(
+            base_url=f"{url}/v1", headers=headers, timeout=60, transport=transport, trust_env=trust_env
+        )
 
     def close(self) -> None:
         """Close the connections."""

@@ -48,7 +48,7 @@ def demo_settings(assets: DemoAssets, data_dir: Path) -> Settings:
 
 def run_demo(settings: Settings, assets: DemoAssets, console: Console) -> Path:
     """Send the book, follow the job, download the report. Raises StackFailed if the job does not succeed."""
-    client = Client(stack.up(settings, notify=console.print, attached=True).api_url)
+    client = Client(stack.up(settings, notify=console.print, attached=True).api_url, key=settings.api_key)
     with open_manuscript(assets.book) as (name, content):
         file = client.upload(content, name)
     body = {"model": BASE, "training_file": file["id"], "recipe": "cpu", "suffix": assets.book.stem}
@@ -86,7 +86,7 @@ def run_small_job(folder: Path) -> Mapping[str, float]:
     settings = demo_settings(assets, folder)
     shutil.copytree(assets.references, folder / "references")
     try:
-        client = Client(stack.up(settings, notify=lambda _: None, attached=True).api_url)
+        client = Client(stack.up(settings, notify=lambda _: None, attached=True).api_url, key=settings.api_key)
         with open_manuscript(assets.book) as (name, content):
             file = client.upload(content, name)
         job = client.create({"model": BASE, "training_file": file["id"], "recipe": small_recipe(settings)})

@@ -14,6 +14,7 @@ from scriptorium.cli.app import app
 from scriptorium.cli.failures import ExitStatus, exit_status, explain, print_failure
 from scriptorium.cli.jobs import deliveries, follow_job, listing, plan, reports, steering  # noqa: F401
 from scriptorium.cli.jobs import run as run_job  # noqa: F401
+from scriptorium.cli.machine import keys  # noqa: F401
 from scriptorium.cli.models import chat, compare, export, list_models, serve  # noqa: F401
 from scriptorium.cli.terminal import err
 

@@ -78,7 +78,8 @@ def prepare(
         raise typer.BadParameter("name the output, or use --preview", param_hint="--output")
     loaded_recipe = by_hand.resolve_recipe(recipe, settings, assignments or [])
     if loaded_recipe.data.briefs == "model" and not settings.brief_url:
-        settings = settings.model_copy(update={"brief_url": api_url(settings)})
+        key = settings.brief_key or settings.api_key
+        settings = settings.model_copy(update={"brief_url": api_url(settings), "brief_key": key})
     show_result(
         by_hand.prepare(book, output, model or settings.default_model, loaded_recipe, settings), output, as_json
     )

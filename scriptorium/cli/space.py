@@ -89,7 +89,7 @@ def prune(
 def prune_data(settings: Settings, *, dry_run: bool) -> dict[str, Any]:
     """Prune through the API; or, while the local stack is down, by the records in its data folder."""
     try:
-        client = Client(api_url(settings))
+        client = Client(api_url(settings), key=settings.api_key)
     except StackMissing:
         if settings.redis_url:
             raise  # its jobs may be at work elsewhere

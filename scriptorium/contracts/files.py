@@ -8,7 +8,7 @@ from scriptorium.contracts.base import Contract
 
 
 class StoredFile(Contract):
-    """An uploaded or produced file, as the files API shows it."""
+    """An uploaded or produced file; `created_by` is the id of the API's key that it was uploaded with, if any."""
 
     id: str
     bytes: int
@@ -17,6 +17,7 @@ class StoredFile(Contract):
     purpose: str
     sha256: str
     expires_at: int | None = None
+    created_by: str | None = None
 
 
 class UploadStatus(StrEnum):

@@ -153,6 +153,7 @@ class Job(Contract):
     `submitted_at` is `created_at` with its fraction of a second: the order of jobs sent at once; 0 in old records.
     `round` counts the models that were merged and measured; from the second on `trial` is what is merged. `measured`
     holds what came out, by round; a job that is `settled` ends with its present round, whatever its verdict.
+    `created_by` is the id of the API's key that it was created with, if any.
     """
 
     id: str
@@ -190,6 +191,7 @@ class Job(Contract):
     trial: TrialChoice | None = None
     measured: dict[int, MeasuredModel] = {}
     settled: bool = False
+    created_by: str | None = None
     version: int = 0
 
     @property

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from scriptorium.artifacts.checkpoint_losses import BaseVariant
 from scriptorium.contracts.base import Contract
 
 
 class Endpoint(Contract):
-    """A served model: the base URL of its engine (without /v1) and the model's name there."""
+    """A served model: its engine's base URL (without /v1), its name there, and a key, which is never shown."""
 
     url: str
     model: str
+    key: SecretStr = SecretStr("")
 
 
 class ServeRequest(Contract):

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from scriptorium import contracts as c
 from scriptorium.artifacts.checkpoint_losses import checkpoint_losses_path
 from scriptorium.artifacts.checkpoints import SCALED_ADAPTER, checkpoint_folder
@@ -86,7 +88,8 @@ def brief_writer(data: Data, base: str, settings: Settings) -> c.Endpoint | None
     """Return the model that writes briefs, if the recipe wants one."""
     if data.briefs == "extracted":
         return None
-    return c.Endpoint(url=settings.brief_server, model=settings.brief_model or base)
+    key = SecretStr(settings.brief_server_key)
+    return c.Endpoint(url=settings.brief_server, model=settings.brief_model or base, key=key)
 
 
 def train(job: c.Job, context: RequestContext) -> c.TrainRequest:

@@ -16,11 +16,12 @@ from scriptorium.store.deliveries import Deliveries
 from scriptorium.store.events import Events
 from scriptorium.store.jobs import Jobs
 from scriptorium.store.leases import Leases
+from scriptorium.store.logins import Logins
 from scriptorium.store.serving import Serving
 
 
 class Store:
-    """Jobs, events, leases, serving state, chat's wishes, deletions and deliveries of one deployment."""
+    """Jobs, events, leases, serving state, chat's wishes, deletions, deliveries and logins of one deployment."""
 
     def __init__(self, client: redis.Redis) -> None:
         self.client = client
@@ -31,6 +32,7 @@ class Store:
         self.wishes = ChatWishes(client)
         self.deletions = Deletions(client)
         self.deliveries = Deliveries(client)
+        self.logins = Logins(client)
 
     def ping(self) -> bool:
         """Return whether Redis answers."""

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from scriptorium import __version__
+from scriptorium.access.exposure import open_key_ring
 from scriptorium.errors import DiskFull, StoreUnavailable
 from scriptorium.jobs import queue
 from scriptorium.jobs.archive.archiving import archive_ended
@@ -21,6 +22,8 @@ from scriptorium.jobs.runner import Context
 from scriptorium.jobs.sweep import sweep
 from scriptorium.store.connection import store_errors
 from services.api import not_offered, prune
+from services.api.access import login
+from services.api.access.guard import AccessGuard
 from services.api.blind_reading import page_routes, readings
 from services.api.checkpoint_samples import routes as checkpoint_samples
 from services.api.comparison import compare
@@ -56,6 +59,7 @@ ROUTERS = [
     models.router,
     chat.router,
     health.router,
+    login.router,
     prune.router,
     deliveries.router,
     not_offered.router,
@@ -67,6 +71,7 @@ def create_app(context: Context, *, reaping: bool = True, count_waiting: Waiting
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        context.volume.make_private()
         tasks = (
             [
                 reap_forever(context, count_waiting),
@@ -86,6 +91,7 @@ def create_app(context: Context, *, reaping: bool = True, count_waiting: Waiting
     app = FastAPI(title="Scriptorium", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.context = context
     app.state.sender = open_sender(context)
+    app.state.keys = open_key_ring(context.settings)
     app.state.event_feed = EventFeed(context.store)
     app.state.telemetry = Telemetry(context, count_waiting)
     handle_errors(app, [route for router in ROUTERS for route in router.routes])
@@ -94,6 +100,7 @@ def create_app(context: Context, *, reaping: bool = True, count_waiting: Waiting
     describe_api(app)
     app.add_middleware(BodyLimit, max_upload_bytes=context.settings.max_upload_bytes)
     app.add_middleware(DiskGuard, folder=context.volume.root, min_free=context.settings.min_free_bytes)
+    app.add_middleware(AccessGuard, context=context, keys=app.state.keys, routes=app.state.routes)
     app.add_middleware(Observation, telemetry=app.state.telemetry)  # added last: outermost
     return app
 

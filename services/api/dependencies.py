@@ -1,4 +1,4 @@
-"""The dependencies of routes: the context, the stored files and the uploads in parts."""
+"""The dependencies of routes: the context, the stored files and the uploads in parts, and whose key a request has."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from scriptorium.access.keys import AccessKey
 from scriptorium.artifacts.file_store import FileStore
 from scriptorium.artifacts.uploads.upload_store import UploadStore
+from scriptorium.errors import InsufficientScope
 from scriptorium.jobs.runner import Context as PhaseContext
 from scriptorium.store.connection import store_errors
 
@@ -26,9 +28,23 @@ async def get_context(request: Request) -> AsyncIterator[PhaseContext]:
 Context = Annotated[PhaseContext, Depends(get_context)]
 
 
-async def get_files(context: Context) -> FileStore:
-    """Return the files on the volume."""
-    return FileStore(context.volume.files)
+async def get_caller(request: Request) -> AccessKey | None:
+    """Return the key of a request; None while the API needs none."""
+    key: AccessKey | None = getattr(request.state, "key", None)
+    return key
+
+
+Caller = Annotated[AccessKey | None, Depends(get_caller)]
+
+
+def caller_id(caller: AccessKey | None) -> str | None:
+    """Return the id to remember with what a caller makes."""
+    return caller.id if caller else None
+
+
+async def get_files(context: Context, caller: Caller) -> FileStore:
+    """Return the files on the volume; those that are added belong to the caller."""
+    return FileStore(context.volume.files, caller_id(caller))
 
 
 StoredFiles = Annotated[FileStore, Depends(get_files)]
@@ -40,3 +56,12 @@ async def get_uploads(context: Context, files: StoredFiles) -> UploadStore:
 
 
 StoredUploads = Annotated[UploadStore, Depends(get_uploads)]
+
+
+def check_owner(caller: AccessKey | None, created_by: str | None, name: str) -> None:
+    """Raise InsufficientScope if a key is used to delete what was not made with it; an admin may delete everything."""
+    if caller is not None and not caller.is_admin and caller.id != created_by:
+        raise InsufficientScope(
+            f"{name} was not made with the key {caller.name!r}, so that may not delete it.",
+            next_step="Use the key that it was made with, or one with the scope admin.",
+        )

@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Match
 
 from scriptorium.errors import (
     InternalError,
+    InvalidKey,
     InvalidRequest,
     MethodNotAllowed,
     ModelUnavailable,
@@ -33,7 +34,7 @@ from services.api.pages.page import show_error
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5
-PAGES_PREFIX = "/jobs/"  # pages for people; everything else is for programs
+PAGES_PREFIXES = ("/jobs/", "/login", "/logout")  # pages for people; everything else is for programs
 REQUEST_PARTS = ("body", "query", "path", "header")
 JSON_TYPE = "application/json"
 FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
@@ -56,7 +57,12 @@ def render(error: ScriptoriumError) -> JSONResponse:
 
 def respond(request: Request, error: ScriptoriumError) -> Response:
     """Return the response to a request that failed: a page if it came from a browser, else JSON."""
-    return show_error(error) if request.url.path.startswith(PAGES_PREFIX) else render(error)
+    return show_error(error) if is_page(request.url.path) else render(error)
+
+
+def is_page(path: str) -> bool:
+    """Return whether what lies at a path is shown to people."""
+    return path.startswith(PAGES_PREFIXES)
 
 
 def retry_headers(error: ScriptoriumError) -> dict[str, str]:
@@ -65,7 +71,8 @@ def retry_headers(error: ScriptoriumError) -> dict[str, str]:
         return {"Retry-After": str(max(1, math.ceil(error.retry_after or RETRY_SECONDS)))}
     if isinstance(error, StoreUnavailable):
         return {"Retry-After": str(RETRY_SECONDS)}
-    return {"x-should-retry": "false"}
+    challenge = {"WWW-Authenticate": "Bearer"} if error.status == InvalidKey.status else {}
+    return {"x-should-retry": "false", **challenge}
 
 
 def internal_error() -> JSONResponse:

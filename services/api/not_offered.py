@@ -30,7 +30,7 @@ class MissingCall:
 MISSING_CALLS = (
     MissingCall(
         "/v1/fine_tuning/checkpoints/{checkpoint:path}/permissions",
-        "Checkpoints have no permissions: whoever reaches this API may use every model.",
+        "Checkpoints have no permissions: a key with the scope chat may use every model.",
         "Name a checkpoint as the model of a chat: ft:...:ckpt-step-N.",
     ),
     MissingCall(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import sys
 
 import uvicorn
 
+from scriptorium.access.exposure import check_exposure
+from scriptorium.errors import InvalidRequest
 from scriptorium.jobs.runner import open_context
 from services.api.application import create_app
 
@@ -14,6 +17,10 @@ if __name__ == "__main__":
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log every request to an engine
     context = open_context(patient=False)
     settings = context.settings
+    try:
+        check_exposure(settings)
+    except InvalidRequest as error:
+        sys.exit(f"{error} {error.next_step}")
     uvicorn.run(
         create_app(context),
         host=settings.api_host,

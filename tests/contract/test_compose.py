@@ -28,7 +28,6 @@ LOCAL_SETTINGS = {
     "MODELS_DIR",
     "RECIPES_DIR",
     "API_PORT",
-    "API_URL",
     "AXOLOTL_ENV",
     "VLLM_ENV",
     "LLAMA_ENV",

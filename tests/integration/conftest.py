@@ -63,6 +63,7 @@ def context(redis_url: str, tmp_path: Path, sent: Sent) -> Iterator[Context]:
         data_dir=tmp_path / "data",
         models_dir=tmp_path / "models",
         redis_url=redis_url,
+        api_hosts="testserver",  # Starlette's client asks by this name
         device="cpu",
         default_recipe="cpu",
         lease_ttl=timedelta(seconds=2),

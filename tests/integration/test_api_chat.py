@@ -15,6 +15,8 @@ from scriptorium.jobs.runner import Context
 from scriptorium.process.child import wait_until
 from services.api.application import create_app
 
+JSON = {"Content-Type": "application/json"}
+
 
 def ask(client: openai.OpenAI, text: str, model: str = BASE, **options: Any) -> Any:
     """Ask one question."""
@@ -125,4 +127,4 @@ def test_a_model_that_does_not_exist_is_not_found(
     wrong: list[Any] = [{"messages": []}, {"model": 5}, []]
     for body in wrong:
         assert http.post("/v1/chat/completions", json=body).status_code == 400
-    assert http.post("/v1/chat/completions", content=b"{").json()["error"]["code"] == "invalid_request"
+    assert http.post("/v1/chat/completions", content=b"{", headers=JSON).json()["error"]["code"] == "invalid_request"

@@ -13,6 +13,7 @@ from standins import BASE
 from services.api.limits import JSON_LIMIT
 
 JSON_CALLS = ["/v1/fine_tuning/jobs", "/v1/x/estimate", "/v1/x/prune", "/v1/x/jobs/ftjob-1/decisions/checkpoint"]
+JSON_CALLS += ["/v1/chat/completions", "/v1/completions"]
 
 
 @pytest.mark.parametrize(

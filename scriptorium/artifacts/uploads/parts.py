@@ -48,7 +48,7 @@ def write_part(folder: Path, source: BinaryIO, limit: int) -> StoredPart:
     path = folder / make_id("part_")
     unfinished = path.with_suffix(UNFINISHED)
     try:
-        with disk_errors(), unfinished.open("wb") as target:
+        with disk_errors(), open(unfinished, "wb", opener=manifest.open_private) as target:
             copy_stream(source, target, limit)
             target.flush()
             os.fsync(target.fileno())

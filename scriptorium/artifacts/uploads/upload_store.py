@@ -47,7 +47,7 @@ class UploadStore:
             purpose=purpose, file_expires_after=expires_after,
         )  # fmt: skip
         with disk_errors():
-            (self._root / upload.id).mkdir(parents=True)
+            (self._root / upload.id).mkdir(mode=manifest.PRIVATE_FOLDER, parents=True)
             self._save(upload)
             manifest.sync(self._root)
         return upload

@@ -14,7 +14,7 @@ from scriptorium.errors import Conflict, InvalidRequest
 from scriptorium.identifiers import read_time
 from scriptorium.jobs.delete_job import uploads_of
 from scriptorium.jobs.runner import Context as PhaseContext
-from services.api.dependencies import Context, StoredFiles
+from services.api.dependencies import Caller, Context, StoredFiles, check_owner
 from services.api.files.multipart import UploadRoute
 from services.api.files.openai_file import render_file
 from services.api.files.purposes import Lifetime, Purpose
@@ -74,8 +74,9 @@ def content(file_id: str, files: StoredFiles) -> FileResponse:
 
 
 @router.delete("/{file_id}")
-def delete(file_id: str, context: Context) -> dict[str, Any]:
+def delete(file_id: str, context: Context, files: StoredFiles, caller: Caller) -> dict[str, Any]:
     """Delete a file."""
+    check_owner(caller, files.get(file_id).created_by, file_id)
     delete_file(file_id, context)
     return {"id": file_id, "object": "file", "deleted": True}
 

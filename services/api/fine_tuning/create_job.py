@@ -24,13 +24,13 @@ REQUESTED_FIELDS = {
 }  # fmt: skip
 
 
-def create_job(body: dict[str, Any], context: Context, key: str | None) -> Job:
+def create_job(body: dict[str, Any], context: Context, key: str | None, created_by: str | None = None) -> Job:
     """Create the job that `body` requests, or return the one that an equal request created shortly before.
 
-    `key` is the client's Idempotency-Key. Raises InvalidRequest or another UserError with every problem at once, and
-    Conflict if the key was used with another body before.
+    `key` is the client's Idempotency-Key, `created_by` the id of its key of the API. Raises InvalidRequest or another
+    UserError with every problem at once, and Conflict if the former was used with another body before.
     """
-    job = read_job(body, context)
+    job = read_job(body, context).model_copy(update={"created_by": created_by})
     submitted = submit_once(context, job, body, key)
     if submitted.id != job.id and key and not same_request(submitted, job):
         raise Conflict("This Idempotency-Key was used with another request before.", next_step="Use a new key.")

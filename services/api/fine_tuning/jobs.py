@@ -8,11 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Header, Query, Request, Response
 from pydantic_core import to_json
 
+from scriptorium.artifacts.file_store import FileStore
 from scriptorium.contracts import Job, Status
-from scriptorium.jobs.delete_job import delete_job
+from scriptorium.jobs.delete_job import delete_job, uploads_of
 from scriptorium.jobs.runner import Context as PhaseContext
 from scriptorium.jobs.steering import cancel_job, pause_job, resume_job
-from services.api.dependencies import Context
+from services.api.dependencies import Caller, Context, caller_id, check_owner
 from services.api.fine_tuning.create_job import create_job
 from services.api.fine_tuning.openai_job import render_checkpoint, render_job
 from services.api.pagination import no_such_item, paginate, render_page
@@ -26,10 +27,11 @@ JOBS_PER_READ = 500  # when most of them may not match
 def create(
     body: Annotated[dict[str, Any], Body()],
     context: Context,
+    caller: Caller,
     idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
 ) -> dict[str, Any]:
     """Create a job."""
-    return render_current(create_job(body, context, idempotency_key), context)
+    return render_current(create_job(body, context, idempotency_key, caller_id(caller)), context)
 
 
 @router.get("", response_model=None)
@@ -67,11 +69,20 @@ def resume(job_id: str, context: Context) -> dict[str, Any]:
 
 
 @router.delete("/{job_id}")
-def delete(job_id: str, context: Context, manuscript: bool = False) -> dict[str, Any]:
+def delete(job_id: str, context: Context, caller: Caller, manuscript: bool = False) -> dict[str, Any]:
     """Delete a job that has ended, with its artifacts."""
+    check_may_delete(caller, context.store.jobs.get(job_id), context, manuscript=manuscript)
     deleted = delete_job(context, job_id, manuscript=manuscript)
     extension = {"freed_bytes": deleted.freed_bytes, "remaining_files": deleted.remaining_files}
     return {"id": job_id, "object": "fine_tuning.job", "deleted": True, "scriptorium": extension}
+
+
+def check_may_delete(caller: Caller, job: Job, context: PhaseContext, *, manuscript: bool) -> None:
+    """Raise InsufficientScope if the caller made neither the job nor, if they go with it, each of its uploads."""
+    check_owner(caller, job.created_by, job.id)
+    files = FileStore(context.volume.files)
+    for file_id in files.existing(uploads_of(job)) if manuscript else ():
+        check_owner(caller, files.get(file_id).created_by, file_id)
 
 
 @router.get("/{job_id}/checkpoints")

@@ -18,7 +18,7 @@ from scriptorium.jobs.runner import Context as PhaseContext
 from scriptorium.models.model_name import parse_model_name
 from scriptorium.store.chat_wishes import Wish
 from scriptorium.store.serving import Engine
-from services.api.dependencies import Context
+from services.api.dependencies import Caller, Context, check_owner
 from services.api.inference.await_engine import list_served_in_sessions
 from services.api.inference.voices import KnownModel, find_job, find_known, find_models, list_voices
 from services.api.pagination import render_page
@@ -42,7 +42,7 @@ def retrieve(model: str, context: Context) -> dict[str, Any]:
 
 
 @router.delete("/v1/models/{model:path}")
-def delete(model: str, context: Context) -> dict[str, Any]:
+def delete(model: str, context: Context, caller: Caller) -> dict[str, Any]:
     """Delete a finished job's model, or unload a checkpoint or a strength; one that is in use is kept."""
     name = parse_model_name(model)
     if name.job_id is None:
@@ -55,6 +55,7 @@ def delete(model: str, context: Context) -> dict[str, Any]:
         raise InvalidRequest(
             f"{model} is {served} as it was merged.", param="model", next_step=f"To delete it, name {served}."
         )
+    check_owner(caller, job.created_by, served)
     folder = context.volume.run(job.id)
     concerned = [wish for wish in context.store.wishes.all() if wish.model.is_in(folder)]
     check_unused([wish for wish in concerned if not name.variant or wish.model.name == served])

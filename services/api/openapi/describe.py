@@ -9,7 +9,17 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from scriptorium.errors import BodyTooLarge, InvalidRequest, ScriptoriumError, WrongContentType
+from scriptorium.errors import (
+    BodyTooLarge,
+    CrossSiteRequest,
+    ForeignHost,
+    InsufficientScope,
+    InvalidKey,
+    InvalidRequest,
+    ScriptoriumError,
+    WrongContentType,
+)
+from services.api.access.route_scopes import SCOPES
 from services.api.openapi.operations import OPERATIONS, Operation
 from services.api.openapi.wire_objects import ErrorAnswer
 
@@ -35,6 +45,8 @@ def describe_api(app: FastAPI) -> None:
 
 def complete(schema: Schema) -> None:
     """Complete a description in place."""
+    schema.setdefault("components", {})["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+    schema["security"] = [{"key": []}, {}]  # a key; none while there are none
     references = add_types(schema)
     for name, call in list_calls(schema):
         operation = OPERATIONS.get(name, Operation(None))
@@ -43,7 +55,8 @@ def complete(schema: Schema) -> None:
         if operation.answer:
             call["responses"]["200"]["content"] = as_json(references[operation.answer, "serialization"])
         call["responses"].pop("422", None)
-        call["responses"] |= describe_errors((*general_errors(call), *operation.errors), references)
+        refusals = key_errors(name)
+        call["responses"] |= describe_errors((*refusals, *general_errors(call), *operation.errors), references)
 
 
 def add_types(schema: Schema) -> dict[tuple[Any, JsonSchemaMode], Schema]:
@@ -67,6 +80,13 @@ def list_calls(schema: Schema) -> Iterator[tuple[str, Schema]]:
         for method, call in methods.items():
             if method in METHODS:
                 yield f"{method.upper()} {path}", call
+
+
+def key_errors(name: str) -> tuple[type[ScriptoriumError], ...]:
+    """Return how a call is refused for its key, its scope, or the page that sent it."""
+    if SCOPES.get(name) is None:
+        return ()
+    return (InvalidKey, InsufficientScope, ForeignHost, *(() if name.startswith("GET ") else (CrossSiteRequest,)))
 
 
 def general_errors(call: Schema) -> list[type[ScriptoriumError]]:

@@ -59,8 +59,12 @@ def describe_passages(
     ready = [passage for passage in passages if passage.ready]
     passages = [passage for passage in passages if not passage.ready]
     transport = transport or httpx.HTTPTransport(retries=RETRIES)
+    key = endpoint.key.get_secret_value()
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
     # trust_env: the host's proxy is for the internet, not for an engine nearby
-    with httpx.Client(base_url=endpoint.url, transport=transport, timeout=TIMEOUT, trust_env=False) as client:
+    with httpx.Client(
+        base_url=endpoint.url, headers=headers, transport=transport, timeout=TIMEOUT, trust_env=False
+    ) as client:
         briefs = list(write_briefs(passages, endpoint, client, reporter))
     pairs = list(zip(passages, briefs, strict=True))
     described = [replace(passage, stored_prompt=brief or passage.stored_prompt) for passage, brief in pairs]

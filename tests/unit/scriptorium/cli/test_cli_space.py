@@ -42,7 +42,7 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[httpx.Request]:
             return httpx.Response(200, json={"id": JOB, "deleted": True, "scriptorium": extension})
         return httpx.Response(200, json=PRUNED)
 
-    def client(*_: Any) -> Client:
+    def client(*_: Any, **__: Any) -> Client:
         return Client("http://api", httpx.MockTransport(answer))
 
     monkeypatch.setattr("scriptorium.cli.app.open_client", client)

@@ -42,6 +42,21 @@ def test_the_base_model_writes_briefs_through_the_api_unless_others_are_named() 
     assert brief_writer(with_model, "base", other_settings) == Endpoint(url="http://elsewhere", model="scribe")
 
 
+def test_our_key_is_sent_to_our_own_api_alone_and_is_written_nowhere() -> None:
+    with_model = Data(briefs="model")
+    for addresses, key in (
+        ({}, "sk-scr-own"),
+        ({"api_url": "http://api:8421"}, "sk-scr-own"),
+        ({"brief_url": "http://elsewhere"}, ""),
+        ({"brief_url": "http://elsewhere", "brief_key": "theirs"}, "theirs"),
+    ):
+        endpoint = brief_writer(with_model, "base", Settings(api_key="sk-scr-own", **addresses))  # type: ignore[arg-type]
+        assert endpoint
+        assert endpoint.key.get_secret_value() == key
+        assert not key or key not in f"{endpoint!r} {endpoint.model_dump_json()}"
+    assert "sk-scr-own" not in repr(Settings(api_key="sk-scr-own", brief_key="sk-scr-own"))
+
+
 def test_the_three_hyperparameters_of_the_api() -> None:
     hyperparameters = Hyperparameters(n_epochs=2, batch_size=4, learning_rate_multiplier=0.5)
     training = apply_hyperparameters(Training(max_steps=45, micro_batch_size=2, learning_rate=1e-3), hyperparameters)

@@ -102,6 +102,15 @@ def test_every_call_of_openais_api_has_a_typed_answer_and_its_errors(schema: dic
     assert {"400", "404", "409", "413", "415", "507"} <= set(creation)
 
 
+def test_every_call_with_a_scope_says_how_a_key_is_refused(schema: dict[str, Any]) -> None:
+    described = calls(schema)
+    assert schema["components"]["securitySchemes"]["key"] == {"type": "http", "scheme": "bearer"}
+    assert {"401", "403"}.isdisjoint(described["GET /healthz"]["responses"])
+    for name in OPERATIONS:
+        assert "`invalid_api_key`" in described[name]["responses"]["401"]["description"]
+        assert "`insufficient_scope`" in described[name]["responses"]["403"]["description"]
+
+
 def test_every_reference_leads_somewhere(schema: dict[str, Any]) -> None:
     def references(node: Any) -> set[str]:
         if isinstance(node, dict):

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from scriptorium.contracts import Endpoint
 from scriptorium.errors import EngineFailed, Interrupted
@@ -41,6 +42,18 @@ def test_briefs_come_in_the_order_of_the_passages() -> None:
     assert [prompt.rpartition(". ")[2] for prompt in prompts] == [f"Somebody is at number {n}." for n in range(40)]
     assert all(prompt.startswith("Write a passage of about") for prompt in prompts)
     assert findings == []
+
+
+def test_a_key_is_sent_if_there_is_one() -> None:
+    sent = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers.get("authorization"))
+        return httpx.Response(200, json={"choices": [{"message": {"content": "A man walks."}}]})
+
+    for endpoint in (ENDPOINT, ENDPOINT.model_copy(update={"key": SecretStr("sk-scr-x")})):
+        describe_passages([passage(1)], endpoint, SilentReporter(), httpx.MockTransport(handle))
+    assert sent == [None, "Bearer sk-scr-x"]
 
 
 def test_a_brief_that_quotes_is_requested_again_and_then_dropped() -> None:

@@ -1,0 +1,1 @@
+"""Commands for whoever owns the machine: the keys of its API."""
