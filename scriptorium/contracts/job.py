@@ -153,6 +153,7 @@ class Job(Contract):
     `submitted_at` is `created_at` with its fraction of a second: the order of jobs sent at once; 0 in old records.
     `round` counts the models that were merged and measured; from the second on `trial` is what is merged. `measured`
     holds what came out, by round; a job that is `settled` ends with its present round, whatever its verdict.
+    `cloned_from` is the job whose request this one repeats, perhaps with changes. `tags` are its user's own words.
     """
 
     id: str
@@ -190,6 +191,8 @@ class Job(Contract):
     trial: TrialChoice | None = None
     measured: dict[int, MeasuredModel] = {}
     settled: bool = False
+    cloned_from: str | None = None
+    tags: list[str] = []
     version: int = 0
 
     @property

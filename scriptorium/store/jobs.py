@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -15,7 +16,7 @@ import redis
 
 from scriptorium.contracts import Checkpoint, Job
 from scriptorium.errors import JobMissing
-from scriptorium.store.job_index import ACTIVE, QUEUED, JobIndex
+from scriptorium.store.job_index import ACTIVE, PAUSE_BETWEEN_READS, QUEUED, JobIndex
 from scriptorium.store.job_index import job_key as _job
 from scriptorium.store.job_records import UNSAVED, parse_record, queue_record, queue_update, read_record, read_records
 from scriptorium.store.transaction import compare_and_set
@@ -140,6 +141,17 @@ class Jobs:
         ids = self.index.ids()
         for start in range(0, len(ids), RECORDS_PER_READ):
             yield from self.get_many(ids[start : start + RECORDS_PER_READ])
+
+    def bodies(self, count: int, before: float | None = None) -> Iterator[tuple[str, str]]:
+        """Yield ids and records as they are stored, in JSON, newest first: up to `count`, submitted `before` or then.
+
+        Between two reads other threads get a moment.
+        """
+        ids = self.index.older(before, count)
+        for start in range(0, len(ids), RECORDS_PER_READ):
+            part = ids[start : start + RECORDS_PER_READ]
+            yield from ((job_id, body) for job_id, body in zip(part, self._bodies(part), strict=True) if body)
+            time.sleep(PAUSE_BETWEEN_READS)
 
     def active(self) -> list[Job]:
         """Return every job that has not ended, oldest first."""

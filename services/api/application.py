@@ -20,14 +20,14 @@ from scriptorium.jobs.records import save_unsaved_records
 from scriptorium.jobs.runner import Context
 from scriptorium.jobs.sweep import sweep
 from scriptorium.store.connection import store_errors
-from services.api import not_offered, prune
+from services.api import disk_use, not_offered, prune
 from services.api.blind_reading import page_routes, readings
 from services.api.checkpoint_samples import routes as checkpoint_samples
 from services.api.comparison import compare
 from services.api.disk_space import DiskGuard
 from services.api.errors import handle_errors
 from services.api.files import files, uploads
-from services.api.fine_tuning import decisions, estimates, events, jobs
+from services.api.fine_tuning import clones, decisions, estimates, events, jobs, tags
 from services.api.fine_tuning.event_feed import EventFeed
 from services.api.inference import chat, models
 from services.api.limits import BodyLimit
@@ -35,6 +35,7 @@ from services.api.monitoring import health
 from services.api.monitoring.observation import Observation
 from services.api.monitoring.telemetry import Telemetry
 from services.api.openapi.describe import describe_api
+from services.api.search import routes as search
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,9 @@ ROUTERS = [
     files.router,
     uploads.router,
     jobs.router,
+    clones.router,
+    tags.router,
+    search.router,
     estimates.router,
     compare.router,
     decisions.router,
@@ -55,6 +59,7 @@ ROUTERS = [
     chat.router,
     health.router,
     prune.router,
+    disk_use.router,
     not_offered.router,
 ]
 
