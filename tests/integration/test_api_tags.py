@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -103,5 +104,9 @@ def test_jobs_are_listed_by_their_tags_and_the_pages_go_on_behind_one_that_lost_
     assert listed(http, "tag=E%CC%81te%CC%81&tag=all") == ["ftjob-5", "ftjob-3", "ftjob-1"]  # decomposed, as on a Mac
     assert listed(http, "tag=even&tag=Été") == listed(http, "tag=Even") == []
     assert listed(http, "tag=even&limit=1") == ["ftjob-4"]
+    strange = 'the "best" \\ one'
+    http.post("/v1/x/jobs/ftjob-1/tags", json={"add": [strange]})
+    assert listed(http, f"tag={quote(strange)}") == ["ftjob-1"]
+    assert listed(http, "tag=ftjob-3") == listed(http, "metadata[all]=even") == []  # strings of records, but no tags
     http.put("/v1/x/jobs/ftjob-4/tags", json={"tags": []})
     assert listed(http, "tag=even&limit=1&after=ftjob-4") == ["ftjob-2"]

@@ -100,6 +100,7 @@ def find_jobs(
     jobs = context.store.jobs
     if after is not None and any(not required.items() <= job.metadata.items() for job in jobs.get_many([after])):
         raise no_such_item(after)
+    strings = {*required, *required.values(), *tags}
     matches: list[Job] = []
     last = after
     while len(matches) < count:
@@ -112,7 +113,9 @@ def find_jobs(
         if not job_ids:
             break
         matches += [
-            job for job in jobs.get_many(job_ids) if required.items() <= job.metadata.items() and tags <= set(job.tags)
+            job
+            for job in jobs.get_many(job_ids, having=strings)
+            if required.items() <= job.metadata.items() and tags <= set(job.tags)
         ]
         last = job_ids[-1]
     return matches[:count]
