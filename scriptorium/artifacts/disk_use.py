@@ -1,4 +1,4 @@
-"""Disk use: how many bytes removing something would free, and whether enough are left.
+"""Disk use: what takes how many bytes, how many removing something would free, and whether enough are left.
 
 Result files are hard links to what the phases published: removing one of two names of a file frees nothing.
 """
@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from scriptorium.artifacts.volume import Volume
+from scriptorium.contracts.disk_use import DiskUse, DiskUseKind, KindUse, RunUse
 from scriptorium.errors import DiskLow
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,59 @@ def removable_bytes(paths: Iterable[Path]) -> int:
         for identity, entry in entries.items()
         if stat.S_ISDIR(entry.st_mode) or links[identity] >= entry.st_nlink
     )
+
+
+class DiskMeter:
+    """Counts the bytes of files and folders; what has several names, or lies in two folders' reach, counts once."""
+
+    def __init__(self) -> None:
+        self._counted: set[tuple[int, int]] = set()
+
+    def count(self, path: Path) -> int:
+        """Return the bytes of a file or folder that were not counted before; what disappears is left out."""
+        try:
+            status = path.lstat()
+        except OSError:
+            return 0
+        is_folder = stat.S_ISDIR(status.st_mode)
+        if (is_folder or status.st_nlink > 1) and self._is_counted((status.st_dev, status.st_ino)):
+            return 0
+        below = sum(map(self.count, list_folder(path))) if is_folder else 0
+        return status.st_blocks * STAT_BLOCK_BYTES + below
+
+    def _is_counted(self, identity: tuple[int, int]) -> bool:
+        is_counted = identity in self._counted
+        self._counted.add(identity)
+        return is_counted
+
+
+def measure_disk_use(volume: Volume, cache: Path, logs: Path, largest: int) -> DiskUse:
+    """Return the bytes on the disk by kind, and those of the `largest` runs; result files are a part of their run."""
+    meter = DiskMeter()
+    runs = [RunUse(job=run.name, bytes=meter.count(run)) for run in list_folder(volume.runs)]
+    folders = {
+        DiskUseKind.UPLOADS: [volume.files, volume.uploads],
+        DiskUseKind.MODELS: [volume.models],
+        DiskUseKind.CACHES: [cache],
+        DiskUseKind.LOGS: [logs],
+    }
+    kinds = {DiskUseKind.RUNS: sum(run.bytes for run in runs) + meter.count(volume.runs)}
+    kinds |= {kind: sum(map(meter.count, paths)) for kind, paths in folders.items()}
+    kinds[DiskUseKind.OTHER] = meter.count(volume.root)
+    return DiskUse(
+        total_bytes=sum(kinds.values()),
+        free_bytes=free_bytes(volume.root),
+        kinds=[KindUse(kind=kind, bytes=size) for kind, size in kinds.items()],
+        jobs=sorted(runs, key=lambda run: (-run.bytes, run.job))[:largest],
+    )
+
+
+def list_folder(folder: Path) -> list[Path]:
+    """Return what lies in a folder, sorted; nothing if there is no such folder, or it cannot be read."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
 
 
 def walk(path: Path) -> Iterator[os.stat_result]:

@@ -8,8 +8,10 @@ import re
 import shutil
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
+from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from pydantic import ValidationError
 
@@ -23,8 +25,17 @@ log = logging.getLogger(__name__)
 
 FILE_ID = re.compile(r"file-[0-9a-f]{24,26}")
 BLOCK_BYTES = 1 << 20
+MAX_REMEMBERED_NAMES = 100_000  # a few hundred bytes each
 RESULT = "fine-tune-results"  # the purpose of the files that a job produces
 ADAPTER, MERGED, MODEL = "adapter-", "merged-", "model-"  # prefixes of the names of weights, after the job's id
+
+
+class NamedUpload(NamedTuple):
+    """When an uploaded file was made, its id and its name: they sort by time."""
+
+    made_at: float
+    id: str
+    filename: str
 
 
 class FileStore:
@@ -107,6 +118,15 @@ class FileStore:
         records = filter(None, map(read_file_record, self._root.glob("file-*/file.json")))
         return sorted(records, key=lambda file: (made_at(file), file.id), reverse=True)
 
+    def named_uploads(self) -> list[NamedUpload]:
+        """Return the names of the files that no job has produced, newest first; each record is read only once.
+
+        A record never changes. One that was removed a moment ago may still be among them.
+        """
+        with os.scandir(self._root) if self._root.is_dir() else nullcontext(()) as entries:
+            folders = [entry.path for entry in entries if entry.name.startswith(FILE_PREFIX)]
+        return sorted(filter(None, map(read_upload_name, folders)), reverse=True)
+
     def expired(self) -> list[str]:
         """Return the ids of the files that were to stay only until now."""
         now = time.time()
@@ -149,6 +169,20 @@ class FileStore:
 def made_at(file: StoredFile) -> float:
     """Return when a file was made, in Unix seconds; the files of one second have an order, too, unless they are old."""
     return read_time(file.id) or float(file.created_at)
+
+
+@lru_cache(maxsize=MAX_REMEMBERED_NAMES)
+def _read_name_once(folder: str) -> NamedUpload | None:
+    file = StoredFile.model_validate_json(Path(folder, "file.json").read_bytes())
+    return None if file.purpose == RESULT else NamedUpload(made_at(file), file.id, file.filename)
+
+
+def read_upload_name(folder: str) -> NamedUpload | None:
+    """Return the name of a file; None for a result, and for a folder without a record that can be read."""
+    try:
+        return _read_name_once(folder)
+    except (OSError, ValidationError):
+        return None
 
 
 def read_file_record(path: Path) -> StoredFile | None:

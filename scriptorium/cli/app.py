@@ -11,6 +11,8 @@ from scriptorium import __version__
 from scriptorium.cli.client import Client
 from scriptorium.cli.failures import StackMissing
 from scriptorium.cli.terminal import out
+from scriptorium.errors import ScriptoriumError
+from scriptorium.models.model_name import TUNED
 from scriptorium.settings import Settings, get_settings
 
 HELP = """Turn a manuscript into a language model in its author's voice.
@@ -38,11 +40,38 @@ def root(
     """Do nothing: the options of the command itself have callbacks."""
 
 
+def complete_recipe(incomplete: str) -> list[str]:
+    """Return the names of recipes that a shell completes a beginning to."""
+    return sorted(path.stem for path in get_settings().recipes_dir.glob("*.yaml") if path.stem.startswith(incomplete))
+
+
+def complete_base(incomplete: str) -> list[str]:
+    """Return the base models on the volume that a shell completes a beginning to; none if no stack answers."""
+    return [name for name in complete_model(incomplete) if not name.startswith(TUNED)]
+
+
+def complete_model(incomplete: str) -> list[str]:
+    """Return the models that a shell completes a beginning to; none if no stack answers."""
+    try:
+        return [model["id"] for model in connect().models() if model["id"].startswith(incomplete)]
+    except ScriptoriumError:
+        return []
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Model = Annotated[
-    str | None, typer.Option("--model", "-m", help="Base model: a name on the volume or on the Hugging Face hub.")
-]
-RecipeName = Annotated[str | None, typer.Option("--recipe", "-r", help="A recipe's name, or your own YAML file.")]
+    str | None,
+    typer.Option(
+        "--model", "-m", help="Base model: a name on the volume or on the Hugging Face hub.",
+        autocompletion=complete_base,
+    ),
+]  # fmt: skip
+RecipeName = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe", "-r", help="A recipe's name, or your own YAML file.", autocompletion=complete_recipe
+    ),
+]  # fmt: skip
 Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the recipe: training.num_epochs=5; repeatable."),
@@ -62,6 +91,13 @@ Strength = Annotated[
         min=0, max=2, callback=check_strength, help="How much of the adapter is merged: 1 is all of it, 0.5 half."
     ),
 ]
+ValidationFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--validation-file", exists=True,
+        help="Another manuscript by the same author: checkpoint, strength and temperature are chosen on it.",
+    ),
+]  # fmt: skip
 Impostors = Annotated[
     Path | None,
     typer.Option(

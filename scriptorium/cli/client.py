@@ -55,9 +55,9 @@ class Client(FileTransfer):
         """Return a job."""
         return self._call("GET", f"/fine_tuning/jobs/{job_id}")
 
-    def jobs(self, limit: int) -> list[Body]:
-        """Return the newest jobs."""
-        jobs: list[Body] = self._call("GET", "/fine_tuning/jobs", params={"limit": limit})["data"]
+    def jobs(self, limit: int, tags: Sequence[str] = ()) -> list[Body]:
+        """Return the newest jobs that have every one of some tags."""
+        jobs: list[Body] = self._call("GET", "/fine_tuning/jobs", params={"limit": limit, "tag": list(tags)})["data"]
         return jobs
 
     def all_jobs(self) -> Iterator[Body]:
@@ -111,6 +111,27 @@ class Client(FileTransfer):
     def resume(self, job_id: str) -> Body:
         """Let a paused job go on."""
         return self._call("POST", f"/fine_tuning/jobs/{job_id}/resume")
+
+    def rerun(self, job_id: str) -> Body:
+        """Create a job from the request of another."""
+        return self._call("POST", f"/x/jobs/{job_id}/rerun")
+
+    def clone(self, job_id: str, changes: Body) -> Body:
+        """Create a job from the request of another, with other values."""
+        return self._call("POST", f"/x/jobs/{job_id}/clone", json=changes)
+
+    def tag(self, job_id: str, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> Body:
+        """Add and remove tags of a job."""
+        return self._call("POST", f"/x/jobs/{job_id}/tags", json={"add": list(add), "remove": list(remove)})
+
+    def search(self, query: str, limit: int) -> list[Body]:
+        """Return the newest jobs and files that have every word."""
+        matches: list[Body] = self._call("GET", "/x/search", params={"q": query, "limit": limit})["data"]
+        return matches
+
+    def disk_use(self, limit: int) -> Body:
+        """Return what takes the space on the disk, and the largest jobs."""
+        return self._call("GET", "/x/disk_use", params={"limit": limit}, timeout=REMOVAL_TIMEOUT)
 
     def delete(self, job_id: str, *, manuscript: bool) -> Body:
         """Delete a job that has ended."""

@@ -12,7 +12,7 @@ from typer.exceptions import TyperException
 from scriptorium.cli import phases, space, stack, tensorboard  # noqa: F401  # each adds its commands
 from scriptorium.cli.app import app
 from scriptorium.cli.failures import ExitStatus, exit_status, explain, print_failure
-from scriptorium.cli.jobs import deliveries, follow_job, listing, plan, reports, steering  # noqa: F401
+from scriptorium.cli.jobs import clone, deliveries, follow_job, listing, plan, reports, search, steering, tags  # noqa: F401
 from scriptorium.cli.jobs import run as run_job  # noqa: F401
 from scriptorium.cli.machine import keys  # noqa: F401
 from scriptorium.cli.models import chat, compare, export, list_models, serve  # noqa: F401

@@ -1,4 +1,4 @@
-"""Commands for disk space: list and delete files, delete a job, remove what nobody needs any more."""
+"""Commands for disk space: what takes it, list and delete files, delete a job, remove what nobody needs any more."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scriptorium.artifacts.file_store import RESULT
 from scriptorium.cli.app import Json, api_url, app, connect
 from scriptorium.cli.client import Client
 from scriptorium.cli.failures import StackMissing
-from scriptorium.cli.jobs.ids import JobId, open_job, resolve_file
+from scriptorium.cli.jobs.ids import JobId, complete_file, open_job, resolve_file
 from scriptorium.cli.jobs.listing import format_time
 from scriptorium.cli.terminal import clean, out, show, show_json, tabulate
 from scriptorium.errors import Conflict
@@ -25,7 +25,13 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmat
 def files(
     results: Annotated[bool, typer.Option("--results", help="List what jobs have made, too.")] = False,
     removed: Annotated[
-        str | None, typer.Option("--delete", metavar="FILE", help="Delete this file: its id, or its last characters.")
+        str | None,
+        typer.Option(
+            "--delete",
+            metavar="FILE",
+            help="Delete this file: its id, or its last characters.",
+            autocompletion=complete_file,
+        ),
     ] = None,
     yes: Yes = False,
     as_json: Json = False,
@@ -67,6 +73,23 @@ def delete(
     confirm(f"Delete {job_id} with its model and its report?", yes)
     deleted = client.delete(job_id, manuscript=manuscript)
     show(deleted, as_json, f"{job_id}: deleted, {decimal(deleted['scriptorium']['freed_bytes'])} freed")
+
+
+@app.command("disk-use", epilog="Example: scriptorium disk-use --limit 5", rich_help_panel="Machine")
+def show_disk_use(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many jobs to list, largest first.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """Show what takes the space on the disk: by kind, and the largest jobs."""
+    use = connect().disk_use(limit)
+    if as_json:
+        show_json(use)
+        return
+    tabulate({"kind": [entry["kind"] for entry in use["kinds"]],
+              "size": [decimal(entry["bytes"]) for entry in use["kinds"]]})  # fmt: skip
+    tabulate({"job": [entry["job"] for entry in use["jobs"]],
+              "size": [decimal(entry["bytes"]) for entry in use["jobs"]]})  # fmt: skip
+    out.print(f"{decimal(use['total_bytes'])} used, {decimal(use['free_bytes'])} free")
 
 
 @app.command(epilog="Example: scriptorium prune --dry-run", rich_help_panel="Machine")

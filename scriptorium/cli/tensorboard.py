@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from scriptorium.cli.app import app
-from scriptorium.cli.jobs.ids import choose_id
+from scriptorium.cli.jobs.ids import choose_id, complete_job
 from scriptorium.errors import EnvironmentMissing, JobMissing
 from scriptorium.identifiers import JOB_PREFIX
 from scriptorium.settings import Settings, get_settings
@@ -20,7 +20,9 @@ WITH_COMPOSE = "Run `make setup`; with docker compose, add tensorboard to COMPOS
 
 @app.command(epilog="Example: scriptorium tensorboard 1a2b", rich_help_panel="Jobs")
 def tensorboard(
-    job_id: Annotated[str | None, typer.Argument(help="The job's id, or its end; without one, all jobs.")] = None,
+    job_id: Annotated[
+        str | None, typer.Argument(help="The job's id, or its end; without one, all jobs.", autocompletion=complete_job)
+    ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on loopback; 0 takes a free one.")] = 6006,
 ) -> None:
     """Show training curves and sample passages in TensorBoard, also while training runs. Ctrl-C ends it."""

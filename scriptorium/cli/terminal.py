@@ -22,7 +22,7 @@ CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 SURROGATE = re.compile("[\ud800-\udfff]")  # a file name that is not UTF-8: no terminal can show it
 GAP = 2  # columns between two cells
 MIN_FOLDED_WIDTH = 8  # columns: narrower than this nobody reads a folded cell
-ID_COLUMNS = ("job", "file", "model", "tuned model", "engine", "pid")
+ID_COLUMNS = ("id", "job", "file", "model", "tuned model", "engine", "pid")
 
 
 def clean(text: str) -> str:

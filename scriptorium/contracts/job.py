@@ -154,6 +154,7 @@ class Job(Contract):
     `round` counts the models that were merged and measured; from the second on `trial` is what is merged. `measured`
     holds what came out, by round; a job that is `settled` ends with its present round, whatever its verdict.
     `created_by` is the id of the API's key that it was created with, if any.
+    `cloned_from` is the job whose request this one repeats, perhaps with changes. `tags` are its user's own words.
     """
 
     id: str
@@ -192,6 +193,8 @@ class Job(Contract):
     measured: dict[int, MeasuredModel] = {}
     settled: bool = False
     created_by: str | None = None
+    cloned_from: str | None = None
+    tags: list[str] = []
     version: int = 0
 
     @property

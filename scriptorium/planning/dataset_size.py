@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from scriptorium.contracts import TokenStatistics
-from scriptorium.recipe import Data, Drafts, PromptKind, Recipe, Training
+from scriptorium.recipe import Data, Drafts, PromptKind, Recipe, Split, Training
 
 TOKENS_PER_WORD = 1.32  # English prose in the tokenizers of Llama 3 and SmolLM2: 1.31 to 1.33
 FILL = 0.52  # where the mean passage lies between minimum and maximum: 413 of 350-480 words, 1,343 of 700-2,000 tokens
@@ -72,15 +72,25 @@ def size_of_passages(train: TokenStatistics, dev: TokenStatistics | None, recipe
     return with_prompts(train.examples, train.mean, train.maximum, recipe, dev_rows=dev_rows, basis=basis)
 
 
-def size_of_words(words: int, recipe: Recipe, basis: str) -> DatasetSize:
-    """Return the size that a manuscript of so many words will have: passages, less what is held out."""
+def size_of_words(words: int, recipe: Recipe, basis: str, validation_words: int | None = None) -> DatasetSize:
+    """Return the size that a manuscript of so many words will have: passages, less what is held out.
+
+    The words of a validation file are dev, and then none of the manuscript's are.
+    """
     data = recipe.data
     unit = TOKENS_PER_WORD if data.chunking.unit == "words" else 1.0
     shortest, longest = data.chunking.minimum * unit, data.chunking.maximum * unit
     passage = shortest + FILL * (longest - shortest)
     passages = words * TOKENS_PER_WORD / passage
-    rows = max(1, round(passages * (1 - data.split.dev - data.split.test)))
-    return with_prompts(rows, passage, longest, recipe, dev_rows=round(passages * data.split.dev), basis=basis)
+    dev = passages * data.split.dev if validation_words is None else validation_words * TOKENS_PER_WORD / passage
+    rows = max(1, round(passages * train_share(data.split, has_validation=validation_words is not None)))
+    dev_rows = round(dev) if validation_words is None else max(1, round(dev))
+    return with_prompts(rows, passage, longest, recipe, dev_rows=dev_rows, basis=basis)
+
+
+def train_share(split: Split, *, has_validation: bool) -> float:
+    """Return the share of a manuscript that is trained on; another one that is dev leaves it the whole of its own."""
+    return 1 - split.test - (0.0 if has_validation else split.dev)
 
 
 def with_prompts(rows: int, mean: float, longest: float, recipe: Recipe, *, dev_rows: int, basis: str) -> DatasetSize:

@@ -8,16 +8,18 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Collection
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
-from scriptorium.errors import InvalidTrainingFile
+from scriptorium.errors import InvalidTrainingFile, InvalidValidationFile
 from scriptorium.planning.dataset_size import (
     PROMPT_TOKENS,
     TOKENS_PER_WORD,
     DatasetSize,
     size_of_words,
+    train_share,
     with_replay,
 )
 from scriptorium.recipe import Recipe
@@ -34,24 +36,62 @@ WORD = re.compile(rb"\S*\w\S*")
 ROW_KEYS = 6  # words of a row of .jsonl that are not text: keys and roles
 
 
-def size_of_manuscript(path: Path, filename: str, recipe: Recipe) -> DatasetSize:
-    """Return the size that a file or folder will have as a dataset. Raises InvalidTrainingFile."""
-    if Path(filename).suffix.lower() == ROWS and path.is_file():
-        return size_of_ready_rows(path, filename, recipe)
+class CountedFile(NamedTuple):
+    """A manuscript to be counted: where it lies, and the name that says of what kind it is."""
+
+    path: Path
+    filename: str
+
+    @property
+    def has_ready_rows(self) -> bool:
+        """True for rows that are used as they are."""
+        return Path(self.filename).suffix.lower() == ROWS and self.path.is_file()
+
+
+def size_of_manuscript(path: Path, filename: str, recipe: Recipe, validation: CountedFile | None = None) -> DatasetSize:
+    """Return the size that a file or folder will have as a dataset; `validation` is another one that is dev.
+
+    Raises InvalidTrainingFile or InvalidValidationFile.
+    """
+    if CountedFile(path, filename).has_ready_rows:
+        return size_of_ready_rows(path, filename, recipe, validation)
     words = count_words(path, filename)
-    return size_of_words(words, recipe, f"{words:,} words of {filename}, not yet prepared")
+    basis = f"{words:,} words of {filename}, not yet prepared"
+    if validation is None:
+        return size_of_words(words, recipe, basis)
+    dev = count_validation(validation, recipe)
+    size = size_of_words(words, recipe, f"{words:,} words of {filename}, {dev}, not yet prepared", dev.words)
+    return size if dev.rows is None else replace(size, dev_rows=dev.rows)
 
 
-def size_of_ready_rows(path: Path, filename: str, recipe: Recipe) -> DatasetSize:
+class ValidationCount(NamedTuple):
+    """The words of a validation file, and its rows if it has some that are ready."""
+
+    filename: str
+    words: int
+    rows: int | None = None
+
+    def __str__(self) -> str:
+        count = f"{self.words:,} words" if self.rows is None else f"{self.rows:,} rows"
+        return f"dev: {count} of {self.filename}"
+
+
+def count_validation(file: CountedFile, recipe: Recipe) -> ValidationCount:
+    """Count a validation file. Raises InvalidValidationFile if there is nothing to count."""
+    try:
+        if file.has_ready_rows:
+            lengths, scale = count_rows(file.path, file.filename, recipe)
+            return ValidationCount(file.filename, sum(lengths), max(1, round(len(lengths) * scale)))
+        return ValidationCount(file.filename, count_words(file.path, file.filename))
+    except InvalidTrainingFile as error:
+        raise InvalidValidationFile(error.message, problems=error.problems, next_step=error.next_step) from None
+
+
+def size_of_ready_rows(path: Path, filename: str, recipe: Recipe, validation: CountedFile | None = None) -> DatasetSize:
     """Return the size of rows that are used as they are, less what is held out. Raises InvalidTrainingFile."""
-    with path.open("rb") as file:
-        lines = file.readlines(READ_BYTES)
-    answers = 2 if recipe.training.method == "dpo" else 1  # a preference is as long as a chat with one of them
-    words = [max(1, (len(WORD.findall(line)) - ROW_KEYS) // answers) for line in lines if line.strip()]
-    if not words:
-        raise InvalidTrainingFile(f"{filename} has no rows.", param="training_file")
-    scale = max(1.0, path.stat().st_size / sum(map(len, lines)))
-    rows = max(1, round(len(words) * scale * (1 - recipe.data.split.dev - recipe.data.split.test)))
+    words, scale = count_rows(path, filename, recipe)
+    dev = count_validation(validation, recipe) if validation else None
+    rows = max(1, round(len(words) * scale * train_share(recipe.data.split, has_validation=dev is not None)))
     mean = TOKENS_PER_WORD * sum(words) / len(words)
     size = DatasetSize(
         rows=rows,
@@ -59,9 +99,26 @@ def size_of_ready_rows(path: Path, filename: str, recipe: Recipe) -> DatasetSize
         longest_row=round(TOKENS_PER_WORD * max(words)),
         answer_tokens=round(rows * max(mean / 2, mean - PROMPT_TOKENS)),
         dev_rows=round(len(words) * scale * recipe.data.split.dev),
-        basis=f"{len(words):,} rows of {filename}, not yet prepared",
+        basis=f"{len(words):,} rows of {filename}, {f'{dev}, ' if dev else ''}not yet prepared",
     )
+    if dev:
+        of_words = size_of_words(1, recipe, "", dev.words).dev_rows
+        size = replace(size, dev_rows=dev.rows or of_words)
     return with_replay(size, recipe.training)
+
+
+def count_rows(path: Path, filename: str, recipe: Recipe) -> tuple[list[int], float]:
+    """Return the words of each row that was read, and how many times more all rows are. Raises InvalidTrainingFile.
+
+    A preference counts as long as a chat with one of its answers.
+    """
+    answers = 2 if recipe.training.method == "dpo" else 1
+    with path.open("rb") as file:
+        lines = file.readlines(READ_BYTES)
+    words = [max(1, (len(WORD.findall(line)) - ROW_KEYS) // answers) for line in lines if line.strip()]
+    if not words:
+        raise InvalidTrainingFile(f"{filename} has no rows.", param="training_file")
+    return words, max(1.0, path.stat().st_size / sum(map(len, lines)))
 
 
 def count_words(path: Path, filename: str) -> int:

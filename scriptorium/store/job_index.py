@@ -149,6 +149,12 @@ class JobIndex:
         ids: list[str] = self._client.zrevrange(INDEX, 0, -1)  # type: ignore[assignment]
         return ids
 
+    def older(self, before: float | None, limit: int) -> list[str]:
+        """Return up to `limit` ids, newest first, of jobs submitted at a moment, in Unix seconds, or before it."""
+        highest = "+inf" if before is None else repr(before)
+        ids: Any = self._client.zrevrangebyscore(INDEX, highest, "-inf", start=0, num=limit)
+        return [str(job_id) for job_id in ids]
+
     def _ids(self, start: int, count: int) -> list[str]:
         ids: list[str] = self._client.zrevrange(INDEX, start, start + count - 1)  # type: ignore[assignment]
         return ids

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 import redis
+from pydantic_core import to_json
 
 from scriptorium.contracts import Checkpoint, Job
 from scriptorium.errors import JobMissing
-from scriptorium.store.job_index import ACTIVE, QUEUED, JobIndex
+from scriptorium.store.job_index import ACTIVE, PAUSE_BETWEEN_READS, QUEUED, JobIndex
 from scriptorium.store.job_index import job_key as _job
 from scriptorium.store.job_records import UNSAVED, parse_record, queue_record, queue_update, read_record, read_records
 from scriptorium.store.transaction import compare_and_set
@@ -96,9 +98,16 @@ class Jobs:
         if not self._client.exists(_job(job_id)):
             raise JobMissing(f"There is no job {job_id!r}.", param="fine_tuning_job_id")
 
-    def get_many(self, job_ids: Sequence[str]) -> list[Job]:
-        """Read many records in one round trip, in the order of their ids; what is missing or broken is left out."""
-        return list(read_records(job_ids, self._bodies(job_ids)))
+    def get_many(self, job_ids: Sequence[str], having: Iterable[str] = ()) -> list[Job]:
+        """Read many records in one round trip, in the order of their ids; what is missing or broken is left out.
+
+        So are records without one of the strings `having`, wherever they have it: those need not be parsed.
+        """
+        needles = [to_json(text).decode() for text in having]
+        bodies = [
+            body if body and all(needle in body for needle in needles) else None for body in self._bodies(job_ids)
+        ]
+        return list(read_records(job_ids, bodies))
 
     def update(self, job_id: str, change: Callable[[Job], Job]) -> Job:
         """Apply `change` to the record as it is at the moment of writing; `change` may raise to refuse."""
@@ -140,6 +149,17 @@ class Jobs:
         ids = self.index.ids()
         for start in range(0, len(ids), RECORDS_PER_READ):
             yield from self.get_many(ids[start : start + RECORDS_PER_READ])
+
+    def bodies(self, count: int, before: float | None = None) -> Iterator[tuple[str, str]]:
+        """Yield ids and records as they are stored, in JSON, newest first: up to `count`, submitted `before` or then.
+
+        Between two reads other threads get a moment.
+        """
+        ids = self.index.older(before, count)
+        for start in range(0, len(ids), RECORDS_PER_READ):
+            part = ids[start : start + RECORDS_PER_READ]
+            yield from ((job_id, body) for job_id, body in zip(part, self._bodies(part), strict=True) if body)
+            time.sleep(PAUSE_BETWEEN_READS)
 
     def active(self) -> list[Job]:
         """Return every job that has not ended, oldest first."""

@@ -21,7 +21,7 @@ from scriptorium.jobs.records import save_unsaved_records
 from scriptorium.jobs.runner import Context
 from scriptorium.jobs.sweep import sweep
 from scriptorium.store.connection import store_errors
-from services.api import not_offered, prune
+from services.api import disk_use, not_offered, prune
 from services.api.access import login
 from services.api.access.guard import AccessGuard
 from services.api.blind_reading import page_routes, readings
@@ -32,7 +32,7 @@ from services.api.deliveries.sender import open_sender
 from services.api.disk_space import DiskGuard
 from services.api.errors import handle_errors
 from services.api.files import files, uploads
-from services.api.fine_tuning import decisions, estimates, events, jobs
+from services.api.fine_tuning import clones, decisions, estimates, events, jobs, tags
 from services.api.fine_tuning.event_feed import EventFeed
 from services.api.inference import chat, models
 from services.api.limits import BodyLimit
@@ -40,6 +40,7 @@ from services.api.monitoring import health
 from services.api.monitoring.observation import Observation
 from services.api.monitoring.telemetry import Telemetry
 from services.api.openapi.describe import describe_api
+from services.api.search import routes as search
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,9 @@ ROUTERS = [
     files.router,
     uploads.router,
     jobs.router,
+    clones.router,
+    tags.router,
+    search.router,
     estimates.router,
     compare.router,
     decisions.router,
@@ -62,6 +66,7 @@ ROUTERS = [
     login.router,
     prune.router,
     deliveries.router,
+    disk_use.router,
     not_offered.router,
 ]
 

@@ -13,7 +13,7 @@ from scriptorium.artifacts.disk_use import check_disk
 from scriptorium.errors import DiskLow
 from services.api.errors import render
 
-NEW_WORK = re.compile(r"/v1/(files|fine_tuning/jobs|uploads(/[^/]+/parts)?)/*")
+NEW_WORK = re.compile(r"/v1/(files|fine_tuning/jobs|uploads(/[^/]+/parts)?|x/jobs/[^/]+/(rerun|clone))/*")
 
 
 class DiskGuard:

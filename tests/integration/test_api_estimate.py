@@ -107,3 +107,15 @@ def test_every_problem_is_told_at_once(http: httpx.Client, context: Context) -> 
     (context.settings.models / BASE / "config.json").write_text('{"model_type": "mamba"}')
     error = http.post(ESTIMATE, json={"model": BASE, "dataset": COUNTS}).json()["error"]
     assert "cannot be planned" in error["message"]
+
+
+def test_a_validation_file_is_the_dev_split_of_an_estimate(http: httpx.Client) -> None:
+    book, dev = upload(http, "It was a dark and stormy night. " * 20_000), upload(http, "Rain fell. " * 8_000)
+    alone = post(http, training_file=book, recipe="cpu")
+    beside = post(http, training_file=book, validation_file=dev, recipe="cpu")
+    assert beside["rows"] > alone["rows"]
+    assert "dev: 16,000 words of book.txt" in beside["basis"]
+    empty = upload(http, " ")
+    answer = http.post(ESTIMATE, json={"model": BASE, "training_file": book, "validation_file": empty, "recipe": "cpu"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_validation_file")
+    assert answer.json()["error"]["param"] == "validation_file"

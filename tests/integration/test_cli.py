@@ -97,3 +97,19 @@ def test_a_refused_job_is_refused_before_its_book_is_sent(
 
 def test_models_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert BASE in output_of(capsys, "models")
+
+
+def test_a_job_is_tagged_found_cloned_and_its_space_shown(capsys: pytest.CaptureFixture[str], context: Context) -> None:
+    job_id = send(capsys)
+    assert output_of(capsys, "tag", job_id, "Entwurf", "best") == "Entwurf, best\n"
+    assert output_of(capsys, "tag", job_id, "best", "--remove") == "Entwurf\n"
+    clone_id = output_of(capsys, "clone", job_id[-6:], "--set", "training.num_epochs=5", "--suffix", "five").strip()
+    rerun_id = output_of(capsys, "rerun", clone_id[-6:]).strip()
+    assert context.store.jobs.get(rerun_id).recipe.training.num_epochs == 5
+    assert clone_id in output_of(capsys, "show", rerun_id)
+    lines = output_of(capsys, "search", "VERNE").splitlines()[1:]
+    [file] = json.loads(output_of(capsys, "files", "--json"))
+    assert [line.split()[0] for line in lines] == [rerun_id, clone_id, job_id, file["id"]]
+    assert [line.split()[0] for line in output_of(capsys, "jobs", "--tag", "Entwurf").splitlines()[1:]] == [job_id]
+    assert output_of(capsys, "search", "five", "entwurf") == "Nothing has: five entwurf\n"
+    assert "used" in output_of(capsys, "disk-use")

@@ -29,6 +29,23 @@ def complete_job(incomplete: str) -> list[str]:
         return []
 
 
+def complete_file(incomplete: str) -> list[str]:
+    """Return the ids of files that a shell completes a beginning to; none if no stack answers."""
+    try:
+        return [file["id"] for file in connect().files() if matches(file["id"], incomplete, FILE_PREFIX)]
+    except ScriptoriumError:
+        return []
+
+
+def complete_tag(incomplete: str) -> list[str]:
+    """Return the tags in use that a shell completes a beginning to; none if no stack answers."""
+    try:
+        tags = {tag for job in connect().jobs(100) for tag in job["scriptorium"]["tags"]}
+    except ScriptoriumError:
+        return []
+    return sorted(tag for tag in tags if tag.startswith(incomplete))
+
+
 JobId = Annotated[
     str,
     typer.Argument(metavar="JOB", help="The job's id, ftjob-..., or its last characters.", autocompletion=complete_job),

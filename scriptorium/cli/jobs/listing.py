@@ -11,7 +11,7 @@ from rich.filesize import decimal
 
 from scriptorium.cli.app import Json, app, connect
 from scriptorium.cli.client import Client
-from scriptorium.cli.jobs.ids import JobId, open_job
+from scriptorium.cli.jobs.ids import JobId, complete_tag, open_job
 from scriptorium.cli.terminal import out, show_json, tabulate
 from scriptorium.errors import FileMissing, ScriptoriumError
 from scriptorium.planning.describe import format_seconds
@@ -24,24 +24,32 @@ DELETED = "(deleted)"
 @app.command(epilog="Example: scriptorium jobs --limit 5", rich_help_panel="Jobs")
 def jobs(
     limit: Annotated[int, typer.Option(min=1, max=100, help="How many to list, newest first.")] = 20,
+    tags: Annotated[
+        list[str] | None,
+        typer.Option("--tag", help="List only jobs with this tag; repeatable.", autocompletion=complete_tag),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List jobs, newest first: title, book, date, status and progress."""
     client = connect()
-    listed = client.jobs(limit)
+    listed = client.jobs(limit, tags or [])
     if as_json:
         show_json(listed)
         return
     names = name_files(client, listed)
     priorities = [job["scriptorium"]["priority"] or "" for job in listed]
+    words = [", ".join(job["scriptorium"]["tags"]) for job in listed]
     tabulate({"job": [job["id"] for job in listed],
               "title": [title_of(job, names) for job in listed],
               "book": [names.get(job["training_file"], "") for job in listed],
               "created": [format_time(job["created_at"]) for job in listed],
               "status": [describe_status(job) for job in listed],
               "progress": [describe_progress(job) for job in listed],
-              **({"priority": priorities} if any(priorities) else {})})  # fmt: skip
-    if not listed:
+              **({"priority": priorities} if any(priorities) else {}),
+              **({"tags": words} if any(words) else {})})  # fmt: skip
+    if not listed and tags:
+        out.print(f"No job has the tag(s): {', '.join(tags)}.")
+    elif not listed:
         out.print("There are no jobs yet. Send a book: scriptorium run my-book.txt")
 
 
@@ -72,6 +80,8 @@ def describe_job(job: Body, names: Mapping[str, str], url: str) -> dict[str, str
         "base": job["model"],
         "recipe": f"{extension['recipe']}, {hyperparameters['n_epochs']} epochs of {hyperparameters['batch_size']} rows"
         " an update",
+        "made from": extension["cloned_from"] or "",
+        "tags": ", ".join(extension["tags"]),
         "created": format_time(job["created_at"]),
         "status": describe_status(job),
         "progress": describe_progress(job),

@@ -16,10 +16,17 @@ from scriptorium.cli.app import Assignments, Json, Model, RecipeName, app, conne
 from scriptorium.cli.client import Client
 from scriptorium.cli.terminal import err, out, show_json
 from scriptorium.contracts.estimate import TrainingEstimate
-from scriptorium.errors import DiskLow, InvalidRecipe, InvalidTrainingFile, MemoryLow, ScriptoriumError
+from scriptorium.errors import (
+    DiskLow,
+    InvalidRecipe,
+    InvalidTrainingFile,
+    InvalidValidationFile,
+    MemoryLow,
+    ScriptoriumError,
+)
 from scriptorium.planning.default_recipe import choose_default_recipe
 from scriptorium.planning.describe import describe_changes, describe_plan, format_bytes, format_seconds
-from scriptorium.planning.manuscript_words import size_of_manuscript
+from scriptorium.planning.manuscript_words import CountedFile, size_of_manuscript
 from scriptorium.recipe import Recipe
 from scriptorium.settings import Settings, get_settings
 
@@ -30,6 +37,10 @@ def plan(
     model: Model = None,
     recipe: RecipeName = None,
     assignments: Assignments = None,
+    validation_file: Annotated[
+        str | None,
+        typer.Option("--validation-file", help="Another manuscript whose passages are dev; an id if BOOK is one."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show what a job would need and do: updates, memory, time and disk. Nothing is uploaded or started."""
@@ -37,12 +48,10 @@ def plan(
     loaded_recipe = by_hand.resolve_recipe(recipe, settings, assignments or [])
     body: dict[str, Any] = {"model": model or settings.default_model, "recipe": loaded_recipe.model_dump(mode="json")}
     if FILE_ID.fullmatch(book):
-        body["training_file"] = book
-    elif not Path(book).exists():
-        raise InvalidTrainingFile(f"There is no file {book}.", param="BOOK")
+        body |= {"training_file": book, "validation_file": check_uploaded(validation_file)}
     else:
-        path = Path(book)
-        body["dataset"] = count_dataset(path, loaded_recipe)
+        path, dev = find_book(book), Path(validation_file) if validation_file else None
+        body["dataset"] = count_dataset(path, loaded_recipe, dev)
     estimate = connect().estimate(body)
     if as_json:
         show_json(estimate)
@@ -50,20 +59,42 @@ def plan(
     print_plan(TrainingEstimate.model_validate(estimate))
 
 
-def count_dataset(path: Path, recipe: Recipe) -> dict[str, Any]:
-    """Return the counts of a manuscript on this machine as the API takes them."""
-    counts = asdict(size_of_manuscript(path, path.resolve().name, recipe))
+def find_book(book: str) -> Path:
+    """Return the path of a manuscript. Raises InvalidTrainingFile if there is none."""
+    if not Path(book).exists():
+        raise InvalidTrainingFile(f"There is no file {book}.", param="BOOK")
+    return Path(book)
+
+
+def check_uploaded(validation_file: str | None) -> str | None:
+    """Return the id of an uploaded validation file. Raises InvalidValidationFile if it is a path."""
+    if validation_file and not FILE_ID.fullmatch(validation_file):
+        raise InvalidValidationFile(
+            f"{validation_file} is not the id of an uploaded file, as BOOK is.", param="--validation-file",
+            next_step="Name both as files of this machine, or both by their ids.",
+        )  # fmt: skip
+    return validation_file
+
+
+def count_dataset(path: Path, recipe: Recipe, validation_file: Path | None = None) -> dict[str, Any]:
+    """Return the counts of a manuscript on this machine as the API takes them. Raises InvalidValidationFile."""
+    if validation_file and not validation_file.exists():
+        raise InvalidValidationFile(f"There is no file {validation_file}.", param="--validation-file")
+    validation = CountedFile(validation_file, validation_file.resolve().name) if validation_file else None
+    counts = asdict(size_of_manuscript(path, path.resolve().name, recipe, validation))
     return {name: value for name, value in counts.items() if value is not None}
 
 
-def announce_plan(client: Client, body: dict[str, Any], book: Path, settings: Settings, *, force: bool) -> None:
-    """Print in one line what a job will need and do, before its book is sent.
+def announce_plan(
+    client: Client, body: dict[str, Any], book: Path, settings: Settings, *, force: bool, dev: Path | None = None
+) -> None:
+    """Print in one line what a job will need and do, before its book is sent; `dev` is its validation file.
 
     A request that must change is refused here: raises UserError or ApiError. So is a plan that does not fit, unless it
     is forced: raises MemoryLow or DiskLow, as the training would. What cannot be planned may still run.
     """
     try:
-        counts = count_dataset(book, guess_recipe(body, settings))
+        counts = count_dataset(book, guess_recipe(body, settings), dev)
         estimate = TrainingEstimate.model_validate(client.estimate({**body, "dataset": counts}))
     except ScriptoriumError as error:
         if 400 <= error.status < 500:

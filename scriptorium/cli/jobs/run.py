@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from scriptorium.cli import by_hand
-from scriptorium.cli.app import Assignments, Impostors, Json, Model, RecipeName, Strength, app, connect
+from scriptorium.cli.app import Assignments, Impostors, Json, Model, RecipeName, Strength, ValidationFile, app, connect
 from scriptorium.cli.client import Client
 from scriptorium.cli.jobs.choose_base import choose_base
 from scriptorium.cli.jobs.follow_job import check_report_folder, follow_to_report
@@ -34,6 +34,7 @@ def run(
     recipe: RecipeName = None,
     assignments: Assignments = None,
     suffix: Annotated[str | None, typer.Option("--suffix", "-s", help="Part of the tuned model's name.")] = None,
+    validation_file: ValidationFile = None,
     impostors: Impostors = None,
     priority: Annotated[
         int, typer.Option(min=-10, max=10, help="Who gets a free device first: higher before lower, then by time.")
@@ -53,9 +54,11 @@ def run(
     }  # fmt: skip
     body = {"model": choose_base(model, settings, client), **choose_recipe(recipe, settings)}
     body |= {name: value for name, value in optional_fields.items() if value}
-    announce_plan(client, body, book, settings, force=force)
+    announce_plan(client, body, book, settings, force=force, dev=validation_file)
     with uploads(client) as file_ids:
         body["training_file"] = send(client, book, file_ids)
+        if validation_file:
+            body["validation_file"] = send(client, validation_file, file_ids)
         if impostors:
             body["impostors"] = send(client, impostors, file_ids)
         job = client.create(body)

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from scriptorium.cli.app import Json, app, connect
+from scriptorium.cli.app import Json, app, complete_model, connect
 from scriptorium.cli.client import Client
 from scriptorium.cli.jobs.ids import resolve_job
 from scriptorium.cli.terminal import clean, err, out, show_json
@@ -50,7 +50,10 @@ class ChatVoice:
 def chat(
     model: Annotated[
         str | None,
-        typer.Argument(help="A model, or a job's id or its last characters; default: the newest job's model."),
+        typer.Argument(
+            help="A model, or a job's id or its last characters; default: the newest job's model.",
+            autocompletion=complete_model,
+        ),
     ] = None,
     prompt: Annotated[str | None, typer.Option("--prompt", "-p", help="Ask this alone, then end.")] = None,
     beside_base: Annotated[

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scriptorium.cli.app import Json, app, connect
-from scriptorium.cli.jobs.ids import resolve_job
+from scriptorium.cli.jobs.ids import complete_job, resolve_job
 from scriptorium.cli.models.side_by_side import PROMPTS, Answer, ComparedEngine, Sampling, summarise
 from scriptorium.cli.terminal import err, out, show_json, tabulate
 from scriptorium.errors import InvalidRequest
@@ -25,7 +25,8 @@ SIDES = ("baseline", "finetuned")
 @app.command(epilog="Example: scriptorium compare 1a2b 3c4d", rich_help_panel="Models")
 def compare(
     job_ids: Annotated[
-        list[str] | None, typer.Argument(help="Two or more jobs; each is compared with the first.")
+        list[str] | None,
+        typer.Argument(help="Two or more jobs; each is compared with the first.", autocompletion=complete_job),
     ] = None,
     baseline_port: Annotated[int | None, typer.Option(help="Port of the engine of the base, on this machine.")] = None,
     finetuned_port: Annotated[int | None, typer.Option(help="Port of the tuned model's engine.")] = None,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from scriptorium.cli.app import Json, app, connect
+from scriptorium.cli.app import Json, app, complete_recipe, connect
 from scriptorium.cli.terminal import out, show, show_json, tabulate
 from scriptorium.errors import ScriptoriumError
 from scriptorium.recipe import find_recipe
@@ -29,7 +29,9 @@ def models(as_json: Json = False) -> None:
 
 @app.command(epilog="Example: scriptorium recipes lora > my-recipe.yaml", rich_help_panel="Models")
 def recipes(
-    name: Annotated[str | None, typer.Argument(help="Print this recipe's file, to be edited.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Print this recipe's file, to be edited.", autocompletion=complete_recipe)
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List the recipes with what each is for, or print one."""

@@ -31,8 +31,13 @@ def create_job(body: dict[str, Any], context: Context, key: str | None, created_
     UserError with every problem at once, and Conflict if the former was used with another body before.
     """
     job = read_job(body, context).model_copy(update={"created_by": created_by})
+    return submit_keyed(context, job, body, key) if key else submit_once(context, job, body, None)
+
+
+def submit_keyed(context: Context, job: Job, body: dict[str, Any], key: str) -> Job:
+    """Submit `job`, or return the one that was made with this key. Raises Conflict if the key named another request."""
     submitted = submit_once(context, job, body, key)
-    if submitted.id != job.id and key and not same_request(submitted, job):
+    if submitted.id != job.id and not same_request(submitted, job):
         raise Conflict("This Idempotency-Key was used with another request before.", next_step="Use a new key.")
     return submitted
 
@@ -101,4 +106,5 @@ def is_alive(job: Job) -> bool:
 
 def same_request(one: Job, other: Job) -> bool:
     """Return whether two jobs were requested with the same values."""
-    return one.model_dump(include=REQUESTED_FIELDS) == other.model_dump(include=REQUESTED_FIELDS)
+    fields = REQUESTED_FIELDS | {"cloned_from"}
+    return one.model_dump(include=fields) == other.model_dump(include=fields)

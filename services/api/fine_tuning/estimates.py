@@ -19,7 +19,7 @@ from scriptorium.models.base_models import locate_model
 from scriptorium.planning.dataset_size import DatasetSize, size_of_passages
 from scriptorium.planning.device import Device
 from scriptorium.planning.estimate import estimate
-from scriptorium.planning.manuscript_words import size_of_manuscript
+from scriptorium.planning.manuscript_words import CountedFile, size_of_manuscript
 from scriptorium.planning.measured_runs import MeasuredRun, read_runs
 from scriptorium.planning.model_shape import ModelShape, known_shape, read_shape
 from scriptorium.planning.this_machine import read_device
@@ -118,8 +118,14 @@ def find_size(request: EstimateRequest, context: PhaseContext) -> DatasetSize:
     if prepared := find_prepared(request, context):
         return prepared
     files = FileStore(context.volume.files)
-    file = files.get(str(request.training_file))
-    return size_of_manuscript(files.content(file.id), file.filename, request.requested_recipe)
+    manuscript = find_file(files, str(request.training_file))
+    validation = find_file(files, request.validation_file) if request.validation_file else None
+    return size_of_manuscript(*manuscript, request.requested_recipe, validation)
+
+
+def find_file(files: FileStore, file_id: str) -> CountedFile:
+    """Return an upload as it is counted. Raises FileMissing."""
+    return CountedFile(files.content(file_id), files.get(file_id).filename)
 
 
 def find_prepared(request: EstimateRequest, context: PhaseContext) -> DatasetSize | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Annotated, Any
+from unicodedata import normalize
 
 from fastapi import APIRouter, Body, Header, Query, Request, Response
 from pydantic_core import to_json
@@ -36,11 +37,15 @@ def create(
 
 @router.get("", response_model=None)
 def list_jobs(
-    request: Request, context: Context, after: str | None = None, limit: Annotated[int, Query(ge=1, le=100)] = 20
+    request: Request,
+    context: Context,
+    after: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    tag: Annotated[list[str], Query(max_length=16)] = [],  # noqa: B006  # FastAPI copies it
 ) -> Response:
-    """List jobs, newest first; metadata[key]=value narrows the list."""
+    """List jobs, newest first; metadata[key]=value and tag narrow the list."""
     required = metadata_filter(dict(request.query_params))
-    jobs = find_jobs(context, required, after, limit + 1)
+    jobs = find_jobs(context, required, after, limit + 1, tags={normalize("NFC", word) for word in tag})
     return json_response(render_page(render_all(jobs[:limit], context), has_more=len(jobs) > limit))
 
 
@@ -96,15 +101,21 @@ def checkpoints(
     return render_page(page, has_more=has_more)
 
 
-def find_jobs(context: PhaseContext, required: dict[str, str], after: str | None, count: int) -> list[Job]:
-    """Return up to `count` jobs with the required metadata, newest first, behind the job `after`."""
+def find_jobs(
+    context: PhaseContext, required: dict[str, str], after: str | None, count: int, *, tags: Set[str] = frozenset()
+) -> list[Job]:
+    """Return up to `count` jobs with the required metadata and every one of `tags`, newest first, behind `after`.
+
+    That one need not have the tags: it may have lost them since it was listed.
+    """
     jobs = context.store.jobs
     if after is not None and any(not required.items() <= job.metadata.items() for job in jobs.get_many([after])):
         raise no_such_item(after)
+    strings = {*required, *required.values(), *tags}
     matches: list[Job] = []
     last = after
     while len(matches) < count:
-        job_ids = jobs.index.page(JOBS_PER_READ if required else count - len(matches), last)
+        job_ids = jobs.index.page(JOBS_PER_READ if required or tags else count - len(matches), last)
         if job_ids is None and last == after:
             raise no_such_item(after)
         if job_ids is None:  # the job that the next page would follow was deleted in between
@@ -112,7 +123,11 @@ def find_jobs(context: PhaseContext, required: dict[str, str], after: str | None
             continue
         if not job_ids:
             break
-        matches += [job for job in jobs.get_many(job_ids) if required.items() <= job.metadata.items()]
+        matches += [
+            job
+            for job in jobs.get_many(job_ids, having=strings)
+            if required.items() <= job.metadata.items() and tags <= set(job.tags)
+        ]
         last = job_ids[-1]
     return matches[:count]
 

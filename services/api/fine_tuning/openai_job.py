@@ -56,6 +56,8 @@ def render_job(job: Job, progress: dict[str, float], position: int | None) -> Bo
             "decision": job.open_decision.kind if job.open_decision else None,
             "pause_requested": job.pause_requested,
             "priority": job.priority,
+            "tags": job.tags,
+            "cloned_from": job.cloned_from,
         },
     }
 

@@ -23,7 +23,7 @@ from services.api.access.route_scopes import SCOPES
 from services.api.openapi.operations import OPERATIONS, Operation
 from services.api.openapi.wire_objects import ErrorAnswer
 
-METHODS = ("get", "post", "delete")
+METHODS = ("get", "post", "put", "delete")
 REFERENCE = "#/components/schemas/{model}"
 OTHER_ERRORS = "Any other error: `internal_error`, `store_unavailable` (503, with Retry-After)."
 FASTAPI_SCHEMAS = ("HTTPValidationError", "ValidationError")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from scriptorium.contracts.disk_use import DiskUse
 from scriptorium.contracts.estimate import TrainingEstimate
 from scriptorium.errors import (
     BaseModelUnusable,
@@ -25,6 +26,8 @@ from scriptorium.errors import (
     ScriptoriumError,
     UploadMissing,
 )
+from services.api.comparison.comparison import JobComparison
+from services.api.fine_tuning.clones import CloneJob
 from services.api.fine_tuning.estimates import EstimateRequest
 from services.api.fine_tuning.job_request import CreateJob
 from services.api.openapi.wire_objects import (
@@ -62,6 +65,7 @@ UPLOAD: Errors = (UploadMissing, Conflict)
 NEW_FILE: Errors = (FileTooLarge, DiskLow, DiskFull)
 MODEL: Errors = (ModelMissing,)
 NEW_JOB: Errors = (InvalidRecipe, InvalidValidationFile, FileMissing, ModelMissing)
+AGAIN: Errors = (*NEW_JOB, JobMissing, Conflict, DiskLow, DiskFull)
 CHAT: Errors = (ModelMissing, ModelNotReady, DeviceBusy, EngineFailed)
 JOBS, JOB_PATH = "/v1/fine_tuning/jobs", "/v1/fine_tuning/jobs/{job_id}"
 
@@ -88,6 +92,13 @@ OPERATIONS = {
     "POST /v1/x/estimate": Operation(
         TrainingEstimate, (*NEW_JOB, InvalidTrainingFile, BaseModelUnusable), EstimateRequest
     ),
+    "POST /v1/x/jobs/{job_id}/rerun": Operation(JobAnswer, AGAIN),
+    "POST /v1/x/jobs/{job_id}/clone": Operation(JobAnswer, AGAIN, CloneJob),
+    "PUT /v1/x/jobs/{job_id}/tags": Operation(JobAnswer, JOB),
+    "POST /v1/x/jobs/{job_id}/tags": Operation(JobAnswer, JOB),
+    "GET /v1/x/search": Operation(PageOf[JobAnswer | FileAnswer]),
+    "GET /v1/x/compare": Operation(JobComparison, ENDED),
+    "GET /v1/x/disk_use": Operation(DiskUse),
     "GET /v1/x/jobs/{job_id}/decisions": Operation(PageOf[DecisionAnswer], JOB),
     "POST /v1/x/jobs/{job_id}/decisions/{kind}": Operation(JobAnswer, ENDED),
     "GET /v1/x/webhook_deliveries": Operation(PageOf[DeliveryAnswer]),

@@ -149,6 +149,8 @@ class JobExtension(WireObject):
     decision: str | None
     pause_requested: bool
     priority: int
+    tags: list[str]
+    cloned_from: str | None
 
 
 class JobAnswer(WireObject):

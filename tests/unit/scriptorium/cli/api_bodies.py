@@ -15,7 +15,8 @@ def make_job(job_id: str = JOB, status: str = "running", **extension: Any) -> di
         "created_at": 1_700_000_000, "finished_at": None, "estimated_finish": None, "error": None,
         "hyperparameters": {"n_epochs": 3, "batch_size": 8},
         "scriptorium": {"decision": None, "pause_requested": False, "priority": 0, "queue_position": None,
-                        "progress": {}, "phase": "train", "recipe": "cpu", "pages": None, **extension},
+                        "progress": {}, "phase": "train", "recipe": "cpu", "pages": None, "tags": [],
+                        "cloned_from": None, **extension},
     }  # fmt: skip
 
 

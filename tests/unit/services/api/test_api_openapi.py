@@ -81,6 +81,8 @@ def test_what_is_rendered_has_the_described_type(tmp_path: Path) -> None:
     sent = Delivery(id="dlv_1", channel="webhook", announcement=announcement, created_at=1, **names)
     attempts = [DeliveryAttempt(created_at=1, status_code=500, problem="x")]
     DeliveryAnswer.model_validate(render_delivery(sent.model_copy(update={"attempts": attempts})))
+    mixed = [render_job(JOB.model_copy(update={"tags": ["a"], "cloned_from": "ftjob-0"}), {}, None), render_file(FILE)]
+    PageOf[JobAnswer | FileAnswer].model_validate(render_page(mixed, has_more=True))
     PageOf[FileAnswer].model_validate(render_page([render_file(FILE)], has_more=False))
     ErrorAnswer.model_validate_json(bytes(render(Conflict("x")).body))
 
@@ -141,3 +143,25 @@ def test_the_body_of_a_job_is_described_as_it_is_taken(
     reference = calls(schema)["POST /v1/fine_tuning/jobs"]["requestBody"]["content"]["application/json"]["schema"]
     validator = jsonschema.Draft202012Validator({**reference, "components": schema["components"]})
     assert validator.is_valid(body) is valid
+
+
+@pytest.mark.parametrize(
+    ("call", "body", "valid"),
+    [
+        ("POST /v1/x/jobs/{job_id}/clone", {}, True),
+        ("POST /v1/x/jobs/{job_id}/clone", {"seed": 1, "overrides": {"training": {"lora_r": 8}}}, True),
+        ("POST /v1/x/jobs/{job_id}/clone", {"tags": ["a"]}, False),
+        ("PUT /v1/x/jobs/{job_id}/tags", {"tags": ["a"]}, True),
+        ("PUT /v1/x/jobs/{job_id}/tags", {}, False),
+        ("POST /v1/x/jobs/{job_id}/tags", {}, True),
+        ("POST /v1/x/jobs/{job_id}/tags", {"add": ["x" * 65]}, False),
+    ],
+)
+def test_the_body_of_an_extension_is_described_as_it_is_taken(
+    schema: dict[str, Any], call: str, body: dict[str, Any], valid: bool
+) -> None:
+    described = calls(schema)[call]
+    reference = described["requestBody"]["content"]["application/json"]["schema"]
+    validator = jsonschema.Draft202012Validator({**reference, "components": schema["components"]})
+    assert validator.is_valid(body) is valid
+    assert {"400", "404"} <= set(described["responses"])

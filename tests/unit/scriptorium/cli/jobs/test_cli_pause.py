@@ -27,7 +27,7 @@ class SteeringClient:
     def file(self, file_id: str) -> dict[str, Any]:
         return {"id": file_id, "filename": "book.txt"}
 
-    def jobs(self, limit: int) -> list[dict[str, Any]]:
+    def jobs(self, limit: int, tags: object) -> list[dict[str, Any]]:
         return self.listed
 
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from scriptorium.cli import main
 from scriptorium.cli.client import Client
-from scriptorium.errors import MemoryLow
+from scriptorium.errors import InvalidValidationFile, MemoryLow
 from scriptorium.planning.dataset_size import DatasetSize
 from scriptorium.planning.device import Device
 from scriptorium.planning.estimate import estimate
@@ -89,3 +89,42 @@ def test_a_plan_that_does_not_fit_keeps_the_book_here(monkeypatch: pytest.Monkey
     result, _ = run(monkeypatch, "run", str(book), "--detach", "--force", body=make_estimate(free=9))
     assert result.stdout == "ftjob-1\n"
     assert "does not fit: " in result.stderr
+
+
+def test_a_validation_file_is_counted_here_or_named_by_its_id(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "book.txt").write_text("It was a dark and stormy night. " * 2000)
+    (tmp_path / "dev.txt").write_text("Rain fell, and nobody spoke. " * 400)
+    book, dev, file = str(tmp_path / "book.txt"), str(tmp_path / "dev.txt"), "file-" + "0" * 24
+    _, [body] = run(monkeypatch, "plan", book, "--validation-file", dev, "--recipe", "cpu")
+    assert body["dataset"]["basis"] == "14,000 words of book.txt, dev: 2,000 words of dev.txt, not yet prepared"
+    assert "validation_file" not in body
+    _, [body] = run(monkeypatch, "plan", file, "--validation-file", file[:-1] + "1", "--recipe", "cpu")
+    assert (body["training_file"], body["validation_file"]) == (file, file[:-1] + "1")
+    for words in ([file, "--validation-file", dev], [book, "--validation-file", str(tmp_path / "lost.txt")]):
+        with pytest.raises(InvalidValidationFile) as caught:
+            run(monkeypatch, "plan", *words)
+        assert caught.value.param == "--validation-file"
+
+
+def test_a_run_sends_its_validation_file_and_plans_with_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "book.txt").write_text("It was a dark and stormy night. " * 2000)
+    (tmp_path / "dev.txt").write_text("Rain fell, and nobody spoke. " * 400)
+    created: list[dict[str, Any]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/x/estimate":
+            assert "2,000 words of dev.txt" in json.loads(request.content)["dataset"]["basis"]
+            return httpx.Response(200, json=make_estimate())
+        if request.url.path == "/v1/fine_tuning/jobs":
+            created.append(json.loads(request.content))
+            return httpx.Response(200, json={"id": "ftjob-1"})
+        return httpx.Response(200, json={"id": "file-2" if b"dev.txt" in request.content else "file-1"})
+
+    client = Client("http://api.test", httpx.MockTransport(answer))
+    monkeypatch.setattr("scriptorium.cli.app.open_client", lambda settings: client)
+    words = ["run", str(tmp_path / "book.txt"), "--validation-file", str(tmp_path / "dev.txt"), "--detach"]
+    result = CliRunner().invoke(main.app, words, catch_exceptions=False)
+    assert result.stdout == "ftjob-1\n"
+    assert (created[0]["training_file"], created[0]["validation_file"]) == ("file-1", "file-2")

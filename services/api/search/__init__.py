@@ -1,0 +1,1 @@
+"""Search: jobs and uploaded files by words."""
