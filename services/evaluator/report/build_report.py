@@ -11,6 +11,7 @@ from pathlib import Path
 from safetensors import safe_open
 
 from scriptorium import __version__
+from scriptorium.artifacts.training_losses import read_losses
 from scriptorium.contracts import EvaluateRequest, EvaluateResult
 from scriptorium.contracts.report.document import SAMPLES, EvaluationSettings, PassageLosses, Report
 from scriptorium.contracts.report.rewriting import Rewriting
@@ -24,7 +25,6 @@ from services.evaluator.impostors import Impostor, count_unseen
 from services.evaluator.loss.loss_drop import measure_loss_drop
 from services.evaluator.measure_models import Measurements
 from services.evaluator.report.summary import write_verdict
-from services.evaluator.report.training_losses import read_losses
 from services.evaluator.retention_outcome import judge_retention
 from services.evaluator.voice_inputs import pair_samples, select_samples
 from services.evaluator.voice_outcome import add_retention_gates, summarise_voice
