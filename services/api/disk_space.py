@@ -7,13 +7,14 @@ from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scriptorium.artifacts.disk_use import check_disk
 from scriptorium.errors import DiskLow
-from services.api.errors import render
+from services.api.errors import respond
 
-NEW_WORK = re.compile(r"/v1/(files|fine_tuning/jobs|uploads(/[^/]+/parts)?)/*")
+NEW_WORK = re.compile(r"(/v1/(files|fine_tuning/jobs|uploads(/[^/]+/parts)?)|/submit(/[^/]+)?)/*")
 
 
 class DiskGuard:
@@ -32,5 +33,5 @@ class DiskGuard:
             try:
                 await run_in_threadpool(check_disk, self._folder, self._min_free, length)
             except DiskLow as error:
-                return await render(error)(scope, receive, send)
+                return await respond(Request(scope), error)(scope, receive, send)
         return await self._app(scope, receive, send)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -33,7 +34,7 @@ from services.api.pages.page import show_error
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5
-PAGES_PREFIX = "/jobs/"  # pages for people; everything else is for programs
+PAGES = re.compile(r"/|/(jobs|submit|chat|models)(/.*)?")  # for people; everything else is for programs
 REQUEST_PARTS = ("body", "query", "path", "header")
 JSON_TYPE = "application/json"
 FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
@@ -56,7 +57,7 @@ def render(error: ScriptoriumError) -> JSONResponse:
 
 def respond(request: Request, error: ScriptoriumError) -> Response:
     """Return the response to a request that failed: a page if it came from a browser, else JSON."""
-    return show_error(error) if request.url.path.startswith(PAGES_PREFIX) else render(error)
+    return show_error(error) if PAGES.fullmatch(request.url.path) else render(error)
 
 
 def retry_headers(error: ScriptoriumError) -> dict[str, str]:
@@ -68,9 +69,9 @@ def retry_headers(error: ScriptoriumError) -> dict[str, str]:
     return {"x-should-retry": "false"}
 
 
-def internal_error() -> JSONResponse:
+def internal_error(request: Request) -> Response:
     """Return the response to a request that failed unexpectedly."""
-    return render(InternalError("An unexpected error occurred on the server."))
+    return respond(request, InternalError("An unexpected error occurred on the server."))
 
 
 @contextmanager
