@@ -112,7 +112,7 @@ def show_pages(browser: Browser, url: str, pages: dict[str, str], checks: Checks
                     answer = page.goto(path)
                     due = 404 if name == "error" else 200
                     checks.expect(answer is not None and answer.status == due, place, f"answers {answer}")
-                    check_page(page, place, checks, output / f"{place}.png")
+                    check_page(page, place, checks, output / f"{place}.png", everything=scheme == "light")
                     if scheme == "light":
                         check_keyboard(page, place, checks)
 

@@ -14,6 +14,8 @@ const replace = (old, fresh) => {
   const same = focused?.id ? document.getElementById(focused.id) : null;
   same?.focus({ preventScroll: true });
 };
+// Its style has another nonce than this page's, and is not needed.
+const parse = (text) => new DOMParser().parseFromString(text.replace(/<style[^]*?<\/style>/, ""), "text/html");
 const update = (page) => {
   document.title = page.title;
   for (const old of document.querySelectorAll("[data-live]")) {
@@ -26,7 +28,7 @@ const update = (page) => {
 };
 const refresh = async () => {
   const answer = document.hidden ? null : await fetch(location.href).catch(() => null);
-  if (answer?.ok) update(new DOMParser().parseFromString(await answer.text(), "text/html"));
+  if (answer?.ok) update(parse(await answer.text()));
   follow();
 };
 const follow = () => {
