@@ -28,7 +28,7 @@ const update = (page) => {
 };
 const refresh = async () => {
   const answer = document.hidden ? null : await fetch(location.href).catch(() => null);
-  if (answer?.ok) update(parse(await answer.text()));
+  if (answer?.ok && !answer.redirected) update(parse(await answer.text()));
   follow();
 };
 const follow = () => {

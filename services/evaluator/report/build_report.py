@@ -11,13 +11,13 @@ from pathlib import Path
 from safetensors import safe_open
 
 from scriptorium import __version__
-from scriptorium.artifacts.training_losses import read_losses
 from scriptorium.contracts import EvaluateRequest, EvaluateResult
 from scriptorium.contracts.report.document import SAMPLES, EvaluationSettings, PassageLosses, Report
 from scriptorium.contracts.report.rewriting import Rewriting
 from scriptorium.contracts.report.scenes import NewScenes
 from scriptorium.contracts.report.second_judge import SecondJudge
 from scriptorium.contracts.report.voice import VoiceOutcome
+from scriptorium.html.training_losses import read_losses
 from scriptorium.stats.bootstrap import DRAWS
 from services.evaluator.generation.plan import list_temperatures
 from services.evaluator.generation.protocol import SEEDED, UNSEEDED

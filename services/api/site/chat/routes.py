@@ -24,7 +24,7 @@ TEMPLATES = site_templates(Path(__file__).parent)
 
 
 @dataclass(frozen=True)
-class Voice:
+class OfferedVoice:
     """A tuned model to chat with: its name, its base, what to call it, and the strength at which its name answers."""
 
     name: str
@@ -41,7 +41,7 @@ def chat(context: Context, model: str | None = None) -> HTMLResponse:
     return render_page(TEMPLATES, "chat", room="chat", voices=voices, chosen=chosen, max_strength=MAX_STRENGTH)
 
 
-def list_chat_voices(context: PhaseContext) -> Iterator[Voice]:
+def list_chat_voices(context: PhaseContext) -> Iterator[OfferedVoice]:
     """Yield the models and checkpoints of finished jobs, newest jobs first."""
     for known in list_voices(context):
         name = parse_model_name(known.name)
@@ -50,4 +50,6 @@ def list_chat_voices(context: PhaseContext) -> Iterator[Voice]:
         job = context.store.jobs.get(name.job_id)
         title = job.suffix or find_book(job, context)
         strength = 1.0 if name.step is not None else read_merged(context, job.id)[1]
-        yield Voice(known.name, job.model, title if name.step is None else f"{title}, step {name.step}", strength)
+        yield OfferedVoice(
+            known.name, job.model, title if name.step is None else f"{title}, step {name.step}", strength
+        )

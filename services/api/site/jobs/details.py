@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from scriptorium.artifacts.file_store import FileStore
 from scriptorium.artifacts.training_log import TRAINING_LOG
-from scriptorium.artifacts.training_losses import read_losses
 from scriptorium.contracts import Checkpoint, Event, EventType, Finding, Job, Phase, PrepareResult, Severity, StoredFile
 from scriptorium.contracts.report.document import TrainingLosses
 from scriptorium.errors import FileMissing
 from scriptorium.html.loss_curve import Curve, draw_curve
+from scriptorium.html.training_losses import read_losses
 from scriptorium.jobs.archive.event_log import EventLog
 from scriptorium.jobs.runner import Context
 
