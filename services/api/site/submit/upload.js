@@ -40,4 +40,4 @@ form.addEventListener("submit", (event) => {
   request.open("POST", "/v1/files");
   request.send(body);
 });
-addEventListener("pageshow", () => show(null));
+addEventListener("pageshow", () => fail(""));
