@@ -14,9 +14,7 @@ from scriptorium.contracts import DecisionKind, Job, Status
 from scriptorium.errors import JobMissing
 from scriptorium.jobs.runner import Context
 from scriptorium.planning.default_recipe import CPU_RECIPE
-from tests.pages.seed import BASE, HOSTILE, add_every_state
-
-MINIMUM_STEPS = 2
+from tests.pages.seed import BASE, HOSTILE, STEPS, add_every_state
 
 
 @pytest.fixture
@@ -84,7 +82,7 @@ def test_a_running_job_shows_its_curve_log_findings_and_checkpoints(http: httpx.
     assert "[TRAIN] step" not in page  # the curve shows the numbers
     assert page.index("stands in the book twice") < page.index("A heading stands alone")  # the gravest first
     assert "Remove one of the two" in page
-    assert len(re.findall(r"<tr><th scope=\"row\">", page)) == MINIMUM_STEPS
+    assert len(re.findall(r"<tr><th scope=\"row\">", page)) == len(STEPS)
     assert "/jobs/ftjob-running/samples" in page
     assert '" data-live>' in page
 

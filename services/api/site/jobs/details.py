@@ -1,4 +1,4 @@
-"""What a job's page shows beside its progress: its loss curve, log, findings, checkpoints and result files."""
+"""What a job's page shows beside its progress: its loss curve, log, findings and result files."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from scriptorium.artifacts.file_store import FileStore
 from scriptorium.artifacts.training_log import TRAINING_LOG
-from scriptorium.contracts import Checkpoint, Event, EventType, Finding, Job, Phase, PrepareResult, Severity, StoredFile
-from scriptorium.contracts.report.document import TrainingLosses
+from scriptorium.contracts import Event, EventType, Finding, Job, Phase, PrepareResult, Severity, StoredFile
 from scriptorium.errors import FileMissing
 from scriptorium.html.loss_curve import Curve, draw_curve
 from scriptorium.html.training_losses import read_losses
@@ -38,7 +37,7 @@ class BookFindings:
 def find_curve(job: Job, context: Context) -> Curve | None:
     """Draw the losses of a job's training, from wherever it has got to; None if there are none yet."""
     for folder in context.volume.outputs(job.id, Phase.TRAIN):
-        losses: TrainingLosses = read_losses(folder / TRAINING_LOG)
+        losses = read_losses(folder / TRAINING_LOG)
         if losses.train or losses.dev:
             return draw_curve(losses)
     return None
@@ -62,11 +61,6 @@ def list_findings(job: Job, context: Context) -> BookFindings:
     findings = PrepareResult.model_validate(published["result"]).findings
     gravest = sorted(findings, key=lambda finding: order.index(finding.severity))
     return BookFindings(gravest[:SHOWN_FINDINGS], max(0, len(gravest) - SHOWN_FINDINGS))
-
-
-def list_checkpoints(job: Job, context: Context) -> list[Checkpoint]:
-    """Return a job's checkpoints, newest first."""
-    return context.store.jobs.checkpoints(job.id)
 
 
 def list_files(job: Job, context: Context) -> list[StoredFile]:

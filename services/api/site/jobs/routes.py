@@ -16,7 +16,7 @@ from services.api.fine_tuning.events import check_event_id
 from services.api.fine_tuning.jobs import find_jobs
 from services.api.fine_tuning.openai_job import render_pages
 from services.api.pages.page import render_page, see_other
-from services.api.site.jobs.details import find_curve, list_checkpoints, list_files, list_findings, read_log
+from services.api.site.jobs.details import find_curve, list_files, list_findings, read_log
 from services.api.site.jobs.progress import describe_jobs, list_phases
 from services.api.site.templates import site_templates
 
@@ -52,7 +52,7 @@ def show_job(job_id: str, context: Context, before: str | None = None) -> HTMLRe
         log=read_log(job, context, check_event_id(before, "before")),
         before=before,
         findings=list_findings(job, context),
-        checkpoints=list_checkpoints(job, context),
+        checkpoints=context.store.jobs.checkpoints(job.id),
         files=list_files(job, context),
     )
 
