@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 
-.PHONY: gpu-check bench-train load layout bench-merge bench-serve bench-voice voice levers bench-generate help setup light demo test lint test-compose faults-data bench-data check format lock clean up down
+.PHONY: gpu-check bench-train load layout bench-merge bench-serve bench-voice voice levers bench-generate help setup light demo test lint test-compose test-pages faults-data bench-data check format lock clean up down
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ down: ## stop every container; a training saves a checkpoint first, and nothing 
 test-compose: light ## build the images, run the demo's job through the containers, ask for every panel and alert
 	@PYTHONPATH=. $(BIN)/python -m scriptorium.local.environments demo
 	@PYTHONPATH=. $(BIN)/python -m tests.compose
+
+test-pages: light ## the pages in a real Chromium: phone and desk, light and dark, by keyboard, with axe; pictures in build/pages
+	@$(BIN)/python -m tests.pages
 
 faults-data: light ## faults of eighty kinds in real novels: how many the data gates find, and how many false alarms
 	@PYTHONPATH=. $(BIN)/python -m scriptorium.local.environments demo

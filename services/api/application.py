@@ -41,6 +41,10 @@ from services.api.monitoring.observation import Observation
 from services.api.monitoring.telemetry import Telemetry
 from services.api.openapi.describe import describe_api
 from services.api.search import routes as search
+from services.api.site.chat import routes as chat_page
+from services.api.site.jobs import routes as job_pages
+from services.api.site.models import routes as models_page
+from services.api.site.submit import routes as submit_pages
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +63,10 @@ ROUTERS = [
     checkpoint_samples.router,
     readings.router,
     page_routes.router,
+    job_pages.router,
+    submit_pages.router,
+    chat_page.router,
+    models_page.router,
     events.router,
     models.router,
     chat.router,

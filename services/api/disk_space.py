@@ -7,13 +7,15 @@ from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scriptorium.artifacts.disk_use import check_disk
 from scriptorium.errors import DiskLow
-from services.api.errors import render
+from services.api.errors import respond
 
-NEW_WORK = re.compile(r"/v1/(files|fine_tuning/jobs|uploads(/[^/]+/parts)?|x/jobs/[^/]+/(rerun|clone))/*")
+CALLS = r"/v1/(files|fine_tuning/jobs|uploads(/[^/]+/parts)?|x/jobs/[^/]+/(rerun|clone))"
+NEW_WORK = re.compile(rf"({CALLS}|/submit(/[^/]+)?)/*")
 
 
 class DiskGuard:
@@ -32,5 +34,5 @@ class DiskGuard:
             try:
                 await run_in_threadpool(check_disk, self._folder, self._min_free, length)
             except DiskLow as error:
-                return await render(error)(scope, receive, send)
+                return await respond(Request(scope), error)(scope, receive, send)
         return await self._app(scope, receive, send)

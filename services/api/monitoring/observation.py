@@ -10,6 +10,7 @@ import secrets
 import time
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.errors import internal_error
@@ -46,4 +47,4 @@ class Observation:
             log.exception("%s %s failed (%s)", scope["method"], scope["path"], request_id)
             if begun:
                 raise  # the server cuts the connection, so that the client sees that the rest is missing
-            await internal_error()(scope, receive, observe)
+            await internal_error(Request(scope))(scope, receive, observe)

@@ -17,6 +17,7 @@ from scriptorium.contracts.report.rewriting import Rewriting
 from scriptorium.contracts.report.scenes import NewScenes
 from scriptorium.contracts.report.second_judge import SecondJudge
 from scriptorium.contracts.report.voice import VoiceOutcome
+from scriptorium.html.training_losses import read_losses
 from scriptorium.stats.bootstrap import DRAWS
 from services.evaluator.generation.plan import list_temperatures
 from services.evaluator.generation.protocol import SEEDED, UNSEEDED
@@ -24,7 +25,6 @@ from services.evaluator.impostors import Impostor, count_unseen
 from services.evaluator.loss.loss_drop import measure_loss_drop
 from services.evaluator.measure_models import Measurements
 from services.evaluator.report.summary import write_verdict
-from services.evaluator.report.training_losses import read_losses
 from services.evaluator.retention_outcome import judge_retention
 from services.evaluator.voice_inputs import pair_samples, select_samples
 from services.evaluator.voice_outcome import add_retention_gates, summarise_voice

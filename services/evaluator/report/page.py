@@ -13,13 +13,13 @@ from pathlib import Path
 from scriptorium.contracts.report.document import Report, Sample
 from scriptorium.contracts.report.rewriting import RewriteRole, RewriteSample
 from scriptorium.contracts.report.voice import CopiedRun
+from scriptorium.html.loss_curve import draw_curve
 from scriptorium.html.paragraphs import split_paragraphs
 from scriptorium.html.templates import page_templates
 from scriptorium.sampling import spread
 from services.evaluator.calibration.picture import TEMPLATES, draw_calibration
 from services.evaluator.report.dot_plots import draw_loss_drops, draw_transfer_plot
 from services.evaluator.report.headline import write_headline
-from services.evaluator.report.loss_curve import draw_curve
 from services.evaluator.report.summary import write_gain
 from services.evaluator.rewriting.samples import select_rewrites
 from services.evaluator.voice_inputs import Pair

@@ -26,6 +26,8 @@ def test_what_is_announced_counts_as_used(tmp_path: Path) -> None:
     [
         ("POST", "/v1/files", 1 << 60, 507),
         ("POST", "/v1/fine_tuning/jobs", 1 << 60, 507),
+        ("POST", "/submit", 1 << 60, 507),
+        ("POST", "/submit/file-1", 1 << 60, 507),
         ("POST", "/v1/files", 5, 200),
         ("POST", "/v1/x/prune", 1 << 60, 200),
         ("GET", "/v1/files", 1 << 60, 200),

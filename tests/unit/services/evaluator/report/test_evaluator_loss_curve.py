@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from scriptorium.contracts import LossDrop
 from scriptorium.contracts.report.document import LossPoint, TrainingLosses
 from scriptorium.html.axis import axis_around
+from scriptorium.html.loss_curve import MAX_POINTS, draw_curve
 from scriptorium.sampling import spread
 from services.evaluator.report.dot_plots import draw_loss_drops
-from services.evaluator.report.loss_curve import MAX_POINTS, draw_curve
 
 finite = st.floats(min_value=-1e6, max_value=1e6)
 

@@ -1,4 +1,4 @@
-"""The losses of a training run, from its log."""
+"""The losses of a training run, read from its log for the curve."""
 
 from __future__ import annotations
 

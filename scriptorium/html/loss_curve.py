@@ -1,4 +1,8 @@
-"""The layout of the loss curve: the positions of lines, marks and ticks. The template draws it."""
+"""The layout of the loss curve: the positions of lines, marks and ticks.
+
+The report and the page of a job draw it with the macro `loss_curve` of loss_curve.svg.j2, which
+`scriptorium.html.templates` makes available.
+"""
 
 from __future__ import annotations
 

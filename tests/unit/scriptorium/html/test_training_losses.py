@@ -1,5 +1,5 @@
 from scriptorium.contracts.report.document import LossPoint
-from services.evaluator.report.training_losses import read_losses
+from scriptorium.html.training_losses import read_losses
 
 
 def test_reads_train_and_dev(tmp_path):

@@ -1,0 +1,1 @@
+"""The pages in a real browser: `python -m tests.pages`, or `make test-pages`."""
