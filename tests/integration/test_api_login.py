@@ -169,3 +169,24 @@ def test_a_login_waits_for_the_store(key: tuple[AccessKey, str], context: Contex
 def test_without_keys_nobody_logs_in(browser: httpx.Client) -> None:
     answer = browser.get("/login", params={"next": PAGE})
     assert (answer.status_code, answer.headers["location"]) == (303, PAGE)
+
+
+def test_forms_of_pages_obey_the_logins_key(browser: httpx.Client, context: Context) -> None:
+    """What Ann sends belongs to her key; she reads Ben's job, and cannot delete it."""
+    keys = open_key_store(context.settings)
+    ann, secret = keys.create("Ann", [KeyScope.READ, KeyScope.SUBMIT])
+    submit(context, "ftjob-ben")
+    context.pipeline.cancel("ftjob-ben")
+    log_in(browser, secret, "/")
+    assert browser.get("/jobs/ftjob-ben").status_code == 200
+    refused = browser.post("/jobs/ftjob-ben/delete")
+    assert refused.status_code == 403
+    assert "was not made with the key" in refused.text
+    sent = browser.post("/submit", files={"file": ("book.txt", b"Once upon a time. " * 500)})
+    started = browser.post(urlsplit(sent.headers["location"]).path)
+    assert started.status_code == 303, started.text
+    job_id = started.headers["location"].removeprefix("/jobs/")
+    assert context.store.jobs.get(job_id).created_by == ann.id
+    context.pipeline.cancel(job_id)
+    assert browser.post(f"/jobs/{job_id}/delete", data={"manuscript": "true"}).headers["location"] == "/"
+    assert browser.get("/chat").status_code == 403

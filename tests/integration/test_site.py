@@ -222,7 +222,7 @@ def test_a_form_without_a_book_is_refused(http: httpx.Client, context: Context) 
 def test_a_book_that_is_too_large_is_a_page(http: httpx.Client, context: Context) -> None:
     limit = context.settings.max_upload_bytes
     with socket.create_connection((http.base_url.host, http.base_url.port)) as connection:
-        connection.sendall(f"POST /submit HTTP/1.1\r\nHost: x\r\nContent-Length: {limit * 2}\r\n\r\n".encode())
+        connection.sendall(f"POST /submit HTTP/1.1\r\nHost: localhost\r\nContent-Length: {limit * 2}\r\n\r\n".encode())
         answer = connection.recv(65536).decode()
     assert answer.startswith("HTTP/1.1 413")
     assert "text/html" in answer
