@@ -35,6 +35,7 @@ from services.api.monitoring import health
 from services.api.monitoring.observation import Observation
 from services.api.monitoring.telemetry import Telemetry
 from services.api.openapi.describe import describe_api
+from services.api.quality import routes as quality
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ ROUTERS = [
     estimates.router,
     compare.router,
     decisions.router,
+    quality.router,
     checkpoint_samples.router,
     readings.router,
     page_routes.router,
