@@ -239,13 +239,17 @@ class Calibration(Section):
 
 
 class Decisions(Section):
-    """Who settles a debatable question: a person is asked, or the recommended answer is taken."""
+    """Who settles a debatable question: a person is asked, or the recommended answer is taken.
+
+    If it is recommended to go on, findings that touch at most `tolerated_share` of the passages need no answer.
+    """
 
     data_quality: Literal["ask", "auto"] = "ask"
     checkpoint: Literal["ask", "auto"] = "auto"  # nothing is lost: the other checkpoints stay, and can be merged later
     out_of_memory: Literal["ask", "auto"] = "auto"  # what is recommended first gives the same result, but slower
     disk_full: Literal["ask", "auto"] = "ask"  # only a person can free space
     verdict: Literal["ask", "auto"] = "auto"  # an unattended job ends: at most one other trial is measured
+    tolerated_share: float = Field(default=0.02, ge=0, le=1)  # a model learns no bad habit from fewer
 
 
 class Evaluation(Section):

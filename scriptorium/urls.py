@@ -1,4 +1,4 @@
-"""Addresses of HTTP servers, checked before anything is sent to them."""
+"""Addresses: of HTTP servers, checked before anything is sent to them, and of a job's pages."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ def check_address(url: str) -> str:
     if not usable:
         raise ValueError("must be an address such as http://127.0.0.1:8000")
     return url
+
+
+def job_page(job_id: str, name: str) -> str:
+    """Return the address of a job's page, such as "report", below the API's."""
+    return f"/jobs/{job_id}/{name}"
 
 
 def is_loopback(url: str) -> bool:

@@ -22,6 +22,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from scriptorium.contracts.base import Message
+from scriptorium.contracts.prepare import PrepareResult
 from scriptorium.recipe import PromptKind
 
 SPLITS = ("train", "dev", "test")
@@ -149,6 +150,14 @@ def iterate_lines(path: Path) -> Iterator[dict[str, object]]:
     """Yield JSON lines one by one."""
     with path.open(encoding="utf-8") as lines:
         yield from (json.loads(line) for line in lines if line.strip())
+
+
+def read_quality(folder: Path) -> PrepareResult | None:
+    """Read what was found in the manuscript; None if the folder does not say, or another version wrote it."""
+    try:
+        return PrepareResult.model_validate_json((folder / QUALITY).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def read_other_authors(path: Path) -> list[OtherAuthor]:

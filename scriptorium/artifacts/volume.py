@@ -14,6 +14,7 @@
 <root>/runs/<job id>/readings.jsonl            answers of blind readers; append-only
 <root>/runs/<job id>/<phase>.<attempt>.tmp/    work in progress
 <root>/runs/<job id>/<phase>.<attempt>.*.log    logs of attempts whose folders were swept
+<root>/runs/<job id>/prepare.<attempt>.quality.{json,html}    what such an attempt found in the manuscript
 <root>/runs/<job id>/{dataset,training,calibration,merged,serving,report}/    published, each with a manifest
 <root>/runs/<job id>/rounds/<round>/{merged,serving,report}/    published in a round that is not the present one
 <root>/runs/<job id>/variants/<step>@<strength>/    a checkpoint at a strength, made when somebody asked for it
@@ -108,6 +109,14 @@ class Volume:
         """Return the folders that hold a phase's output, whole or unfinished: the published one, then the newest."""
         published = [folder] if (folder := self.folder(job_id, phase)).is_dir() else []
         return published + self.earlier_attempts(job_id, phase, sys.maxsize)[::-1]
+
+    def output_file(self, job_id: str, phase: Phase, name: str) -> Path | None:
+        """Return the newest file of that name in a phase's output, published or not, or kept of a swept attempt."""
+        kept = self.run(job_id).glob(f"{phase}.*.{name}")
+        numbered = {path.name.split(".")[1]: path for path in kept}
+        newest_first = [numbered[number] for number in sorted(filter(str.isdigit, numbered), key=int, reverse=True)]
+        files = [*(folder / name for folder in self.outputs(job_id, phase)), *newest_first]
+        return next((path for path in files if path.is_file()), None)
 
     def published(self, job_id: str, phase: Phase) -> dict[str, Any] | None:
         """Return the manifest of a published phase, or None."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from scriptorium.artifacts import manifest
-from scriptorium.artifacts.dataset import SPLITS
+from scriptorium.artifacts.dataset import SPLITS, read_quality
 from scriptorium.artifacts.training_log import TRAINING_LOG
 from scriptorium.contracts import (
     CalibrateRequest,
@@ -87,6 +87,7 @@ def prepare(book: Path, output: Path, model: str, recipe: Recipe, settings: Sett
         sequence_len=recipe.training.sequence_len, chunking=data.chunking, split=data.split,
         references=settings.data_dir / "references" if (settings.data_dir / "references").is_dir() else None,
         impostors=impostors, impostors_name=impostors.name if impostors else "",
+        tolerated_share=recipe.decisions.tolerated_share,
     )  # fmt: skip
     run = run_to_rows if output.suffix == ".jsonl" else run_into
     return run(output, lambda folder: prepare_manuscript(request, folder, ConsoleReporter()))
@@ -172,10 +173,12 @@ def evaluate(
     """Evaluate two endpoints on a dataset; writes a report folder. `model` is the base, for its tokenizer."""
     from services.evaluator.evaluate import evaluate_voice
 
+    prepared = read_quality(dataset)
     request = EvaluateRequest(
         dataset=dataset.resolve(), metrics=training.resolve() / TRAINING_LOG,
         tokenizer=resolve_base(model, settings), base=base, tuned=tuned, alike=alike,
-        title=output.name, prompts=settings.evaluation_prompts, passages=settings.evaluation_passages,
+        title=(prepared and prepared.title) or output.name, findings=prepared and prepared.decision,
+        prompts=settings.evaluation_prompts, passages=settings.evaluation_passages,
         max_tokens=settings.evaluation_max_tokens, instructions=settings.evaluation_instructions,
         scenes=settings.evaluation_scenes,
         rewrites=settings.evaluation_rewrites, judged_prompts=settings.evaluation_judged_prompts,

@@ -7,6 +7,7 @@ from typing import Literal
 
 from scriptorium.contracts.base import Contract
 from scriptorium.contracts.calibrate import CalibrateResult
+from scriptorium.contracts.prepare import FindingsDecision
 from scriptorium.contracts.serve import Endpoint, ServeProof
 from scriptorium.contracts.train import ReplayResult
 
@@ -19,6 +20,8 @@ class EvaluateRequest(Contract):
     asked), `streams` concurrent requests per engine. `seeded` means that the engines accept seeds. `alike` names other
     authors of the same period and genre. The models write at their temperatures, which calibrating found on dev briefs.
     `replay` is what was replayed in training, so that the kinds of instruction that it resembled are judged apart.
+    `title` is the book's, `suffix` the user's own name for the model. `findings` is what was decided about debatable
+    findings in the manuscript.
     `measured_before` counts the other models of this job that were measured on the same test passages. `served` is what
     serving found out about the tuned model.
     """
@@ -29,6 +32,8 @@ class EvaluateRequest(Contract):
     tuned: Endpoint
     metrics: Path
     title: str
+    suffix: str = ""
+    findings: FindingsDecision | None = None
     prompts: int = 48
     passages: int = 24
     max_tokens: int = 800

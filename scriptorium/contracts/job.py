@@ -114,7 +114,8 @@ GO_ON_ANSWER, STOP_ANSWER = "go_on", "stop"  # the answers to go on as it is, an
 class Decision(Contract):
     """A question that a phase may not answer by itself, its options, the recommended one, and the reason.
 
-    The first option is what happens if nobody can be asked.
+    The first option is what happens if nobody can be asked. If the matter is `harmless`, the recommended one is taken
+    without asking. `page` names the job's page that shows what it is about; in the job's record it is an address.
     """
 
     kind: DecisionKind
@@ -124,6 +125,8 @@ class Decision(Contract):
     recommended: str
     answer: str | None = None
     answered_by: Literal["person", "policy"] | None = None
+    harmless: bool = False
+    page: str | None = None
 
     @model_validator(mode="after")
     def check_options(self) -> Self:

@@ -18,7 +18,8 @@ class PrepareRequest(Contract):
     another manuscript, are dev, which then takes none of the first. Without a `brief_writer`, briefs are extracted.
     `rename` is the share of training rows whose names are replaced, `system` a message before each prompt. `impostors`
     is a folder or an uploaded .zip (`impostors_name`), with a file or folder per author. With the `method` dpo every
-    row is a preference, with any other none.
+    row is a preference, with any other none. A recommended "go on" is taken if findings touch at most
+    `tolerated_share` of the passages; `answered` says that the question about them has been asked before, and answered.
     """
 
     manuscript: Path
@@ -38,6 +39,8 @@ class PrepareRequest(Contract):
     references: Path | None = None
     impostors: Path | None = None
     impostors_name: str = ""
+    tolerated_share: float = 0.02
+    answered: bool = False
     seed: int = 42
 
 
@@ -69,6 +72,26 @@ class Finding(Contract):
     next_step: str = ""
 
 
+class FindingsDecision(Contract):
+    """What was decided about debatable findings: their number by code, and the share of the passages that they touch.
+
+    If `recommended` is to go on and the share is at most `tolerated`, nobody is `asked`. `answer` is None until there
+    is one.
+    """
+
+    codes: dict[str, int]
+    share: float
+    tolerated: float
+    recommended: str
+    asked: bool
+    answer: str | None = None
+
+    @property
+    def count(self) -> int:
+        """The number of debatable findings."""
+        return sum(self.codes.values())
+
+
 class Change(Contract):
     """One change made by cleaning: its place ("book.txt:12" is a file and a line), and the text before and after."""
 
@@ -87,10 +110,15 @@ class CleaningStep(Contract):
 
 
 class PrepareResult(Contract):
-    """The contents of the dataset folder, by split ("all", "train", "dev", "test", "reference")."""
+    """The contents of the dataset folder, by split ("all", "train", "dev", "test", "reference").
 
+    `title` is the book's. `decision` is what was decided about debatable findings; None if there are none.
+    """
+
+    title: str = ""
     words: int
     chapters: int
     splits: dict[str, TokenStatistics]
     steps: list[CleaningStep] = []
     findings: list[Finding] = []
+    decision: FindingsDecision | None = None

@@ -1,16 +1,20 @@
 """The layout of a dot plot: dots with their intervals, one row each, on one axis.
 
-Pages draw it with the macro `dot_plot` of dot_plot.svg.j2, which `scriptorium.html.templates` makes available.
+It is laid out twice: on a phone the wide picture's letters would be too small, so the narrow one has each name above
+its row, and the page shows the one that fits (`.wide` and `.narrow` of its style). Pages draw it with the macro
+`dot_plot` of dot_plot.svg.j2, which `scriptorium.html.templates` makes available.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scriptorium.html.axis import Axis, Tick, axis_around
 
 WIDTH, LEFT, RIGHT, ROW_HEIGHT, TOP, BOTTOM = 720, 150, 90, 46, 8, 50
+NARROW_WIDTH, NARROW_SIDE, NARROW_ROW, NARROW_BOTTOM = 340, 14, 52, 28
+TICK_GAP = 80  # units between two ticks, about
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class DotRow:
 
 @dataclass(frozen=True)
 class DotPlot:
-    """Everything that the template needs; `lines` cross all rows."""
+    """Everything that the template needs; `lines` cross all rows. `narrow` is the same for a phone."""
 
     rows: list[DotRow]
     ticks: list[Tick]
@@ -51,6 +55,7 @@ class DotPlot:
     width: int = WIDTH
     left: int = LEFT
     right: int = WIDTH - RIGHT
+    narrow: DotPlot | None = None
 
 
 def lay_out(
@@ -66,7 +71,22 @@ def lay_out(
     The axis covers the `ends`, by default all values, intervals and lines.
     """
     shown = [*(value for value, _ in lines), *_interval_values(values)]
-    x = Axis(*ends, LEFT, WIDTH - RIGHT) if ends else axis_around(shown, LEFT, WIDTH - RIGHT)
+    low, high = ends or (min(shown), max(shown))
+
+    def axis(start: float, end: float) -> Axis:
+        return Axis(low, high, start, end) if ends else axis_around([low, high], start, end)
+
+    wide = _lay_out_rows(values, lines, axis(LEFT, WIDTH - RIGHT), row_height, top)
+    across = axis(NARROW_SIDE, NARROW_WIDTH - NARROW_SIDE)
+    narrow = _lay_out_rows(values, lines, across, NARROW_ROW, top)
+    narrow = replace(narrow, height=narrow.bottom + NARROW_BOTTOM, width=NARROW_WIDTH)
+    return replace(wide, narrow=replace(narrow, left=int(across.start), right=int(across.end)))
+
+
+def _lay_out_rows(
+    values: Sequence[PlotValue], lines: Sequence[tuple[float, str]], x: Axis, row_height: int, top: int
+) -> DotPlot:
+    """Lay out the rows on an axis."""
     rows = [
         DotRow(
             name=value.name,
@@ -80,8 +100,10 @@ def lay_out(
         for number, value in enumerate(values)
     ]
     bottom = top + row_height * len(rows)
-    ticks = [Tick(x.place(value), f"{value:g}".replace("-", "−")) for value in x.ticks(6)]
-    return DotPlot(rows, ticks, [Tick(x.place(value), label) for value, label in lines], bottom + BOTTOM, top, bottom)
+    marks = [
+        Tick(x.place(value), f"{value:g}".replace("-", "−")) for value in x.ticks(round((x.end - x.start) / TICK_GAP))
+    ]
+    return DotPlot(rows, marks, [Tick(x.place(value), label) for value, label in lines], bottom + BOTTOM, top, bottom)
 
 
 def _interval_values(values: Sequence[PlotValue]) -> list[float]:

@@ -6,7 +6,7 @@ The report and the page of a job draw it with the macro `loss_curve` of loss_cur
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scriptorium.contracts.report.document import LossPoint, TrainingLosses
 from scriptorium.html.axis import Axis, Tick, axis_around, free_height
@@ -14,15 +14,26 @@ from scriptorium.sampling import spread
 
 WIDTH, HEIGHT = 720, 330
 LEFT, RIGHT, TOP, BOTTOM = 52, 100, 34, 50  # room for the numbers, the names of the lines and the axis titles
+NARROW_WIDTH, NARROW_RIGHT = 340, 12  # for a phone: the lines are named below the picture
 LABEL_HEIGHT = 15
+LINE_LABELS = {"training": "training", "dev": "choosing"}
+TEXT_TITLES = {
+    "training": "The surprise (loss) on the training text",
+    "dev": "The surprise on the chapters kept for choosing",
+}
+PREFERENCE_TITLES = {
+    "training": "The loss on the preferences trained",
+    "dev": "The loss on the preferences kept for choosing",
+}
 MAX_POINTS = 400  # of a line: more than the picture has room for
 
 
 @dataclass(frozen=True)
 class CurveLine:
-    """One line: its name, which is its CSS class, its marks, and the height of its label."""
+    """One line: its name, which is its CSS class, its label, its marks, and the height of its label."""
 
     name: str
+    label: str
     marks: list[tuple[float, float]]
     label_y: float
 
@@ -34,7 +45,7 @@ class CurveLine:
 
 @dataclass(frozen=True)
 class Curve:
-    """Everything that the template needs; `summary` is the same in words."""
+    """Everything that the template needs; `summary` is the same in words, `narrow` the same for a phone."""
 
     lines: list[CurveLine]
     x_ticks: list[Tick]
@@ -46,6 +57,7 @@ class Curve:
     right: int = WIDTH - RIGHT
     top: int = TOP
     bottom: int = HEIGHT - BOTTOM
+    narrow: Curve | None = None
 
 
 def draw_curve(losses: TrainingLosses) -> Curve | None:
@@ -54,14 +66,23 @@ def draw_curve(losses: TrainingLosses) -> Curve | None:
     drawn = {name: points for name, points in named.items() if points}
     if not drawn:
         return None
+    narrow_right = NARROW_WIDTH - NARROW_RIGHT
+    titles = PREFERENCE_TITLES if losses.preferences else TEXT_TITLES
+    summary = " ".join(_describe(titles[name], points) for name, points in drawn.items())
+    narrow = replace(_lay_out(drawn, summary, narrow_right, ticks=4), width=NARROW_WIDTH, right=narrow_right)
+    return replace(_lay_out(drawn, summary, WIDTH - RIGHT), narrow=narrow)
+
+
+def _lay_out(drawn: dict[str, list[LossPoint]], summary: str, right: int, ticks: int = 6) -> Curve:
+    """Lay out the lines from the left margin to `right`."""
     all_points = [point for points in drawn.values() for point in points]
-    x = Axis(0, max(1, *(point.step for point in all_points)), LEFT, WIDTH - RIGHT)
+    x = Axis(0, max(1, *(point.step for point in all_points)), LEFT, right)
     y = axis_around([point.loss for point in all_points], HEIGHT - BOTTOM, TOP)
     return Curve(
         lines=_lay_out_lines(drawn, x, y),
-        x_ticks=[Tick(x.place(step), f"{step:g}") for step in x.ticks(6) if step == int(step)],
+        x_ticks=[Tick(x.place(step), f"{step:g}") for step in x.ticks(ticks) if step == int(step)],
         y_ticks=[Tick(y.place(loss), f"{loss:.4g}") for loss in y.ticks(6)],
-        summary=" ".join(_describe(name, points, losses.preferences) for name, points in drawn.items()),
+        summary=summary,
     )
 
 
@@ -72,16 +93,13 @@ def _lay_out_lines(drawn: dict[str, list[LossPoint]], x: Axis, y: Axis) -> list[
         thinned = [*spread(points[:-1], MAX_POINTS), points[-1]]
         marks = [(x.place(point.step), y.place(point.loss)) for point in thinned]
         label_y = free_height(marks[-1][1], [line.label_y for line in lines], LABEL_HEIGHT)
-        lines.append(CurveLine(name, marks, label_y))
+        lines.append(CurveLine(name, LINE_LABELS[name], marks, label_y))
     return lines
 
 
-def _describe(name: str, points: list[LossPoint], preferences: bool) -> str:
+def _describe(title: str, points: list[LossPoint]) -> str:
     """Describe a line by its first and its last point."""
     first, last = points[0], points[-1]
-    texts = {"training": "The loss on the training text", "dev": "The loss on the dev chapters"}
-    pairs = {"training": "The loss on the preferences trained", "dev": "The loss on the dev preferences"}
-    text = (pairs if preferences else texts)[name]
     if first.step == last.step:
-        return f"{text} was {first.loss:.2f} at step {first.step}."
-    return f"{text} went from {first.loss:.2f} at step {first.step} to {last.loss:.2f} at step {last.step}."
+        return f"{title} was {first.loss:.2f} at step {first.step}."
+    return f"{title} went from {first.loss:.2f} at step {first.step} to {last.loss:.2f} at step {last.step}."

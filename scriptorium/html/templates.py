@@ -8,9 +8,14 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from scriptorium.html.inline_code import render_code
+
 
 def page_templates(*folders: Path, **filters: Callable[..., Any]) -> Environment:
-    """Return the templates of folders, the first first, and of this one; an undefined name is an error."""
+    """Return the templates of folders, the first first, and of this one; an undefined name is an error.
+
+    All have the filter `code`, for sentences of ours with code between backticks.
+    """
     environment = Environment(
         loader=FileSystemLoader([*folders, Path(__file__).parent]),
         autoescape=True,
@@ -18,5 +23,5 @@ def page_templates(*folders: Path, **filters: Callable[..., Any]) -> Environment
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(filters)
+    environment.filters.update({"code": render_code} | filters)
     return environment

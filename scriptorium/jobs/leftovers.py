@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from scriptorium.artifacts.dataset import QUALITY, QUALITY_PAGE
 from scriptorium.artifacts.disk_use import newest_change, removable_bytes, remove
 from scriptorium.artifacts.file_store import FileStore
 from scriptorium.artifacts.uploads.upload_store import UploadStore
@@ -118,13 +119,13 @@ def render_pruned(pruned: Sequence[PrunedKind], root: Path, *, dry_run: bool) ->
 
 
 def remove_leftovers(kind: LeftoverKind, paths: Sequence[Path], *, dry_run: bool = False) -> PrunedKind:
-    """Remove leftovers of one kind; the logs of an attempt stay, because they say why a job failed."""
+    """Remove leftovers of one kind; an attempt's logs and findings stay, because they say why a job failed."""
     if dry_run:
         return PrunedKind(kind, list(paths), removable_bytes(paths))
     before = removable_bytes(paths)
     if kind is LeftoverKind.TEMPORARY_FOLDERS:
         for path in paths:
-            move_logs(path)
+            keep_reasons(path)
     removed = [path for path in paths if remove(path)]
     return PrunedKind(kind, removed, max(0, before - removable_bytes(paths)))
 
@@ -184,8 +185,8 @@ def is_older(path: Path, age: timedelta) -> bool:
     return 0 < newest_change(path) < time.time() - age.total_seconds()
 
 
-def move_logs(folder: Path) -> None:
-    """Move the logs of an attempt to its run's folder, under the name of the attempt."""
-    for log in folder.glob("*.log"):
-        with suppress(FileNotFoundError):  # somebody else moves it, or removes the run
-            log.replace(folder.with_name(f"{folder.stem}.{log.name}"))
+def keep_reasons(folder: Path) -> None:
+    """Move an attempt's logs, and what it found in the manuscript, to its run's folder under the attempt's name."""
+    for path in [*folder.glob("*.log"), folder / QUALITY, folder / QUALITY_PAGE]:
+        with suppress(FileNotFoundError):  # there is none, somebody else moves it, or removes the run
+            path.replace(folder.with_name(f"{folder.stem}.{path.name}"))

@@ -23,6 +23,7 @@ from scriptorium.errors import Cancelled, Conflict, DiskFull, InvalidRequest, Le
 from scriptorium.jobs import queue
 from scriptorium.jobs.records import save_record, update_record
 from scriptorium.store import Store
+from scriptorium.urls import job_page
 
 Send = Callable[[str, str], None]
 
@@ -178,9 +179,10 @@ class Pipeline:
             check_current_attempt(job, phase, attempt)
             return _with_decision(_excuse_attempt(job, phase), decision).model_copy(update={"status": Status.PAUSED})
 
+        decision = _with_page(decision, job_id)
         job = self._record(job_id, change)
         data = decision.model_dump(mode="json")
-        self.log_event(job, f"[DECISION] {decision.question} {decision.reason}", Level.WARN, **data)
+        self.log_event(job, f"[DECISION] {_describe_decision(decision)}", Level.WARN, **data)
         for option in decision.options:
             hint = " (recommended)" if option.name == decision.recommended else ""
             text = f"[DECISION] scriptorium decide {job_id} {option.name}: {option.meaning}{hint}"
@@ -189,14 +191,15 @@ class Pipeline:
 
     def decide(self, job_id: str, phase: Phase, attempt: int, decision: Decision) -> Job:
         """Take the recommended answer, as the recipe asks for. Raises LeaseLost or Cancelled."""
-        answered = decision.model_copy(update={"answer": decision.recommended, "answered_by": "policy"})
+        answer = {"answer": decision.recommended, "answered_by": "policy"}
+        answered = _with_page(decision, job_id).model_copy(update=answer)
 
         def change(job: Job) -> Job:
             check_current_attempt(job, phase, attempt)
             return _with_decision(job, answered)
 
         job = self._record(job_id, change)
-        text = f"[DECISION] {answered.question} {answered.reason} Taken as recommended: {answered.answer}"
+        text = f"[DECISION] {_describe_decision(answered)} Taken as recommended: {answered.answer}"
         self.log_event(job, text, Level.WARN, **answered.model_dump(mode="json"))
         return job
 
@@ -325,6 +328,17 @@ def _excuse_attempt(job: Job, phase: Phase) -> Job:
 def _with_decision(job: Job, decision: Decision) -> Job:
     """Return the job with a decision, open or answered."""
     return job.model_copy(update={"decisions": {**job.decisions, decision.kind: decision}})
+
+
+def _with_page(decision: Decision, job_id: str) -> Decision:
+    """Return a decision with the address of the page that it names."""
+    return decision.model_copy(update={"page": decision.page and job_page(job_id, decision.page)})
+
+
+def _describe_decision(decision: Decision) -> str:
+    """Return a question with its reason and its page, in one line."""
+    look = [f"Look at {decision.page}"] if decision.page else []
+    return " ".join([decision.question, decision.reason, *look])
 
 
 def _answer_decision(job: Job, kind: DecisionKind, answer: str) -> Decision:

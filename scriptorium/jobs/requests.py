@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from scriptorium import contracts as c
 from scriptorium.artifacts.checkpoint_losses import checkpoint_losses_path
 from scriptorium.artifacts.checkpoints import SCALED_ADAPTER, checkpoint_folder
+from scriptorium.artifacts.dataset import read_quality
 from scriptorium.artifacts.file_store import FileStore
 from scriptorium.artifacts.training_log import TRAINING_LOG
 from scriptorium.artifacts.volume import Volume
@@ -20,6 +21,7 @@ from scriptorium.jobs.reporter import Reporter, SilentReporter
 from scriptorium.models.base_models import locate_model, obtain_model
 from scriptorium.recipe import Data, Training
 from scriptorium.settings import Settings
+from scriptorium.text.titles import read_name
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,15 @@ def prepare(job: c.Job, context: RequestContext) -> c.PrepareRequest:
         split=data.split,
         references=context.volume.references if context.volume.references.is_dir() else None,
         **impostors(job, context),
+        tolerated_share=job.recipe.decisions.tolerated_share,
+        answered=is_answered(job, c.DecisionKind.DATA_QUALITY),
         seed=job.seed,
     )
+
+
+def is_answered(job: c.Job, kind: c.DecisionKind) -> bool:
+    """Return whether a question of the kind has been asked and answered."""
+    return kind in job.decisions and job.decisions[kind].answer is not None
 
 
 def validation(job: c.Job, context: RequestContext) -> dict[str, Any]:
@@ -223,6 +232,7 @@ def evaluate(job: c.Job, context: RequestContext) -> c.EvaluateRequest:
     trained = c.TrainResult.model_validate(context.result(job, c.Phase.TRAIN))
     merged = c.MergeResult.model_validate(context.result(job, c.Phase.MERGE))
     calibrated = calibration(job, context)
+    prepared = read_quality(context.volume.folder(job.id, c.Phase.PREPARE))
     file = FileStore(context.volume.files).get(job.training_file)
     return c.EvaluateRequest(
         dataset=context.volume.folder(job.id, c.Phase.PREPARE),
@@ -230,7 +240,9 @@ def evaluate(job: c.Job, context: RequestContext) -> c.EvaluateRequest:
         base=served.base,
         tuned=served.tuned,
         metrics=context.volume.folder(job.id, c.Phase.TRAIN) / TRAINING_LOG,
-        title=job.suffix or Path(file.filename).stem,
+        title=(prepared and prepared.title) or read_name(file.filename),
+        suffix=job.suffix or "",
+        findings=prepared and prepared.decision,
         prompts=context.settings.evaluation_prompts,
         passages=context.settings.evaluation_passages,
         max_tokens=context.settings.evaluation_max_tokens,

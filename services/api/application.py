@@ -40,6 +40,7 @@ from services.api.monitoring import health
 from services.api.monitoring.observation import Observation
 from services.api.monitoring.telemetry import Telemetry
 from services.api.openapi.describe import describe_api
+from services.api.quality import routes as quality
 from services.api.search import routes as search
 from services.api.site.chat import routes as chat_page
 from services.api.site.jobs import routes as job_pages
@@ -60,6 +61,7 @@ ROUTERS = [
     estimates.router,
     compare.router,
     decisions.router,
+    quality.router,
     checkpoint_samples.router,
     readings.router,
     page_routes.router,

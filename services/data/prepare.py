@@ -5,18 +5,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from scriptorium.artifacts.dataset import REFERENCE, SPLITS
-from scriptorium.contracts import CleaningStep, Finding, Level, PrepareRequest, PrepareResult, TokenStatistics
+from scriptorium.contracts import CleaningStep, Finding, FindingsDecision, PrepareRequest, PrepareResult
 from scriptorium.errors import VALIDATION_FILE, FileTooLarge, InvalidTrainingFile, InvalidValidationFile, Problem
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
+from scriptorium.text.titles import choose_title
 from services.data.checks import lengths
-from services.data.checks.ask_about_findings import ask_about_findings
+from services.data.checks.ask_about_findings import ask_about_findings, raise_if_stopped, weigh_findings
 from services.data.checks.codes import grade_findings
 from services.data.checks.row_method import check_method
 from services.data.checks.run_checks import raise_for_findings, run_checks
@@ -27,7 +28,8 @@ from services.data.cleaning.steps import CleaningLog
 from services.data.other_authors.impostors import write_impostors
 from services.data.other_authors.references import collect_references
 from services.data.output import verify
-from services.data.output.quality_page import write_page
+from services.data.output.log_result import log_findings, log_result
+from services.data.output.quality_page import write_quality
 from services.data.output.write import make_row, write_dataset
 from services.data.passage import Passage, iterate_paragraphs
 from services.data.prompts.extracted_brief import add_briefs
@@ -40,13 +42,12 @@ from services.data.readers import Manuscript, Part, read_manuscript
 from services.data.splits.split import divide_passages
 from services.data.text_file import StoreText, TextFile
 
-SHOWN_FINDINGS = 5  # of each code that are logged one by one
-
 
 @dataclass(frozen=True)
 class CutManuscript:
-    """A manuscript in passages, with its words, chapters, cleaning steps and findings."""
+    """A manuscript in passages, with its title, words, chapters, cleaning steps and findings."""
 
+    title: str
     passages: list[Passage]
     words: int
     chapters: int
@@ -93,29 +94,56 @@ def prepare_texts(request: PrepareRequest, folder: Path, texts: TextFile, report
         reporter=reporter,
     )
     findings = grade_findings([*cut.findings, *choice, *remarks, *divided.findings, *left_out, *checks], len(passages))
-    raise_for_findings(findings, len(splits["train"]), sum(len(splits[name]) for name in ("dev", "test")))
-    ask_about_findings(findings, len(passages), reporter)
-    splits = {name: members for name, members in splits.items() if members}
+    splits = {name: members for name, members in splits.items() if members or name == "train"}
     if request.system:
         splits = {name: add_system(members, request.system) for name, members in splits.items()}
-    result = summarise(cut, {"all": all_passages, **splits}, findings)
-    write_dataset(folder, splits, result)
-    verify.check_written(folder, splits)
+    decision = weigh_findings(findings, {passage.place for passage in passages}, request.tolerated_share)
+    result = summarise(cut, {"all": all_passages, **splits}, findings, decision)
     log_result(result, reporter)
     reporter.message(f"[DATA] Leak check: {divided.leak_check}")
+    show = partial(write_quality, folder, request, order=passages, splits=splits, leak_check=str(divided.leak_check))
+    show(result)
+    if not request.answered:
+        log_findings(findings, reporter)
+    raise_for_findings(findings, len(splits["train"]), sum(len(splits.get(name, ())) for name in ("dev", "test")))
     write_examples(map(make_row, choose_examples(splits["train"])), tokenizer, folder, reporter)
-    write_page(folder, request, result, order=passages, splits=splits, leak_check=str(divided.leak_check))
+    result = decide(result, show, reporter)
+    write_dataset(folder, splits)
+    verify.check_written(folder, splits)
     return result
 
 
-def summarise(cut: CutManuscript, splits: Mapping[str, Sequence[Passage]], findings: list[Finding]) -> PrepareResult:
-    """Summarise a dataset: its words, chapters, splits, cleaning steps and findings."""
+def decide(result: PrepareResult, show: Callable[[PrepareResult], None], reporter: Reporter) -> PrepareResult:
+    """Ask about debatable findings, if there are any; return the result with the answer.
+
+    `show` writes what people look at: before the question, and again with its answer. Raises InvalidTrainingFile if the
+    answer is to stop, or what `ask` raises.
+    """
+    show(result)
+    if result.decision is None:
+        return result
+    decision = ask_about_findings(result.decision, reporter)
+    result = result.model_copy(update={"decision": decision})
+    show(result)
+    raise_if_stopped(decision, result.findings)
+    return result
+
+
+def summarise(
+    cut: CutManuscript,
+    splits: Mapping[str, Sequence[Passage]],
+    findings: list[Finding],
+    decision: FindingsDecision | None,
+) -> PrepareResult:
+    """Summarise a dataset: its title, words, chapters, splits, cleaning steps, findings and what to decide."""
     return PrepareResult(
+        title=cut.title,
         words=cut.words,
         chapters=cut.chapters,
         splits={name: verify.token_statistics(members) for name, members in splits.items()},
         steps=cut.steps,
         findings=findings,
+        decision=decision,
     )
 
 
@@ -140,6 +168,7 @@ def cut_manuscript(
             passages += chapter_passages
     rows = take_rows(manuscript.rows, tokenizer, store)
     return CutManuscript(
+        title=choose_title(manuscript.stated_title, request.filename),
         passages=[*passages, *rows],
         words=sum(sizes) + sum(row.words for row in rows),
         chapters=len(sizes) + len({row.chapter for row in rows}),
@@ -236,31 +265,3 @@ def choose_validation(
         replace(passage, chapter=f"{place}: {passage.chapter}", place=f"{place}: {passage.place}")
         for passage in passages
     ], [finding.model_copy(update={"place": f"{place}: {finding.place}"}) for finding in [*cut.findings, *findings]]
-
-
-def log_result(result: PrepareResult, reporter: Reporter) -> None:
-    """Log the statistics of each split, the cleaning steps and the findings."""
-    reporter.message(f"[DATA] {describe_statistics(result.splits['all'])}")
-    for name in (*SPLITS, REFERENCE):
-        if name in result.splits:
-            reporter.message(f"[DATA] {name}: {describe_statistics(result.splits[name])}")
-    if result.steps:
-        steps = ", ".join(f"{step.name.replace('_', ' ')} {step.count:,}" for step in result.steps)
-        reporter.message(f"[DATA] Cleaned: {steps}")
-    by_code: dict[str, list[Finding]] = defaultdict(list)
-    for finding in result.findings:
-        by_code[finding.code].append(finding)
-    for code, findings in by_code.items():
-        for finding in findings[:SHOWN_FINDINGS]:
-            reporter.message(f"[DATA] {finding.place}: {finding.message}", level=Level.WARN, code=code)
-        if len(findings) > SHOWN_FINDINGS:
-            more = len(findings) - SHOWN_FINDINGS
-            reporter.message(f"[DATA] {more} more of {code}: see quality.json", level=Level.WARN, code=code)
-
-
-def describe_statistics(statistics: TokenStatistics) -> str:
-    """Describe the statistics in a line."""
-    return (
-        f"{statistics.examples:,} examples, avg {statistics.mean:,.0f} tokens, "
-        f"range {statistics.minimum:,}-{statistics.maximum:,}"
-    )

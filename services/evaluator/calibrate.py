@@ -94,7 +94,7 @@ def _learn(
     except EvaluationFailed as error:
         problems = "; ".join(f"{problem.place} {problem.message}" for problem in error.problems)
         details = f"{error.message} {problems.capitalize()}." if problems else error.message
-        doubt = f"T cannot be measured on the dev briefs, so selectivity decides. {details}"
+        doubt = f"T cannot be measured on the chapters kept for choosing, so selectivity decides. {details}"
         reporter.message(f"[CALIBRATE] {doubt}", level=Level.WARN)
         return None, [doubt]
 

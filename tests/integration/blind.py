@@ -13,7 +13,10 @@ from scriptorium.jobs.runner import Context
 
 HOSTILE = "</p><script>alert(1)</script> & {{ 7 * 7 }} \x07"
 TITLE = "A <Night>"
-REPORT = "<html><body><main><p>The verdict</p><!-- blind reading --><p>The method</p></main></body></html>"
+REPORT = (
+    "<html><body><main><header><h1>T</h1></header><p>The verdict</p>"
+    "<!-- blind reading --><p>The method</p></main></body></html>"
+)
 PAIRS = 6
 
 

@@ -219,6 +219,8 @@ def test_the_report_has_the_tally_and_what_was_published_stays(
         assert "&lt;b&gt;Ann" in page
         assert page.index("The verdict") < page.index('id="blind"') < page.index("The method")
     assert 'href="read"' in served.text
+    head = served.text[: served.text.index("</header>")]
+    assert '<a href="quality" style="color: inherit">The manuscript</a>' in head
     assert "href=" not in saved.text
     assert saved.headers["content-disposition"] == f'attachment; filename="{JOB}-report.html"'
     (file_id,) = job.result_files
@@ -248,4 +250,4 @@ def test_answers_survive_the_loss_of_redis(http: httpx.Client, context: Context,
 def test_a_job_names_its_pages_once_there_are_some(http: httpx.Client, context: Context, job: Job) -> None:
     submit(context, "ftjob-2")
     pages = [http.get(f"/v1/fine_tuning/jobs/{name}").json()["scriptorium"]["pages"] for name in (JOB, "ftjob-2")]
-    assert pages == [{"report": f"/jobs/{JOB}/report", "read": READ}, None]
+    assert pages == [{"quality": f"/jobs/{JOB}/quality", "report": f"/jobs/{JOB}/report", "read": READ}, None]

@@ -177,7 +177,7 @@ def test_questions_are_shown_and_answered_over_http(context: Context) -> None:
 
 
 def test_every_kind_of_question_has_a_policy() -> None:
-    assert set(Decisions.model_fields) == set(DecisionKind)
+    assert set(Decisions.model_fields) - {"tolerated_share"} == set(DecisionKind)
 
 
 def test_by_hand_the_work_continues(capsys: pytest.CaptureFixture[str]) -> None:

@@ -59,4 +59,6 @@ def decide(
         tabulate({"option": [option["name"] for option in question["options"]],
                   "meaning": [option["meaning"] for option in question["options"]]})  # fmt: skip
         out.print(f"recommended: {question['recommended']}")
+        if page := question.get("page"):
+            out.print(f"look at: {client.url}{page}")
         out.print(f"answer it: scriptorium decide {job_id} {question['recommended']}")

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from scriptorium.contracts.base import Message
 from scriptorium.contracts.calibrate import CalibrateResult
 from scriptorium.contracts.evaluate import EvaluateResult
+from scriptorium.contracts.prepare import FindingsDecision
 from scriptorium.contracts.report.retention import RetentionOutcome
 from scriptorium.contracts.report.rewriting import Rewriting
 from scriptorium.contracts.report.scenes import NewScenes
@@ -168,6 +169,8 @@ class ReportVerdict(BaseModel):
 class Report(BaseModel):
     """The content of report.json. `kept` is the outcome of retention; the passages themselves are in samples.jsonl.
 
+    `title` is the book's, `suffix` the user's own name for the model. `findings` is what was decided about debatable
+    findings in the manuscript; None if there were none.
     `replay` is what was replayed in training; None if nothing was.
     `second_judge` is another judgement of the voice; None if it was not measured.
     `calibration` says how the strength and the temperature were chosen; None if nothing was calibrated.
@@ -177,6 +180,7 @@ class Report(BaseModel):
     """
 
     title: str
+    suffix: str = ""
     scriptorium: str
     created_at: int
     parameters: int | None
@@ -196,3 +200,4 @@ class Report(BaseModel):
     scenes: NewScenes | None = None
     rewriting: Rewriting | None = None
     served: ServeProof | None = None
+    findings: FindingsDecision | None = None

@@ -65,14 +65,17 @@ class JobReporter:
         self._outbox.put(lambda: self._store.jobs.add_checkpoint(self._job_id, checkpoint))
 
     def ask(self, decision: Decision) -> str:
-        """Return the user's answer, or the recommended one if the recipe says so; otherwise pause the job."""
+        """Return the user's answer, or the recommended one if the recipe says so or the matter is harmless.
+
+        Otherwise pause the job.
+        """
         self._outbox.drain(self.check)
         job = self._store.jobs.get(self._job_id)
         known = job.decisions.get(decision.kind)
         if known and known.answer and not decision.kind.recurs:
             return known.answer
         claim = (self._job_id, self._phase, self._attempt)
-        if getattr(job.recipe.decisions, decision.kind) == "auto":
+        if decision.harmless or getattr(job.recipe.decisions, decision.kind) == "auto":
             self._pipeline.decide(*claim, decision)
             return decision.recommended
         self._pipeline.ask(*claim, decision)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Annotated
 from urllib.parse import quote, unquote
@@ -16,6 +17,7 @@ from services.api.blind_reading.blind_reading import BlindReading, Letter, clean
 from services.api.blind_reading.page import render_section, show_begin, show_end, show_question
 from services.api.blind_reading.readings import open_reading
 from services.api.dependencies import Context
+from services.api.pages.job_pages import list_pages
 from services.api.pages.page import ISOLATION_POLICY, security_headers
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["pages"], default_response_class=HTMLResponse)
@@ -24,7 +26,8 @@ COOKIE = "reader"
 COOKIE_LIFETIME = timedelta(days=180)
 ANY_READER = "somebody"  # all readers have the same number of pairs
 TALLY_MARKER = "<!-- blind reading -->"  # in the report; one of an earlier version gets the tally at its end
-END_OF_MAIN = "</main>"
+END_OF_MAIN, END_OF_HEADER = "</main>", "</header>"
+LINKED_PAGES = {"quality": "The manuscript", "samples": "Sample passages", "read": "Read blind"}
 
 ReaderCookie = Annotated[str | None, Cookie(alias=COOKIE)]
 
@@ -32,7 +35,10 @@ ReaderCookie = Annotated[str | None, Cookie(alias=COOKIE)]
 @router.get("/report")
 def report(job_id: str, context: Context, download: bool = False) -> HTMLResponse:
     """Show the report with the tally of its blind reading, or offer it for download."""
-    page = read_report(context.volume, context.store.jobs.get(job_id).id, linked=not download)
+    job = context.store.jobs.get(job_id)
+    page = read_report(context.volume, job.id, linked=not download)
+    if not download:
+        page = insert_links(page, list_pages(job))
     response = HTMLResponse(
         page, headers=security_headers(f"default-src 'none'; style-src 'unsafe-inline'; {ISOLATION_POLICY}")
     )
@@ -97,6 +103,14 @@ def read_report(volume: Volume, job_id: str, *, linked: bool) -> str:
     """
     section = render_section(BlindReading(volume, job_id).tally(), linked=linked)
     return insert_section((volume.folder(job_id, Phase.EVALUATE) / REPORT_PAGE).read_text(encoding="utf-8"), section)
+
+
+def insert_links(page: str, pages: Collection[str]) -> str:
+    """Add links to a job's other pages to the head of its report."""
+    links = [
+        f'<a href="{name}" style="color: inherit">{text}</a>' for name, text in LINKED_PAGES.items() if name in pages
+    ]
+    return page.replace(END_OF_HEADER, f'<p class="byline">{" · ".join(links)}</p>\n{END_OF_HEADER}', 1)
 
 
 def insert_section(page: str, section: str) -> str:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from services.api.blind_reading.answers import ReaderAnswer
 
 SIGNIFICANCE_LEVEL = 0.05  # below it, chance is not a likely explanation
+NO_DIFFERENCE = 0.995  # from here on a p-value would be written as 1.00
 Z = 1.959963984540054  # the 97.5th percentile of the normal distribution: a two-sided 95 % interval
 
 QuestionName = Literal["closer", "better"]
@@ -125,10 +126,19 @@ def summarise(score: Score, question: QuestionName) -> str:
 
 def _compare_with_chance(score: Score) -> str:
     p = score.p_value or 0.0
-    p_text = "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+    if p >= NO_DIFFERENCE:
+        return "No difference is shown."
     if p >= SIGNIFICANCE_LEVEL:
-        return f"Chance alone could explain this ({p_text})."
-    return f"That is {'more' if score.tuned > score.base else 'less'} than chance would give ({p_text})."
+        return f"No difference is shown: guessing would be as uneven {_frequency(p)}."
+    more = "more" if score.tuned > score.base else "less"
+    return f"That is {more} than chance would give: guessing would be as uneven {_frequency(p)}."
+
+
+def _frequency(p: float) -> str:
+    """Say how often guessing comes so far, with the p-value."""
+    if p < 0.001:
+        return "less than once in 1,000 readings (p < 0.001)"
+    return f"in {100 * p:.{1 if p < 0.1 else 0}f} % of readings (p = {p:.{3 if p < 0.1 else 2}f})"
 
 
 def _percent(share: float | None) -> float | None:

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from services.api.checkpoint_samples.passages import find_passages
 from services.api.dependencies import Context
+from services.api.pages.book_title import find_title
 from services.api.pages.page import render_page, room_templates
 
 router = APIRouter(tags=["samples"])
@@ -43,6 +44,6 @@ def checkpoint_samples(job_id: str, context: Context) -> dict[str, Any]:
 def samples_page(job_id: str, context: Context) -> HTMLResponse:
     """Show the passages beside the author's, with a slider over the steps."""
     job = context.store.jobs.get(job_id)
-    title = job.suffix or job.id
+    title = find_title(context.volume, job)
     passages = find_passages(context.volume, job.id)
     return render_page(TEMPLATES, "samples", title=title, passages=passages, training_over=job.status.final)

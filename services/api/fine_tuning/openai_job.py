@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from scriptorium.contracts import Checkpoint, Event, EventType, Job, Phase, Status
+from scriptorium.contracts import Checkpoint, Event, EventType, Job
 from scriptorium.jobs.requests import apply_hyperparameters
 from scriptorium.recipe import Auto, Training
+from scriptorium.urls import job_page
+from services.api.pages.job_pages import list_pages
 
 Body = dict[str, Any]
 
@@ -81,15 +83,8 @@ def plan_value(value: int | Auto, planned: float | None) -> int | Auto:
 
 
 def render_pages(job: Job) -> Body | None:
-    """Return the paths of the job's pages: its sample passages once it trains, its report and the blind reading.
-
-    None until there is one.
-    """
-    names = [
-        *(["samples"] if Phase.TRAIN in job.attempts else []),
-        *(["report", "read"] if job.status is Status.SUCCEEDED else []),
-    ]
-    return {name: f"/jobs/{job.id}/{name}" for name in names} or None
+    """Return the paths of the job's pages; None until there is one."""
+    return {name: job_page(job.id, name) for name in list_pages(job)} or None
 
 
 def render_event(event: Event) -> Body:

@@ -1,13 +1,26 @@
-"""The question about debatable findings, asked before any GPU time is spent on the text."""
+"""The question about debatable findings, asked before any GPU time is spent on the text.
+
+Few findings need no answer: a share of the passages that the recipe tolerates. What may harm people needs one always.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from scriptorium.contracts import GO_ON_ANSWER, STOP_ANSWER, Decision, DecisionKind, Finding, Option, Severity
+from scriptorium.contracts import (
+    GO_ON_ANSWER,
+    STOP_ANSWER,
+    Decision,
+    DecisionKind,
+    Finding,
+    FindingsDecision,
+    Option,
+    Severity,
+)
 from scriptorium.errors import InvalidTrainingFile, Problem
 from scriptorium.jobs.reporter import Reporter
+from services.data.checks.codes import GATES
 
 OPTIONS = [
     Option(name=GO_ON_ANSWER, meaning="train on the text as it is"),
@@ -15,28 +28,89 @@ OPTIONS = [
 ]
 HARMLESS_SHARE = 0.02  # of the passages; a model learns no bad habit from fewer
 SHOWN_CODES = 4
+SMALLEST_SHARE = 0.001  # that is given as a number
+PAGE = "quality"  # the job's page that shows every finding with its place
 
 
-def ask_about_findings(findings: Sequence[Finding], passages: int, reporter: Reporter) -> None:
-    """Ask about debatable findings; raises InvalidTrainingFile if the answer is to stop, or what `ask` raises."""
-    debatable = [finding for finding in findings if finding.severity is Severity.DEBATABLE]
-    if debatable and reporter.ask(make_question(debatable, passages)) == STOP_ANSWER:
+def weigh_findings(findings: Sequence[Finding], places: Collection[str], tolerated: float) -> FindingsDecision | None:
+    """Weigh the debatable findings of a manuscript; None if there are none.
+
+    `places` are those of its passages. A finding at another place is about the whole manuscript. It is recommended to
+    go on if few passages are touched; nobody is asked then, unless a finding may not be tolerated.
+    """
+    debatable = list_debatable(findings)
+    if not debatable:
+        return None
+    touched = {finding.place for finding in debatable}
+    share = len(touched) / len(places) if touched <= set(places) else 1.0
+    codes = Counter(finding.code for finding in debatable)
+    tolerable = all(GATES[code].tolerable for code in codes if code in GATES)
+    return FindingsDecision(
+        codes=dict(codes.most_common()),
+        share=share,
+        tolerated=tolerated,
+        recommended=GO_ON_ANSWER if share <= max(HARMLESS_SHARE, tolerated) else STOP_ANSWER,
+        asked=not tolerable or share > tolerated,
+    )
+
+
+def ask_about_findings(weighed: FindingsDecision, reporter: Reporter) -> FindingsDecision:
+    """Return the decision with its answer; raises what `ask` raises."""
+    return weighed.model_copy(update={"answer": reporter.ask(make_question(weighed))})
+
+
+def raise_if_stopped(decision: FindingsDecision, findings: Sequence[Finding]) -> None:
+    """Raise InvalidTrainingFile, with the place of every debatable finding, if the answer was to stop."""
+    if decision.answer == STOP_ANSWER:
+        debatable = list_debatable(findings)
         problems = [Problem(finding.place, f"{finding.message} ({finding.code})") for finding in debatable]
         next_step = debatable[0].next_step or None
         raise InvalidTrainingFile("Training stopped by your decision.", problems=problems, next_step=next_step)
 
 
-def make_question(debatable: Sequence[Finding], passages: int) -> Decision:
-    """Make the question; it recommends to go on if few passages are affected."""
-    codes = Counter(finding.code for finding in debatable)
-    shown = ", ".join(f"{code} ({count})" for code, count in codes.most_common(SHOWN_CODES))
-    more = f" and {len(codes) - SHOWN_CODES} more kinds" if len(codes) > SHOWN_CODES else ""
-    few = len({finding.place for finding in debatable}) <= HARMLESS_SHARE * passages
-    advice = "They are too few to matter." if few else "They are so many that a model would learn them."
+def make_question(weighed: FindingsDecision) -> Decision:
+    """Make the question about debatable findings."""
     return Decision(
         kind=DecisionKind.DATA_QUALITY,
-        question=f"Train in spite of {len(debatable)} debatable finding(s) about the text?",
-        reason=f"Found: {shown}{more}. {advice} quality.json and the events above list the places.",
+        question=f"Train in spite of {weighed.count} debatable finding(s) about the text?",
+        reason=f"Found: {list_codes(weighed)}, {describe_share(weighed)}. {advise(weighed)}",
         options=OPTIONS,
-        recommended=GO_ON_ANSWER if few else STOP_ANSWER,
+        recommended=weighed.recommended,
+        harmless=not weighed.asked,
+        page=PAGE,
     )
+
+
+def list_codes(weighed: FindingsDecision) -> str:
+    """List the most frequent kinds of finding with their numbers."""
+    shown = ", ".join(f"{code} ({count})" for code, count in list(weighed.codes.items())[:SHOWN_CODES])
+    more = len(weighed.codes) - SHOWN_CODES
+    return f"{shown} and {more} more kinds" if more > 0 else shown
+
+
+def describe_share(weighed: FindingsDecision) -> str:
+    """Say how much of the manuscript the findings touch."""
+    return "in the manuscript as a whole" if weighed.share >= 1 else f"in {percent(weighed.share)} of the passages"
+
+
+def advise(weighed: FindingsDecision) -> str:
+    """Say what the share of the findings means."""
+    if weighed.recommended == STOP_ANSWER:
+        return "They are so many that a model would learn them."
+    if weighed.share > weighed.tolerated:
+        return f"They are too few to matter, but more than the {percent(weighed.tolerated)} that the recipe tolerates."
+    if weighed.asked:
+        return "They are few, but a model may repeat what is personal to anyone."
+    return f"They are too few to matter: up to {percent(weighed.tolerated)} are tolerated."
+
+
+def percent(share: float) -> str:
+    """Format a share with at most one decimal."""
+    if 0 < share < SMALLEST_SHARE:
+        return f"less than {percent(SMALLEST_SHARE)}"
+    return f"{100 * share:.1f}".removesuffix(".0") + " %"
+
+
+def list_debatable(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings that a person may judge otherwise."""
+    return [finding for finding in findings if finding.severity is Severity.DEBATABLE]

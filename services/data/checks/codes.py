@@ -14,13 +14,17 @@ SERIOUS, DEBATABLE, NOTE = Severity.SERIOUS, Severity.DEBATABLE, Severity.NOTE
 
 @dataclass(frozen=True)
 class DataGate:
-    """A severity, a description and a next step; `escalated` is the severity above a `threshold` share of passages."""
+    """A severity, a description and a next step; `escalated` is the severity above a `threshold` share of passages.
+
+    What is debatable and not `tolerable` needs an answer even if it is in one passage only.
+    """
 
     severity: Severity
     looks_for: str
     next_step: str
     threshold: float = 1.0
     escalated: Severity = SERIOUS
+    tolerable: bool = True
 
     @property
     def label(self) -> str:
@@ -134,10 +138,10 @@ GATES: dict[str, DataGate] = {
     "timestamp": DataGate(DEBATABLE, "Times of subtitles or chat logs.", "Remove them."),
     # people
     "email_address": DataGate(
-        DEBATABLE, "An e-mail address.", "Remove or replace it: a model may repeat it to anyone."
+        DEBATABLE, "An e-mail address.", "Remove or replace it: a model may repeat it to anyone.", tolerable=False
     ),
     "phone_number": DataGate(
-        DEBATABLE, "A telephone number.", "Remove or replace it: a model may repeat it to anyone."
+        DEBATABLE, "A telephone number.", "Remove or replace it: a model may repeat it to anyone.", tolerable=False
     ),
     # shape
     "passage_left_out": DataGate(

@@ -13,6 +13,7 @@ WIDTH, HEIGHT = 720, 64
 GAP = 1.5  # between two chapters, in units of the picture
 MAX_PIECES = 300  # if there are more, neighbours of one split are joined
 MAX_ROWS = 400  # of the table
+SPLIT_NAMES = {"train": "training", "dev": "choosing", "test": "final test"}  # in plain words
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class ChapterRow:
 
     @property
     def splits(self) -> str:
-        """The names of the chapter's splits."""
-        return ", ".join(self.shares)
+        """The names of the chapter's splits, in plain words."""
+        return ", ".join(SPLIT_NAMES[split] for split in self.shares)
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def draw_map(order: Iterable[str], splits: Mapping[str, Sequence[Passage]]) -> C
     rows = [make_row(title, by_chapter[title]) for title in dict.fromkeys(order) if title in by_chapter]
     totals = {split: sum(passage.words for passage in splits.get(split, ())) for split in SPLITS}
     total = max(1, sum(totals.values()))
-    shares = ", ".join(f"{split} {words / total:.0%}" for split, words in totals.items())
+    shares = ", ".join(f"{SPLIT_NAMES[split]} {words / total:.0%}" for split, words in totals.items())
     return ChapterMap(
         pieces=lay_out_pieces(rows, total),
         rows=rows[:MAX_ROWS],
@@ -89,7 +90,9 @@ def lay_out_pieces(rows: Sequence[ChapterRow], words: int) -> list[MapPiece]:
     for title, split, share in parts:
         x, end = WIDTH * start / words, WIDTH * (start + share) / words
         pieces.append(
-            MapPiece(round(x, 2), round(max(0.4, end - x - GAP), 2), split, f"{title}: {share:,} words, {split}")
+            MapPiece(
+                round(x, 2), round(max(0.4, end - x - GAP), 2), split, f"{title}: {share:,} words, {SPLIT_NAMES[split]}"
+            )
         )
         start += share
     return pieces

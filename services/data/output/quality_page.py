@@ -9,16 +9,28 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from scriptorium import __version__
-from scriptorium.artifacts.dataset import EXAMPLES, QUALITY_PAGE, SPLITS
-from scriptorium.contracts import CleaningStep, Finding, PrepareRequest, PrepareResult, Severity
+from scriptorium.artifacts.dataset import EXAMPLES, QUALITY, QUALITY_PAGE, SPLITS
+from scriptorium.artifacts.manifest import replace_file
+from scriptorium.contracts import (
+    STOP_ANSWER,
+    CleaningStep,
+    Finding,
+    FindingsDecision,
+    PrepareRequest,
+    PrepareResult,
+    Severity,
+)
 from scriptorium.html.templates import page_templates
+from scriptorium.text.titles import read_name
+from services.data.checks.ask_about_findings import advise, describe_share
 from services.data.checks.codes import GATES
 from services.data.output.chapter_map import draw_map
 from services.data.output.histogram import draw_histogram
 from services.data.passage import Passage
+from services.data.readers.limits import MIN_EXAMPLES
 
 SHOWN_FINDINGS = 5  # of each code
 SHOWN_CHANGES = 3  # of each cleaning step
@@ -40,7 +52,7 @@ class FindingGroup:
     next_step: str
 
 
-def write_page(
+def write_quality(
     folder: Path,
     request: PrepareRequest,
     result: PrepareResult,
@@ -49,11 +61,15 @@ def write_page(
     splits: Mapping[str, Sequence[Passage]],
     leak_check: str,
 ) -> None:
-    """Write the page beside a dataset; `order` is every passage in the book's order, `leak_check` what was compared."""
+    """Write the result and its page, each whole or not at all: people may read them while preparation goes on.
+
+    `order` is every passage in the book's order, `leak_check` what was compared.
+    """
     path = folder / EXAMPLES
     examples = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     page = render_page(request, result, order=order, splits=splits, leak_check=leak_check, examples=examples)
-    (folder / QUALITY_PAGE).write_text(page, encoding="utf-8")
+    replace_file(folder / QUALITY, result.model_dump_json(indent=2) + "\n")
+    replace_file(folder / QUALITY_PAGE, page)
 
 
 def render_page(
@@ -71,7 +87,7 @@ def render_page(
     templates = page_templates(Path(__file__).parent, number=_format_number, plain=_strip_control, readable=_readable)
     return templates.get_template("quality_page.html.j2").render(
         version=__version__,
-        title=PurePosixPath(request.filename).stem,
+        title=result.title or read_name(request.filename),
         filename=request.filename,
         result=result,
         verdict=make_verdict(result),
@@ -87,17 +103,37 @@ def render_page(
 
 
 def make_verdict(result: PrepareResult) -> str:
-    """Write the first sentence: whether the manuscript can train, and how much there is to review."""
+    """Write the first sentences: whether the manuscript can train, and what was or is to be decided about it."""
     training = result.splits["train"].examples
     held_out = result.splits["all"].examples - training
-    kinds = len({finding.code for finding in result.findings if finding.severity is Severity.DEBATABLE})
-    sizes = f"{_format_number(training)} passages are for training and {_format_number(held_out)} are held out."
     if any(finding.severity is Severity.SERIOUS for finding in result.findings):
         return "This manuscript is not ready to train: see the serious findings below."
-    if kinds:
-        plural = "s" * (kinds > 1)
-        return f"Ready to train, with {_format_number(kinds)} kind{plural} of finding{plural} to review first. {sizes}"
-    return f"Ready to train. {sizes}"
+    if training < MIN_EXAMPLES:
+        needed = f"at least {MIN_EXAMPLES} are needed"
+        return f"This manuscript is not ready to train: it gives {training} passage(s) for training, and {needed}."
+    sizes = f"{_format_number(training)} passages are for training and {_format_number(held_out)} are held out."
+    if result.decision is None:
+        return f"Ready to train. {sizes}"
+    return f"{describe_decision(result.decision)} {sizes}"
+
+
+def describe_decision(decision: FindingsDecision) -> str:
+    """Say what is recommended about debatable findings, and what was decided."""
+    found = f"Findings to review are {describe_share(decision)}. {advise(decision)}"
+    stop = decision.recommended == STOP_ANSWER
+    match decision.answer:
+        case None if stop:
+            return f"Better not train on this text as it is. {found} The job waits for your decision."
+        case None if decision.asked:
+            return f"Ready to train, if you agree. {found} The job waits for your decision."
+        case answer if answer == STOP_ANSWER:
+            return f"Stopped by decision: this text does not train as it is. {found}"
+        case _ if stop:
+            return f"It trains by decision, although the advice was to correct the text first. {found}"
+        case _ if decision.asked:
+            return f"Ready to train, by decision. {found}"
+        case _:
+            return f"Ready to train. {found}"
 
 
 def count_changes(steps: Sequence[CleaningStep]) -> int:

@@ -7,24 +7,21 @@ from pathlib import Path
 
 from scriptorium.artifacts.dataset import (
     CONTINUE_INSTRUCTION,
-    QUALITY,
     SPLITS,
     PreferenceRow,
     Row,
     write_lines,
     write_rows,
 )
-from scriptorium.contracts import PrepareResult
 from services.data.passage import Passage, make_messages
 
 
-def write_dataset(folder: Path, splits: Mapping[str, Sequence[Passage]], result: PrepareResult) -> None:
-    """Write every split, the Alpaca form of train, dev and test, and the result."""
+def write_dataset(folder: Path, splits: Mapping[str, Sequence[Passage]]) -> None:
+    """Write every split, and the Alpaca form of train, dev and test."""
     for name, passages in splits.items():
         write_rows(folder / f"{name}.jsonl", map(make_row, passages))
         if name in SPLITS:
             write_lines(folder / "alpaca" / f"{name}.jsonl", map(make_alpaca, passages))
-    (folder / QUALITY).write_text(result.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def make_row(passage: Passage) -> Row:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from lxml import etree
@@ -18,9 +19,10 @@ from services.data.readers.decode import Unreadable
 from services.data.readers.manuscript import Part
 from services.data.readers.sources import Entry
 from services.data.readers.structure import Structure
-from services.data.readers.xml import parse_xml
+from services.data.readers.xml import parse_xml, read_title
 
 DOCUMENT = "word/document.xml"
+PROPERTIES = "docProps/core.xml"
 DOCUMENT_TYPE = "/officeDocument"  # the end of the type of the relation to it
 LEFT_OUT = {
     "tbl": "tables", "drawing": "images", "pict": "images", "object": "images", "oMath": "formulas",
@@ -61,6 +63,9 @@ def read_docx(entry: Entry, findings: list[Finding]) -> Iterator[Part]:
             raise Unreadable("is an old .doc or has a password; open it in a word processor and save it as .docx")
     with entry.unzip() as archive:
         document = find_document(archive)
+        if PROPERTIES in archive:
+            with suppress(Unreadable):  # a book is readable without what is said about it
+                structure.title = read_title(parse_xml(archive.read(PROPERTIES)))
         styles = read_styles(archive, posixpath.join(posixpath.dirname(document), "styles.xml"))
         feed_document(archive.read(document), DocxTarget(structure, styles))
     findings += structure.findings()

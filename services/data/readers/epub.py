@@ -19,7 +19,7 @@ from services.data.readers.html import decode_html, feed_html
 from services.data.readers.manuscript import Part
 from services.data.readers.sources import Entry
 from services.data.readers.structure import FORM_FEED, Structure
-from services.data.readers.xml import parse_xml
+from services.data.readers.xml import parse_xml, read_title
 
 CONTAINER = "META-INF/container.xml"
 ENCRYPTION = "META-INF/encryption.xml"
@@ -48,6 +48,7 @@ def read_epub(entry: Entry, findings: list[Finding]) -> Iterator[Part]:
         package = find_package(archive)
         check_protection(archive)
         book = parse_xml(archive.read(package))
+        structure.title = read_title(book)
         items = read_items(book, posixpath.dirname(package))
         labels = read_labels(archive, items)
         for name in choose_documents(book, items, package, archive, structure):

@@ -24,13 +24,15 @@ class ManuscriptSection:
 class Part:
     """A text with a name, which is a label; `sections` hold the same text if its format marks headings.
 
-    A long text comes in several parts of one name; `line` is the number of the first line.
+    A long text comes in several parts of one name; `line` is the number of the first line. `title` is the one that its
+    file states.
     """
 
     name: str
     stored_text: LazyText
     stored_sections: LazyText = ""  # as JSON
     line: int = 1
+    title: str = ""
 
     @property
     def text(self) -> str:
@@ -92,3 +94,9 @@ class Manuscript:
     curated: bool
     findings: list[Finding] = field(default_factory=list)
     rows: list[ReadyRow] = field(default_factory=list)
+
+    @property
+    def stated_title(self) -> str:
+        """The title that its only file states; empty if it has several files, or that file states none."""
+        stated = {part.name: part.title for part in self.parts}
+        return next(iter(stated.values())) if len(stated) == 1 else ""

@@ -28,6 +28,7 @@ class Structure:
     name: str
     pieces: list[tuple[int, str]] = field(default_factory=list)  # level, 0 for a paragraph
     left_out: Counter[str] = field(default_factory=Counter)
+    title: str = ""  # that the file states about itself
 
     def add_heading(self, level: int, text: str) -> None:
         """Add each line of a heading as its own heading; skip empty ones."""
@@ -46,7 +47,7 @@ class Structure:
         sections = self.collect_sections()
         sections = sections if sum(bool(section.paragraphs) for section in sections) >= MIN_SECTIONS else ()
         text = "\n\n".join("\n\n".join([section.heading, *section.paragraphs]).strip() for section in sections)
-        return Part(self.name, text or self.join_plain(), dump_sections(sections))
+        return Part(self.name, text or self.join_plain(), dump_sections(sections), title=self.title)
 
     def collect_sections(self) -> tuple[ManuscriptSection, ...]:
         """Return each heading with the paragraphs after it; paragraphs before the first one are a section, too."""

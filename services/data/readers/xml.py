@@ -17,3 +17,9 @@ def parse_xml(raw: bytes, *, recover: bool = False) -> etree._Element:
     if root is None:
         raise Unreadable("is damaged: it contains an XML file without an element")
     return root
+
+
+def read_title(root: etree._Element) -> str:
+    """Return the title that a file's metadata state in Dublin Core, as .epub and .docx have it; empty if none."""
+    titles = (element.text or "" for element in root.iter("{http://purl.org/dc/elements/1.1/}title"))
+    return next((title for title in titles if title.strip()), "")

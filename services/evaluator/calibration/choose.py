@@ -17,7 +17,7 @@ from services.evaluator.retention.power import margin
 
 INTERVAL_ERRORS = 2 * 1.96  # standard errors from end to end of a 95 % interval
 MIN_VISIBLE_MARGINS = 2  # if the base follows less than twice the margin, losing half of it looks like no loss
-NOT_ASKED = "No dev instructions were answered, so it is unknown which trials keep them."
+NOT_ASKED = "No instructions for choosing were answered, so it is unknown which trials keep them."
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def describe(score: TrialScore) -> str:
     """Describe a trial's numbers in one line."""
     parts = [f"Written at temperature {score.temperature:.2f}"]
     if score.transfer is not None and score.low is not None and score.high is not None:
-        parts.append(f"T {score.transfer:.0f} ({score.low:.0f} to {score.high:.0f}) on dev briefs")
+        parts.append(f"T {score.transfer:.0f} ({score.low:.0f} to {score.high:.0f}) on chapters kept for choosing")
     elif score.selectivity is not None:
         parts.append(f"selectivity {score.selectivity:.3f}")
     if score.asked and score.low_points is not None:

@@ -100,7 +100,7 @@ def describe_model(model: MeasuredModel) -> str:
 def _explain(findings: Findings, helpful: Sequence[TrialScore], recommended: TrialScore | None) -> list[str]:
     """Say why a trial is recommended, or why none is."""
     if recommended:
-        return ["On dev another trial is clearly better in that."]
+        return ["On the chapters kept for choosing another trial is clearly better in that."]
     if findings.number >= MAX_ROUNDS:
         return [NO_ROUNDS]
     if not findings.has_space:

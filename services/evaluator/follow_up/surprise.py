@@ -50,4 +50,4 @@ def _name_gates(gates: Sequence[str]) -> list[str]:
 def _compare_with_dev(voice: VoiceScore, trial: TrialScore) -> list[str]:
     test = f"{voice.folded:.0f} ({voice.low:.0f} to {voice.high:.0f})"
     dev = f"{trial.transfer:.0f} ({trial.low:.0f} to {trial.high:.0f})"
-    return [f"T is {test} on the test, far below {dev} on dev."]
+    return [f"T is {test} on the test, far below {dev} on the chapters kept for choosing."]

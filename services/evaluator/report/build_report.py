@@ -59,6 +59,7 @@ def build_report(
     base, tuned = measured.models
     return Report(
         title=request.title,
+        suffix=request.suffix,
         scriptorium=__version__,
         created_at=int(time.time()),
         parameters=parameters,
@@ -85,6 +86,7 @@ def build_report(
         scenes=scenes,
         rewriting=judgements.rewriting,
         served=request.served,
+        findings=request.findings,
     )
 
 

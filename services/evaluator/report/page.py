@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from markupsafe import Markup
+
 from scriptorium.contracts.report.document import Report, Sample
 from scriptorium.contracts.report.rewriting import RewriteRole, RewriteSample
 from scriptorium.contracts.report.voice import CopiedRun
+from scriptorium.html.inline_code import render_code
 from scriptorium.html.loss_curve import draw_curve
 from scriptorium.html.paragraphs import split_paragraphs
 from scriptorium.html.templates import page_templates
@@ -20,7 +23,7 @@ from scriptorium.sampling import spread
 from services.evaluator.calibration.picture import TEMPLATES, draw_calibration
 from services.evaluator.report.dot_plots import draw_loss_drops, draw_transfer_plot
 from services.evaluator.report.headline import write_headline
-from services.evaluator.report.summary import write_gain
+from services.evaluator.report.summary import describe_findings, write_gain
 from services.evaluator.rewriting.samples import select_rewrites
 from services.evaluator.voice_inputs import Pair
 
@@ -45,13 +48,14 @@ def render_page(
         paragraphs=split_paragraphs,
         day=_format_day,
         words=_count_words,
-        unbroken=_keep_percent_signs,
+        prose=_render_prose,
         highlight_copies=highlight_copies,
         percent=_format_percent,
     )
     return templates.get_template("report.html.j2").render(
         report=report,
         gain=write_gain(report.result),
+        findings=describe_findings(report.findings),
         headline=write_headline(report.voice),
         transfer_plot=draw_transfer_plot(report.voice),
         calibration_plot=draw_calibration(report.calibration.scores) if report.calibration else None,
@@ -119,9 +123,9 @@ def _copied_runs(report: Report, pair: Pair) -> Sequence[CopiedRun]:
     return voice.samples[pair.tuned.index].copied if voice else ()
 
 
-def _keep_percent_signs(text: str) -> str:
-    """Join percent signs to their numbers with a no-break space."""
-    return re.sub(r"(?<=\d) ?%", "\u00a0%", text)
+def _render_prose(text: str) -> Markup:
+    """Escape a sentence of ours, with its code, and join percent signs to their numbers with a no-break space."""
+    return render_code(re.sub(r"(?<=\d) ?%", "\u00a0%", text))
 
 
 def _format_percent(share: float) -> str:

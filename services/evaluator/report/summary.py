@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from scriptorium.contracts import EvaluateResult, LossDrop
+from scriptorium.contracts import EvaluateResult, FindingsDecision, LossDrop
 from scriptorium.contracts.report.document import ReportVerdict
 from scriptorium.contracts.report.retention import RetentionPart, RetentionVerdict
 from scriptorium.contracts.report.scenes import NewScenes
@@ -68,6 +68,18 @@ def write_gain(result: EvaluateResult) -> str | None:
         f"What came through: your held-out chapters became {_number(author.drop_percent)} % more predictable to the "
         f"model{beside}."
     )
+
+
+def describe_findings(decision: FindingsDecision | None) -> str | None:
+    """Say what was decided about debatable findings in the manuscript; None if there were none."""
+    if decision is None:
+        return None
+    share = "touch it as a whole" if decision.share >= 1 else f"touch {_number(100 * decision.share)} % of its passages"
+    found = f"The manuscript was trained with {decision.count} debatable finding(s), which {share}."
+    if not decision.asked:
+        return f"{found} Up to {_number(100 * decision.tolerated)} % are tolerated, so nobody was asked."
+    advice = "as advised" if decision.answer == decision.recommended else "against the advice"
+    return f"{found} That was decided {advice}."
 
 
 def summarise_loss_drop(result: EvaluateResult) -> str:

@@ -12,10 +12,10 @@ from scriptorium.text.languages.language import Language
 from scriptorium.text.words import count_words
 from services.evaluator.voice.features.chunk import CHUNK
 
-TRAINING_TEXT, CALIBRATION_TEXT = "the training text", "what the base wrote from dev briefs"
+TRAINING_TEXT, CALIBRATION_TEXT = "the training text", "what the base wrote for choosing"
 HELD_OUT_PASSAGES, SEEN_AUTHORS = "held-out passages", "other authors to learn from"
 NEXT_STEP = (
-    "Give more text of the author, hold chapters out for dev and test, and add other authors "
+    "Give more text of the author, hold chapters out for choosing and for the test, and add other authors "
     "(`scriptorium impostors install`)."
 )
 

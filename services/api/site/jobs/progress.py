@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from scriptorium.artifacts.file_store import FileStore
+from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Job, Phase, Status
 from scriptorium.errors import FileMissing
 from scriptorium.jobs.runner import Context
+from scriptorium.text.titles import choose_title
+from services.api.pages.book_title import find_title
 from services.api.pages.formats import format_duration
 
 PHASE_NAMES = {
@@ -49,23 +52,29 @@ class PhaseLine:
 
 def describe_jobs(jobs: Sequence[Job], context: Context) -> list[JobLine]:
     """Describe jobs with their present progress."""
+    books = [find_book(job, context) for job in jobs]
     states = context.store.jobs.progress_and_positions(jobs)
     return [
-        describe_job(job, find_book(job, context), numbers, position)
-        for job, (numbers, position) in zip(jobs, states, strict=True)
+        describe_job(job, find_name(job, book, context.volume), book, numbers, position)
+        for job, book, (numbers, position) in zip(jobs, books, states, strict=True)
     ]
 
 
-def describe_job(job: Job, book: str, numbers: Numbers, position: int | None) -> JobLine:
+def describe_job(job: Job, title: str, book: str, numbers: Numbers, position: int | None) -> JobLine:
     """Describe a job; `position` counts from 1 while it waits for a device."""
     return JobLine(
         job=job,
-        title=job.suffix or book.rpartition(".")[0] or book,
+        title=title,
         book=book,
         state=name_state(job),
         detail=describe_detail(job, numbers, position),
         share=measure_share(job, numbers),
     )
+
+
+def find_name(job: Job, book: str, volume: Volume) -> str:
+    """Return the title that a job's owner gave it, or that of its book."""
+    return job.suffix or find_title(volume, job, choose_title("", book))
 
 
 def find_book(job: Job, context: Context) -> str:

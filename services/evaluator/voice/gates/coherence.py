@@ -45,8 +45,8 @@ def _compare(losses: Losses) -> Gate:
     return Gate(
         code="coherence",
         outcome=outcome,
-        finding=f"The base model's loss on the passages is {tuned.mean():.2f} nats per token, on genuine text "
-        f"{np.mean(losses.genuine):.2f} ({low:.2f} to {high:.2f}); {share:.0%} lie outside.",
+        finding=f"The passages surprise the base model by {tuned.mean():.2f} nats per token (its loss), genuine text "
+        f"by {np.mean(losses.genuine):.2f} ({low:.2f} to {high:.2f}); {share:.0%} lie outside.",
         next_step="" if outcome == "pass" else NEXT_STEP,
         numbers={
             "tuned": float(tuned.mean()),

@@ -27,7 +27,8 @@ def check_measurable(scores: Scores) -> Gate:
         code="measurable",
         outcome=outcome,
         finding=(f"{prompts} prompts are too few to judge a voice by (needed: {MIN_PROMPTS}). " if too_few else "")
-        + f"On {prompts} prompts, author and base are told apart with an AUC of {auc:.2f} (needed: {MIN_AUC})"
+        + f"On {prompts} prompts, a judge tells the author from the base in {auc:.0%} of pairs (AUC; needed: "
+        + f"{MIN_AUC:.0%})"
         + (f"; without direction: {', '.join(backward)}." if backward else "."),
         next_step="" if outcome == "pass" else ASK_MORE if too_few else NEXT_STEP,
         numbers={"prompts": prompts, "auc": auc, "auc_limit": MIN_AUC, "prompts_wanted": WANTED_PROMPTS},

@@ -7,16 +7,19 @@ from typing import Any
 
 import pytest
 
+from scriptorium.artifacts.dataset import QUALITY
 from scriptorium.artifacts.file_store import FileStore
 from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import (
     AnswerEndings,
     CalibrateResult,
     Endpoint,
+    FindingsDecision,
     Hyperparameters,
     Job,
     MergeResult,
     Phase,
+    PrepareResult,
     ReplayResult,
     Result,
     ServeProof,
@@ -33,6 +36,10 @@ from scriptorium.settings import Settings
 from scriptorium.store.serving import Engine, WantedModel
 
 TRAINED = TrainResult(checkpoints=[], first_loss=None, last_loss=None, steps=1, trained_tokens=1, seconds=1)
+FINDINGS = FindingsDecision(
+    codes={"line_repeated": 1}, share=0.01, tolerated=0.02, recommended="go_on", asked=False, answer="go_on"
+)
+PREPARED = PrepareResult(title="The River", words=9, chapters=1, splits={}, decision=FINDINGS)
 SCORE = TrialScore(step=8, strength=0.75, temperature=0.9)
 CHOSEN = CalibrateResult(step=8, strength=0.75, temperature=0.9, base_temperature=0.8, scores=[SCORE])
 SERVED = ServeResult(
@@ -183,7 +190,20 @@ def test_the_kinds_that_were_replayed_are_judged_apart(tmp_path: Path) -> None:
     )
     publish(volume, Phase.SERVE, SERVED)
     context = RequestContext(Settings(data_dir=tmp_path, device="cpu"), volume)
-    assert evaluate(make_job(volume), context).replay == replay
+    request = evaluate(make_job(volume), context)
+    assert request.replay == replay
+    assert (request.title, request.suffix) == ("B", "")  # made of its file's name, "b.txt"
+
+
+def test_the_report_is_titled_by_the_book_and_not_by_the_suffix(volume: Volume, context: RequestContext) -> None:
+    publish(
+        volume, Phase.MERGE, MergeResult(step=8, dev_loss=3, merged_tensors=1, copied_tensors=1, bytes=1, seconds=1)
+    )
+    publish(volume, Phase.SERVE, SERVED)
+    volume.folder("ftjob-1", Phase.PREPARE).mkdir()
+    (volume.folder("ftjob-1", Phase.PREPARE) / QUALITY).write_text(PREPARED.model_dump_json())
+    request = evaluate(make_job(volume, suffix="second try"), context)
+    assert (request.title, request.suffix, request.findings) == ("The River", "second try", FINDINGS)
 
 
 def test_new_scenes_follow_the_setting_and_other_names_the_recipe(volume: Volume) -> None:

@@ -115,7 +115,7 @@ def test_too_few_dev_briefs_leave_the_choice_to_selectivity(request_: CalibrateR
     result = run(request_, tmp_path)
     assert [score.transfer for score in result.scores] == [None, None]
     assert result.strength == 1.0
-    assert "T cannot be measured on the dev briefs, so selectivity decides." in result.reason
+    assert "T cannot be measured on the chapters kept for choosing, so selectivity decides." in result.reason
     assert not (tmp_path / PICTURE).exists()
 
 

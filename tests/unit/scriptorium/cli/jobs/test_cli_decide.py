@@ -19,6 +19,7 @@ QUESTION = {
     "options": [{"name": "go_on", "meaning": "train on it"}, {"name": "stop", "meaning": "fail the job"}],
     "recommended": "go_on",
     "answer": None,
+    "page": f"/jobs/{JOB}/quality",
 }
 
 
@@ -26,6 +27,7 @@ class DecisionClient:
     def __init__(self, questions: list[dict[str, Any]]) -> None:
         self.questions = questions
         self.answers: list[tuple[str, str, str]] = []
+        self.url = "http://here"
 
     def decisions(self, job_id: str) -> list[dict[str, Any]]:
         return self.questions
@@ -47,6 +49,7 @@ def test_the_question_is_shown_with_its_options(client: DecisionClient) -> None:
     assert "Train on this text? Two passages look alike." in output
     assert "stop" in output
     assert "recommended: go_on" in output
+    assert f"http://here/jobs/{JOB}/quality" in "".join(output.split())
     assert json.loads(CliRunner().invoke(main.app, ["decide", JOB, "--json"]).output) == QUESTION
     assert client.answers == []
 

@@ -20,17 +20,20 @@ def test_choices_are_counted_and_ties_stand_apart() -> None:
     assert (closer.low_percent, closer.high_percent) == (59.6, 98.2)
     assert closer.summary == (
         "The tuned model was chosen as closer to the author in 9 of 10 (90 %, 95 % interval 60–98 %); "
-        "1 could not be told apart. That is more than chance would give (p = 0.021)."
+        "1 could not be told apart. That is more than chance would give: guessing would be as uneven in 2.1 % of "
+        "readings (p = 0.021)."
     )
     assert (tally.answers, tally.closer.base, [entry.answered for entry in tally.readers]) == (12, 2, [11, 1])
 
 
 def test_chance_is_named_if_it_could_explain_the_answers() -> None:
-    assert count_answers(answers_of("Ann", "base"), {"Ann": 1}).closer.summary.endswith(
-        "could explain this (p = 1.00)."
+    assert count_answers(answers_of("Ann", "base"), {"Ann": 1}).closer.summary.endswith("No difference is shown.")
+    slight = count_answers(answers_of("Ann", *["tuned"] * 4, "base"), {"Ann": 5}).closer
+    assert slight.summary.endswith(
+        "No difference is shown: guessing would be as uneven in 38 % of readings (p = 0.38)."
     )
     worse = count_answers(answers_of("Ann", *["base"] * 20), {"Ann": 20}).closer
-    assert worse.summary.endswith("That is less than chance would give (p < 0.001).")
+    assert worse.summary.endswith("less than once in 1,000 readings (p < 0.001).")
 
 
 def test_without_a_choice_there_is_no_share() -> None:

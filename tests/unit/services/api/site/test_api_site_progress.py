@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Decision, DecisionKind, Hyperparameters, Job, Option, Phase, Status
 from scriptorium.recipe import Recipe
-from services.api.site.jobs.progress import describe_job, list_phases
+from services.api.site.jobs.progress import describe_job, find_name, list_phases
 
 QUESTION = Decision(
     kind=DecisionKind.VERDICT, question="q", reason="r", options=[Option(name="a", meaning="b")], recommended="a"
@@ -42,29 +44,29 @@ def make_job(**values: Any) -> Job:
     ],
 )
 def test_every_state_has_a_name(values: dict[str, Any], state: str) -> None:
-    assert describe_job(make_job(**values), "book.txt", {}, None).state == state
+    assert describe_job(make_job(**values), "Book", "book.txt", {}, None).state == state
 
 
 def test_a_training_says_how_far_it_is_and_how_long_it_has_left() -> None:
-    line = describe_job(make_job(status=Status.RUNNING, phase=Phase.TRAIN), "book.txt", HALF, None)
+    line = describe_job(make_job(status=Status.RUNNING, phase=Phase.TRAIN), "Book", "book.txt", HALF, None)
     assert line.detail == "step 45 of 90, about 5 minutes left"
     assert line.share == 1.5 / 6
-    paused = describe_job(make_job(status=Status.PAUSED, phase=Phase.TRAIN), "book.txt", HALF, None)
+    paused = describe_job(make_job(status=Status.PAUSED, phase=Phase.TRAIN), "Book", "book.txt", HALF, None)
     assert paused.detail == "step 45 of 90"  # nobody knows how long the pause lasts
 
 
 def test_a_queued_job_has_a_place_and_an_ended_one_a_duration() -> None:
-    queued = describe_job(make_job(status=Status.QUEUED, phase=Phase.TRAIN), "book.txt", HALF, 2)
+    queued = describe_job(make_job(status=Status.QUEUED, phase=Phase.TRAIN), "Book", "book.txt", HALF, 2)
     assert queued.detail == "place 2 in the queue"
-    ended = describe_job(make_job(status=Status.FAILED, finished_at=1300), "book.txt", {}, None)
+    ended = describe_job(make_job(status=Status.FAILED, finished_at=1300), "Book", "book.txt", {}, None)
     assert (ended.detail, ended.share) == ("after 20 minutes", None)
 
 
 @pytest.mark.parametrize(
-    ("suffix", "book", "title"), [("Poe", "a.txt", "Poe"), (None, "my.book.txt", "my.book"), (None, "README", "README")]
+    ("suffix", "book", "title"), [("Poe", "a.txt", "Poe"), (None, "my_book.txt", "My book"), (None, "README", "README")]
 )
-def test_a_title_is_the_owners_or_the_books(suffix: str | None, book: str, title: str) -> None:
-    assert describe_job(make_job(suffix=suffix), book, {}, None).title == title
+def test_a_title_is_the_owners_or_the_books(suffix: str | None, book: str, title: str, tmp_path: Path) -> None:
+    assert find_name(make_job(suffix=suffix), book, Volume(tmp_path)) == title
 
 
 def test_phases_before_the_present_one_are_done() -> None:

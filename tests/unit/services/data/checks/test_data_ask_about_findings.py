@@ -1,11 +1,20 @@
-"""Only debatable findings lead to a question."""
+"""Only debatable findings lead to a question, and few of them to none."""
 
 import pytest
 
-from scriptorium.contracts import Decision, Finding, Severity
+from scriptorium.contracts import Decision, Finding, FindingsDecision, Severity
 from scriptorium.errors import InvalidTrainingFile
 from scriptorium.jobs.reporter import SilentReporter
-from services.data.checks.ask_about_findings import ask_about_findings, make_question
+from scriptorium.recipe import Recipe
+from services.data.checks.ask_about_findings import (
+    ask_about_findings,
+    make_question,
+    percent,
+    raise_if_stopped,
+    weigh_findings,
+)
+
+PLACES = {f"passage {number}" for number in range(100)}
 
 
 class AnsweringReporter(SilentReporter):
@@ -19,40 +28,92 @@ class AnsweringReporter(SilentReporter):
         return self.answer
 
 
-def finding(severity: Severity, place: str = "Chapter 1, passage 1", code: str = "mojibake") -> Finding:
+def finding(severity: Severity, place: str = "passage 1", code: str = "line_repeated") -> Finding:
     return Finding(code=code, place=place, message="has signs", severity=severity, next_step="Export it again.")
 
 
-def test_notes_and_a_clean_text_need_no_question() -> None:
-    reporter = AnsweringReporter("stop")
-    ask_about_findings([finding(Severity.NOTE)], 100, reporter)
-    ask_about_findings([], 100, reporter)
-    assert reporter.questions == []
+def debatable(count: int, code: str = "line_repeated") -> list[Finding]:
+    return [finding(Severity.DEBATABLE, f"passage {number}", code) for number in range(count)]
+
+
+def weigh(findings: list[Finding], tolerated: float = 0.02) -> FindingsDecision:
+    weighed = weigh_findings(findings, PLACES, tolerated)
+    assert weighed
+    return weighed
+
+
+def test_notes_and_a_clean_text_need_no_decision() -> None:
+    assert weigh_findings([finding(Severity.NOTE)], PLACES, 0.02) is None
+    assert weigh_findings([], PLACES, 0.02) is None
 
 
 def test_stopping_names_every_place_and_the_next_step() -> None:
-    reporter = AnsweringReporter("stop")
-    debatable = [finding(Severity.DEBATABLE), finding(Severity.DEBATABLE, "Chapter 2, passage 4")]
+    findings = debatable(2)
+    decision = ask_about_findings(weigh(findings), AnsweringReporter("stop"))
     with pytest.raises(InvalidTrainingFile) as error:
-        ask_about_findings(debatable, 100, reporter)
-    assert [problem.place for problem in error.value.problems] == ["Chapter 1, passage 1", "Chapter 2, passage 4"]
+        raise_if_stopped(decision, findings)
+    assert [problem.place for problem in error.value.problems] == ["passage 0", "passage 1"]
     assert error.value.next_step == "Export it again."
 
 
 def test_going_on_raises_nothing() -> None:
     reporter = AnsweringReporter("go_on")
-    ask_about_findings([finding(Severity.DEBATABLE)], 100, reporter)
+    decision = ask_about_findings(weigh(debatable(1)), reporter)
+    raise_if_stopped(decision, debatable(1))
+    assert decision.answer == "go_on"
     assert len(reporter.questions) == 1
 
 
-@pytest.mark.parametrize(("count", "recommended"), [(2, "go_on"), (3, "stop")])
-def test_few_debatable_passages_are_no_reason_to_stop(count: int, recommended: str) -> None:
-    debatable = [finding(Severity.DEBATABLE, f"passage {number}") for number in range(count)]
-    assert make_question(debatable, 100).recommended == recommended
+@pytest.mark.parametrize(
+    ("count", "tolerated", "recommended", "asked"),
+    [
+        (2, 0.02, "go_on", False),
+        (3, 0.02, "stop", True),
+        (1, 0.0, "go_on", True),
+        (5, 0.05, "go_on", False),
+        (6, 0.05, "stop", True),
+    ],
+)
+def test_a_share_of_the_passages_is_tolerated(count: int, tolerated: float, recommended: str, asked: bool) -> None:
+    weighed = weigh(debatable(count), tolerated)
+    assert (weighed.share, weighed.recommended, weighed.asked) == (count / 100, recommended, asked)
+    question = make_question(weighed)
+    assert (question.recommended, question.harmless, question.page) == (recommended, not asked, "quality")
 
 
-def test_the_question_names_the_most_frequent_kinds() -> None:
-    debatable = [finding(Severity.DEBATABLE, code=f"code_{number}") for number in range(6)]
-    question = make_question([*debatable, debatable[3]], 1000)
-    assert "code_3 (2)" in question.reason
-    assert "and 2 more kinds" in question.reason
+def test_one_refrain_in_162000_words_needs_no_answer() -> None:
+    places = {f"passage {number}" for number in range(162_000 // 1_500)}  # the longest passages of the default recipe
+    weighed = weigh_findings(debatable(1), places, Recipe(name="r").decisions.tolerated_share)
+    assert weighed
+    assert (weighed.recommended, weighed.asked) == ("go_on", False)
+
+
+def test_several_findings_in_a_passage_touch_it_once() -> None:
+    assert weigh([*debatable(1), *debatable(1, "low_variety")]).share == 0.01
+
+
+def test_a_finding_about_the_whole_manuscript_is_never_few() -> None:
+    weighed = weigh([finding(Severity.DEBATABLE, "book.txt", "tiny_vocabulary")], 0.5)
+    assert (weighed.share, weighed.recommended, weighed.asked) == (1.0, "stop", True)
+    assert "in the manuscript as a whole" in make_question(weighed).reason
+
+
+@pytest.mark.parametrize("code", ["email_address", "phone_number"])
+def test_what_is_personal_needs_an_answer_however_rare(code: str) -> None:
+    weighed = weigh(debatable(1, code))
+    assert (weighed.recommended, weighed.asked) == ("go_on", True)
+    assert "may repeat" in make_question(weighed).reason
+
+
+def test_the_question_names_the_most_frequent_kinds_and_the_share() -> None:
+    findings = [finding(Severity.DEBATABLE, code=f"code_{number}") for number in range(6)]
+    reason = make_question(weigh([*findings, findings[3]])).reason
+    assert reason.startswith("Found: code_3 (2), ")
+    assert "and 2 more kinds, in 1 % of the passages. They are too few to matter: up to 2 % are tolerated." in reason
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0.0004, "less than 0.1 %"), (0.005, "0.5 %"), (0.02, "2 %"), (0.3, "30 %"), (0, "0 %")]
+)
+def test_shares_in_percent(share: float, text: str) -> None:
+    assert percent(share) == text

@@ -11,6 +11,7 @@ from scriptorium.contracts import (
     Change,
     CleaningStep,
     Finding,
+    FindingsDecision,
     PrepareRequest,
     PrepareResult,
     Severity,
@@ -19,7 +20,7 @@ from scriptorium.contracts import (
 from scriptorium.recipe import Chunking, PromptKind, Split
 from services.data.output.chapter_map import draw_map
 from services.data.output.histogram import draw_histogram
-from services.data.output.quality_page import group_findings_by_severity, make_verdict, render_page, write_page
+from services.data.output.quality_page import group_findings_by_severity, make_verdict, render_page, write_quality
 from services.data.passage import Passage
 
 VOID = {"meta", "br"}
@@ -129,13 +130,13 @@ def test_the_page_is_complete_and_escapes_everything() -> None:
 
 def test_an_empty_section_has_no_heading(tmp_path: Path) -> None:
     bare = RESULT.model_copy(update={"steps": [], "findings": []})
-    write_page(tmp_path, request(), bare, order=ORDER, splits=SPLITS, leak_check="")
+    write_quality(tmp_path, request(), bare, order=ORDER, splits=SPLITS, leak_check="")
     page = (tmp_path / QUALITY_PAGE).read_text(encoding="utf-8")
     assert "the text was clean" in page
     for heading in [">Findings<", "Leak check", "What the model sees"]:
         assert heading not in page
     (tmp_path / EXAMPLES).write_text("[]")
-    write_page(tmp_path, request(), bare, order=ORDER, splits=SPLITS, leak_check="")
+    write_quality(tmp_path, request(), bare, order=ORDER, splits=SPLITS, leak_check="")
 
 
 def test_a_large_book_has_a_small_page() -> None:
@@ -151,16 +152,44 @@ def test_a_large_book_has_a_small_page() -> None:
     [
         ([], "Ready to train. 21"),
         ([finding("cut_end", Severity.NOTE)], "Ready to train. 21"),
-        ([finding("link", Severity.DEBATABLE)] * 2, "Ready to train, with 1 kind of finding to review first. 21"),
-        (
-            [finding("link", Severity.DEBATABLE), finding("html_left", Severity.DEBATABLE)],
-            "Ready to train, with 2 kinds of findings to review first.",
-        ),
         ([finding("text_leaked", Severity.SERIOUS)], "This manuscript is not ready"),
     ],
 )
 def test_the_verdict_is_the_worst_finding(findings: list[Finding], beginning: str) -> None:
     assert make_verdict(RESULT.model_copy(update={"findings": findings})).startswith(beginning)
+
+
+@pytest.mark.parametrize(
+    ("recommended", "asked", "answer", "beginning"),
+    [
+        ("stop", True, None, "Better not train on this text as it is. Findings to review are in 30 % of the passages."),
+        ("stop", True, "stop", "Stopped by decision"),
+        ("stop", True, "go_on", "It trains by decision, although the advice was to correct the text first."),
+        ("go_on", True, None, "Ready to train, if you agree."),
+        ("go_on", True, "go_on", "Ready to train, by decision."),
+        ("go_on", False, "go_on", "Ready to train. Findings"),
+    ],
+)
+def test_the_verdict_says_what_is_advised_and_what_was_decided(
+    recommended: str, asked: bool, answer: str | None, beginning: str
+) -> None:
+    decision = FindingsDecision(
+        codes={"link": 3}, share=0.3, tolerated=0.02, recommended=recommended, asked=asked, answer=answer
+    )
+    verdict = make_verdict(RESULT.model_copy(update={"decision": decision}))
+    assert verdict.startswith(beginning)
+    assert ("waits for your decision" in verdict) == (answer is None)
+
+
+def test_too_little_text_is_not_ready() -> None:
+    splits = {**RESULT.splits, "train": statistics(9)}
+    assert "at least 10 are needed" in make_verdict(RESULT.model_copy(update={"splits": splits}))
+
+
+def test_code_in_our_sentences_is_code() -> None:
+    found = RESULT.model_copy(update={"findings": [finding("lost_letter", Severity.DEBATABLE)]})
+    page = render_page(request(), found, order=ORDER, splits=SPLITS, leak_check="x", examples=[])
+    assert "<code>don?t</code>" in page
 
 
 def test_findings_are_ordered_by_severity_and_then_by_number() -> None:
@@ -189,13 +218,13 @@ def test_the_map_shows_the_book_from_left_to_right() -> None:
     assert [row.passages for row in drawn.rows] == [3] * 10
     assert sum(piece.width for piece in drawn.pieces) == pytest.approx(drawn.width, abs=20)
     assert drawn.pieces[0].x == 0
-    assert "dev 1" in drawn.summary
+    assert "choosing 1" in drawn.summary
 
 
 def test_a_chapter_in_two_splits_has_two_pieces() -> None:
     order = [passage("I", number) for number in range(6)]
     drawn = draw_map(["I"], {"train": order[:4], "dev": order[4:5], "test": order[5:]})
-    assert [(row.splits, row.words) for row in drawn.rows] == [("train, dev, test", 2_700)]
+    assert [(row.splits, row.words) for row in drawn.rows] == [("training, choosing, final test", 2_700)]
     assert [piece.split for piece in drawn.pieces] == ["train", "dev", "test"]
 
 

@@ -22,6 +22,12 @@ Book = Sequence[tuple[str, Sequence[str]]]
 CONTAINER = '<container><rootfiles><rootfile full-path="OPS/book.opf"/></rootfiles></container>'
 PAGE = '<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><head><title/></head><body>{}</body></html>'
 
+TITLED_PACKAGE = (
+    '<package xmlns:dc="http://purl.org/dc/elements/1.1/"><metadata><dc:title>The Sea</dc:title></metadata><manifest>'
+    '<item id="a" href="a.xhtml" media-type="application/xhtml+xml"/></manifest><spine><itemref idref="a"/></spine>'
+    "</package>"
+)
+
 
 def write_docx(book: Book) -> bytes:
     document = docx.Document()
@@ -334,3 +340,36 @@ def test_unreadable_files_of_all_types_are_reported_at_once(tmp_path: Path) -> N
     assert {problem.place.split(",")[0] for problem in caught.value.problems} == {
         "book.docx", "book.epub", "book.jsonl", "book.txt"
     }  # fmt: skip
+
+
+def test_the_title_that_a_file_states_is_the_manuscripts() -> None:
+    document = docx.Document()
+    document.core_properties.title = "The River"
+    document.add_paragraph("It ran.")
+    target = io.BytesIO()
+    document.save(target)
+    assert read(target.getvalue(), "final.docx").stated_title == "The River"
+    titled = pack_epub({"a.xhtml": PAGE.format("<p>It ran.</p>")}, {"OPS/book.opf": TITLED_PACKAGE})
+    assert read(titled, "final.epub").stated_title == "The Sea"
+    assert read(pack_epub({"a.xhtml": PAGE.format("<p>It ran.</p>")}), "final.epub").stated_title == ""
+    assert read(b"It ran.", "final.txt").stated_title == ""
+    assert read(pack_two(target.getvalue(), titled), "both.zip").stated_title == ""  # two books have no title
+
+
+def test_damaged_metadata_do_not_make_a_book_unreadable() -> None:
+    raw = io.BytesIO(write_docx([("One", ["It ran."])]))
+    damaged = io.BytesIO()
+    with zipfile.ZipFile(raw) as source, zipfile.ZipFile(damaged, "w") as archive:
+        for name in source.namelist():
+            archive.writestr(name, b"<broken" if name == "docProps/core.xml" else source.read(name))
+    manuscript = read(damaged.getvalue(), "book.docx")
+    assert "It ran." in manuscript.parts[0].text
+    assert manuscript.stated_title == ""
+
+
+def pack_two(document: bytes, book: bytes) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("a.docx", document)
+        archive.writestr("b.epub", book)
+    return target.getvalue()

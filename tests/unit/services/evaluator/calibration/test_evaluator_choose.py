@@ -64,8 +64,8 @@ def test_the_strongest_that_keeps_them_is_explained() -> None:
     choice = choose([make_score(0.75, 63), make_score(1.0, 84, **LOST)], "balance", None, None)
     assert choice.score.strength == 0.75
     assert choice.reason == (
-        "Checkpoint 240 at strength 0.75 has the most voice. Written at temperature 0.90, T 63 (53 to 73) on dev "
-        "briefs, 35 of 96 instructions (base 36; change surely above −4.0 points)."
+        "Checkpoint 240 at strength 0.75 has the most voice. Written at temperature 0.90, T 63 (53 to 73) on chapters "
+        "kept for choosing, 35 of 96 instructions (base 36; change surely above −4.0 points)."
     )
 
 

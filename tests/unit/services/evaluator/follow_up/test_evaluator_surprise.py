@@ -25,7 +25,7 @@ def test_the_test_is_far_behind_beyond_the_interval_and_the_excess_of_dev(high: 
     surprise = find_surprise(voice(high), TRIAL)
     assert (surprise is not None) == behind
     if surprise:
-        assert "far below 80 (70 to 90) on dev" in surprise.reason
+        assert "far below 80 (70 to 90) on the chapters kept for choosing" in surprise.reason
 
 
 def test_nothing_else_surprises() -> None:

@@ -4,6 +4,7 @@ from itertools import pairwise, product
 
 import pytest
 
+from scriptorium.contracts import FindingsDecision
 from scriptorium.contracts.report.document import TrainingLosses
 from scriptorium.contracts.report.scenes import LeakedName, LeakShare, NewScenes, SceneLeak
 from services.evaluator.report.page import render_page, split_paragraphs
@@ -42,7 +43,8 @@ def test_every_variant_is_well_formed(others, training):
     outline = Outline(render_page(make_report(others, training), [make_pair()]))
     assert outline.open == []
     pictures = [attributes for tag, attributes in outline.tags if tag == "svg"]
-    assert len(pictures) == (2 if training.train else 1)
+    assert len(pictures) == (4 if training.train else 2)  # each once for a phone
+    assert [attributes["class"] for attributes in pictures].count("narrow") == len(pictures) / 2
     ids = [attributes["id"] for _, attributes in outline.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
     for attributes in pictures:
@@ -58,6 +60,29 @@ def test_text_is_escaped_everywhere():
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &#34;quoted&#34; {{ 7 * 7 }}" in page
     assert "49" not in [text.strip() for text in outline.text]
+
+
+def test_the_suffix_comes_second_and_the_findings_are_told():
+    decision = FindingsDecision(
+        codes={"link": 2}, share=0.012, tolerated=0.02, recommended="go_on", asked=False, answer="go_on"
+    )
+    report = make_report(title="The River").model_copy(update={"suffix": "second try", "findings": decision})
+    page = render_page(report, [make_pair()])
+    assert "<h1>The River</h1>" in page
+    assert "Named <b>second try</b>" in page
+    assert "with 2 debatable finding(s), which touch 1.2\u00a0% of its passages. Up to 2.0\u00a0% are tolerated" in page
+    asked = decision.model_copy(update={"asked": True, "recommended": "stop", "share": 1.0})
+    page = render_page(report.model_copy(update={"findings": asked}), [make_pair()])
+    assert "which touch it as a whole. That was decided against the advice." in page
+    assert "debatable" not in render_page(make_report(), [make_pair()])
+
+
+def test_code_in_our_sentences_is_code():
+    report = make_report()
+    verdict = report.verdict.model_copy(update={"caveats": ["Run `scriptorium impostors install`."]})
+    page = render_page(report.model_copy(update={"verdict": verdict}), [make_pair("She said `no`.")])
+    assert "Run <code>scriptorium impostors install</code>." in page
+    assert "She said `no`." in page  # not the model's words
 
 
 def test_new_scenes_are_shown_with_their_leaked_names_marked():

@@ -51,11 +51,11 @@ def test_the_choice_is_shown_with_its_picture_and_its_numbers() -> None:
     assert "Checkpoint 240 at strength 0.5: T 63, 35 of 96 instructions followed, chosen." in page
     assert "<td>35 of 96 (36)</td><td>88\u00a0% (92\u00a0%)</td>" in page
     assert '<th scope="row">1.00</th><td>4.43</td>' in page
-    assert "as hard to foresee as yours (3.86 nats per token)" in page
+    assert "as hard to foresee as yours (a surprise of 3.86 nats per token)" in page
     assert "temperature 0.9 (the base 0.95)" in page
     assert page.count("ended by itself, temperature 0.90") == 1
     assert "<script>" not in page
-    assert page.count("<svg") == 3
+    assert page.count("<svg") == 6  # each once for a phone
 
 
 def test_without_trials_the_page_is_silent() -> None:

@@ -134,7 +134,7 @@ def test_too_little_text_is_a_verdict_and_not_a_failure(texts: EvaluationTexts, 
         None,
         None,
     )
-    assert any("what the base wrote from dev briefs" in reason.lower() for reason in unmeasured.verdict.reasons)
+    assert any("what the base wrote for choosing" in reason.lower() for reason in unmeasured.verdict.reasons)
     assert "scriptorium impostors install" in unmeasured.verdict.next_steps[0]
     assert write_headline(unmeasured) == "Whether the voice came through cannot be measured here."
     assert describe_voice(summarise_voice(unmeasured)) == "Voice: not measurable"
@@ -184,6 +184,6 @@ def test_copied_runs_are_highlighted_across_paragraphs() -> None:
 
 def test_the_page_shows_it_all(outcome: VoiceOutcome) -> None:
     page = render_page(make_report(voice=outcome), [make_pair()])
-    assert page.count("<svg") == 3
+    assert page.count("<svg") == 6  # each once for a phone
     assert "Unseen 1" in page
     assert "Habits anybody can count" in page
