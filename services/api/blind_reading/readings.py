@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
+from scriptorium.contracts.base import JsonNumber
 from scriptorium.errors import InvalidRequest
 from scriptorium.jobs.runner import Context as PhaseContext
 from services.api.blind_reading.blind_reading import BlindReading, Letter, Question, clean_name
@@ -21,7 +22,7 @@ class GivenAnswer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reader: str
-    passage: int
+    passage: Annotated[int, JsonNumber]
     closer: Letter
     better: Letter
 

@@ -15,7 +15,7 @@ from scriptorium.jobs.steering import cancel_job, pause_job, resume_job
 from services.api.dependencies import Context
 from services.api.fine_tuning.create_job import create_job
 from services.api.fine_tuning.openai_job import render_checkpoint, render_job
-from services.api.pagination import no_such_item, paginate, render_page
+from services.api.pagination import After, no_such_item, paginate, render_page
 
 router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["jobs"])
 
@@ -34,7 +34,7 @@ def create(
 
 @router.get("", response_model=None)
 def list_jobs(
-    request: Request, context: Context, after: str | None = None, limit: Annotated[int, Query(ge=1, le=100)] = 20
+    request: Request, context: Context, after: After = None, limit: Annotated[int, Query(ge=1, le=100)] = 20
 ) -> Response:
     """List jobs, newest first; metadata[key]=value narrows the list."""
     required = metadata_filter(dict(request.query_params))
@@ -76,7 +76,7 @@ def delete(job_id: str, context: Context, manuscript: bool = False) -> dict[str,
 
 @router.get("/{job_id}/checkpoints")
 def checkpoints(
-    job_id: str, context: Context, after: str | None = None, limit: Annotated[int, Query(ge=1, le=100)] = 10
+    job_id: str, context: Context, after: After = None, limit: Annotated[int, Query(ge=1, le=100)] = 10
 ) -> dict[str, Any]:
     """List a job's checkpoints, newest first."""
     job = context.store.jobs.get(job_id)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from scriptorium.contracts import Decision, Hyperparameters, Integration, Level, Phase, Status, UploadStatus
 
@@ -223,22 +223,31 @@ class EngineRequest(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     model: str
-    stream: bool | None = None
-    temperature: float | None = None
-    max_tokens: int | None = None
+    stream: StrictBool | None = None
+    temperature: float | None = Field(default=None, ge=0, strict=True)
+    max_tokens: int | None = Field(default=None, ge=1, strict=True)
+
+
+class ChatMessage(BaseModel):
+    """A turn of a conversation."""
+
+    model_config = ConfigDict(extra="allow")
+
+    role: str
+    content: str | list[dict[str, Any]] | None = None
 
 
 class ChatRequest(EngineRequest):
     """The body of POST /v1/chat/completions."""
 
-    messages: list[dict[str, Any]]
+    messages: list[ChatMessage] = Field(min_length=1)
     response_format: dict[str, Any] | None = None
 
 
 class CompletionRequest(EngineRequest):
     """The body of POST /v1/completions."""
 
-    prompt: str | list[Any]
+    prompt: str | list[str | int]
 
 
 class EngineAnswer(BaseModel):

@@ -127,7 +127,7 @@ def what_only_the_hosted_service_has_is_told(wire: Wire) -> None:
     calls: list[Any] = [
         lambda: client.embeddings.create(model=BASE, input="x"),
         lambda: client.responses.create(model=BASE, input="x"),
-        lambda: client.batches.list(),
+        client.batches.list,
         lambda: client.fine_tuning.checkpoints.permissions.retrieve(f"ft:{BASE}:scriptorium:a:1:ckpt-step-7"),
     ]
     for call in calls:
