@@ -34,6 +34,7 @@ from services.api.limits import BodyLimit
 from services.api.monitoring import health
 from services.api.monitoring.observation import Observation
 from services.api.monitoring.telemetry import Telemetry
+from services.api.openapi import docs_page
 from services.api.openapi.describe import describe_api
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ ROUTERS = [
     chat.router,
     health.router,
     prune.router,
+    docs_page.router,
     not_offered.router,
 ]
 
