@@ -6,6 +6,7 @@ Examples, borders, random bodies (good and bad) and sequences of calls, with eve
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -13,7 +14,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from scriptorium.artifacts.file_store import FileStore
+from scriptorium.jobs.runner import Context
 from scriptorium.local.environments import PROJECT
+from services.api.openapi.operations import OPERATIONS
 from tests.conformance.api import live_api
 from tests.conformance.environments import install
 
@@ -24,7 +28,8 @@ TIME_LIMIT = 1800  # seconds; it takes three minutes of one core
 def main(options: list[str]) -> int:
     """Run schemathesis with further options, if there are any; return 0 if nothing failed."""
     programs = install("schemathesis")
-    with live_api() as (url, _), tempfile.TemporaryDirectory() as folder:
+    with live_api() as (url, context), tempfile.TemporaryDirectory() as folder:
+        store_example_file(context)
         report = Path(folder) / "report.json"
         line = [programs / "schemathesis", "--config-file", CONFIG, "run", f"{url}/openapi.json"]
         line += ["--report", "json", "--report-json-path", report, *options]
@@ -37,6 +42,15 @@ def main(options: list[str]) -> int:
         sys.stdout.write(run.stdout.replace(str(PROJECT), "."))
     sys.stdout.write(f"schema: cases={cases} failures={failures}\n")
     return 0 if cases and not failures and run.returncode == 0 else 1
+
+
+def store_example_file(context: Context) -> None:
+    """Store the file that the example of a job names, so that the example and what is made from it create jobs."""
+    example = OPERATIONS["POST /v1/fine_tuning/jobs"].example or {}
+    stored = FileStore(context.volume.files).add(io.BytesIO(b"Once upon a time."), "book.txt", "fine-tune")
+    named = stored.model_copy(update={"id": example["training_file"]})
+    folder = (context.volume.files / stored.id).rename(context.volume.files / named.id)
+    (folder / "file.json").write_text(named.model_dump_json())
 
 
 def count(outcome: dict[str, Any]) -> tuple[int, int]:

@@ -107,3 +107,9 @@ def test_every_problem_is_told_at_once(http: httpx.Client, context: Context) -> 
     (context.settings.models / BASE / "config.json").write_text('{"model_type": "mamba"}')
     error = http.post(ESTIMATE, json={"model": BASE, "dataset": COUNTS}).json()["error"]
     assert "cannot be planned" in error["message"]
+
+
+@pytest.mark.parametrize("change", [{"rows": 90_001}, {"longest_row": 90_001}, {"answer_tokens": 90_001}])
+def test_a_part_is_not_more_than_the_whole(http: httpx.Client, change: dict[str, int]) -> None:
+    answer = http.post(ESTIMATE, json={"model": BASE, "dataset": COUNTS | change})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "dataset")
