@@ -17,6 +17,7 @@ from scriptorium.errors import (
     StoreUnavailable,
     WrongContentType,
 )
+from services.api.errors import PAGES_PREFIX
 from services.api.openapi.operations import HTML, JSON, OPERATIONS, Operation
 from services.api.openapi.wire_objects import ErrorAnswer
 
@@ -50,7 +51,7 @@ def complete(schema: Schema) -> None:
         if operation.example:
             call["requestBody"]["content"]["application/json"]["example"] = operation.example
         call["responses"] = describe_answer(operation, references)
-        call["responses"] |= describe_errors((*general_errors(call), *operation.errors), references, operation.media)
+        call["responses"] |= describe_errors((*general_errors(call), *operation.errors), references, name.split()[1])
         for parameter in call.get("parameters", []):
             parameter["schema"] = without_null(parameter["schema"])
     for form in list_forms(schema):
@@ -61,9 +62,10 @@ def complete(schema: Schema) -> None:
 def describe_answer(operation: Operation, references: dict[tuple[Any, JsonSchemaMode], Schema]) -> Schema:
     """Describe what a call answers with if it succeeds, in each of its content types."""
     answer = references[operation.answer, "serialization"] if operation.answer else {}
-    content = {media: {"schema": answer} if media == JSON else {} for media in operation.media}
+    media_types = {media: {"schema": answer} if media == JSON else {} for media in operation.media}
+    content = {"content": media_types} if media_types else {}
     statuses = (operation.status, *operation.others)
-    return {str(status): {"description": ANSWER_MEANINGS[status], "content": content} for status in statuses}
+    return {str(status): {"description": ANSWER_MEANINGS[status], **content} for status in statuses}
 
 
 def list_forms(schema: Schema) -> Iterator[Schema]:
@@ -88,7 +90,7 @@ def without_null(schema: Schema) -> Schema:
     arms = [arm for arm in schema.get("anyOf", []) if arm != {"type": "null"}]
     if len(arms) != 1:
         return schema
-    return {key: value for key, value in schema.items() if key != "anyOf"} | arms[0]
+    return {**{key: value for key, value in schema.items() if key != "anyOf"}, **arms[0]}
 
 
 def add_types(schema: Schema) -> dict[tuple[Any, JsonSchemaMode], Schema]:
@@ -125,10 +127,10 @@ def general_errors(call: Schema) -> list[type[ScriptoriumError]]:
 def describe_errors(
     errors: tuple[type[ScriptoriumError], ...],
     references: dict[tuple[Any, JsonSchemaMode], Schema],
-    media: tuple[str, ...],
+    path: str,
 ) -> Schema:
     """Describe errors by status, each with its code and its meaning; those of a page are a page."""
-    content = {HTML: {}} if HTML in media else as_json(references[ErrorAnswer, "serialization"])
+    content = {HTML: {}} if path.startswith(PAGES_PREFIX) else as_json(references[ErrorAnswer, "serialization"])
     by_status: Callable[[type[ScriptoriumError]], int] = lambda error: error.status  # noqa: E731
     return {
         str(status): {"description": "\n".join(map(describe_error, group)), "content": content}

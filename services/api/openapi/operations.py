@@ -83,7 +83,7 @@ UPLOAD: Errors = (UploadMissing, Conflict)
 NEW_FILE: Errors = (FileTooLarge, DiskLow, DiskFull)
 MODEL: Errors = (ModelMissing,)
 NEW_JOB: Errors = (InvalidRecipe, InvalidValidationFile, FileMissing, ModelMissing)
-CHAT: Errors = (ModelMissing, ModelNotReady, DeviceBusy, EngineFailed)
+CHAT: Errors = (ModelMissing, BaseModelUnusable, ModelNotReady, DeviceBusy, EngineFailed)
 NEW_UPLOAD = {"bytes": 62, "filename": "raven.txt", "mime_type": "text/plain", "purpose": "fine-tune"}
 ALL_PARTS = {"part_ids": ["part_6613be7ab6c80130ef9fad2b77", "part_6613be7bb1c2d3e4f5a6b7c8d9"]}
 NEW_JOB_EXAMPLE = {
@@ -137,8 +137,8 @@ OPERATIONS = {
     "GET /jobs/{job_id}/samples": Operation(None, JOB, media=(HTML,)),
     "GET /jobs/{job_id}/report": Operation(None, ENDED, media=(HTML,)),
     "GET /jobs/{job_id}/read": Operation(None, ENDED, media=(HTML,)),
-    "POST /jobs/{job_id}/read": Operation(None, ENDED, media=(HTML,), status=303),
-    "POST /jobs/{job_id}/read/reader": Operation(None, ENDED, media=(HTML,), status=303),
+    "POST /jobs/{job_id}/read": Operation(None, ENDED, media=(), status=303),
+    "POST /jobs/{job_id}/read/reader": Operation(None, ENDED, media=(), status=303),
     "GET /healthz": Operation(HealthAnswer, others=(503,)),
     "GET /metrics": Operation(None, media=("text/plain",)),
     "GET /metrics/engines": Operation(EngineTargets),
@@ -148,8 +148,8 @@ OPERATIONS = {
     "GET /v1/models": Operation(PageOf[ModelAnswer]),
     "GET /v1/models/{model}": Operation(ModelAnswer, MODEL),
     "DELETE /v1/models/{model}": Operation(DeletedObject, (ModelMissing, ModelInUse)),
-    "POST /v1/x/models/{model}/warm": Operation(ModelAnswer, MODEL),
-    "DELETE /v1/x/models/{model}/warm": Operation(ModelAnswer, MODEL),
+    "POST /v1/x/models/{model}/warm": Operation(ModelAnswer, (*MODEL, BaseModelUnusable)),
+    "DELETE /v1/x/models/{model}/warm": Operation(ModelAnswer, (*MODEL, BaseModelUnusable)),
     "POST /v1/chat/completions": Operation(EngineAnswer, CHAT, ChatRequest, (JSON, EVENT_STREAM), example=QUESTION),
     "POST /v1/completions": Operation(EngineAnswer, CHAT, CompletionRequest, (JSON, EVENT_STREAM), example=BEGINNING),
 }

@@ -5,11 +5,12 @@ They describe what the renderers build; tests validate the one against the other
 
 from __future__ import annotations
 
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from scriptorium.contracts import Decision, Hyperparameters, Integration, Level, Phase, Status, UploadStatus
+from scriptorium.contracts.base import JsonNumber
 
 T = TypeVar("T")
 
@@ -217,6 +218,9 @@ class ModelAnswer(WireObject):
     root: str
 
 
+Token = Annotated[int, JsonNumber]
+
+
 class EngineRequest(BaseModel):
     """The body of a request that is passed to an engine, which knows the rest of its keys."""
 
@@ -247,7 +251,7 @@ class ChatRequest(EngineRequest):
 class CompletionRequest(EngineRequest):
     """The body of POST /v1/completions."""
 
-    prompt: str | list[str | int]
+    prompt: str | list[str] | list[Token] | list[list[Token]]
 
 
 class EngineAnswer(BaseModel):
