@@ -105,6 +105,14 @@ def test_nothing_that_is_sent_outside_of_json_may_be_null(schema: dict[str, Any]
                 assert "null" not in str(form), name
 
 
+def test_the_fields_of_one_object_in_a_form_come_together(schema: dict[str, Any]) -> None:
+    content = calls(schema)["POST /v1/files"]["requestBody"]["content"]["multipart/form-data"]
+    form = schema["components"]["schemas"][content["schema"]["$ref"].split("/")[-1]]
+    anchor, seconds = "expires_after[anchor]", "expires_after[seconds]"
+    assert form["dependentRequired"] == {anchor: [seconds], seconds: [anchor]}
+    assert form["properties"][seconds]["maximum"] == 30 * 24 * 3600
+
+
 @pytest.mark.parametrize("name", [name for name, operation in OPERATIONS.items() if operation.example])
 def test_an_example_is_of_its_type(schema: dict[str, Any], name: str) -> None:
     content = calls(schema)[name]["requestBody"]["content"]["application/json"]
