@@ -29,6 +29,10 @@ from services.api.openapi.wire_objects import ChatRequest, CompletionRequest, En
 from tests.integration.standins import BASE, TUNED, AnsweringEngine, serving
 from tests.integration.work import finish_with_model
 
+BASE_CONFIG = {
+    "model_type": "llama", "vocab_size": 49152, "hidden_size": 576, "num_hidden_layers": 30, "num_attention_heads": 9,
+    "num_key_value_heads": 3, "intermediate_size": 1536, "tie_word_embeddings": True, "dtype": "bfloat16",
+}  # fmt: skip
 LIFETIME = timedelta(hours=1)  # of what the stand-ins for the workers publish
 
 
@@ -105,7 +109,7 @@ def make_settings(folder: Path, redis_url: str) -> Settings:
     queue.app.cache_clear()
     base = folder / "models" / BASE
     base.mkdir(parents=True)
-    (base / "config.json").write_text(json.dumps({"model_type": "llama"}))
+    (base / "config.json").write_text(json.dumps(BASE_CONFIG))
     return Settings(
         data_dir=folder / "data",
         models_dir=folder / "models",
