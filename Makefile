@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 
-.PHONY: gpu-check bench-train load layout bench-merge bench-serve bench-voice voice levers bench-generate help setup light demo test lint test-compose test-pages faults-data bench-data check format lock clean up down
+.PHONY: gpu-check bench-train load layout bench-merge bench-serve bench-voice voice levers bench-generate help setup light demo test lint test-compose test-pages faults-data bench-data check conformance format lock clean up down
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,10 @@ lint: light ## format, lint, types and import rules
 
 check: lint ## what `lint` checks, and the unit and contract tests, in a few minutes
 	@$(BIN)/python -m pytest -q -n 2 tests/unit tests/contract
+
+conformance: light ## the wire by the unmodified `openai` client in two versions, and schemathesis against our OpenAPI
+	@PYTHONPATH=. $(BIN)/python -m tests.conformance
+	@PYTHONPATH=. $(BIN)/python -m tests.conformance.schema
 
 layout: light ## how the tree and its names measure up: folders, class names, private words
 	@$(BIN)/python -m tests.layout
@@ -116,6 +120,8 @@ lock: light ## compile the pinned requirement files anew, for a GPU as well (a f
 	@$(COMPILE_GPU) --upgrade services/server/requirements-gpu.in -o services/server/requirements-gpu.txt
 	@$(COMPILE) services/server/requirements-cpu.in -o services/server/requirements-cpu.txt \
 	  --no-emit-package torchvision --no-emit-package torchaudio --no-emit-package torchcodec
+	@for name in openai-newest openai-1.78 schemathesis; do $(COMPILE) tests/conformance/requirements/$$name.in \
+	  -o tests/conformance/requirements/$$name.txt || exit 1; done
 	@$(BIN)/python -m tests.gpu_metadata
 
 clean: ## remove environments and everything built

@@ -65,7 +65,9 @@ from dataclasses import dataclass
 from typing import Any
 
 VALIDATION_FILE = "validation_file"
-UNION_ARM = re.compile(r"int|float|str|constrained-\w+|literal\[.*\]")  # pydantic's names for the arms of a union
+UNION_ARM = re.compile(
+    r"int|float|str|constrained-\w+|function-before\[.*\]|literal\[.*\]"
+)  # pydantic's names for the arms of a union
 
 
 @dataclass(frozen=True)

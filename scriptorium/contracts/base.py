@@ -1,10 +1,10 @@
-"""What several contracts share: their base class, and a turn of a chat."""
+"""What several contracts share: their base class, numbers of JSON, and a turn of a chat."""
 
 from __future__ import annotations
 
 from typing import Literal, NotRequired
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 
@@ -12,6 +12,16 @@ class Contract(BaseModel):
     """An immutable value that rejects unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def check_number(value: object) -> object:
+    """Return a value of JSON. Raises ValueError for a text or a boolean, which pydantic would take for a number."""
+    if isinstance(value, str | bytes | bool):
+        raise ValueError("must be a number")  # noqa: TRY004  pydantic collects ValueErrors
+    return value
+
+
+JsonNumber = BeforeValidator(check_number)
 
 
 class Message(TypedDict):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from scriptorium.contracts.base import Contract
+from scriptorium.contracts.base import Contract, JsonNumber
 from scriptorium.contracts.rounds import MeasuredModel, TrialChoice
 from scriptorium.identifiers import make_name_part
 from scriptorium.patterns import matching
@@ -54,9 +54,9 @@ class JobError(Contract):
 class Hyperparameters(Contract):
     """The three hyperparameters of the hosted fine-tuning API; "auto" keeps the recipe's value."""
 
-    n_epochs: Annotated[int, Field(ge=1, le=50)] | Literal["auto"] = "auto"
-    batch_size: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = "auto"
-    learning_rate_multiplier: Annotated[float, Field(gt=0, le=10)] | Literal["auto"] = "auto"
+    n_epochs: Annotated[int, Field(ge=1, le=50), JsonNumber] | Literal["auto"] = "auto"
+    batch_size: Annotated[int, Field(ge=1, le=256), JsonNumber] | Literal["auto"] = "auto"
+    learning_rate_multiplier: Annotated[float, Field(gt=0, le=10), JsonNumber] | Literal["auto"] = "auto"
 
 
 WandbName = Annotated[

@@ -39,6 +39,8 @@ class Events:
 
     def page(self, job_id: str, limit: int, before: str | None = None) -> list[Event]:
         """Return up to `limit` events, newest first, older than `before`."""
+        if before and not any(map(int, before.removeprefix(PREFIX).split("-"))):
+            return []  # Redis knows no interval that ends before the first id that there can be
         end = f"({before.removeprefix(PREFIX)}" if before else "+"
         return _read(self._client.xrevrange(_stream(job_id), max=end, min="-", count=limit))
 

@@ -39,6 +39,7 @@ from services.api.limits import BodyLimit
 from services.api.monitoring import health
 from services.api.monitoring.observation import Observation
 from services.api.monitoring.telemetry import Telemetry
+from services.api.openapi import docs_page
 from services.api.openapi.describe import describe_api
 from services.api.quality import routes as quality
 from services.api.search import routes as search
@@ -77,6 +78,7 @@ ROUTERS = [
     prune.router,
     deliveries.router,
     disk_use.router,
+    docs_page.router,
     not_offered.router,
 ]
 

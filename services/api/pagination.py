@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Query
 
 from scriptorium.errors import InvalidRequest
 
 T = TypeVar("T")
 Body = dict[str, Any]
+After = Annotated[str | None, Query(min_length=1, description="The last id of the page before.")]
 
 
 def paginate(

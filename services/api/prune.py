@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StrictBool
 
 from scriptorium.jobs.leftovers import prune, render_pruned, stored_records
 from services.api.dependencies import Context
@@ -18,7 +18,7 @@ class Pruning(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    dry_run: bool = False
+    dry_run: StrictBool = False
 
 
 @router.post("")

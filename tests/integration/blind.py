@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from work import submit
-
 from scriptorium.artifacts.file_store import FileStore
 from scriptorium.contracts import Job, Phase, Status
 from scriptorium.jobs.runner import Context
+from tests.integration.work import submit
 
 HOSTILE = "</p><script>alert(1)</script> & {{ 7 * 7 }} \x07"
 TITLE = "A <Night>"

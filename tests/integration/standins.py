@@ -60,7 +60,7 @@ class AnsweringEngine:
     async def chat(self, request: Request, body: Annotated[dict[str, Any], Body()]) -> Any:
         """Answer with a few words; "wait" gets no answer, "refuse" and "crash" an error, and "break" half a stream."""
         self.requests.append(body)
-        prompt = body["messages"][-1]["content"]
+        prompt = body["messages"][-1].get("content")
         if prompt == "refuse":
             error = {"message": "too long", "type": "BadRequestError", "param": "messages", "code": 400}
             return JSONResponse({"error": error}, 400)

@@ -119,3 +119,9 @@ def test_a_validation_file_is_the_dev_split_of_an_estimate(http: httpx.Client) -
     answer = http.post(ESTIMATE, json={"model": BASE, "training_file": book, "validation_file": empty, "recipe": "cpu"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_validation_file")
     assert answer.json()["error"]["param"] == "validation_file"
+
+
+@pytest.mark.parametrize("change", [{"rows": 90_001}, {"longest_row": 90_001}, {"answer_tokens": 90_001}])
+def test_a_part_is_not_more_than_the_whole(http: httpx.Client, change: dict[str, int]) -> None:
+    answer = http.post(ESTIMATE, json={"model": BASE, "dataset": COUNTS | change})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "dataset")

@@ -80,6 +80,13 @@ def test_a_follower_goes_on_where_it_was_cut_off(
     assert http.get(address, headers={"Last-Event-ID": "5"}).json()["error"]["param"] == "Last-Event-ID"
 
 
+def test_before_the_first_event_there_is_none(http: httpx.Client, client: openai.OpenAI, book: str) -> None:
+    job = client.fine_tuning.jobs.create(model=BASE, training_file=book)
+    assert client.fine_tuning.jobs.list_events(job.id, after="ftevent-0-0").data == []
+    answer = http.get(f"/v1/fine_tuning/jobs/{job.id}/events", headers={"Last-Event-ID": "5"})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "Last-Event-ID")
+
+
 def test_a_silent_stream_is_kept_alive(
     client: openai.OpenAI, http: httpx.Client, book: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -67,6 +67,7 @@ def test_a_range_of_a_file_can_be_fetched(http: httpx.Client, book: str) -> None
     part = http.get(f"/v1/files/{book}/content", headers={"Range": "bytes=5-8"})
     assert (part.status_code, part.text) == (206, "upon")
     assert part.headers["content-disposition"].startswith("attachment")
+    assert part.headers["content-type"] == "application/octet-stream"
 
 
 def test_a_download_can_go_on_where_it_stopped(http: httpx.Client, book: str) -> None:

@@ -158,7 +158,8 @@ def test_limits(client: openai.OpenAI, http: httpx.Client, context: Context) -> 
     upload = begin(client)
     with pytest.raises(openai.APIStatusError) as caught:
         client.uploads.parts.create(upload.id, data=TEXT + b"!")
-    assert caught.value.status_code == 413
+    assert (caught.value.status_code, caught.value.param) == (413, "data")
+    assert "whole size" in caught.value.body["next_step"]  # type: ignore[index,call-overload]
     for _ in range(2):
         client.uploads.parts.create(upload.id, data=TEXT)
     with pytest.raises(openai.APIStatusError, match="2 x 46"):

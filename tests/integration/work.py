@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import save_file
-from standins import BASE
 
 from scriptorium.artifacts import manifest
 from scriptorium.artifacts.checkpoints import checkpoint_folder
@@ -28,6 +27,7 @@ from scriptorium.jobs.reporter import Reporter
 from scriptorium.jobs.runner import Context
 from scriptorium.recipe import Recipe
 from scriptorium.store.leases import LeaseState, phase_lease
+from tests.integration.standins import BASE
 
 SECOND = timedelta(seconds=1)
 SOON = timedelta(seconds=10)

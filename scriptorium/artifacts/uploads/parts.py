@@ -13,7 +13,7 @@ from typing import BinaryIO
 from scriptorium.artifacts import manifest
 from scriptorium.artifacts.file_store import copy_stream
 from scriptorium.artifacts.volume import disk_errors
-from scriptorium.errors import InvalidRequest
+from scriptorium.errors import FileTooLarge, InvalidRequest
 from scriptorium.identifiers import make_id, read_time
 
 MAX_PART_BYTES = 64 * 1024 * 1024  # as the hosted service has it
@@ -53,6 +53,10 @@ def write_part(folder: Path, source: BinaryIO, limit: int) -> StoredPart:
             target.flush()
             os.fsync(target.fileno())
         unfinished.rename(path)
+    except FileTooLarge:
+        message = f"The part has more than {limit:,} bytes: those of its whole upload, or of any part."
+        next_step = "Announce the file's whole size when the upload begins, and send smaller parts."
+        raise FileTooLarge(message, param="data", next_step=next_step) from None
     finally:
         unfinished.unlink(missing_ok=True)
     manifest.sync(folder)

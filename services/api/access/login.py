@@ -22,7 +22,7 @@ from services.api.access.guard import COOKIE, LOGIN_PATH, check_valid
 from services.api.dependencies import Context
 from services.api.pages.page import render_page, room_templates
 
-router = APIRouter(tags=["pages"], default_response_class=HTMLResponse)
+router = APIRouter(tags=["pages"], default_response_class=HTMLResponse, include_in_schema=False)
 
 LIFETIME = timedelta(days=7)
 MAX_SECRET_LENGTH = 200

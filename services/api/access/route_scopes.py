@@ -90,6 +90,9 @@ SCOPES: dict[str, Scopes | None] = {
     "POST /v1/x/notice_deliveries": ADMIN,
     "POST /v1/x/prune": ADMIN,
     "GET /healthz": PUBLIC,
+    "GET /openapi.json": PUBLIC,  # describes the program, not what lies here
+    "GET /docs": PUBLIC,
+    "GET /docs/{name}": PUBLIC,
     "GET /login": PUBLIC,
     "POST /login": PUBLIC,
     "POST /logout": PUBLIC,

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from scriptorium.contracts.base import JsonNumber
 from scriptorium.errors import InvalidRequest
 from scriptorium.jobs.runner import Context as PhaseContext
 from services.api.blind_reading.blind_reading import BlindReading, Letter, Question, clean_name
 from services.api.dependencies import Context
 
+VISIBLE = r"[^\s\x00-\x1f\x7f-\x9f]"  # one character that is neither space nor control
+
 router = APIRouter(prefix="/v1/x/jobs/{job_id}/reading", tags=["reading"])
+
+
+ReaderName = Annotated[str, Field(json_schema_extra={"pattern": VISIBLE})]
 
 
 class GivenAnswer(BaseModel):
@@ -20,14 +26,14 @@ class GivenAnswer(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    reader: str
-    passage: int
+    reader: ReaderName
+    passage: Annotated[int, JsonNumber]
     closer: Letter
     better: Letter
 
 
 @router.get("")
-def following(job_id: str, reader: str, context: Context) -> dict[str, Any]:
+def following(job_id: str, reader: ReaderName, context: Context) -> dict[str, Any]:
     """Return a reader's next pair, without names; null once all are answered."""
     reading = open_reading(context, job_id)
     return render_state(reading, check_reader(reading, reader))

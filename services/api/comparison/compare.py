@@ -16,7 +16,13 @@ router = APIRouter(prefix="/v1/x/compare", tags=["jobs"])
 @router.get("")
 def compare(
     job: Annotated[
-        list[str], Query(min_length=2, max_length=20, description="Jobs; the others are compared with the first.")
+        list[str],
+        Query(
+            min_length=2,
+            max_length=20,
+            description="Jobs; the others are compared with the first.",
+            json_schema_extra={"uniqueItems": True},
+        ),
     ],
     context: Context,
 ) -> dict[str, Any]:

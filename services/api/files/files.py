@@ -18,11 +18,12 @@ from services.api.dependencies import Caller, Context, StoredFiles, check_owner
 from services.api.files.multipart import UploadRoute
 from services.api.files.openai_file import render_file
 from services.api.files.purposes import Lifetime, Purpose
-from services.api.pagination import paginate, render_page
+from services.api.pagination import After, paginate, render_page
 
 router = APIRouter(prefix="/v1/files", tags=["files"], route_class=UploadRoute)
 
 Order = Literal["asc", "desc"]
+CONTENT_TYPE = "application/octet-stream"  # whatever the name says: no browser shows what somebody uploaded
 
 
 @router.post("")
@@ -47,7 +48,7 @@ def list_files(
     purpose: str | None = None,
     limit: Annotated[int, Query(ge=1, le=10000)] = 10000,
     order: Order = "desc",
-    after: str | None = None,
+    after: After = None,
 ) -> dict[str, Any]:
     """List files."""
     matches = [file for file in files.newest() if purpose in (None, file.purpose)]
@@ -70,7 +71,8 @@ def content(file_id: str, files: StoredFiles) -> FileResponse:
     The bytes of an id never change; the entity tag is their SHA-256.
     """
     file = files.get(file_id)
-    return FileResponse(files.content(file_id), filename=file.filename, headers={"etag": f'"{file.sha256}"'})
+    etag = {"etag": f'"{file.sha256}"'}
+    return FileResponse(files.content(file_id), filename=file.filename, headers=etag, media_type=CONTENT_TYPE)
 
 
 @router.delete("/{file_id}")

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from scriptorium.contracts.base import JsonNumber
+
 Purpose = Literal["fine-tune", "user_data", "assistants", "batch", "vision", "evals"]
 Lifetime = Annotated[int, Field(ge=3600, le=30 * 24 * 3600)]  # seconds, as the hosted service has it
 
@@ -16,4 +18,4 @@ class ExpiresAfter(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     anchor: Literal["created_at"]
-    seconds: Lifetime
+    seconds: Annotated[Lifetime, JsonNumber]

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scriptorium.artifacts.disk_use import check_disk
 from scriptorium.artifacts.uploads.upload_store import UploadStore
 from scriptorium.contracts import Upload
+from scriptorium.contracts.base import JsonNumber
 from scriptorium.errors import FileTooLarge
 from scriptorium.jobs.runner import Context as PhaseContext
 from services.api.dependencies import Context, StoredFiles, StoredUploads
@@ -25,7 +26,7 @@ class CreateUpload(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    bytes: Annotated[int, Field(ge=1)]
+    bytes: Annotated[int, Field(ge=1), JsonNumber]
     filename: Annotated[str, Field(min_length=1, max_length=1024)]
     mime_type: str
     purpose: Purpose

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from scriptorium.artifacts.file_store import FileStore
 from scriptorium.contracts import Phase, PrepareResult
+from scriptorium.contracts.base import JsonNumber
 from scriptorium.contracts.estimate import TrainingEstimate
 from scriptorium.errors import BaseModelUnusable
 from scriptorium.jobs.requests import apply_hyperparameters
@@ -32,21 +33,26 @@ router = APIRouter(prefix="/v1/x/estimate", tags=["jobs"])
 SEARCHED_JOBS = 200  # newest ones, for a dataset that was prepared before
 
 
+Count = Annotated[int, Field(le=10**12), JsonNumber]
+
+
 class DatasetCounts(RequestPart):
     """The counts of a dataset that is not on the volume, in rows and tokens."""
 
-    rows: int = Field(ge=1)
-    tokens: int = Field(ge=1)
-    longest_row: int = Field(ge=1)
-    answer_tokens: int = Field(ge=1)
-    dev_rows: int = Field(default=0, ge=0)
-    replay_rows: int = Field(default=0, ge=0)
-    replay_tokens: int = Field(default=0, ge=0)
+    rows: Count = Field(ge=1)
+    tokens: Count = Field(ge=1)
+    longest_row: Count = Field(ge=1)
+    answer_tokens: Count = Field(ge=1)
+    dev_rows: Count = Field(default=0, ge=0)
+    replay_rows: Count = Field(default=0, ge=0)
+    replay_tokens: Count = Field(default=0, ge=0)
     basis: str = Field(default="the counts of the request", max_length=500)
 
     @model_validator(mode="after")
-    def check_replay(self) -> DatasetCounts:
-        """Refuse replayed rows or tokens that are not a part of all of them."""
+    def check_counts(self) -> DatasetCounts:
+        """Refuse counts of parts that are more than the whole."""
+        if not max(self.rows, self.longest_row, self.answer_tokens) <= self.tokens:
+            raise ValueError("a row has a token at least; longest_row and answer_tokens are a part of tokens")
         if self.replay_rows >= self.rows or self.replay_tokens >= self.answer_tokens:
             raise ValueError("replay_rows and replay_tokens are a part of rows and answer_tokens, and not all of them")
         return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
@@ -26,6 +26,7 @@ from services.api.pagination import render_page
 router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["jobs"])
 
 EVENT_ID = re.compile(r"ftevent-\d{1,19}-\d{1,19}")  # two numbers of 64 bits
+EVENT_ID_SCHEMA: dict[str, Any] = {"pattern": r"^ftevent-[0-9]{1,19}-[0-9]{1,19}$"}
 POLL_INTERVAL = 0.3  # seconds
 KEEP_ALIVE_INTERVAL = 10.0  # seconds
 EVENT_STREAM = "text/event-stream"
@@ -36,19 +37,19 @@ def events(
     job_id: str,
     request: Request,
     context: Context,
-    after: str | None = None,
+    after: Annotated[str | None, Query(json_schema_extra=EVENT_ID_SCHEMA)] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     stream: bool = False,
-    last_event_id: Annotated[str | None, Header()] = None,
+    last_event_id: Annotated[str | None, Header(json_schema_extra=EVENT_ID_SCHEMA)] = None,
 ) -> Response:
     """Return a page of events, newest first; or, if a stream is accepted, stream all events after Last-Event-ID."""
     context.store.jobs.check_exists(job_id)
+    after, last_event_id = check_event_id(after, "after"), check_event_id(last_event_id, "Last-Event-ID")
     if stream or EVENT_STREAM in request.headers.get("accept", ""):
-        last_id = check_event_id(last_event_id or after, "Last-Event-ID") or NO_EVENT
-        follower = Follower(context, request.app.state.event_feed, job_id, last_id)
+        follower = Follower(context, request.app.state.event_feed, job_id, last_event_id or after or NO_EVENT)
         return StreamingResponse(follower.stream(), media_type=EVENT_STREAM, headers={"Cache-Control": "no-cache"})
     event_log = EventLog(context.store.events, context.volume)
-    page = event_log.page(job_id, limit + 1, before=check_event_id(after, "after"))
+    page = event_log.page(job_id, limit + 1, before=after)
     return JSONResponse(render_page([render_event(event) for event in page[:limit]], has_more=len(page) > limit))
 
 

@@ -18,13 +18,16 @@ from pydantic import (
 
 from scriptorium.artifacts.file_store import FileStore
 from scriptorium.contracts import Hyperparameters, Integration
+from scriptorium.contracts.base import JsonNumber
 from scriptorium.errors import InvalidValidationFile
 from scriptorium.jobs.runner import Context
-from scriptorium.models.base_models import check_model
+from scriptorium.models.base_models import MODEL_NAME, check_model
 from scriptorium.planning.default_recipe import AUTO, choose_default_recipe
 from scriptorium.recipe import Recipe, find_recipe
 from scriptorium.recipe_overrides import apply_overrides
 from services.api.errors import as_value_error
+
+SUFFIX_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"  # of `check_suffix`
 
 
 def check_suffix(text: str) -> str:
@@ -34,7 +37,12 @@ def check_suffix(text: str) -> str:
     return text
 
 
-Suffix = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(check_suffix)]
+Suffix = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=64),
+    AfterValidator(check_suffix),
+    Field(json_schema_extra={"pattern": SUFFIX_PATTERN}),
+]
 MetadataKey = Annotated[str, StringConstraints(max_length=64)]
 MetadataValue = Annotated[str, StringConstraints(max_length=512)]
 
@@ -101,21 +109,21 @@ class Method(RequestPart):
 class CreateJob(RequestPart):
     """The body of POST /v1/fine_tuning/jobs, validated with the process's context, which knows models and files."""
 
-    model: str
+    model: str = Field(json_schema_extra={"pattern": f"^{MODEL_NAME.pattern}$"})
     training_file: str
     validation_file: str | None = None
     impostors: str | None = None
     method: Method | None = None
     hyperparameters: Hyperparameters | None = None
     suffix: Suffix | None = None
-    seed: int | None = Field(default=None, ge=0, le=2**31 - 1)
+    seed: Annotated[int, JsonNumber] | None = Field(default=None, ge=0, le=2**31 - 1)
     metadata: dict[MetadataKey, MetadataValue] | None = Field(default=None, max_length=16)
-    priority: int = Field(default=0, ge=-10, le=10)
+    priority: Annotated[int, JsonNumber] = Field(default=0, ge=-10, le=10)
     integrations: list[Integration] | None = Field(default=None, max_length=1)
     recipe: Recipe = Field(default=None, validate_default=True, json_schema_extra=describe_recipe)  # never None after
     overrides: dict[str, Any] | None = None
-    checkpoint: int | None = Field(default=None, ge=1)
-    strength: float | None = Field(default=None, gt=0, le=2)
+    checkpoint: Annotated[int, JsonNumber] | None = Field(default=None, ge=1)
+    strength: Annotated[float, JsonNumber] | None = Field(default=None, gt=0, le=2)
 
     @field_validator("model")
     @classmethod

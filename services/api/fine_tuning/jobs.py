@@ -17,7 +17,7 @@ from scriptorium.jobs.steering import cancel_job, pause_job, resume_job
 from services.api.dependencies import Caller, Context, caller_id, check_owner
 from services.api.fine_tuning.create_job import create_job
 from services.api.fine_tuning.openai_job import render_checkpoint, render_job
-from services.api.pagination import no_such_item, paginate, render_page
+from services.api.pagination import After, no_such_item, paginate, render_page
 
 router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["jobs"])
 
@@ -39,7 +39,7 @@ def create(
 def list_jobs(
     request: Request,
     context: Context,
-    after: str | None = None,
+    after: After = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     tag: Annotated[list[str], Query(max_length=16)] = [],  # noqa: B006  # FastAPI copies it
 ) -> Response:
@@ -92,7 +92,7 @@ def check_may_delete(caller: Caller, job: Job, context: PhaseContext, *, manuscr
 
 @router.get("/{job_id}/checkpoints")
 def checkpoints(
-    job_id: str, context: Context, after: str | None = None, limit: Annotated[int, Query(ge=1, le=100)] = 10
+    job_id: str, context: Context, after: After = None, limit: Annotated[int, Query(ge=1, le=100)] = 10
 ) -> dict[str, Any]:
     """List a job's checkpoints, newest first."""
     job = context.store.jobs.get(job_id)

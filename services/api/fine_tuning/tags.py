@@ -39,7 +39,7 @@ Tag = Annotated[
 class TagList(BaseModel):
     """The body of PUT /v1/x/jobs/{job_id}/tags: all tags of the job."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"tags": ["draft", "second book"]}]})
+    model_config = ConfigDict(extra="forbid")
 
     tags: list[Tag] = Field(max_length=MAX_TAGS)
 
@@ -47,7 +47,7 @@ class TagList(BaseModel):
 class TagChange(BaseModel):
     """The body of POST /v1/x/jobs/{job_id}/tags: tags to add and to remove; the others stay."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"add": ["best"], "remove": ["draft"]}]})
+    model_config = ConfigDict(extra="forbid")
 
     add: list[Tag] = Field(default=[], max_length=MAX_TAGS)
     remove: list[Tag] = Field(default=[], max_length=MAX_TAGS)

@@ -14,18 +14,21 @@ from scriptorium.errors import (
     CrossSiteRequest,
     ForeignHost,
     InsufficientScope,
+    InternalError,
     InvalidKey,
     InvalidRequest,
     ScriptoriumError,
+    StoreUnavailable,
     WrongContentType,
 )
 from services.api.access.route_scopes import SCOPES
-from services.api.openapi.operations import OPERATIONS, Operation
+from services.api.errors import is_page
+from services.api.openapi.operations import HTML, JSON, OPERATIONS, Operation
 from services.api.openapi.wire_objects import ErrorAnswer
 
 METHODS = ("get", "post", "put", "delete")
 REFERENCE = "#/components/schemas/{model}"
-OTHER_ERRORS = "Any other error: `internal_error`, `store_unavailable` (503, with Retry-After)."
+ANSWER_MEANINGS = {200: "The answer.", 303: "Go on at the page in Location.", 503: "The same, not healthy."}
 FASTAPI_SCHEMAS = ("HTTPValidationError", "ValidationError")
 
 Schema = dict[str, Any]
@@ -52,11 +55,50 @@ def complete(schema: Schema) -> None:
         operation = OPERATIONS.get(name, Operation(None))
         if operation.body:
             call["requestBody"] = {"required": True, "content": as_json(references[operation.body, "validation"])}
-        if operation.answer:
-            call["responses"]["200"]["content"] = as_json(references[operation.answer, "serialization"])
-        call["responses"].pop("422", None)
-        refusals = key_errors(name)
-        call["responses"] |= describe_errors((*refusals, *general_errors(call), *operation.errors), references)
+        if operation.example:
+            call["requestBody"]["content"]["application/json"]["example"] = operation.example
+        call["responses"] = describe_answer(operation, references)
+        errors = (*key_errors(name), *general_errors(call), *operation.errors)
+        call["responses"] |= describe_errors(errors, references, name.split()[1])
+        for parameter in call.get("parameters", []):
+            parameter["schema"] = without_null(parameter["schema"])
+    for form in list_forms(schema):
+        form["properties"] = {name: without_null(part) for name, part in form["properties"].items()}
+        form["dependentRequired"] = find_companions(list(form["properties"]))
+
+
+def describe_answer(operation: Operation, references: dict[tuple[Any, JsonSchemaMode], Schema]) -> Schema:
+    """Describe what a call answers with if it succeeds, in each of its content types."""
+    answer = references[operation.answer, "serialization"] if operation.answer else {}
+    media_types = {media: {"schema": answer} if media == JSON else {} for media in operation.media}
+    content = {"content": media_types} if media_types else {}
+    statuses = (operation.status, *operation.others)
+    return {str(status): {"description": ANSWER_MEANINGS[status], **content} for status in statuses}
+
+
+def list_forms(schema: Schema) -> Iterator[Schema]:
+    """Yield the types of the bodies that are forms."""
+    for _, call in list_calls(schema):
+        for media, content in call.get("requestBody", {}).get("content", {}).items():
+            if media != JSON:
+                yield schema["components"]["schemas"][content["schema"]["$ref"].rsplit("/", 1)[-1]]
+
+
+def find_companions(names: list[str]) -> dict[str, list[str]]:
+    """Return which fields of a form must come with which: those of one object, such as "expires_after[anchor]"."""
+    objects = {name: name.partition("[")[0] for name in names if "[" in name}
+    return {
+        name: [other for other in objects if other != name and objects[other] == whole]
+        for name, whole in objects.items()
+    }
+
+
+def without_null(schema: Schema) -> Schema:
+    """Return the type of a parameter or a form's field without null: neither can be sent, only left out."""
+    arms = [arm for arm in schema.get("anyOf", []) if arm != {"type": "null"}]
+    if len(arms) != 1:
+        return schema
+    return {**{key: value for key, value in schema.items() if key != "anyOf"}, **arms[0]}
 
 
 def add_types(schema: Schema) -> dict[tuple[Any, JsonSchemaMode], Schema]:
@@ -90,24 +132,25 @@ def key_errors(name: str) -> tuple[type[ScriptoriumError], ...]:
 
 
 def general_errors(call: Schema) -> list[type[ScriptoriumError]]:
-    """Return the errors of every call that takes parameters, and those of one that takes a body."""
-    if "requestBody" not in call:
-        return [InvalidRequest] if call.get("parameters") else []
-    takes_json = "application/json" in call["requestBody"]["content"]
-    return [InvalidRequest, WrongContentType, *([BodyTooLarge] if takes_json else [])]
+    """Return the errors of every call, those of one that takes parameters, and those of one that takes a body."""
+    errors: list[type[ScriptoriumError]] = [InternalError, StoreUnavailable, BodyTooLarge]
+    if "requestBody" in call:
+        return [*errors, InvalidRequest, WrongContentType]
+    return [*errors, InvalidRequest] if call.get("parameters") else errors
 
 
 def describe_errors(
-    errors: tuple[type[ScriptoriumError], ...], references: dict[tuple[Any, JsonSchemaMode], Schema]
+    errors: tuple[type[ScriptoriumError], ...],
+    references: dict[tuple[Any, JsonSchemaMode], Schema],
+    path: str,
 ) -> Schema:
-    """Describe errors by status, each with its code and its meaning."""
-    content = as_json(references[ErrorAnswer, "serialization"])
+    """Describe errors by status, each with its code and its meaning; those of a page are a page."""
+    content = {HTML: {}} if is_page(path) else as_json(references[ErrorAnswer, "serialization"])
     by_status: Callable[[type[ScriptoriumError]], int] = lambda error: error.status  # noqa: E731
-    responses = {
+    return {
         str(status): {"description": "\n".join(map(describe_error, group)), "content": content}
         for status, group in groupby(sorted(dict.fromkeys(errors), key=by_status), key=by_status)
     }
-    return responses | {"default": {"description": OTHER_ERRORS, "content": content}}
 
 
 def describe_error(error: type[ScriptoriumError]) -> str:

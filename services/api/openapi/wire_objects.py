@@ -5,11 +5,12 @@ They describe what the renderers build; tests validate the one against the other
 
 from __future__ import annotations
 
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from scriptorium.contracts import Decision, Hyperparameters, Integration, Level, Phase, Status, UploadStatus
+from scriptorium.contracts.base import JsonNumber
 from scriptorium.contracts.delivery import AnnouncementType, DeliveryAttempt, DeliveryState
 
 T = TypeVar("T")
@@ -248,28 +249,40 @@ class ModelAnswer(WireObject):
     root: str
 
 
+Token = Annotated[int, JsonNumber]
+
+
 class EngineRequest(BaseModel):
     """The body of a request that is passed to an engine, which knows the rest of its keys."""
 
     model_config = ConfigDict(extra="allow")
 
     model: str
-    stream: bool | None = None
-    temperature: float | None = None
-    max_tokens: int | None = None
+    stream: StrictBool | None = None
+    temperature: float | None = Field(default=None, ge=0, strict=True)
+    max_tokens: int | None = Field(default=None, ge=1, strict=True)
+
+
+class ChatMessage(BaseModel):
+    """A turn of a conversation."""
+
+    model_config = ConfigDict(extra="allow")
+
+    role: str
+    content: str | list[dict[str, Any]] | None = None
 
 
 class ChatRequest(EngineRequest):
     """The body of POST /v1/chat/completions."""
 
-    messages: list[dict[str, Any]]
+    messages: list[ChatMessage] = Field(min_length=1)
     response_format: dict[str, Any] | None = None
 
 
 class CompletionRequest(EngineRequest):
     """The body of POST /v1/completions."""
 
-    prompt: str | list[Any]
+    prompt: str | list[str] | list[Token] | list[list[Token]]
 
 
 class EngineAnswer(BaseModel):

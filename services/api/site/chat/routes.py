@@ -18,7 +18,7 @@ from services.api.pages.page import render_page
 from services.api.site.jobs.progress import find_book
 from services.api.site.templates import site_templates
 
-router = APIRouter(tags=["pages"], default_response_class=HTMLResponse)
+router = APIRouter(tags=["pages"], default_response_class=HTMLResponse, include_in_schema=False)
 
 TEMPLATES = site_templates(Path(__file__).parent)
 

@@ -20,7 +20,7 @@ from services.api.site.jobs.details import find_curve, list_files, list_findings
 from services.api.site.jobs.progress import describe_jobs, list_phases
 from services.api.site.templates import site_templates
 
-router = APIRouter(tags=["pages"], default_response_class=HTMLResponse)
+router = APIRouter(tags=["pages"], default_response_class=HTMLResponse, include_in_schema=False)
 
 TEMPLATES = site_templates(Path(__file__).parent)
 JOBS_PER_PAGE = 20

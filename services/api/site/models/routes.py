@@ -15,7 +15,7 @@ from services.api.inference.voices import find_known
 from services.api.pages.page import render_page, see_other
 from services.api.site.templates import site_templates
 
-router = APIRouter(prefix="/models", tags=["pages"], default_response_class=HTMLResponse)
+router = APIRouter(prefix="/models", tags=["pages"], default_response_class=HTMLResponse, include_in_schema=False)
 
 TEMPLATES = site_templates(Path(__file__).parent)
 STATE_NAMES = {"warm": "ready", "loading": "being loaded", "cold": "not loaded", "failed": "cannot be loaded"}

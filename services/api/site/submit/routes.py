@@ -24,7 +24,13 @@ from services.api.pages.page import render_page, see_other
 from services.api.site.submit.choices import list_choices
 from services.api.site.templates import site_templates
 
-router = APIRouter(prefix="/submit", tags=["pages"], default_response_class=HTMLResponse, route_class=UploadRoute)
+router = APIRouter(
+    prefix="/submit",
+    tags=["pages"],
+    default_response_class=HTMLResponse,
+    route_class=UploadRoute,
+    include_in_schema=False,
+)
 
 TEMPLATES = site_templates(Path(__file__).parent)
 

@@ -1,5 +1,6 @@
 """From a request's body to a job, without a store."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -253,3 +254,15 @@ def test_a_job_without_a_recipe_gets_what_the_machine_can_train(context: Context
     settings = context.settings.model_copy(update={"default_recipe": "auto", "device": "cpu"})
     machine = Context(settings, context.store, context.volume, context.pipeline)
     assert read_job(body, machine).recipe.name == "cpu"
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": "7"}, {"seed": True}, {"strength": "1"}, {"hyperparameters": {"n_epochs": "3"}}]
+)
+def test_a_text_or_a_boolean_is_no_number(context: Context, change: dict[str, Any]) -> None:
+    file = FileStore(context.volume.files).add(io.BytesIO(b"Once upon a time."), "book.txt", "fine-tune")
+    body = {"model": "tiny", "training_file": file.id}
+    with pytest.raises(InvalidRequest, match="must be a number") as caught:
+        read_job(body | change, context)
+    assert caught.value.param in ("seed", "strength", "hyperparameters.n_epochs")
+    assert read_job(body | {"hyperparameters": {"n_epochs": 3.0}}, context).hyperparameters.n_epochs == 3
