@@ -27,7 +27,7 @@ ScriptoriumError
 │   └── Conflict               409  conflict
 ├── SystemFailure              500  the system must change; the job can be retried
 │   ├── EnvironmentMissing     500  environment_missing
-│   ├── BaseModelUnusable      500  base_model_unusable
+│   ├── BaseModelUnusable      409  base_model_unusable
 │   ├── TrainingFailed         500  training_failed
 │   ├── TrainingDiverged       500  training_diverged
 │   ├── TrainingStalled        500  training_stalled
@@ -309,6 +309,7 @@ class BaseModelUnusable(SystemFailure):
     """The base model is incomplete or cannot be downloaded."""
 
     code = "base_model_unusable"
+    status = 409  # of a request that names it: the server is as it should be
     default_next_step = "Name another base model, or fetch this one whole: `scriptorium models` lists what is there."
 
 

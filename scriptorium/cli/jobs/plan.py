@@ -17,6 +17,7 @@ from scriptorium.cli.client import Client
 from scriptorium.cli.terminal import err, out, show_json
 from scriptorium.contracts.estimate import TrainingEstimate
 from scriptorium.errors import (
+    BaseModelUnusable,
     DiskLow,
     InvalidRecipe,
     InvalidTrainingFile,
@@ -97,7 +98,7 @@ def announce_plan(
         counts = count_dataset(book, guess_recipe(body, settings), dev)
         estimate = TrainingEstimate.model_validate(client.estimate({**body, "dataset": counts}))
     except ScriptoriumError as error:
-        if 400 <= error.status < 500:
+        if 400 <= error.status < 500 and error.code != BaseModelUnusable.code:  # the job fetches its base
             raise
         err.print(f"plan: {error}")
         return

@@ -11,7 +11,7 @@ from scriptorium.errors import InvalidRequest
 from services.api.dependencies import Context, StoredFiles
 from services.api.files.openai_file import render_file
 from services.api.fine_tuning.jobs import json_response, render_all
-from services.api.pagination import render_page
+from services.api.pagination import After, render_page
 from services.api.search.search import search
 
 router = APIRouter(prefix="/v1/x/search", tags=["jobs"])
@@ -22,7 +22,7 @@ def search_by_words(
     q: Annotated[str, Query(max_length=200, description="Words that each have to occur.")],
     context: Context,
     files: StoredFiles,
-    after: str | None = None,
+    after: After = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Response:
     """Search jobs and uploads by words, newest first."""

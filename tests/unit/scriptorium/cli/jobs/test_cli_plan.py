@@ -75,7 +75,7 @@ def test_a_run_shows_the_plan_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_a_job_that_cannot_be_planned_is_started_all_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "book.txt").write_text("It was.")
     error = {"error": {"code": "base_model_unusable", "message": "The base is not here."}}
-    result, _ = run(monkeypatch, "run", str(tmp_path / "book.txt"), "--detach", body=error, status=500)
+    result, _ = run(monkeypatch, "run", str(tmp_path / "book.txt"), "--detach", body=error, status=409)
     assert (result.stdout, result.stderr) == ("ftjob-1\n", "plan: The base is not here.\n")
 
 
