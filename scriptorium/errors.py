@@ -11,6 +11,7 @@ ScriptoriumError
 │   ├── BodyTooLarge           413  request_too_large
 │   ├── InvalidKey             401  invalid_api_key
 │   ├── InsufficientScope      403  insufficient_scope
+│   ├── RateLimited            429  rate_limit_exceeded
 │   ├── ForeignHost            403  foreign_host
 │   ├── CrossSiteRequest       403  cross_site_request
 │   ├── KeyMissing             404  key_not_found
@@ -186,6 +187,14 @@ class InsufficientScope(UserError):
     code = "insufficient_scope"
     status = 403
     default_next_step = "Use a key that has the scope: `scriptorium keys create NAME --scope ...` makes one."
+
+
+class RateLimited(UserError):
+    """The key has sent as many requests in this minute as it may."""
+
+    code = "rate_limit_exceeded"
+    status = 429
+    default_next_step = "Wait as long as Retry-After says, or make a key with a higher limit."
 
 
 class ForeignHost(UserError):

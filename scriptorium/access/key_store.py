@@ -34,10 +34,14 @@ class KeyStore:
         self._folder = folder
 
     def create(
-        self, name: str, scopes: Collection[KeyScope], lifetime: timedelta | None = None
+        self,
+        name: str,
+        scopes: Collection[KeyScope],
+        lifetime: timedelta | None = None,
+        requests_per_minute: int | None = None,
     ) -> tuple[AccessKey, str]:
         """Make a key and return it with its secret. Raises InvalidRequest for an unusable name."""
-        key, secret = make_key(check_name(name), scopes, lifetime)
+        key, secret = make_key(check_name(name), scopes, lifetime, requests_per_minute)
         self._folder.mkdir(mode=manifest.PRIVATE_FOLDER, parents=True, exist_ok=True)
         self._folder.chmod(manifest.PRIVATE_FOLDER)
         self._log("created", key)  # before the key: no key is without its line

@@ -51,6 +51,7 @@ class AccessKey(BaseModel):
     created_at: int
     expires_at: int | None = None
     revoked_at: int | None = None
+    requests_per_minute: int | None = None
 
     @property
     def state(self) -> KeyState:
@@ -74,7 +75,12 @@ class AccessKey(BaseModel):
         return hmac.compare_digest(self.sha256.encode(), digest.encode())
 
 
-def make_key(name: str, scopes: Collection[KeyScope], lifetime: timedelta | None = None) -> tuple[AccessKey, str]:
+def make_key(
+    name: str,
+    scopes: Collection[KeyScope],
+    lifetime: timedelta | None = None,
+    requests_per_minute: int | None = None,
+) -> tuple[AccessKey, str]:
     """Return a new key and its secret, which nothing keeps."""
     secret, now = f"{SECRET_PREFIX}{secrets.token_urlsafe(SECRET_BYTES)}", time.time()
     key = AccessKey(
@@ -84,6 +90,7 @@ def make_key(name: str, scopes: Collection[KeyScope], lifetime: timedelta | None
         scopes=tuple(scope for scope in KeyScope if scope in scopes),
         created_at=int(now),
         expires_at=None if lifetime is None else int(now + lifetime.total_seconds()),
+        requests_per_minute=requests_per_minute,
     )
     return key, secret
 

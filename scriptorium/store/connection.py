@@ -17,11 +17,12 @@ from scriptorium.store.events import Events
 from scriptorium.store.jobs import Jobs
 from scriptorium.store.leases import Leases
 from scriptorium.store.logins import Logins
+from scriptorium.store.request_counts import RequestCounts
 from scriptorium.store.serving import Serving
 
 
 class Store:
-    """Jobs, events, leases, serving state, chat's wishes, deletions, deliveries and logins of one deployment."""
+    """Jobs, events, leases, serving state, chat's wishes, deletions, deliveries, logins, requests of one deployment."""
 
     def __init__(self, client: redis.Redis) -> None:
         self.client = client
@@ -33,6 +34,7 @@ class Store:
         self.deletions = Deletions(client)
         self.deliveries = Deliveries(client)
         self.logins = Logins(client)
+        self.requests = RequestCounts(client)
 
     def ping(self) -> bool:
         """Return whether Redis answers."""

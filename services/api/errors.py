@@ -22,6 +22,7 @@ from scriptorium.errors import (
     MethodNotAllowed,
     ModelUnavailable,
     Problem,
+    RateLimited,
     RouteMissing,
     ScriptoriumError,
     StoreUnavailable,
@@ -30,6 +31,7 @@ from scriptorium.errors import (
     explain,
     field_name,
 )
+from scriptorium.store.request_counts import seconds_left
 from services.api.pages.page import show_error
 
 log = logging.getLogger(__name__)
@@ -70,6 +72,8 @@ def retry_headers(error: ScriptoriumError) -> dict[str, str]:
     """Return the headers that say whether and when the client should try again."""
     if isinstance(error, ModelUnavailable):
         return {"Retry-After": str(max(1, math.ceil(error.retry_after or RETRY_SECONDS)))}
+    if isinstance(error, RateLimited):
+        return {"Retry-After": str(seconds_left())}
     if isinstance(error, StoreUnavailable):
         return {"Retry-After": str(RETRY_SECONDS)}
     challenge = {"WWW-Authenticate": "Bearer"} if error.status == InvalidKey.status else {}

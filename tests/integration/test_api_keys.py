@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -27,6 +28,7 @@ from scriptorium.cli.transfer import ApiError
 from scriptorium.jobs.runner import Context
 from scriptorium.local.services import service_environment
 from scriptorium.settings import get_settings
+from scriptorium.store import request_counts
 from services.api.application import create_app
 
 MESSAGES: Any = [{"role": "user", "content": "Begin."}]
@@ -185,6 +187,32 @@ def test_an_expired_key_is_refused(http: httpx.Client, create: Create) -> None:
     answer = ask(http, "GET", "/v1/files", secret)
     assert refusal(answer) == (401, "invalid_api_key")
     assert "expired" in answer.json()["error"]["message"]
+
+
+def test_a_key_sends_as_many_requests_in_a_minute_as_it_may(
+    url: str, create: Create, context: Context, sent: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes of the API count together, each key has its own count, and a new minute begins anew."""
+    monkeypatch.setattr(request_counts, "time", clock := SimpleNamespace(time=lambda: 6000.0))
+    keys = open_key_store(context.settings)
+    limited = keys.create("guest", [KeyScope.READ], requests_per_minute=3)[1]
+    with serving(create_app(context, reaping=False, count_waiting=sent.waiting)) as other:
+        clients = [openai.OpenAI(base_url=f"{address}/v1", api_key=limited, max_retries=0) for address in (url, other)]
+        for client in (*clients, clients[0]):
+            client.models.list()
+        for client in clients:
+            with pytest.raises(openai.RateLimitError, match=r"'guest' may send 3 request\(s\) a minute") as caught:
+                client.models.list()
+            assert caught.value.code == "rate_limit_exceeded"
+            assert caught.value.response.headers["retry-after"] == "60"
+            assert "x-should-retry" not in caught.value.response.headers
+        with httpx.Client(base_url=url) as http:
+            assert ask(http, "GET", "/v1/models", create("read")).status_code == 200
+        clock.time = lambda: 6060.0
+        clients[1].models.list()
+    names = list(context.store.client.scan_iter("scriptorium:requests:*"))
+    assert len(names) == 2
+    assert all(context.store.client.ttl(name) > 0 for name in names)
 
 
 def test_a_key_that_cannot_be_read_closes_the_api(http: httpx.Client, context: Context) -> None:

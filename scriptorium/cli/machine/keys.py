@@ -43,10 +43,13 @@ def create(
     expires: Annotated[
         timedelta | None, typer.Option(metavar="DURATION", parser=parse_duration, help="Until when it is valid: 90d.")
     ] = None,
+    requests_per_minute: Annotated[
+        int | None, typer.Option(min=1, help="How many requests it may send in a minute; without it, any number.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Create a key and print its secret, once: nothing keeps it. From the first key on, the API needs one."""
-    key, secret = open_key_store(get_settings()).create(name, scopes or DEFAULT_SCOPES, expires)
+    key, secret = open_key_store(get_settings()).create(name, scopes or DEFAULT_SCOPES, expires, requests_per_minute)
     if not as_json:
         err.print(f"{key.id} ({', '.join(key.scopes)}); this is its secret, which is shown only now:")
     show({**describe_key(key), "secret": secret}, as_json, secret)
@@ -62,6 +65,7 @@ def list_keys(as_json: Json = False) -> None:
     tabulate({"key": [key.id for key in keys],
               "name": [key.name for key in keys],
               "scopes": [" ".join(key.scopes) for key in keys],
+              "a minute": [key.requests_per_minute or "any" for key in keys],
               "state": [key.state for key in keys],
               "created": [format_time(key.created_at) for key in keys],
               "expires": [format_time(key.expires_at) if key.expires_at else "never" for key in keys]})  # fmt: skip

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from scriptorium.access.exposure import is_exposed
 from scriptorium.access.key_ring import KeyRing
 from scriptorium.access.keys import AccessKey, KeyState
-from scriptorium.errors import InsufficientScope, InvalidKey, ScriptoriumError
+from scriptorium.errors import InsufficientScope, InvalidKey, RateLimited, ScriptoriumError
 from scriptorium.jobs.runner import Context
 from scriptorium.store.connection import store_errors
 from services.api.access.browsers import SAFE_METHODS, check_host, check_origin
@@ -64,7 +64,10 @@ class AccessGuard:
         if scopes is None:
             check_origin(request)
         elif request.url.path not in METRICS_PATHS or not is_neighbour(request, in_container=self._in_container):
-            request.state.key = check_scope(await self._identify(request), scopes)
+            key = check_scope(await self._identify(request), scopes)
+            if key.requests_per_minute is not None:
+                await run_in_threadpool(self._check_rate, key, key.requests_per_minute)
+            request.state.key = key
 
     def _check_without_keys(self, request: Request) -> None:
         if self._exposed:
@@ -85,6 +88,12 @@ class AccessGuard:
         check_origin(request)
         key_id = await run_in_threadpool(self._find_login, token)
         return check_valid(self._keys.get(key_id) if key_id else None, "The login has ended.")
+
+    def _check_rate(self, key: AccessKey, limit: int) -> None:
+        with store_errors():
+            count = self._context.store.requests.add(key.id)
+        if count > limit:
+            raise RateLimited(f"The key {key.name!r} may send {limit} request(s) a minute.")
 
     def _find_login(self, token: str) -> str | None:
         with store_errors():

@@ -17,6 +17,7 @@ from scriptorium.errors import (
     InternalError,
     InvalidKey,
     InvalidRequest,
+    RateLimited,
     ScriptoriumError,
     StoreUnavailable,
     WrongContentType,
@@ -128,7 +129,8 @@ def key_errors(name: str) -> tuple[type[ScriptoriumError], ...]:
     """Return how a call is refused for its key, its scope, or the page that sent it."""
     if SCOPES.get(name) is None:
         return ()
-    return (InvalidKey, InsufficientScope, ForeignHost, *(() if name.startswith("GET ") else (CrossSiteRequest,)))
+    cross_site = () if name.startswith("GET ") else (CrossSiteRequest,)
+    return (InvalidKey, InsufficientScope, RateLimited, ForeignHost, *cross_site)
 
 
 def general_errors(call: Schema) -> list[type[ScriptoriumError]]:
