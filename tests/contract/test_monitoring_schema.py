@@ -1,6 +1,7 @@
 """The boards fit the types that Grafana publishes: dashboard, panel options and field settings, no unknown keys."""
 
 import copy
+import fcntl
 import json
 import shutil
 import subprocess
@@ -22,6 +23,14 @@ def validator(project: Path) -> Draft7Validator:
         pytest.skip("NOT CHECKED: node and npm are not installed, so Grafana's published types cannot be read")
     folder = project / "build" / "grafana_schema"
     folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:  # tests run in several processes
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        fetch_types(folder)
+        return Draft7Validator(generate_schema(folder))
+
+
+def fetch_types(folder: Path) -> None:
+    """Fetch Grafana's package with npm, unless it is there already."""
     fetched = folder / "fetched.json"
     for source in SOURCES.iterdir():
         shutil.copy(source, folder)
@@ -31,11 +40,15 @@ def validator(project: Path) -> Draft7Validator:
         if result.returncode:
             pytest.skip(f"NOT CHECKED: npm could not fetch Grafana's published types: {result.stderr.strip()[-300:]}")
         fetched.write_text(package, "utf-8")
+
+
+def generate_schema(folder: Path) -> dict:
+    """Make a JSON schema of the fetched types."""
     generator = ["node", "node_modules/ts-json-schema-generator/bin/ts-json-schema-generator.js"]
     options = ["--path=board.ts", "--tsconfig=tsconfig.json", "--type=Board", "--expose=none", "--out=schema.json"]
     result = run([*generator, *options], folder)
     assert result.returncode == 0, result.stderr
-    return Draft7Validator(json.loads((folder / "schema.json").read_text("utf-8")))
+    return dict(json.loads((folder / "schema.json").read_text("utf-8")))
 
 
 def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
