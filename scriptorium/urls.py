@@ -19,9 +19,9 @@ def check_address(url: str) -> str:
     return url
 
 
-def job_page(job_id: str, name: str) -> str:
-    """Return the address of a job's page, such as "report", below the API's."""
-    return f"/jobs/{job_id}/{name}"
+def job_page(job_id: str, name: str = "") -> str:
+    """Return the address of a job's page, such as "report", below the API's; without a name that of the job itself."""
+    return f"/jobs/{job_id}/{name}" if name else f"/jobs/{job_id}"
 
 
 def is_loopback(url: str) -> bool:

@@ -79,6 +79,7 @@ def test_each_end_is_told_in_plain_words_with_the_next_step(noticed: Context, in
     assert "https://books.example/jobs/ftjob-1/report" in ready[1]
     assert failed[0] == "ftjob-2: failed"
     assert "No space." in failed[1]
+    assert "https://books.example/jobs/ftjob-2\n" in failed[1]
     assert cancelled[0] == "ftjob-3: cancelled"
 
 
@@ -89,6 +90,7 @@ def test_a_fault_that_pauses_a_job_is_told_with_the_commands_that_answer_it(noti
     assert title == "ftjob-1: paused by a fault"
     assert text.startswith("How shall it go on? There is no space left.")
     assert "try again (recommended): scriptorium decide ftjob-1 go_on" in text
+    assert "/jobs/ftjob-1\n" in text
     send(noticed, 60)
     assert len(inbox.received) == 1
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from scriptorium.contracts import Decision, DecisionKind, Job, Status
 from scriptorium.contracts.delivery import Announcement, AnnouncementType, Channel
 from scriptorium.errors import JobMissing, Problem
+from scriptorium.urls import job_page
 from services.api.deliveries.receivers import TEST_JOB, SendOutcome, make_key
-from services.api.fine_tuning.openai_job import render_pages
 
 if TYPE_CHECKING:
     from apprise import NotifyBase
@@ -84,10 +84,8 @@ def open_services(addresses: str, find_job: FindJob, pages_url: str) -> tuple[li
 def write_notice(job: Job, pages_url: str) -> TitleAndText:
     """Write what a person wants to know of a job that has ended or waits for them."""
     title, lines = describe(job)
-    pages = render_pages(job) or {}
-    page = pages.get("report") or next(iter(pages.values()), None)
-    link = [f"{pages_url}{page}"] if page else []
-    return title, "\n".join([*lines, *link, f"Job: {job.id}"])
+    page = job_page(job.id, "report" if job.status is Status.SUCCEEDED else "")
+    return title, "\n".join([*lines, f"{pages_url}{page}", f"Job: {job.id}"])
 
 
 def describe(job: Job) -> tuple[str, list[str]]:
