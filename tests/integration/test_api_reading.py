@@ -221,6 +221,7 @@ def test_the_report_has_the_tally_and_what_was_published_stays(
     assert 'href="read"' in served.text
     head = served.text[: served.text.index("</header>")]
     assert '<a href="quality" style="color: inherit">The manuscript</a>' in head
+    assert f'<a href="/jobs/{JOB}" style="color: inherit">The job</a>' in head
     assert "href=" not in saved.text
     assert saved.headers["content-disposition"] == f'attachment; filename="{JOB}-report.html"'
     (file_id,) = job.result_files

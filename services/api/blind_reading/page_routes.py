@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import timedelta
 from typing import Annotated
 from urllib.parse import quote, unquote
@@ -11,8 +10,9 @@ from fastapi import APIRouter, Cookie, Form
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from scriptorium.artifacts.volume import Volume
-from scriptorium.contracts import Phase
+from scriptorium.contracts import Job, Phase
 from scriptorium.contracts.report.document import REPORT_PAGE
+from scriptorium.urls import job_page
 from services.api.blind_reading.blind_reading import BlindReading, Letter, clean_name, make_anonymous_name
 from services.api.blind_reading.page import render_section, show_begin, show_end, show_question
 from services.api.blind_reading.readings import open_reading
@@ -38,7 +38,7 @@ def report(job_id: str, context: Context, download: bool = False) -> HTMLRespons
     job = context.store.jobs.get(job_id)
     page = read_report(context.volume, job.id, linked=not download)
     if not download:
-        page = insert_links(page, list_pages(job))
+        page = insert_links(page, job)
     response = HTMLResponse(
         page, headers=security_headers(f"default-src 'none'; style-src 'unsafe-inline'; {ISOLATION_POLICY}")
     )
@@ -105,11 +105,11 @@ def read_report(volume: Volume, job_id: str, *, linked: bool) -> str:
     return insert_section((volume.folder(job_id, Phase.EVALUATE) / REPORT_PAGE).read_text(encoding="utf-8"), section)
 
 
-def insert_links(page: str, pages: Collection[str]) -> str:
-    """Add links to a job's other pages to the head of its report."""
-    links = [
-        f'<a href="{name}" style="color: inherit">{text}</a>' for name, text in LINKED_PAGES.items() if name in pages
-    ]
+def insert_links(page: str, job: Job) -> str:
+    """Add links to a job's page and its other pages to the head of its report."""
+    names = {name: text for name, text in LINKED_PAGES.items() if name in list_pages(job)}
+    targets = {job_page(job.id): "The job", **names}
+    links = [f'<a href="{target}" style="color: inherit">{text}</a>' for target, text in targets.items()]
     return page.replace(END_OF_HEADER, f'<p class="byline">{" · ".join(links)}</p>\n{END_OF_HEADER}', 1)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from scriptorium.urls import job_page
 from services.api.checkpoint_samples.passages import find_passages
 from services.api.dependencies import Context
 from services.api.pages.book_title import find_title
@@ -46,4 +47,11 @@ def samples_page(job_id: str, context: Context) -> HTMLResponse:
     job = context.store.jobs.get(job_id)
     title = find_title(context.volume, job)
     passages = find_passages(context.volume, job.id)
-    return render_page(TEMPLATES, "samples", title=title, passages=passages, training_over=job.status.final)
+    return render_page(
+        TEMPLATES,
+        "samples",
+        title=title,
+        passages=passages,
+        training_over=job.status.final,
+        job_page=job_page(job.id),
+    )
