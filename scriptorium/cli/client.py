@@ -256,7 +256,7 @@ class Client(FileTransfer):
             response = self._http.request(method, path, **arguments)
         except httpx.TransportError as error:
             raise StoreUnavailable(f"The API at {self.url} does not answer ({error}).") from error
-        if response.is_error:
+        if not response.is_success:
             raise read_error(response)
         return response
 

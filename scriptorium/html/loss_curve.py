@@ -17,15 +17,40 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 100, 34, 50  # room for the numbers, the names of
 NARROW_WIDTH, NARROW_RIGHT = 340, 12  # for a phone: the lines are named below the picture
 LABEL_HEIGHT = 15
 LINE_LABELS = {"training": "training", "dev": "choosing"}
-TEXT_TITLES = {
-    "training": "The surprise (loss) on the training text",
-    "dev": "The surprise on the chapters kept for choosing",
-}
-PREFERENCE_TITLES = {
-    "training": "The loss on the preferences trained",
-    "dev": "The loss on the preferences kept for choosing",
-}
+
 MAX_POINTS = 400  # of a line: more than the picture has room for
+
+
+@dataclass(frozen=True)
+class CurveWords:
+    """What a curve is called: its title, its axis, its lines by name, and what its numbers mean."""
+
+    title: str
+    axis: str
+    lines: dict[str, str]
+    meaning: str
+
+
+OF_TEXT = CurveWords(
+    title="Surprise (loss) on the training text and on chapters kept for choosing, over the steps",
+    axis="surprise per word piece (loss)",
+    lines={
+        "training": "The surprise (loss) on the training text",
+        "dev": "The surprise on the chapters kept for choosing",
+    },
+    meaning="Surprise is measured in nats per token (word piece): 0 would be certainty. While both lines fall "
+    "together, the model learns; once that of the chapters kept for choosing rises again, it begins to memorise.",
+)
+OF_PREFERENCES = CurveWords(
+    title="Loss on the preferences trained and on those kept for choosing, over the steps",
+    axis="loss of preferences",
+    lines={
+        "training": "The loss on the preferences trained",
+        "dev": "The loss on the preferences kept for choosing",
+    },
+    meaning="It begins at 0.69, where the model prefers neither answer more than its base does, and nears 0 as it "
+    "comes to prefer the right one. Once the line of those kept for choosing rises again, it begins to memorise.",
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +76,7 @@ class Curve:
     x_ticks: list[Tick]
     y_ticks: list[Tick]
     summary: str
+    words: CurveWords
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
@@ -67,13 +93,12 @@ def draw_curve(losses: TrainingLosses) -> Curve | None:
     if not drawn:
         return None
     narrow_right = NARROW_WIDTH - NARROW_RIGHT
-    titles = PREFERENCE_TITLES if losses.preferences else TEXT_TITLES
-    summary = " ".join(_describe(titles[name], points) for name, points in drawn.items())
-    narrow = replace(_lay_out(drawn, summary, narrow_right, ticks=4), width=NARROW_WIDTH, right=narrow_right)
-    return replace(_lay_out(drawn, summary, WIDTH - RIGHT), narrow=narrow)
+    words = OF_PREFERENCES if losses.preferences else OF_TEXT
+    narrow = replace(_lay_out(drawn, words, narrow_right, ticks=4), width=NARROW_WIDTH, right=narrow_right)
+    return replace(_lay_out(drawn, words, WIDTH - RIGHT), narrow=narrow)
 
 
-def _lay_out(drawn: dict[str, list[LossPoint]], summary: str, right: int, ticks: int = 6) -> Curve:
+def _lay_out(drawn: dict[str, list[LossPoint]], words: CurveWords, right: int, ticks: int = 6) -> Curve:
     """Lay out the lines from the left margin to `right`."""
     all_points = [point for points in drawn.values() for point in points]
     x = Axis(0, max(1, *(point.step for point in all_points)), LEFT, right)
@@ -82,7 +107,8 @@ def _lay_out(drawn: dict[str, list[LossPoint]], summary: str, right: int, ticks:
         lines=_lay_out_lines(drawn, x, y),
         x_ticks=[Tick(x.place(step), f"{step:g}") for step in x.ticks(ticks) if step == int(step)],
         y_ticks=[Tick(y.place(loss), f"{loss:.4g}") for loss in y.ticks(6)],
-        summary=summary,
+        summary=" ".join(_describe(words.lines[name], points) for name, points in drawn.items()),
+        words=words,
     )
 
 

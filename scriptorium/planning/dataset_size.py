@@ -101,10 +101,12 @@ def with_prompts(rows: int, mean: float, longest: float, recipe: Recipe, *, dev_
     """
     limit, context, rewrite = recipe.training.sequence_len, context_share(recipe.data), rewrite_share(recipe.data)
     draft = DRAFT_LENGTH[recipe.data.drafts]
+    tokens = round(rows * min(limit, mean * (1 + context + rewrite * draft) + PROMPT_TOKENS))
+    longest_row = round(min(limit, longest * (2 if context else 1 + draft * (rewrite > 0)) + PROMPT_TOKENS))
     size = DatasetSize(
         rows=rows,
-        tokens=round(rows * min(limit, mean * (1 + context + rewrite * draft) + PROMPT_TOKENS)),
-        longest_row=round(min(limit, longest * (2 if context else 1 + draft * (rewrite > 0)) + PROMPT_TOKENS)),
+        tokens=tokens,
+        longest_row=min(tokens, longest_row),
         answer_tokens=round(rows * mean),
         dev_rows=dev_rows,
         basis=basis,

@@ -5,6 +5,7 @@ Markup is cut away with one pattern and nothing is cleaned, so front matter coun
 
 from __future__ import annotations
 
+import json
 import re
 import zipfile
 from collections.abc import Collection
@@ -92,11 +93,11 @@ def size_of_ready_rows(path: Path, filename: str, recipe: Recipe, validation: Co
     words, scale = count_rows(path, filename, recipe)
     dev = count_validation(validation, recipe) if validation else None
     rows = max(1, round(len(words) * scale * train_share(recipe.data.split, has_validation=dev is not None)))
-    mean = TOKENS_PER_WORD * sum(words) / len(words)
+    mean = max(1.0, TOKENS_PER_WORD * sum(words) / len(words))
     size = DatasetSize(
         rows=rows,
         tokens=round(rows * mean),
-        longest_row=round(TOKENS_PER_WORD * max(words)),
+        longest_row=min(round(rows * mean), round(TOKENS_PER_WORD * max(words))),
         answer_tokens=round(rows * max(mean / 2, mean - PROMPT_TOKENS)),
         dev_rows=round(len(words) * scale * recipe.data.split.dev),
         basis=f"{len(words):,} rows of {filename}, {f'{dev}, ' if dev else ''}not yet prepared",
@@ -108,17 +109,32 @@ def size_of_ready_rows(path: Path, filename: str, recipe: Recipe, validation: Co
 
 
 def count_rows(path: Path, filename: str, recipe: Recipe) -> tuple[list[int], float]:
-    """Return the words of each row that was read, and how many times more all rows are. Raises InvalidTrainingFile.
-
-    A preference counts as long as a chat with one of its answers.
-    """
-    answers = 2 if recipe.training.method == "dpo" else 1
+    """Return the words of each row that was read, and how many times more all rows are. Raises InvalidTrainingFile."""
+    count = count_preference if recipe.training.method == "dpo" else count_row
     with path.open("rb") as file:
         lines = file.readlines(READ_BYTES)
-    words = [max(1, (len(WORD.findall(line)) - ROW_KEYS) // answers) for line in lines if line.strip()]
+    words = [max(1, count(line)) for line in lines if line.strip()]
     if not words:
         raise InvalidTrainingFile(f"{filename} has no rows.", param="training_file")
     return words, max(1.0, path.stat().st_size / sum(map(len, lines)))
+
+
+def count_row(line: bytes) -> int:
+    """Return the words of a row, without its keys and roles."""
+    return len(WORD.findall(line)) - ROW_KEYS
+
+
+def count_preference(line: bytes) -> int:
+    """Return the words of a preference with the longer of its answers; half of those of a line that is none."""
+    try:
+        row = json.loads(line)
+        prompt, *answers = (
+            count_row(json.dumps(row[part], ensure_ascii=False).encode("utf-8", "surrogatepass"))
+            for part in ("input", "preferred_output", "non_preferred_output")
+        )
+    except (ValueError, KeyError, TypeError):
+        return count_row(line) // 2
+    return prompt + max(answers)
 
 
 def count_words(path: Path, filename: str) -> int:

@@ -60,7 +60,11 @@ def render(error: ScriptoriumError) -> JSONResponse:
 
 def respond(request: Request, error: ScriptoriumError) -> Response:
     """Return the response to a request that failed: a page if it came from a browser, else JSON."""
-    return show_error(error) if is_page(request.url.path) else render(error)
+    if not is_page(request.url.path):
+        return render(error)
+    page = show_error(error)
+    page.headers.update(retry_headers(error))
+    return page
 
 
 def is_page(path: str) -> bool:

@@ -35,7 +35,7 @@ MISSING_CALLS = (
     ),
     MissingCall(
         "/v1/fine_tuning/alpha/graders/{call}",
-        "Graders are not offered: they belong to reinforcement fine-tuning, and jobs are supervised.",
+        "Graders are not offered: they belong to reinforcement fine-tuning, which is not offered.",
         "Read the job's report, which measures the voice on held-out text.",
     ),
     MissingCall(

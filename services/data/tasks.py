@@ -16,7 +16,7 @@ app = queue.app()
 def record_updates(job: Job, result: PrepareResult, volume: Volume) -> dict[str, object]:
     """Add the page about the data to the job's result files, while the model still trains."""
     page = volume.folder(job.id, Phase.PREPARE) / QUALITY_PAGE
-    return {"result_files": FileStore(volume.files).add_results({f"{job.id}-{page.name}": page})}
+    return {"result_files": FileStore(volume.files, job.created_by).add_results({f"{job.id}-{page.name}": page})}
 
 
 @app.task(name=queue.PREPARE)

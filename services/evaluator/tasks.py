@@ -33,7 +33,7 @@ def record_updates(job: Job, result: EvaluateResult, volume: Volume) -> dict[str
     paths = {f"{job.id}-{path.name}": path for path in (training / TRAINING_CSV, report / REPORT, report / REPORT_PAGE)}
     for number, folder in volume.rounds(job.id, Phase.EVALUATE).items():
         paths |= {f"{job.id}-round-{number}-{name}": folder / name for name in (REPORT, REPORT_PAGE)}
-    files = FileStore(volume.files)
+    files = FileStore(volume.files, job.created_by)
     offered = files.add_results(paths)
     earlier = [file for file in files.existing(job.result_files) if file not in offered]
     return {"result_files": [*offered, *earlier], "fine_tuned_model": job.tuned_name}

@@ -28,7 +28,7 @@ def record_updates(job: Job, result: MergeResult, volume: Volume) -> dict[str, o
     paths |= {f"{job.id}-{MERGED}{path.name}": path for path in sorted(merged.iterdir()) if path.is_file()}
     paths.pop(f"{job.id}-{MERGED}{manifest.NAME}", None)
     paths |= {f"{job.id}-{Path(name).name}": merged / name for name in result.exports}
-    files = FileStore(volume.files)
+    files = FileStore(volume.files, job.created_by)
     offered = files.add_results(paths)
     return {"result_files": [*(file for file in files.existing(job.result_files) if file not in offered), *offered]}
 

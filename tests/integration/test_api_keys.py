@@ -246,7 +246,8 @@ def test_an_api_that_others_reach_never_answers_without_a_key(context: Context, 
         httpx.Client(base_url=address) as http,
     ):
         assert refusal(http.get("/v1/files")) == (401, "invalid_api_key")
-        assert http.get("/jobs/ftjob-1/samples").headers["location"].startswith("/login")
+        page = http.get("/jobs/ftjob-1/samples", headers={"Accept": "text/html"})
+        assert page.headers["location"].startswith("/login")
         assert http.get("/login").status_code == 401
 
 
@@ -337,6 +338,19 @@ def test_a_key_deletes_only_what_was_made_with_it(
     assert ask(http, "DELETE", other, admin).status_code == 200
     assert ask(http, "GET", f"/v1/files/{file_of_ann}", admin).status_code == 404
     assert ask(http, "DELETE", f"/v1/files/{book}", admin).status_code == 200
+
+
+def test_what_one_key_sends_is_no_answer_to_another(url: str, create: Create, client: openai.OpenAI, book: str) -> None:
+    """Neither an equal body nor an equal Idempotency-Key gives away somebody else's job."""
+    secrets = [create("read", "submit") for _ in range(2)]
+    clients = [openai.OpenAI(base_url=f"{url}/v1", api_key=secret, max_retries=0) for secret in secrets]
+    for headers in ({}, {"Idempotency-Key": "1"}):
+        jobs = [
+            other.fine_tuning.jobs.create(model=BASE, training_file=book, extra_headers=headers)
+            for other in (*clients, *clients)
+        ]
+        assert [job.id for job in jobs[:2]] == [job.id for job in jobs[2:]]
+        assert jobs[0].id != jobs[1].id
 
 
 def test_a_key_deletes_only_the_models_of_its_jobs(http: httpx.Client, create: Create, context: Context) -> None:

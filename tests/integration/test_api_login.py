@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from contextlib import closing
 from http.cookies import SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,12 +15,15 @@ from work import submit
 
 from scriptorium.access.exposure import open_key_store
 from scriptorium.access.keys import AccessKey, KeyScope
+from scriptorium.cli.client import Client
+from scriptorium.cli.transfer import ApiError
 from scriptorium.jobs.runner import Context
 from scriptorium.store import open_store
 from services.api.access.login import COOKIE, LIFETIME
 from services.api.application import create_app
 
 PAGE = "/jobs/ftjob-1/samples"
+HEADERS = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html,*/*"}
 
 
 @pytest.fixture
@@ -32,7 +36,7 @@ def key(context: Context) -> tuple[AccessKey, str]:
 @pytest.fixture
 def browser(url: str) -> Iterator[httpx.Client]:
     """Yield a client that keeps cookies, and says where its requests come from."""
-    with httpx.Client(base_url=url, timeout=20, headers={"Sec-Fetch-Site": "same-origin"}) as client:
+    with httpx.Client(base_url=url, timeout=20, headers=HEADERS) as client:
         yield client
 
 
@@ -57,7 +61,7 @@ def test_a_page_leads_to_the_login_and_back(browser: httpx.Client, key: tuple[Ac
 
 
 def test_a_form_that_comes_too_late_leads_back_to_its_page(url: str, key: tuple[AccessKey, str]) -> None:
-    with httpx.Client(base_url=url) as browser:
+    with httpx.Client(base_url=url, headers=HEADERS) as browser:
         for referer, page in (
             (f"{url}/jobs/ftjob-1/read", "%2Fjobs%2Fftjob-1%2Fread"),
             ("http://e/x", "%2F"),
@@ -73,7 +77,7 @@ def test_the_cookie_is_a_token_that_only_our_own_pages_send(
     answer = log_in(browser, key[1])
     cookie = SimpleCookie(answer.headers["set-cookie"])[COOKIE]
     assert cookie["httponly"]
-    assert cookie["samesite"].lower() == "strict"
+    assert cookie["samesite"].lower() == "lax"  # a link in a mail leads to its page
     assert not cookie["secure"]
     assert key[1] not in answer.headers["set-cookie"]
     stored = list(context.store.client.scan_iter("scriptorium:login:*"))
@@ -190,3 +194,40 @@ def test_forms_of_pages_obey_the_logins_key(browser: httpx.Client, context: Cont
     context.pipeline.cancel(job_id)
     assert browser.post(f"/jobs/{job_id}/delete", data={"manuscript": "true"}).headers["location"] == "/"
     assert browser.get("/chat").status_code == 403
+
+
+@pytest.mark.parametrize(("scope", "page"), [("read", "/"), ("chat", "/chat"), ("submit", "/submit"), ("admin", "/")])
+def test_a_login_begins_with_a_page_that_its_key_may_see(
+    browser: httpx.Client, context: Context, scope: str, page: str
+) -> None:
+    secret = open_key_store(context.settings).create("Ann", [KeyScope(scope)])[1]
+    assert log_in(browser, secret, "/").headers["location"] == page
+    assert browser.get(page).status_code == 200
+    refused = browser.get("/chat" if scope in ("read", "submit") else "/submit")
+    assert (refused.status_code == 403) is (scope != "admin")
+    assert ('href="/login"' in refused.text) is (scope != "admin")
+
+
+def test_a_program_that_asks_for_a_page_without_a_key_gets_an_error_and_no_form(
+    url: str, key: tuple[AccessKey, str]
+) -> None:
+    with httpx.Client(base_url=url) as program:
+        for headers in ({}, {"Authorization": "Bearer sk-scr-wrong", "Accept": "text/html"}):
+            answer = program.get("/jobs/ftjob-1/report", headers=headers)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (401, "invalid_api_key")
+    with closing(Client(url, key="sk-scr-wrong")) as client, pytest.raises(ApiError, match="There is no such key"):
+        client.report("ftjob-1")
+
+
+def test_a_proxys_own_password_does_not_hide_a_login(browser: httpx.Client, key: tuple[AccessKey, str]) -> None:
+    log_in(browser, key[1])
+    assert browser.get(PAGE, headers={"Authorization": "Basic YTpi"}).status_code == 200
+    browser.cookies.clear()
+    assert browser.get("/v1/files", headers={"Authorization": "Basic YTpi"}).status_code == 401
+
+
+def test_a_login_that_has_ended_says_so(browser: httpx.Client, key: tuple[AccessKey, str], context: Context) -> None:
+    log_in(browser, key[1])
+    context.store.client.flushdb()
+    error = browser.get("/v1/files").json()["error"]
+    assert (error["message"], error["next_step"]) == ("The login has ended.", "Log in again: /login.")

@@ -18,6 +18,7 @@ from scriptorium.artifacts.checkpoint_samples import (
     write_order,
 )
 from scriptorium.artifacts.checkpoints import checkpoint_folder
+from scriptorium.artifacts.dataset import QUALITY
 from scriptorium.artifacts.file_store import FileStore
 from scriptorium.artifacts.training_log import TRAINING_LOG, append_to_log
 from scriptorium.contracts import (
@@ -97,9 +98,11 @@ def change(context: Context, job: Job, **changes: Any) -> Job:
 
 def publish_dataset(context: Context, job: Job) -> None:
     """Publish what preparation has found."""
-    result = PrepareResult(words=80_000, chapters=20, splits={}, findings=FINDINGS).model_dump(mode="json")
+    result = PrepareResult(words=80_000, chapters=20, splits={}, findings=FINDINGS)
     folder = context.volume.attempt(job.id, Phase.PREPARE, 1)
-    context.volume.publish(job.id, Phase.PREPARE, folder, {"request": {}, "result": result, "seconds": 4.0})
+    (folder / QUALITY).write_text(result.model_dump_json(), "utf-8")
+    inputs = {"request": {}, "result": result.model_dump(mode="json"), "seconds": 4.0}
+    context.volume.publish(job.id, Phase.PREPARE, folder, inputs)
     context.store.jobs.set_progress(job.id, {"phase_seconds/prepare": 4.0})
 
 

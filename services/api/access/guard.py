@@ -26,11 +26,12 @@ from scriptorium.store.connection import store_errors
 from services.api.access.browsers import SAFE_METHODS, check_host, check_origin
 from services.api.access.neighbours import METRICS_PATHS, is_neighbour
 from services.api.access.route_scopes import Scopes, find_scopes
-from services.api.errors import is_page, respond
+from services.api.errors import is_page, render, respond
 
 HEALTH_PATH = "/healthz"
 LOGIN_PATH = "/login"
 COOKIE = "scriptorium_login"
+BEARER = "bearer "
 
 
 class AccessGuard:
@@ -78,16 +79,19 @@ class AccessGuard:
     async def _identify(self, request: Request) -> AccessKey:
         """Return the key of a request. Raises InvalidKey, and CrossSiteRequest if a page of another site uses a login.
 
-        A header counts more than a cookie.
+        A key in the header counts more than a cookie; a header of another scheme may be that of a proxy.
         """
-        if "authorization" in request.headers:
-            return check_valid(self._keys.find(read_secret(request.headers["authorization"])))
-        token = request.cookies.get(COOKIE)
-        if token is None:
-            raise InvalidKey("This needs a key.")
+        header, token = request.headers.get("authorization", ""), request.cookies.get(COOKIE)
+        if token is None or header.lower().startswith(BEARER):
+            if not header:
+                raise InvalidKey("This needs a key.")
+            return check_valid(self._keys.find(read_secret(header)))
         check_origin(request)
         key_id = await run_in_threadpool(self._find_login, token)
-        return check_valid(self._keys.get(key_id) if key_id else None, "The login has ended.")
+        key = self._keys.get(key_id) if key_id else None
+        if key is None:
+            raise InvalidKey("The login has ended.", next_step=f"Log in again: {LOGIN_PATH}.")
+        return check_valid(key)
 
     def _check_rate(self, key: AccessKey, limit: int) -> None:
         with store_errors():
@@ -108,10 +112,10 @@ def read_secret(header: str) -> str:
     return secret.strip()
 
 
-def check_valid(key: AccessKey | None, otherwise: str = "There is no such key.") -> AccessKey:
+def check_valid(key: AccessKey | None) -> AccessKey:
     """Return a key that is valid now. Raises InvalidKey."""
     if key is None:
-        raise InvalidKey(otherwise)
+        raise InvalidKey("There is no such key.")
     if key.state is not KeyState.ACTIVE:
         raise InvalidKey(f"The key {key.name!r} ({key.id}) is {key.state}.")
     return key
@@ -130,9 +134,11 @@ def check_scope(key: AccessKey, scopes: Scopes) -> AccessKey:
 
 def refuse(request: Request, error: ScriptoriumError) -> Response:
     """Return the response to a refused request: a browser that wants a page is led to the login."""
-    if isinstance(error, InvalidKey) and is_page(request.url.path) and request.url.path != LOGIN_PATH:
+    if not isinstance(error, InvalidKey) or not is_page(request.url.path) or request.url.path == LOGIN_PATH:
+        return respond(request, error)
+    if "text/html" in request.headers.get("accept", "") and "authorization" not in request.headers:
         return RedirectResponse(f"{LOGIN_PATH}?next={quote(page_of(request), safe='')}", 303)
-    return respond(request, error)
+    return render(error)  # to a script or a program
 
 
 def page_of(request: Request) -> str:

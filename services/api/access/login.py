@@ -16,7 +16,7 @@ from fastapi import APIRouter, Cookie, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from scriptorium.access.key_ring import KeyRing
-from scriptorium.access.keys import AccessKey
+from scriptorium.access.keys import AccessKey, KeyScope
 from scriptorium.errors import InvalidKey
 from services.api.access.guard import COOKIE, LOGIN_PATH, check_valid
 from services.api.dependencies import Context
@@ -58,9 +58,9 @@ def log_in(
     except InvalidKey as error:
         return render_login(next, error=str(error))
     token = context.store.logins.begin(valid.id, LIFETIME)
-    response = RedirectResponse(local_path(next), 303)
+    response = RedirectResponse(first_page(valid) if local_path(next) == "/" else local_path(next), 303)
     response.set_cookie(
-        COOKIE, token, int(LIFETIME.total_seconds()), httponly=True, samesite="strict", secure=is_secure(request)
+        COOKIE, token, int(LIFETIME.total_seconds()), httponly=True, samesite="lax", secure=is_secure(request)
     )
     return response
 
@@ -79,6 +79,12 @@ def render_login(page: str, *, key: AccessKey | None = None, error: str = "") ->
     """Render the form, with what was wrong, or the key that the browser is logged in with."""
     status = InvalidKey.status if error else 200
     return render_page(TEMPLATES, "login", status, page=local_path(page), key=key, error=error)
+
+
+def first_page(key: AccessKey) -> str:
+    """Return the page with which the owner of a key begins: the first one that the key may see."""
+    pages = {"/": KeyScope.READ, "/chat": KeyScope.CHAT, "/submit": KeyScope.SUBMIT}
+    return next(page for page, scope in pages.items() if key.may({scope}))
 
 
 def find_key(keys: KeyRing, key_id: str | None) -> AccessKey | None:

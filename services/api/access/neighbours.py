@@ -7,7 +7,7 @@ Neither is what a proxy passes on.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Interface, ip_address
+from ipaddress import IPv4Address, IPv4Interface, ip_address
 from pathlib import Path
 from socket import AF_INET
 
@@ -37,9 +37,15 @@ def is_near(address: str, networks: Sequence[IPv4Interface], gateways: Sequence[
         return False
     if peer.is_loopback:
         return True
-    if str(peer) in gateways or any(peer == next(interface.network.hosts()) for interface in networks):
+    if str(peer) in gateways or any(peer == first_host(interface) for interface in networks):
         return False
     return any(peer in interface.network for interface in networks)
+
+
+def first_host(interface: IPv4Interface) -> IPv4Address | None:
+    """Return the first address of a network that is not the interface's only one."""
+    hosts = iter(interface.network.hosts())
+    return next(hosts, None) if interface.network.num_addresses > 1 else None
 
 
 def own_networks() -> list[IPv4Interface]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scriptorium.contracts.base import JsonNumber
 from scriptorium.errors import InvalidRequest
 from scriptorium.jobs.runner import Context as PhaseContext
+from scriptorium.urls import job_page
 from services.api.blind_reading.blind_reading import BlindReading, Letter, Question, clean_name
 from services.api.dependencies import Context
 
@@ -52,7 +53,7 @@ def answer(job_id: str, body: GivenAnswer, context: Context) -> dict[str, Any]:
 def tally(job_id: str, context: Context) -> dict[str, Any]:
     """Count the answers of all readers."""
     counts = open_reading(context, job_id).tally()
-    page = f"/jobs/{job_id}/read"
+    page = job_page(job_id, "read")
     return {"object": "reading.tally", "job": job_id, "page": page, **counts.model_dump(mode="json")}
 
 

@@ -26,7 +26,7 @@ def checkpoint_samples(job_id: str, context: Context) -> dict[str, Any]:
     return {
         "object": "checkpoint_samples",
         "job": job_id,
-        "page": f"/jobs/{job_id}/samples",
+        "page": job_page(job_id, "samples"),
         "steps": passages.steps,
         "briefs": [
             {

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
+from scriptorium.contracts import Job
 from scriptorium.contracts.delivery import (
     DELIVERY_PREFIX,
     EVENT_PREFIX,
@@ -161,7 +162,12 @@ def open_sender(context: Context, clock: Clock = time.time) -> Sender:
     webhooks = [
         Webhook(url, settings.webhook_secret, allow_private=settings.webhook_private) for url in settings.webhook_urls
     ]
-    services, problems = open_services(settings.notices, store.jobs.get, settings.pages_url)
+
+    def find_job(job_id: str) -> Job:
+        with store_errors():
+            return store.jobs.get(job_id)
+
+    services, problems = open_services(settings.notices, find_job, settings.pages_url)
     for problem in problems:
         log.error("%s", problem)
     return Sender(store.deliveries, [*webhooks, *services], problems, clock)

@@ -7,12 +7,9 @@ from typing import Any
 from scriptorium.contracts import Job
 from scriptorium.jobs.runner import Context
 from scriptorium.recipe import Recipe
-from services.api.fine_tuning.create_job import read_job, submit_keyed
+from services.api.fine_tuning.create_job import REQUESTED_FIELDS, read_job, submit_keyed
 
-COPIED_FIELDS = {
-    "model", "training_file", "validation_file", "impostors", "suffix", "seed", "metadata", "priority",
-    "hyperparameters", "checkpoint", "strength", "integrations",
-}  # fmt: skip
+COPIED_FIELDS = REQUESTED_FIELDS - {"recipe"}
 
 
 def clone_job(

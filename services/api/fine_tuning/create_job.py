@@ -78,7 +78,8 @@ def fingerprint(job: Job, body: dict[str, Any], key: str | None) -> str:
     recipe = {name: body.get(name) for name in ("recipe", "overrides")}
     method = job.recipe.training.model_dump(include={"method", "beta"})
     values = job.model_dump(mode="json", include=REQUESTED_FIELDS - {"recipe"}) | recipe | method
-    text = f"key {key}" if key else json.dumps(values, sort_keys=True)
+    owner = f"by {job.created_by} " if job.created_by else ""  # what one client sends is no answer to another
+    text = owner + (f"key {key}" if key else json.dumps(values, sort_keys=True))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

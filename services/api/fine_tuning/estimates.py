@@ -74,7 +74,7 @@ class EstimateRequest(CreateJob):
 
 @router.post("")
 def create_estimate(body: Annotated[dict[str, Any], Body()], context: Context) -> dict[str, Any]:
-    """TrainingEstimate a job's memory, time, updates and disk."""
+    """Estimate a job's memory, time, updates and disk."""
     return estimate_job(body, context).model_dump(mode="json")
 
 
@@ -121,10 +121,11 @@ def find_size(request: EstimateRequest, context: PhaseContext) -> DatasetSize:
     """Return a dataset's size: the counts of the request, those of an earlier job's preparation, or the words'."""
     if request.dataset:
         return DatasetSize(**request.dataset.model_dump())
-    if prepared := find_prepared(request, context):
-        return prepared
     files = FileStore(context.volume.files)
     manuscript = find_file(files, str(request.training_file))
+    prepared = None if manuscript.has_ready_rows else find_prepared(request, context)  # their prompts are their own
+    if prepared:
+        return prepared
     validation = find_file(files, request.validation_file) if request.validation_file else None
     return size_of_manuscript(*manuscript, request.requested_recipe, validation)
 

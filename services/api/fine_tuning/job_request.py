@@ -67,7 +67,7 @@ class SupervisedMethod(RequestPart):
 class PreferenceHyperparameters(Hyperparameters):
     """The hyperparameters of direct preference optimisation; a smaller `beta` lets the model move farther away."""
 
-    beta: Annotated[float, Field(gt=0, le=10)] | Literal["auto"] = "auto"
+    beta: Annotated[float, Field(gt=0, le=10), JsonNumber] | Literal["auto"] = "auto"
 
 
 class PreferenceMethod(RequestPart):

@@ -14,7 +14,7 @@ from typing import Any
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment
 
-from scriptorium.errors import ScriptoriumError
+from scriptorium.errors import InsufficientScope, ScriptoriumError
 from scriptorium.html.paragraphs import split_paragraphs
 from scriptorium.html.templates import page_templates
 from services.api.pages.formats import format_duration, format_iso, format_moment, format_size
@@ -62,7 +62,14 @@ def see_other(path: str) -> RedirectResponse:
 
 def show_error(error: ScriptoriumError) -> HTMLResponse:
     """Show what went wrong."""
-    return render_page(TEMPLATES, "error", error.status, message=str(error), next_step=error.next_step)
+    return render_page(
+        TEMPLATES,
+        "error",
+        error.status,
+        message=str(error),
+        next_step=error.next_step,
+        may_log_in=isinstance(error, InsufficientScope),
+    )
 
 
 TEMPLATES = room_templates(Path(__file__).parent)

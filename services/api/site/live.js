@@ -28,11 +28,12 @@ const update = (page) => {
 };
 const refresh = async () => {
   const answer = document.hidden ? null : await fetch(location.href).catch(() => null);
-  if (answer?.ok && !answer.redirected) update(parse(await answer.text()));
-  follow();
+  if ([401, 403, 404].includes(answer?.status)) return location.reload(); // the login has ended, or the job is gone
+  if (answer?.ok) update(parse(await answer.text()));
+  follow(1000 * (answer?.headers.get("Retry-After") ?? 0));
 };
-const follow = () => {
-  if (document.querySelector("[data-live]")) setTimeout(refresh, PAUSE);
+const follow = (pause = 0) => {
+  if (document.querySelector("[data-live]")) setTimeout(refresh, Math.max(PAUSE, pause));
 };
 for (const part of document.querySelectorAll("[data-live]")) sources.set(part.id, part.innerHTML);
 localise(document);

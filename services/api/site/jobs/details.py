@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from scriptorium.artifacts.dataset import QUALITY
 from scriptorium.artifacts.file_store import FileStore
 from scriptorium.artifacts.training_log import TRAINING_LOG
 from scriptorium.contracts import Event, EventType, Finding, Job, Phase, PrepareResult, Severity, StoredFile
@@ -28,10 +29,11 @@ class LogPage:
 
 @dataclass(frozen=True)
 class BookFindings:
-    """The findings about a job's book, the gravest first, and how many more there are."""
+    """The findings about a job's book, the gravest first, and how many more there are; `read` once it was read."""
 
     gravest: Sequence[Finding]
     more: int
+    read: bool = True
 
 
 def find_curve(job: Job, context: Context) -> Curve | None:
@@ -53,12 +55,12 @@ def read_log(job: Job, context: Context, before: str | None = None) -> LogPage:
 
 
 def list_findings(job: Job, context: Context) -> BookFindings:
-    """Return what preparation has found about the book."""
-    published = context.volume.published(job.id, Phase.PREPARE)
-    if published is None:
-        return BookFindings([], 0)
+    """Return what preparation has found about the book, also while a question about it is open."""
+    quality = context.volume.output_file(job.id, Phase.PREPARE, QUALITY)
+    if quality is None:
+        return BookFindings([], 0, read=False)
     order = list(Severity)
-    findings = PrepareResult.model_validate(published["result"]).findings
+    findings = PrepareResult.model_validate_json(quality.read_bytes()).findings
     gravest = sorted(findings, key=lambda finding: order.index(finding.severity))
     return BookFindings(gravest[:SHOWN_FINDINGS], max(0, len(gravest) - SHOWN_FINDINGS))
 

@@ -100,3 +100,21 @@ def test_a_preference_is_as_long_as_one_of_its_answers(tmp_path: Path) -> None:
     size = size_of_manuscript(tmp_path / "rows", "rows.jsonl", recipe)
     assert (size.rows, size.replay_rows) == (70, 0)
     assert size.mean_row == pytest.approx(600, rel=0.05)
+
+
+def test_a_long_prompt_of_a_preference_counts_once_and_whole(tmp_path: Path) -> None:
+    answers = {f"{kind}preferred_output": [{"role": "assistant", "content": "rain " * 50}] for kind in ("", "non_")}
+    prompt = {"messages": [{"role": "user", "content": "word " * 600}]}
+    (tmp_path / "rows").write_text(f"{json.dumps({'input': prompt, **answers})}\n" * 100)
+    recipe = RECIPE.model_copy(update={"training": RECIPE.training.for_preferences()})
+    assert size_of_manuscript(tmp_path / "rows", "rows.jsonl", recipe).longest_row == pytest.approx(858, rel=0.05)
+
+
+@pytest.mark.parametrize("words", [1, 500, 5_000])
+def test_no_row_is_longer_than_all_rows(tmp_path: Path, words: int) -> None:
+    (tmp_path / "book").write_text("rain " * words)
+    lines = [json.dumps({"prompt": "Go on.", "completion": "rain " * count}) for count in (*[1] * 15, 4_000)]
+    (tmp_path / "rows").write_text("\n".join(lines))
+    for name in ("book.txt", "rows.jsonl"):
+        size = size_of_manuscript(tmp_path / name.partition(".")[0], name, RECIPE)
+        assert max(size.rows, size.longest_row, size.answer_tokens) <= size.tokens, name

@@ -50,3 +50,9 @@ def test_gateways_are_read_from_the_routes_of_the_kernel(tmp_path: Path) -> None
 
 def test_this_machine_is_in_its_own_networks() -> None:
     assert any(interface.ip.is_loopback for interface in own_networks())
+
+
+def test_a_tunnel_of_one_address_has_no_neighbours() -> None:
+    tunnel = [IPv4Interface("10.1.2.3/32")]
+    assert not is_near("10.9.9.9", tunnel, [])
+    assert is_near("10.1.2.3", tunnel, [])

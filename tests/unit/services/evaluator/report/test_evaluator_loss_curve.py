@@ -51,6 +51,10 @@ def test_a_curve_of_preferences_says_so():
     curve = draw_curve(TrainingLosses(train=[LossPoint(step=1, loss=0.69)], preferences=True))
     assert curve is not None
     assert curve.summary == "The loss on the preferences trained was 0.69 at step 1."
+    words = (curve.words.title, curve.words.axis, curve.words.meaning)
+    assert not any("surprise" in text.lower() for text in words)
+    assert curve.narrow
+    assert curve.narrow.words == curve.words
 
 
 def test_a_long_training_is_thinned_but_keeps_its_ends():
