@@ -69,12 +69,12 @@ def follow_a_training(page: Page, context: Context, checks: Checks, folder: Path
     page.goto(f"/jobs/{job.id}")
     page.focus("#cancel")
     page.evaluate("window.sameDocument = true")
-    points = page.get_attribute(".training .trace", "points") or ""
+    points = page.get_attribute(".wide .training .trace", "points") or ""
     context.store.jobs.set_progress(job.id, {"step": 60})
     lines = [{"step": step, "loss": 3.3} for step in range(33, 61)]
     append_to_log(context.volume.attempt(job.id, Phase.TRAIN, 2) / TRAINING_LOG, lines)
     expect(page.locator("#progress")).to_contain_text("step 60 of 90")
-    expect(page.locator(".training .trace")).not_to_have_attribute("points", points)
+    expect(page.locator(".wide .training .trace")).not_to_have_attribute("points", points)
     change(context, job, pause_requested=True)
     page.wait_for_selector("#resume")
     checks.expect(page.evaluate("document.activeElement.id") == "cancel", "follow", "the focus is lost")
