@@ -76,7 +76,7 @@ class FindingsDecision(Contract):
     """What was decided about debatable findings: their number by code, and the share of the passages that they touch.
 
     If `recommended` is to go on and the share is at most `tolerated`, nobody is `asked`. `answer` is None until there
-    is one.
+    is one. If all of them are about passages that are `left_out`, nothing that trains has a finding.
     """
 
     codes: dict[str, int]
@@ -85,6 +85,7 @@ class FindingsDecision(Contract):
     recommended: str
     asked: bool
     answer: str | None = None
+    left_out: bool = False
 
     @property
     def count(self) -> int:

@@ -32,17 +32,21 @@ SMALLEST_SHARE = 0.001  # that is given as a number
 PAGE = "quality"  # the job's page that shows every finding with its place
 
 
-def weigh_findings(findings: Sequence[Finding], places: Collection[str], tolerated: float) -> FindingsDecision | None:
+def weigh_findings(
+    findings: Sequence[Finding], places: Collection[str], tolerated: float, left_out: Collection[str] = ()
+) -> FindingsDecision | None:
     """Weigh the debatable findings of a manuscript; None if there are none.
 
-    `places` are those of its passages. A finding at another place is about the whole manuscript. It is recommended to
-    go on if few passages are touched; nobody is asked then, unless a finding may not be tolerated.
+    `places` are those of its passages, `left_out` those of passages that do not train. A finding at another place is
+    about the whole manuscript. It is recommended to go on if few passages are touched; nobody is asked then, unless a
+    finding may not be tolerated.
     """
     debatable = list_debatable(findings)
     if not debatable:
         return None
     touched = {finding.place for finding in debatable}
-    share = len(touched) / len(places) if touched <= set(places) else 1.0
+    passages = set(places)
+    share = len(touched) / len(passages | touched) if touched <= passages.union(left_out) else 1.0
     codes = Counter(finding.code for finding in debatable)
     tolerable = all(GATES[code].tolerable for code in codes if code in GATES)
     return FindingsDecision(
@@ -51,6 +55,7 @@ def weigh_findings(findings: Sequence[Finding], places: Collection[str], tolerat
         tolerated=tolerated,
         recommended=GO_ON_ANSWER if share <= max(HARMLESS_SHARE, tolerated) else STOP_ANSWER,
         asked=not tolerable or share > tolerated,
+        left_out=touched <= set(left_out),
     )
 
 
@@ -95,6 +100,8 @@ def describe_share(weighed: FindingsDecision) -> str:
 
 def advise(weighed: FindingsDecision) -> str:
     """Say what the share of the findings means."""
+    if weighed.left_out and weighed.asked:
+        return "None of them trains: they are left out. If they should train, correct the text first."
     if weighed.recommended == STOP_ANSWER:
         return "They are so many that a model would learn them."
     if weighed.share > weighed.tolerated:

@@ -98,6 +98,27 @@ def test_a_finding_about_the_whole_manuscript_is_never_few() -> None:
     assert "in the manuscript as a whole" in make_question(weighed).reason
 
 
+@pytest.mark.parametrize(
+    ("tolerated", "recommended", "asked", "advice"),
+    [
+        (0.02, "stop", True, "None of them trains: they are left out. If they should train, correct the text first."),
+        (0.3, "go_on", False, "They are too few to matter: up to 30 % are tolerated."),
+    ],
+)
+def test_rows_that_are_left_out_are_a_share_and_not_learned(
+    tolerated: float, recommended: str, asked: bool, advice: str
+) -> None:
+    left_out = {f"row {number}" for number in range(25)}
+    findings = [finding(Severity.DEBATABLE, place, "row_too_long") for place in left_out]
+    weighed = weigh_findings(findings, PLACES, tolerated, left_out)
+    assert weighed
+    assert (weighed.share, weighed.recommended, weighed.asked, weighed.left_out) == (0.2, recommended, asked, True)
+    assert make_question(weighed).reason == f"Found: row_too_long (25), in 20 % of the passages. {advice}"
+    weighed = weigh_findings([*findings, *debatable(1)], PLACES, tolerated, left_out)
+    assert weighed
+    assert (weighed.share, weighed.left_out) == (26 / 125, False)
+
+
 @pytest.mark.parametrize("code", ["email_address", "phone_number"])
 def test_what_is_personal_needs_an_answer_however_rare(code: str) -> None:
     weighed = weigh(debatable(1, code))

@@ -87,6 +87,20 @@ def test_a_preference_is_as_long_as_its_longer_answer(tmp_path: Path, ask: Ask, 
     assert written == [f"Write {number}." for number in range(20) if number != 3]
 
 
+def test_rows_that_are_left_out_are_weighed_as_the_share_that_they_are(tmp_path: Path, ask: Ask, prose: Prose) -> None:
+    def write_rows(first: int, name: str) -> Path:
+        rows = [chat(number, prose) for number in range(first, first + 20)]
+        return write(tmp_path, [{**row, "completion": row["completion"] * 9} for row in rows[:4]] + rows[4:], name)
+
+    validation = {"validation": write_rows(20, "second"), "validation_name": "second.jsonl"}
+    request = ask(write_rows(0, "first"), "rows.jsonl", sequence_len=600, tolerated_share=0.2, **validation)
+    (out := tmp_path / "out").mkdir()
+    decision = prepare_manuscript(request, out, SilentReporter()).decision
+    assert decision
+    assert decision.codes == {"row_too_long": 8}
+    assert (decision.share, decision.asked, decision.left_out) == (0.2, False, True)
+
+
 def test_supervised_training_refuses_preferences_with_their_lines(tmp_path: Path, ask: Ask, prose: Prose) -> None:
     rows = [preference(n, prose) if n > 11 else chat(n, prose) for n in range(40)]
     with pytest.raises(InvalidTrainingFile, match="28 row") as caught:
