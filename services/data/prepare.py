@@ -116,7 +116,8 @@ def prepare_texts(request: PrepareRequest, folder: Path, texts: TextFile, report
     show(result)
     if not request.answered:
         log_findings(findings, reporter)
-    raise_for_findings(findings, len(splits["train"]), sum(len(splits.get(name, ())) for name in ("dev", "test")))
+    held_out = sum(len(splits.get(name, ())) for name in (("test",) if validation.passages else ("dev", "test")))
+    raise_for_findings(findings, len(splits["train"]), held_out)
     write_examples(map(make_row, choose_examples(splits["train"])), tokenizer, folder, reporter)
     result = decide(result, show, reporter)
     write_dataset(folder, splits)

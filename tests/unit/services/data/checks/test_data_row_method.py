@@ -156,6 +156,14 @@ def test_a_validation_file_has_rows_of_the_same_method(tmp_path: Path, ask: Ask,
     assert caught.value.param == "validation_file"
 
 
+def test_rows_of_a_validation_file_are_not_held_out_of_the_manuscript(tmp_path: Path, ask: Ask, prose: Prose) -> None:
+    rows = write(tmp_path, [chat(number, prose) for number in range(10)])
+    validation = write(tmp_path, [chat(number, prose) for number in range(30, 35)], "validation")
+    request = ask(rows, "rows.jsonl", validation=validation, validation_name="validation.jsonl")
+    with pytest.raises(TooFewExamples, match=r"gives [89] training example\(s\) beside [12] that are held out"):
+        run(request, tmp_path)
+
+
 def test_too_few_rows_say_how_many_are_held_out(tmp_path: Path, ask: Ask, prose: Prose) -> None:
     rows = [chat(number, prose) for number in range(12)]
     with pytest.raises(TooFewExamples, match=r"9 training example\(s\) beside 3 that are held out; at least 10"):
