@@ -119,6 +119,16 @@ def test_the_page_of_a_job_that_was_stopped_outlives_its_folder(context: Context
     assert http.get(JSON).json()["decision"]["answer"] == "stop"
 
 
+def test_a_recipe_that_stops_a_job_says_so(context: Context, http: httpx.Client) -> None:
+    job = prepare(context, CHAPTERS, data_quality="auto")
+    assert job.status is Status.FAILED
+    assert job.error
+    assert "data_quality: auto" in job.error.message
+    assert "your decision" not in job.error.message
+    assert "Stopped by the recipe, as recommended" in http.get(PAGE).text
+    assert http.get(JSON).json()["decision"]["answered_by"] == "policy"
+
+
 def test_before_there_is_anything_to_show(http: httpx.Client, job: Job) -> None:
     assert http.get(JSON).json()["error"]["code"] == "conflict"
     page = http.get(PAGE)

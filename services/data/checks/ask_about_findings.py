@@ -27,6 +27,9 @@ OPTIONS = [
     Option(name=STOP_ANSWER, meaning="stop the job, correct the text and upload it again"),
 ]
 HARMLESS_SHARE = 0.02  # of the passages; a model learns no bad habit from fewer
+STOPPED_BY_POLICY = (
+    "Training stopped: the recipe takes what is recommended (`decisions.data_quality: auto`), and that was to stop."
+)
 SHOWN_CODES = 4
 SMALLEST_SHARE = 0.001  # that is given as a number
 PAGE = "quality"  # the job's page that shows every finding with its place
@@ -60,8 +63,10 @@ def weigh_findings(
 
 
 def ask_about_findings(weighed: FindingsDecision, reporter: Reporter) -> FindingsDecision:
-    """Return the decision with its answer; raises what `ask` raises."""
-    return weighed.model_copy(update={"answer": reporter.ask(make_question(weighed))})
+    """Return the decision with its answer and who gave it; raises what `ask` raises."""
+    question = make_question(weighed)
+    answer = reporter.ask(question)
+    return weighed.model_copy(update={"answer": answer, "answered_by": reporter.answered_by(question.kind)})
 
 
 def raise_if_stopped(decision: FindingsDecision, findings: Sequence[Finding]) -> None:
@@ -70,7 +75,9 @@ def raise_if_stopped(decision: FindingsDecision, findings: Sequence[Finding]) ->
         debatable = list_debatable(findings)
         problems = [Problem(finding.place, f"{finding.message} ({finding.code})") for finding in debatable]
         next_step = debatable[0].next_step or None
-        raise InvalidTrainingFile("Training stopped by your decision.", problems=problems, next_step=next_step)
+        policy = decision.answered_by == "policy"
+        message = STOPPED_BY_POLICY if policy else "Training stopped by your decision."
+        raise InvalidTrainingFile(message, problems=problems, next_step=next_step)
 
 
 def make_question(weighed: FindingsDecision) -> Decision:

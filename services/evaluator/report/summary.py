@@ -79,7 +79,13 @@ def describe_findings(decision: FindingsDecision | None) -> str | None:
     if not decision.asked:
         return f"{found} Up to {_number(100 * decision.tolerated)} % are tolerated, so nobody was asked."
     advice = "as advised" if decision.answer == decision.recommended else "against the advice"
-    return f"{found} That was decided {advice}."
+    match decision.answered_by:
+        case "policy":
+            return f"{found} The recipe decided that, {advice}."
+        case "nobody":
+            return f"{found} Nobody could be asked: that was {advice}."
+        case _:
+            return f"{found} That was decided {advice}."
 
 
 def summarise_loss_drop(result: EvaluateResult) -> str:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from scriptorium.contracts import Decision, Finding, FindingsDecision, Severity
+from scriptorium.contracts import Decision, DecisionKind, Finding, FindingsDecision, Severity
+from scriptorium.contracts.base import Answerer
 from scriptorium.errors import InvalidTrainingFile
 from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.recipe import Recipe
@@ -18,14 +19,19 @@ PLACES = {f"passage {number}" for number in range(100)}
 
 
 class AnsweringReporter(SilentReporter):
-    def __init__(self, answer: str) -> None:
+    def __init__(self, answer: str, answerer: Answerer = "person") -> None:
         super().__init__()
         self.answer = answer
+        self.answerer = answerer
         self.questions: list[Decision] = []
 
     def ask(self, decision: Decision) -> str:
         self.questions.append(decision)
         return self.answer
+
+    def answered_by(self, kind: DecisionKind) -> Answerer:
+        assert kind is self.questions[-1].kind
+        return self.answerer
 
 
 def finding(severity: Severity, place: str = "passage 1", code: str = "line_repeated") -> Finding:
@@ -54,6 +60,19 @@ def test_stopping_names_every_place_and_the_next_step() -> None:
         raise_if_stopped(decision, findings)
     assert [problem.place for problem in error.value.problems] == ["passage 0", "passage 1"]
     assert error.value.next_step == "Export it again."
+    assert (error.value.message, decision.answered_by) == ("Training stopped by your decision.", "person")
+
+
+def test_a_recipe_that_stops_is_not_its_users_decision() -> None:
+    decision = ask_about_findings(weigh(debatable(3)), AnsweringReporter("stop", "policy"))
+    with pytest.raises(InvalidTrainingFile, match="data_quality: auto") as error:
+        raise_if_stopped(decision, debatable(3))
+    assert "your decision" not in error.value.message
+
+
+def test_by_hand_nobody_answers() -> None:
+    decision = ask_about_findings(weigh(debatable(3)), SilentReporter())
+    assert (decision.answer, decision.answered_by) == ("go_on", "nobody")
 
 
 def test_going_on_raises_nothing() -> None:

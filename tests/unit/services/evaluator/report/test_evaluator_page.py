@@ -74,6 +74,14 @@ def test_the_suffix_comes_second_and_the_findings_are_told():
     asked = decision.model_copy(update={"asked": True, "recommended": "stop", "share": 1.0})
     page = render_page(report.model_copy(update={"findings": asked}), [make_pair()])
     assert "which touch it as a whole. That was decided against the advice." in page
+    for answered_by, sentence in (
+        ("person", "That was decided against the advice."),
+        ("policy", "The recipe decided that, as advised."),
+        ("nobody", "Nobody could be asked: that was against the advice."),
+    ):
+        update = {"answered_by": answered_by, "recommended": "go_on" if answered_by == "policy" else "stop"}
+        page = render_page(report.model_copy(update={"findings": asked.model_copy(update=update)}), [make_pair()])
+        assert sentence in page
     assert "debatable" not in render_page(make_report(), [make_pair()])
 
 
