@@ -71,7 +71,7 @@ def test_one_refrain_in_a_long_book_stops_nobody(context: Context, http: httpx.C
     body = http.get(JSON).json()
     assert (body["title"], body["decision"]["asked"], body["decision"]["answer"]) == ("The sea", False, "go_on")
     assert body["decision"]["share"] < 0.02
-    assert "Ready to train. Findings to review are in" in http.get(PAGE).text
+    assert "Ready to train. A finding to review is in" in http.get(PAGE).text
 
 
 def test_a_recipe_may_tolerate_nothing(context: Context) -> None:

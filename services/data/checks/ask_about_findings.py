@@ -20,7 +20,8 @@ from scriptorium.contracts import (
 )
 from scriptorium.errors import InvalidTrainingFile, Problem
 from scriptorium.jobs.reporter import Reporter
-from services.data.checks.codes import GATES
+from scriptorium.text.shares import format_share
+from services.data.checks.codes import GATES, MIN_PASSAGES
 
 OPTIONS = [
     Option(name=GO_ON_ANSWER, meaning="train on the text as it is"),
@@ -31,7 +32,6 @@ STOPPED_BY_POLICY = (
     "Training stopped: the recipe takes what is recommended (`decisions.data_quality: auto`), and that was to stop."
 )
 SHOWN_CODES = 4
-SMALLEST_SHARE = 0.001  # that is given as a number
 PAGE = "quality"  # the job's page that shows every finding with its place
 
 
@@ -102,27 +102,33 @@ def list_codes(weighed: FindingsDecision) -> str:
 
 def describe_share(weighed: FindingsDecision) -> str:
     """Say how much of the manuscript the findings touch."""
-    return "in the manuscript as a whole" if weighed.share >= 1 else f"in {percent(weighed.share)} of the passages"
+    return "in the manuscript as a whole" if weighed.share >= 1 else f"in {format_share(weighed.share)} of the passages"
 
 
 def advise(weighed: FindingsDecision) -> str:
-    """Say what the share of the findings means."""
+    """Say what the number and the share of the findings mean."""
+    one = weighed.count == 1
+    few = "It is too little" if one else "They are too few"
     if weighed.left_out and weighed.asked:
         return "None of them trains: they are left out. If they should train, correct the text first."
     if weighed.recommended == STOP_ANSWER:
-        return "They are so many that a model would learn them."
+        return describe_habit(weighed)
     if weighed.share > weighed.tolerated:
-        return f"They are too few to matter, but more than the {percent(weighed.tolerated)} that the recipe tolerates."
+        return f"{few} to matter, but more than the {format_share(weighed.tolerated)} that the recipe tolerates."
     if weighed.asked:
-        return "They are few, but a model may repeat what is personal to anyone."
-    return f"They are too few to matter: up to {percent(weighed.tolerated)} are tolerated."
+        return f"{'There is one alone' if one else 'They are few'}, but a model may repeat what is personal to anyone."
+    return f"{few} to matter: up to {format_share(weighed.tolerated)} are tolerated."
 
 
-def percent(share: float) -> str:
-    """Format a share with at most one decimal."""
-    if 0 < share < SMALLEST_SHARE:
-        return f"less than {percent(SMALLEST_SHARE)}"
-    return f"{100 * share:.1f}".removesuffix(".0") + " %"
+def describe_habit(weighed: FindingsDecision) -> str:
+    """Say why a model would learn from the findings: they are many, or the text is short."""
+    if weighed.count >= MIN_PASSAGES:
+        return "They are so many that a model would learn them."
+    touch, them = ("It touches", "it") if weighed.count == 1 else ("They touch", "them")
+    if weighed.share >= 1:
+        return f"A model would learn {them}."
+    limit = format_share(max(HARMLESS_SHARE, weighed.tolerated))
+    return f"{touch} more than {limit} of so short a text: a model may learn {them}."
 
 
 def list_debatable(findings: Sequence[Finding]) -> list[Finding]:

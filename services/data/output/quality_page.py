@@ -119,7 +119,8 @@ def make_verdict(result: PrepareResult) -> str:
 
 def describe_decision(decision: FindingsDecision) -> str:
     """Say what is recommended about debatable findings, and what was decided."""
-    found = f"Findings to review are {describe_share(decision)}. {advise(decision)}"
+    findings = "A finding to review is" if decision.count == 1 else "Findings to review are"
+    found = f"{findings} {describe_share(decision)}. {advise(decision)}"
     if decision.answer is None and decision.asked:
         stop = decision.recommended == STOP_ANSWER
         opening = "Better not train on this text as it is." if stop else "Ready to train, if you agree."

@@ -10,7 +10,6 @@ from scriptorium.recipe import Recipe
 from services.data.checks.ask_about_findings import (
     ask_about_findings,
     make_question,
-    percent,
     raise_if_stopped,
     weigh_findings,
 )
@@ -153,7 +152,18 @@ def test_the_question_names_the_most_frequent_kinds_and_the_share() -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "text"), [(0.0004, "less than 0.1 %"), (0.005, "0.5 %"), (0.02, "2 %"), (0.3, "30 %"), (0, "0 %")]
+    ("count", "passages", "tolerated", "advice"),
+    [
+        (1, 49, 0.02, "It touches more than 2 % of so short a text: a model may learn it."),
+        (2, 60, 0.02, "They touch more than 2 % of so short a text: a model may learn them."),
+        (9, 60, 0.02, "They are so many that a model would learn them."),
+        (1, 1, 0.02, "A model would learn it."),
+        (1, 99, 0.001, "It is too little to matter, but more than the 0.1 % that the recipe tolerates."),
+        (1, 99, 0.02, "It is too little to matter: up to 2 % are tolerated."),
+        (2, 99, 0.03, "They are too few to matter: up to 3 % are tolerated."),
+    ],
 )
-def test_shares_in_percent(share: float, text: str) -> None:
-    assert percent(share) == text
+def test_one_finding_is_not_many(count: int, passages: int, tolerated: float, advice: str) -> None:
+    weighed = weigh_findings(debatable(count), {f"passage {number}" for number in range(passages)}, tolerated)
+    assert weighed
+    assert make_question(weighed).reason.endswith(f". {advice}")
