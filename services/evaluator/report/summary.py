@@ -77,7 +77,8 @@ def describe_findings(decision: FindingsDecision | None) -> str | None:
         return None
     share = "it as a whole" if decision.share >= 1 else f"{format_share(decision.share)} of its passages"
     which = "finding, which touches" if decision.count == 1 else "findings, which touch"
-    found = f"The manuscript was trained with {decision.count} debatable {which} {share}."
+    left_out = ", all of them left out of training" if decision.left_out else ""
+    found = f"The manuscript was trained with {decision.count} debatable {which} {share}{left_out}."
     if not decision.asked:
         return f"{found} Up to {format_share(decision.tolerated)} are tolerated, so nobody was asked."
     advice = "as advised" if decision.answer == decision.recommended else "against the advice"

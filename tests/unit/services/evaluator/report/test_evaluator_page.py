@@ -71,6 +71,9 @@ def test_the_suffix_comes_second_and_the_findings_are_told():
     assert "<h1>The River</h1>" in page
     assert "Named <b>second try</b>" in page
     assert "with 2 debatable findings, which touch 1.2\u00a0% of its passages. Up to 2\u00a0% are tolerated" in page
+    left_out = decision.model_copy(update={"left_out": True})
+    page = render_page(report.model_copy(update={"findings": left_out}), [make_pair()])
+    assert "1.2\u00a0% of its passages, all of them left out of training." in page
     rare = decision.model_copy(update={"codes": {"link": 1}, "share": 0.0004})
     page = render_page(report.model_copy(update={"findings": rare}), [make_pair()])
     assert "with 1 debatable finding, which touches less than 0.1\u00a0% of its passages." in page
