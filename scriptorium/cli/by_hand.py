@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from scriptorium.artifacts import manifest
-from scriptorium.artifacts.dataset import SPLITS, read_quality
+from scriptorium.artifacts.dataset import SPLITS, iterate_rows, read_quality
 from scriptorium.artifacts.training_log import TRAINING_LOG
 from scriptorium.contracts import (
     CalibrateRequest,
@@ -21,7 +21,7 @@ from scriptorium.contracts import (
     PrepareRequest,
     TrainRequest,
 )
-from scriptorium.errors import Conflict
+from scriptorium.errors import Conflict, InvalidRequest
 from scriptorium.jobs.reporter import ConsoleReporter, SilentReporter
 from scriptorium.jobs.requests import brief_writer
 from scriptorium.local.writable import make_writable
@@ -94,12 +94,16 @@ def prepare(book: Path, output: Path, model: str, recipe: Recipe, settings: Sett
 
 
 def run_to_rows(output: Path, work: Callable[[Path], BaseModel]) -> BaseModel:
-    """Prepare a dataset and keep only its Alpaca rows, including the held-out ones. Raises Conflict."""
+    """Prepare a dataset and keep only its Alpaca rows, including the held-out ones.
+
+    Raises Conflict, or InvalidRequest if Alpaca rows cannot hold it.
+    """
     check_free(output, "Name another file.")
     with TemporaryDirectory(
         prefix=f".{output.name}.", dir=make_writable(output.absolute().parent, "--output")
     ) as temporary:
         result = work(Path(temporary))
+        check_alpaca_holds(Path(temporary), output)
         rows = Path(temporary) / output.name
         with rows.open("wb") as lines:
             for name in SPLITS:
@@ -107,6 +111,20 @@ def run_to_rows(output: Path, work: Callable[[Path], BaseModel]) -> BaseModel:
                 lines.write(part.read_bytes() if part.exists() else b"")
         rows.rename(output)
     return result
+
+
+def check_alpaca_holds(dataset: Path, output: Path) -> None:
+    """Raise InvalidRequest if rows have more than a prompt and an answer: an Alpaca row has no place for it."""
+    paths = [path for name in SPLITS if (path := dataset / f"{name}.jsonl").exists()]
+    rows = [row for path in paths for row in iterate_rows(path) if row.rejected_messages or len(row.messages) > 2]
+    if rows:
+        rejected = any(row.rejected_messages for row in rows)
+        lost = "a rejected answer" if rejected else "a system message or earlier turns"
+        raise InvalidRequest(
+            f"{len(rows):,} row(s) have {lost}, which a .jsonl file in Alpaca format cannot hold.",
+            param="--output",
+            next_step=f"Name a folder, which holds everything: --output {output.with_suffix('')}",
+        )
 
 
 def preview(book: Path, examples: int) -> Preview:

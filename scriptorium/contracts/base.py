@@ -22,6 +22,7 @@ def check_number(value: object) -> object:
 
 
 JsonNumber = BeforeValidator(check_number)
+Answerer = Literal["person", "policy", "nobody"]  # of a question; the policy is the recipe's
 
 
 class Message(TypedDict):

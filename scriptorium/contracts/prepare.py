@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 
-from scriptorium.contracts.base import Contract
+from scriptorium.contracts.base import Answerer, Contract
 from scriptorium.contracts.serve import Endpoint
 from scriptorium.recipe import Chunking, Method, Mix, Prompt, Split
 
@@ -76,7 +76,7 @@ class FindingsDecision(Contract):
     """What was decided about debatable findings: their number by code, and the share of the passages that they touch.
 
     If `recommended` is to go on and the share is at most `tolerated`, nobody is `asked`. `answer` is None until there
-    is one.
+    is one, and so is who gave it. If all of them are about passages that are `left_out`, nothing that trains has one.
     """
 
     codes: dict[str, int]
@@ -85,6 +85,8 @@ class FindingsDecision(Contract):
     recommended: str
     asked: bool
     answer: str | None = None
+    answered_by: Answerer | None = None
+    left_out: bool = False
 
     @property
     def count(self) -> int:

@@ -11,7 +11,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from scriptorium.contracts import Checkpoint, Decision, Level
+from scriptorium.contracts import Checkpoint, Decision, DecisionKind, Level
+from scriptorium.contracts.base import Answerer
 
 
 class Reporter(Protocol):
@@ -35,6 +36,9 @@ class Reporter(Protocol):
         The phase then runs again from its beginning, so ask before any long work. It comes to the same question and
         gets the answer; if the kind of question recurs, its request has the answer.
         """
+
+    def answered_by(self, kind: DecisionKind) -> Answerer:
+        """Return who gave the answer that `ask` returned to the latest question of a kind."""
 
     def check(self) -> None:
         """Raise Stopped (Cancelled, Interrupted, Paused, LeaseLost) if the phase should stop; cheap: call it often."""
@@ -69,6 +73,10 @@ class SilentReporter:
         """Record the question and return the first option, which continues."""
         self.messages.append(decision.question)
         return decision.options[0].name
+
+    def answered_by(self, kind: DecisionKind) -> Answerer:
+        """Return that nobody gave it."""
+        return "nobody"
 
     def check(self) -> None:
         """Never stop the phase."""

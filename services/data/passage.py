@@ -21,7 +21,8 @@ class Passage:
     `before` is the text of the previous passage in its chapter, if there is one. `genuine` is the author's text if
     names were replaced in the one that trains. A passage of a `ready` row keeps the row's own prompt, and `turns` are
     the messages before that: the first `turn_count` of those stored. The answers of one `conversation` are passages
-    side by side. `rejected` is the answer that a preference puts behind the text.
+    side by side, and so are preferences with the same prompt and text. `rejected` is the answer that a preference puts
+    behind the text.
     """
 
     stored_text: LazyText
@@ -37,7 +38,7 @@ class Passage:
     ready: bool = False
     stored_turns: LazyText = "[]"  # as JSON
     turn_count: int | None = None  # all of them
-    conversation: str = ""  # the place of a row with several answers
+    conversation: str = ""  # the place of its row, or of the first one
     stored_rejected: LazyText = ""
 
     @property

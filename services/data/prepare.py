@@ -56,6 +56,15 @@ class CutManuscript:
     findings: list[Finding]
 
 
+@dataclass(frozen=True)
+class ChosenPassages:
+    """The passages to train on or to hold out, findings about the others, and the places of the others."""
+
+    passages: list[Passage]
+    findings: list[Finding]
+    left_out: set[str]
+
+
 def prepare_manuscript(request: PrepareRequest, folder: Path, reporter: Reporter) -> PrepareResult:
     """Write the dataset of a manuscript to `folder`.
 
@@ -73,11 +82,11 @@ def prepare_texts(request: PrepareRequest, folder: Path, texts: TextFile, report
         check_system(request.system, tokenizer)
     cut = cut_manuscript(request, tokenizer, texts.add, reporter)
     reporter.message(f"[DATA] Processing {len(cut.passages)} chunks -> JSONL")
-    passages, choice = choose_passages(cut.passages, request, cut.curated, tokenizer, reporter)
-    validation, remarks = choose_validation(request, tokenizer, texts.add, reporter)
-    divided = divide_passages(passages, request.split, request.seed, folder, validation)
-    passages, splits = [*passages, *validation], divided.splits
-    if validation and not splits["dev"]:
+    chosen = choose_passages(cut.passages, request, cut.curated, tokenizer, reporter)
+    validation = choose_validation(request, tokenizer, texts.add, reporter)
+    divided = divide_passages(chosen.passages, request.split, request.seed, folder, validation.passages)
+    passages, splits = [*chosen.passages, *validation.passages], divided.splits
+    if validation.passages and not splits["dev"]:
         raise InvalidValidationFile(f"Every passage of {request.validation_name} is held out for the test already.")
     all_passages = [passage for name in SPLITS for passage in splits[name]]
     room = request.sequence_len - tokenizer.count([request.system])[0]
@@ -93,11 +102,13 @@ def prepare_texts(request: PrepareRequest, folder: Path, texts: TextFile, report
         place=request.filename,
         reporter=reporter,
     )
-    findings = grade_findings([*cut.findings, *choice, *remarks, *divided.findings, *left_out, *checks], len(passages))
+    remarks = [*cut.findings, *chosen.findings, *validation.findings, *divided.findings, *left_out, *checks]
+    findings = grade_findings(remarks, len(passages))
     splits = {name: members for name, members in splits.items() if members or name == "train"}
     if request.system:
         splits = {name: add_system(members, request.system) for name, members in splits.items()}
-    decision = weigh_findings(findings, {passage.place for passage in passages}, request.tolerated_share)
+    places = {passage.place for passage in passages}
+    decision = weigh_findings(findings, places, request.tolerated_share, chosen.left_out | validation.left_out)
     result = summarise(cut, {"all": all_passages, **splits}, findings, decision)
     log_result(result, reporter)
     reporter.message(f"[DATA] Leak check: {divided.leak_check}")
@@ -105,7 +116,8 @@ def prepare_texts(request: PrepareRequest, folder: Path, texts: TextFile, report
     show(result)
     if not request.answered:
         log_findings(findings, reporter)
-    raise_for_findings(findings, len(splits["train"]), sum(len(splits.get(name, ())) for name in ("dev", "test")))
+    held_out = sum(len(splits.get(name, ())) for name in (("test",) if validation.passages else ("dev", "test")))
+    raise_for_findings(findings, len(splits["train"]), held_out)
     write_examples(map(make_row, choose_examples(splits["train"])), tokenizer, folder, reporter)
     result = decide(result, show, reporter)
     write_dataset(folder, splits)
@@ -223,8 +235,8 @@ def clean_part(part: Part, curated: bool, cleaning: CleaningLog, *, opens: bool)
 
 def choose_passages(
     passages: Sequence[Passage], request: PrepareRequest, curated: bool, tokenizer: ChatTokenizer, reporter: Reporter
-) -> tuple[list[Passage], list[Finding]]:
-    """Choose the passages to train on, with their briefs; return findings about the others, too.
+) -> ChosenPassages:
+    """Choose the passages to train on, with their briefs.
 
     Curated passages may have any length.
     """
@@ -235,18 +247,19 @@ def choose_passages(
     extracted: list[Finding] = []
     if request.brief_writer:
         chosen, extracted = describe_passages(chosen, request.brief_writer, reporter)
-    return chosen, [*tiny, *repeated, *overlong, *quoting, *extracted]
+    left_out = {passage.place for passage in passages} - {passage.place for passage in chosen}
+    return ChosenPassages(chosen, [*tiny, *repeated, *overlong, *quoting, *extracted], left_out)
 
 
 def choose_validation(
     request: PrepareRequest, tokenizer: ChatTokenizer, store: StoreText, reporter: Reporter
-) -> tuple[list[Passage], list[Finding]]:
-    """Cut the validation file, if there is one, like the manuscript; return its passages and findings about it.
+) -> ChosenPassages:
+    """Cut the validation file, if there is one, like the manuscript, and choose its passages.
 
     Raises InvalidValidationFile or FileTooLarge.
     """
     if request.validation is None:
-        return [], []
+        return ChosenPassages([], [], set())
     name = request.validation_name
     request = request.model_copy(update={"manuscript": request.validation, "filename": name})
     try:
@@ -256,12 +269,19 @@ def choose_validation(
     except FileTooLarge as error:
         error.param = VALIDATION_FILE
         raise
-    passages, findings = choose_passages(cut.passages, request, cut.curated, tokenizer, reporter)
-    if not passages:
+    chosen = choose_passages(cut.passages, request, cut.curated, tokenizer, reporter)
+    if not chosen.passages:
         raise InvalidValidationFile(f"{name} has no passage that is long enough to measure a loss on.")
-    reporter.message(f"[DATA] {len(passages)} chunks of the validation file {name} are dev")
+    reporter.message(f"[DATA] {len(chosen.passages)} chunks of the validation file {name} are dev")
     place = f"validation file {name}"
-    return [
-        replace(passage, chapter=f"{place}: {passage.chapter}", place=f"{place}: {passage.place}")
-        for passage in passages
-    ], [finding.model_copy(update={"place": f"{place}: {finding.place}"}) for finding in [*cut.findings, *findings]]
+    return ChosenPassages(
+        [
+            replace(passage, chapter=f"{place}: {passage.chapter}", place=f"{place}: {passage.place}")
+            for passage in chosen.passages
+        ],
+        [
+            finding.model_copy(update={"place": f"{place}: {finding.place}"})
+            for finding in [*cut.findings, *chosen.findings]
+        ],
+        {f"{place}: {passage_place}" for passage_place in chosen.left_out},
+    )

@@ -71,7 +71,7 @@ def test_one_refrain_in_a_long_book_stops_nobody(context: Context, http: httpx.C
     body = http.get(JSON).json()
     assert (body["title"], body["decision"]["asked"], body["decision"]["answer"]) == ("The sea", False, "go_on")
     assert body["decision"]["share"] < 0.02
-    assert "Ready to train. Findings to review are in" in http.get(PAGE).text
+    assert "Ready to train. A finding to review is in" in http.get(PAGE).text
 
 
 def test_a_recipe_may_tolerate_nothing(context: Context) -> None:
@@ -117,6 +117,16 @@ def test_the_page_of_a_job_that_was_stopped_outlives_its_folder(context: Context
     assert not list(Path(context.volume.run(job.id)).glob("*.tmp"))
     assert "Stopped by decision" in http.get(PAGE).text
     assert http.get(JSON).json()["decision"]["answer"] == "stop"
+
+
+def test_a_recipe_that_stops_a_job_says_so(context: Context, http: httpx.Client) -> None:
+    job = prepare(context, CHAPTERS, data_quality="auto")
+    assert job.status is Status.FAILED
+    assert job.error
+    assert "data_quality: auto" in job.error.message
+    assert "your decision" not in job.error.message
+    assert "Stopped by the recipe, as recommended" in http.get(PAGE).text
+    assert http.get(JSON).json()["decision"]["answered_by"] == "policy"
 
 
 def test_before_there_is_anything_to_show(http: httpx.Client, job: Job) -> None:

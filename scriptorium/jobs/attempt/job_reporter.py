@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from scriptorium.contracts import Checkpoint, Decision, Event, EventType, Job, Level, Phase
+from scriptorium.contracts import Checkpoint, Decision, DecisionKind, Event, EventType, Job, Level, Phase
+from scriptorium.contracts.base import Answerer
 from scriptorium.errors import DecisionNeeded, ScriptoriumError
 from scriptorium.jobs.attempt.outbox import Outbox
 from scriptorium.jobs.pipeline import Pipeline
@@ -80,6 +81,11 @@ class JobReporter:
             return decision.recommended
         self._pipeline.ask(*claim, decision)
         raise DecisionNeeded(decision.question)
+
+    def answered_by(self, kind: DecisionKind) -> Answerer:
+        """Return who gave the answer, as the job's record has it."""
+        decision = self._store.jobs.get(self._job_id).decisions.get(kind)
+        return (decision and decision.answered_by) or "nobody"
 
     def check(self) -> None:
         """Raise the reason to stop, if there is one."""

@@ -20,29 +20,36 @@ from scriptorium.contracts import (
 )
 from scriptorium.errors import InvalidTrainingFile, Problem
 from scriptorium.jobs.reporter import Reporter
-from services.data.checks.codes import GATES
+from scriptorium.text.shares import format_share
+from services.data.checks.codes import GATES, MIN_PASSAGES
 
 OPTIONS = [
     Option(name=GO_ON_ANSWER, meaning="train on the text as it is"),
     Option(name=STOP_ANSWER, meaning="stop the job, correct the text and upload it again"),
 ]
 HARMLESS_SHARE = 0.02  # of the passages; a model learns no bad habit from fewer
+STOPPED_BY_POLICY = (
+    "Training stopped: the recipe takes what is recommended (`decisions.data_quality: auto`), and that was to stop."
+)
 SHOWN_CODES = 4
-SMALLEST_SHARE = 0.001  # that is given as a number
 PAGE = "quality"  # the job's page that shows every finding with its place
 
 
-def weigh_findings(findings: Sequence[Finding], places: Collection[str], tolerated: float) -> FindingsDecision | None:
+def weigh_findings(
+    findings: Sequence[Finding], places: Collection[str], tolerated: float, left_out: Collection[str] = ()
+) -> FindingsDecision | None:
     """Weigh the debatable findings of a manuscript; None if there are none.
 
-    `places` are those of its passages. A finding at another place is about the whole manuscript. It is recommended to
-    go on if few passages are touched; nobody is asked then, unless a finding may not be tolerated.
+    `places` are those of its passages, `left_out` those of passages that do not train. A finding at another place is
+    about the whole manuscript. It is recommended to go on if few passages are touched; nobody is asked then, unless a
+    finding may not be tolerated.
     """
     debatable = list_debatable(findings)
     if not debatable:
         return None
     touched = {finding.place for finding in debatable}
-    share = len(touched) / len(places) if touched <= set(places) else 1.0
+    passages = set(places)
+    share = len(touched) / len(passages | touched) if touched <= passages.union(left_out) else 1.0
     codes = Counter(finding.code for finding in debatable)
     tolerable = all(GATES[code].tolerable for code in codes if code in GATES)
     return FindingsDecision(
@@ -51,12 +58,15 @@ def weigh_findings(findings: Sequence[Finding], places: Collection[str], tolerat
         tolerated=tolerated,
         recommended=GO_ON_ANSWER if share <= max(HARMLESS_SHARE, tolerated) else STOP_ANSWER,
         asked=not tolerable or share > tolerated,
+        left_out=touched <= set(left_out),
     )
 
 
 def ask_about_findings(weighed: FindingsDecision, reporter: Reporter) -> FindingsDecision:
-    """Return the decision with its answer; raises what `ask` raises."""
-    return weighed.model_copy(update={"answer": reporter.ask(make_question(weighed))})
+    """Return the decision with its answer and who gave it; raises what `ask` raises."""
+    question = make_question(weighed)
+    answer = reporter.ask(question)
+    return weighed.model_copy(update={"answer": answer, "answered_by": reporter.answered_by(question.kind)})
 
 
 def raise_if_stopped(decision: FindingsDecision, findings: Sequence[Finding]) -> None:
@@ -65,7 +75,9 @@ def raise_if_stopped(decision: FindingsDecision, findings: Sequence[Finding]) ->
         debatable = list_debatable(findings)
         problems = [Problem(finding.place, f"{finding.message} ({finding.code})") for finding in debatable]
         next_step = debatable[0].next_step or None
-        raise InvalidTrainingFile("Training stopped by your decision.", problems=problems, next_step=next_step)
+        policy = decision.answered_by == "policy"
+        message = STOPPED_BY_POLICY if policy else "Training stopped by your decision."
+        raise InvalidTrainingFile(message, problems=problems, next_step=next_step)
 
 
 def make_question(weighed: FindingsDecision) -> Decision:
@@ -90,25 +102,33 @@ def list_codes(weighed: FindingsDecision) -> str:
 
 def describe_share(weighed: FindingsDecision) -> str:
     """Say how much of the manuscript the findings touch."""
-    return "in the manuscript as a whole" if weighed.share >= 1 else f"in {percent(weighed.share)} of the passages"
+    return "in the manuscript as a whole" if weighed.share >= 1 else f"in {format_share(weighed.share)} of the passages"
 
 
 def advise(weighed: FindingsDecision) -> str:
-    """Say what the share of the findings means."""
+    """Say what the number and the share of the findings mean."""
+    one = weighed.count == 1
+    few = "It is too little" if one else "They are too few"
+    if weighed.left_out and weighed.asked:
+        return "None of them trains: they are left out. If they should train, correct the text first."
     if weighed.recommended == STOP_ANSWER:
-        return "They are so many that a model would learn them."
+        return describe_habit(weighed)
     if weighed.share > weighed.tolerated:
-        return f"They are too few to matter, but more than the {percent(weighed.tolerated)} that the recipe tolerates."
+        return f"{few} to matter, but more than the {format_share(weighed.tolerated)} that the recipe tolerates."
     if weighed.asked:
-        return "They are few, but a model may repeat what is personal to anyone."
-    return f"They are too few to matter: up to {percent(weighed.tolerated)} are tolerated."
+        return f"{'There is one alone' if one else 'They are few'}, but a model may repeat what is personal to anyone."
+    return f"{few} to matter: up to {format_share(weighed.tolerated)} are tolerated."
 
 
-def percent(share: float) -> str:
-    """Format a share with at most one decimal."""
-    if 0 < share < SMALLEST_SHARE:
-        return f"less than {percent(SMALLEST_SHARE)}"
-    return f"{100 * share:.1f}".removesuffix(".0") + " %"
+def describe_habit(weighed: FindingsDecision) -> str:
+    """Say why a model would learn from the findings: they are many, or the text is short."""
+    if weighed.count >= MIN_PASSAGES:
+        return "They are so many that a model would learn them."
+    touch, them = ("It touches", "it") if weighed.count == 1 else ("They touch", "them")
+    if weighed.share >= 1:
+        return f"A model would learn {them}."
+    limit = format_share(max(HARMLESS_SHARE, weighed.tolerated))
+    return f"{touch} more than {limit} of so short a text: a model may learn {them}."
 
 
 def list_debatable(findings: Sequence[Finding]) -> list[Finding]:

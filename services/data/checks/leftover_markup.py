@@ -48,9 +48,20 @@ MARKUP_KINDS: dict[str, tuple[tuple[str, ...], re.Pattern[str]]] = {
 
 def find_leftover_markup(passage: TokenizedPassage) -> Iterator[Finding]:
     """Yield a finding for each kind of markup that is left."""
+    for code in MARKUP_KINDS:
+        yield from find_kind(passage, code)
+
+
+def find_special_tokens(passage: TokenizedPassage) -> Iterator[Finding]:
+    """Yield a finding if there are tokens that control a chat model."""
+    return find_kind(passage, "special_token")
+
+
+def find_kind(passage: TokenizedPassage, code: str) -> Iterator[Finding]:
+    """Yield a finding if there is markup of a kind."""
     text = passage.text
-    for code, (signs, pattern) in MARKUP_KINDS.items():
-        if any(sign in text for sign in signs):
-            matches = [match.group() for match in pattern.finditer(text)]
-            if matches:
-                yield passage.make_finding(code, f"{len(matches)} time(s), first {quote(matches[0])}")
+    signs, pattern = MARKUP_KINDS[code]
+    if any(sign in text for sign in signs):
+        matches = [match.group() for match in pattern.finditer(text)]
+        if matches:
+            yield passage.make_finding(code, f"{len(matches)} time(s), first {quote(matches[0])}")

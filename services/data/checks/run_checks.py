@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from scriptorium.contracts import Finding, Severity
 from scriptorium.errors import InvalidTrainingFile, Problem
@@ -35,6 +36,8 @@ PASSAGE_CHECKS = (
     repetition.find_repetition,
     machine_written.find_machine_writing,
 )
+# of a rejected answer: its style and its faults are not learned
+REJECTED_CHECKS = (leftover_markup.find_special_tokens, pii.find_personal_data)
 STOP_CHECK_INTERVAL = 50  # passages between two checks for a stop
 
 
@@ -59,6 +62,7 @@ def run_checks(
             reporter.check()
         tokenized = TokenizedPassage(passage)  # not kept: its words take ten times the memory of its text
         findings += [finding for check in PASSAGE_CHECKS for finding in check(tokenized)]
+        findings += check_rejected(passage)
         findings += language.find_other_language(tokenized, main_language)
         findings += paragraphs.find_repeated(tokenized)
         word_owners.add(tokenized)
@@ -68,6 +72,14 @@ def run_checks(
     findings += machine_written.find_same_openings(passages)
     findings += machine_written.find_same_lengths(passages, place) if curated else []  # else we chose the lengths
     return findings
+
+
+def check_rejected(passage: Passage) -> Iterator[Finding]:
+    """Yield findings about the answer that a preference rejects: training reads it, too."""
+    if rejected := passage.rejected:
+        tokenized = TokenizedPassage(replace(passage, stored_text=rejected))
+        for finding in (finding for check in REJECTED_CHECKS for finding in check(tokenized)):
+            yield finding.model_copy(update={"message": f"in the rejected answer: {finding.message}"})
 
 
 def raise_for_findings(findings: Sequence[Finding], training: int, held_out: int = 0) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from hashlib import blake2b
 from itertools import tee
 
 from scriptorium.contracts.base import Message
@@ -63,7 +64,31 @@ def take_curated(
 def take_rows(rows: Sequence[ReadyRow], tokenizer: ChatTokenizer, store: StoreText = keep_in_memory) -> list[Passage]:
     """Return a passage for each answer of the ready rows that trains, those of a chapter side by side."""
     rows = sorted(rows, key=chapter_order([row.chapter for row in rows]))
-    return count_passage_tokens([passage for row in rows for passage in take_row(row, store)], tokenizer)
+    passages = join_preferences(passage for row in rows for passage in take_row(row, store))
+    return count_passage_tokens(passages, tokenizer)
+
+
+def join_preferences(passages: Iterable[Passage]) -> list[Passage]:
+    """Return the passages with the preferences of a prompt and an answer side by side, as one conversation.
+
+    They are held out together: apart, those that train would be left out as twins of the others.
+    """
+    groups: dict[bytes | str, list[Passage]] = {}
+    for passage in passages:
+        groups.setdefault(preference_key(passage), []).append(passage)
+    return [
+        replace(member, conversation=group[0].place) if len(group) > 1 else member
+        for group in groups.values()
+        for member in group
+    ]
+
+
+def preference_key(passage: Passage) -> bytes | str:
+    """Return what the preferences of one prompt and preferred answer in a chapter have in common; else the place."""
+    if not passage.stored_rejected:
+        return passage.place
+    texts = "\0".join([passage.chapter, passage.prompt, passage.text])
+    return blake2b(texts.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def take_row(row: ReadyRow, store: StoreText) -> list[Passage]:

@@ -119,21 +119,31 @@ def make_verdict(result: PrepareResult) -> str:
 
 def describe_decision(decision: FindingsDecision) -> str:
     """Say what is recommended about debatable findings, and what was decided."""
-    found = f"Findings to review are {describe_share(decision)}. {advise(decision)}"
+    findings = "A finding to review is" if decision.count == 1 else "Findings to review are"
+    found = f"{findings} {describe_share(decision)}. {advise(decision)}"
+    if decision.answer is None and decision.asked:
+        stop = decision.recommended == STOP_ANSWER
+        opening = "Better not train on this text as it is." if stop else "Ready to train, if you agree."
+        return f"{opening} {found} The job waits for your decision."
+    return f"{describe_answer(decision)} {found}"
+
+
+def describe_answer(decision: FindingsDecision) -> str:
+    """Say what was decided, and by whom."""
     stop = decision.recommended == STOP_ANSWER
-    match decision.answer:
-        case None if stop:
-            return f"Better not train on this text as it is. {found} The job waits for your decision."
-        case None if decision.asked:
-            return f"Ready to train, if you agree. {found} The job waits for your decision."
-        case answer if answer == STOP_ANSWER:
-            return f"Stopped by decision: this text does not train as it is. {found}"
-        case _ if stop:
-            return f"It trains by decision, although the advice was to correct the text first. {found}"
-        case _ if decision.asked:
-            return f"Ready to train, by decision. {found}"
-        case _:
-            return f"Ready to train. {found}"
+    if not decision.asked:
+        return "Ready to train."
+    if decision.answer == STOP_ANSWER:
+        by = "by the recipe, as recommended" if decision.answered_by == "policy" else "by decision"
+        return f"Stopped {by}: this text does not train as it is."
+    if decision.answered_by == "nobody":
+        advice = "although the advice is to correct the text first" if stop else "as is the advice"
+        return f"Ready to train: nobody could be asked, so preparation went on, {advice}."
+    if decision.answered_by == "policy":
+        return "Ready to train, as the recipe decides."
+    if stop:
+        return "It trains by decision, although the advice was to correct the text first."
+    return "Ready to train, by decision."
 
 
 def count_changes(steps: Sequence[CleaningStep]) -> int:

@@ -11,6 +11,7 @@ from scriptorium.contracts.report.retention import RetentionPart, RetentionVerdi
 from scriptorium.contracts.report.scenes import NewScenes
 from scriptorium.contracts.report.voice import VoiceLanguage
 from scriptorium.text.languages.language import ENGLISH
+from scriptorium.text.shares import format_share
 from services.evaluator.impostors import MIN_UNSEEN_IMPOSTORS
 
 MIN_PASSAGES = 8  # with fewer, a bootstrap interval is too narrow to be believed
@@ -74,12 +75,20 @@ def describe_findings(decision: FindingsDecision | None) -> str | None:
     """Say what was decided about debatable findings in the manuscript; None if there were none."""
     if decision is None:
         return None
-    share = "touch it as a whole" if decision.share >= 1 else f"touch {_number(100 * decision.share)} % of its passages"
-    found = f"The manuscript was trained with {decision.count} debatable finding(s), which {share}."
+    share = "it as a whole" if decision.share >= 1 else f"{format_share(decision.share)} of its passages"
+    which = "finding, which touches" if decision.count == 1 else "findings, which touch"
+    left_out = ", all of them left out of training" if decision.left_out else ""
+    found = f"The manuscript was trained with {decision.count} debatable {which} {share}{left_out}."
     if not decision.asked:
-        return f"{found} Up to {_number(100 * decision.tolerated)} % are tolerated, so nobody was asked."
+        return f"{found} Up to {format_share(decision.tolerated)} are tolerated, so nobody was asked."
     advice = "as advised" if decision.answer == decision.recommended else "against the advice"
-    return f"{found} That was decided {advice}."
+    match decision.answered_by:
+        case "policy":
+            return f"{found} The recipe decided that, {advice}."
+        case "nobody":
+            return f"{found} Nobody could be asked: that was {advice}."
+        case _:
+            return f"{found} That was decided {advice}."
 
 
 def summarise_loss_drop(result: EvaluateResult) -> str:

@@ -9,9 +9,9 @@ from scriptorium.artifacts.dataset import CONTINUE_INSTRUCTION
 from scriptorium.cli import by_hand
 from scriptorium.cli.main import app
 from scriptorium.contracts import PrepareRequest
-from scriptorium.errors import Conflict
+from scriptorium.errors import Conflict, InvalidRequest
 from scriptorium.jobs.reporter import SilentReporter
-from scriptorium.recipe import Chunking, Data, Recipe, Training
+from scriptorium.recipe import Chunking, Data, Method, Recipe, Training
 from scriptorium.settings import Settings
 from services.data.preview import preview_manuscript
 
@@ -77,3 +77,33 @@ def test_rows_alone_are_those_of_the_whole_book(book: str, base: Path, tmp_path:
     assert list(output.parent.iterdir()) == [output]
     with pytest.raises(Conflict):
         by_hand.prepare(path, output, str(base), recipe, settings)
+
+
+@pytest.mark.parametrize("kind", ["preference", "turns", "system"])
+def test_rows_alone_lose_nothing_in_silence(kind: str, prose: Callable[..., str], base: Path, tmp_path: Path) -> None:
+    def make_row(number: int) -> dict[str, object]:
+        user, answer = (
+            {"role": "user", "content": f"Write {number}."},
+            {"role": "assistant", "content": prose(2, seed=number)},
+        )
+        other = {"role": "assistant", "content": "No."}
+        if kind == "preference":
+            return {"input": {"messages": [user]}, "preferred_output": [answer], "non_preferred_output": [other]}
+        system = [{"role": "system", "content": "Be."}] if kind == "system" else []
+        earlier = [user, {**other, "weight": 0}] if kind == "turns" else system
+        return {"messages": [*earlier, user, answer]}
+
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(json.dumps(make_row(number)) for number in range(20)))
+    method: Method = "dpo" if kind == "preference" else "supervised"
+    recipe = Recipe(name="tiny", data=Data(), training=Training(method=method))
+    settings, output = Settings(data_dir=tmp_path / "data"), tmp_path / "out.jsonl"
+    with pytest.raises(InvalidRequest, match=r"row\(s\) have a") as caught:
+        by_hand.prepare(path, output, str(base), recipe, settings)
+    assert (caught.value.param, caught.value.next_step) == (
+        "--output",
+        f"Name a folder, which holds everything: --output {tmp_path / 'out'}",
+    )
+    assert not output.exists()
+    by_hand.prepare(path, tmp_path / "out", str(base), recipe, settings)
+    assert (tmp_path / "out" / "train.jsonl").exists()

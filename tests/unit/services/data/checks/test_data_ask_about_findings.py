@@ -2,14 +2,14 @@
 
 import pytest
 
-from scriptorium.contracts import Decision, Finding, FindingsDecision, Severity
+from scriptorium.contracts import Decision, DecisionKind, Finding, FindingsDecision, Severity
+from scriptorium.contracts.base import Answerer
 from scriptorium.errors import InvalidTrainingFile
 from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.recipe import Recipe
 from services.data.checks.ask_about_findings import (
     ask_about_findings,
     make_question,
-    percent,
     raise_if_stopped,
     weigh_findings,
 )
@@ -18,14 +18,19 @@ PLACES = {f"passage {number}" for number in range(100)}
 
 
 class AnsweringReporter(SilentReporter):
-    def __init__(self, answer: str) -> None:
+    def __init__(self, answer: str, answerer: Answerer = "person") -> None:
         super().__init__()
         self.answer = answer
+        self.answerer = answerer
         self.questions: list[Decision] = []
 
     def ask(self, decision: Decision) -> str:
         self.questions.append(decision)
         return self.answer
+
+    def answered_by(self, kind: DecisionKind) -> Answerer:
+        assert kind is self.questions[-1].kind
+        return self.answerer
 
 
 def finding(severity: Severity, place: str = "passage 1", code: str = "line_repeated") -> Finding:
@@ -54,6 +59,19 @@ def test_stopping_names_every_place_and_the_next_step() -> None:
         raise_if_stopped(decision, findings)
     assert [problem.place for problem in error.value.problems] == ["passage 0", "passage 1"]
     assert error.value.next_step == "Export it again."
+    assert (error.value.message, decision.answered_by) == ("Training stopped by your decision.", "person")
+
+
+def test_a_recipe_that_stops_is_not_its_users_decision() -> None:
+    decision = ask_about_findings(weigh(debatable(3)), AnsweringReporter("stop", "policy"))
+    with pytest.raises(InvalidTrainingFile, match="data_quality: auto") as error:
+        raise_if_stopped(decision, debatable(3))
+    assert "your decision" not in error.value.message
+
+
+def test_by_hand_nobody_answers() -> None:
+    decision = ask_about_findings(weigh(debatable(3)), SilentReporter())
+    assert (decision.answer, decision.answered_by) == ("go_on", "nobody")
 
 
 def test_going_on_raises_nothing() -> None:
@@ -98,6 +116,27 @@ def test_a_finding_about_the_whole_manuscript_is_never_few() -> None:
     assert "in the manuscript as a whole" in make_question(weighed).reason
 
 
+@pytest.mark.parametrize(
+    ("tolerated", "recommended", "asked", "advice"),
+    [
+        (0.02, "stop", True, "None of them trains: they are left out. If they should train, correct the text first."),
+        (0.3, "go_on", False, "They are too few to matter: up to 30 % are tolerated."),
+    ],
+)
+def test_rows_that_are_left_out_are_a_share_and_not_learned(
+    tolerated: float, recommended: str, asked: bool, advice: str
+) -> None:
+    left_out = {f"row {number}" for number in range(25)}
+    findings = [finding(Severity.DEBATABLE, place, "row_too_long") for place in left_out]
+    weighed = weigh_findings(findings, PLACES, tolerated, left_out)
+    assert weighed
+    assert (weighed.share, weighed.recommended, weighed.asked, weighed.left_out) == (0.2, recommended, asked, True)
+    assert make_question(weighed).reason == f"Found: row_too_long (25), in 20 % of the passages. {advice}"
+    weighed = weigh_findings([*findings, *debatable(1)], PLACES, tolerated, left_out)
+    assert weighed
+    assert (weighed.share, weighed.left_out) == (26 / 125, False)
+
+
 @pytest.mark.parametrize("code", ["email_address", "phone_number"])
 def test_what_is_personal_needs_an_answer_however_rare(code: str) -> None:
     weighed = weigh(debatable(1, code))
@@ -113,7 +152,18 @@ def test_the_question_names_the_most_frequent_kinds_and_the_share() -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "text"), [(0.0004, "less than 0.1 %"), (0.005, "0.5 %"), (0.02, "2 %"), (0.3, "30 %"), (0, "0 %")]
+    ("count", "passages", "tolerated", "advice"),
+    [
+        (1, 49, 0.02, "It touches more than 2 % of so short a text: a model may learn it."),
+        (2, 60, 0.02, "They touch more than 2 % of so short a text: a model may learn them."),
+        (9, 60, 0.02, "They are so many that a model would learn them."),
+        (1, 1, 0.02, "A model would learn it."),
+        (1, 99, 0.001, "It is too little to matter, but more than the 0.1 % that the recipe tolerates."),
+        (1, 99, 0.02, "It is too little to matter: up to 2 % are tolerated."),
+        (2, 99, 0.03, "They are too few to matter: up to 3 % are tolerated."),
+    ],
 )
-def test_shares_in_percent(share: float, text: str) -> None:
-    assert percent(share) == text
+def test_one_finding_is_not_many(count: int, passages: int, tolerated: float, advice: str) -> None:
+    weighed = weigh_findings(debatable(count), {f"passage {number}" for number in range(passages)}, tolerated)
+    assert weighed
+    assert make_question(weighed).reason.endswith(f". {advice}")

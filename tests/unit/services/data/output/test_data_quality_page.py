@@ -17,6 +17,7 @@ from scriptorium.contracts import (
     Severity,
     TokenStatistics,
 )
+from scriptorium.contracts.base import Answerer
 from scriptorium.recipe import Chunking, PromptKind, Split
 from services.data.output.chapter_map import draw_map
 from services.data.output.histogram import draw_histogram
@@ -160,22 +161,34 @@ def test_the_verdict_is_the_worst_finding(findings: list[Finding], beginning: st
 
 
 @pytest.mark.parametrize(
-    ("recommended", "asked", "answer", "beginning"),
+    ("recommended", "asked", "answer", "answered_by", "beginning"),
     [
-        ("stop", True, None, "Better not train on this text as it is. Findings to review are in 30 % of the passages."),
-        ("stop", True, "stop", "Stopped by decision"),
-        ("stop", True, "go_on", "It trains by decision, although the advice was to correct the text first."),
-        ("go_on", True, None, "Ready to train, if you agree."),
-        ("go_on", True, "go_on", "Ready to train, by decision."),
-        ("go_on", False, "go_on", "Ready to train. Findings"),
+        (
+            "stop",
+            True,
+            None,
+            None,
+            "Better not train on this text as it is. Findings to review are in 30 % of the passages.",
+        ),
+        ("stop", True, "stop", "person", "Stopped by decision"),
+        ("stop", True, "stop", "policy", "Stopped by the recipe, as recommended: this text does not train as it is."),
+        ("stop", True, "go_on", "person", "It trains by decision, although the advice was to correct the text first."),
+        ("stop", True, "go_on", "nobody", "Ready to train: nobody could be asked, so preparation went on, although"),
+        ("go_on", True, None, None, "Ready to train, if you agree."),
+        ("go_on", True, "go_on", "person", "Ready to train, by decision."),
+        ("go_on", True, "go_on", "policy", "Ready to train, as the recipe decides."),
+        ("go_on", True, "go_on", "nobody", "Ready to train: nobody could be asked, so preparation went on, as is"),
+        ("go_on", False, "go_on", "policy", "Ready to train. Findings"),
+        ("go_on", False, "go_on", "nobody", "Ready to train. Findings"),
     ],
 )
 def test_the_verdict_says_what_is_advised_and_what_was_decided(
-    recommended: str, asked: bool, answer: str | None, beginning: str
+    recommended: str, asked: bool, answer: str | None, answered_by: Answerer | None, beginning: str
 ) -> None:
     decision = FindingsDecision(
-        codes={"link": 3}, share=0.3, tolerated=0.02, recommended=recommended, asked=asked, answer=answer
-    )
+        codes={"link": 3}, share=0.3, tolerated=0.02, recommended=recommended, asked=asked, answer=answer,
+        answered_by=answered_by,
+    )  # fmt: skip
     verdict = make_verdict(RESULT.model_copy(update={"decision": decision}))
     assert verdict.startswith(beginning)
     assert ("waits for your decision" in verdict) == (answer is None)

@@ -70,10 +70,24 @@ def test_the_suffix_comes_second_and_the_findings_are_told():
     page = render_page(report, [make_pair()])
     assert "<h1>The River</h1>" in page
     assert "Named <b>second try</b>" in page
-    assert "with 2 debatable finding(s), which touch 1.2\u00a0% of its passages. Up to 2.0\u00a0% are tolerated" in page
+    assert "with 2 debatable findings, which touch 1.2\u00a0% of its passages. Up to 2\u00a0% are tolerated" in page
+    left_out = decision.model_copy(update={"left_out": True})
+    page = render_page(report.model_copy(update={"findings": left_out}), [make_pair()])
+    assert "1.2\u00a0% of its passages, all of them left out of training." in page
+    rare = decision.model_copy(update={"codes": {"link": 1}, "share": 0.0004})
+    page = render_page(report.model_copy(update={"findings": rare}), [make_pair()])
+    assert "with 1 debatable finding, which touches less than 0.1\u00a0% of its passages." in page
     asked = decision.model_copy(update={"asked": True, "recommended": "stop", "share": 1.0})
     page = render_page(report.model_copy(update={"findings": asked}), [make_pair()])
     assert "which touch it as a whole. That was decided against the advice." in page
+    for answered_by, sentence in (
+        ("person", "That was decided against the advice."),
+        ("policy", "The recipe decided that, as advised."),
+        ("nobody", "Nobody could be asked: that was against the advice."),
+    ):
+        update = {"answered_by": answered_by, "recommended": "go_on" if answered_by == "policy" else "stop"}
+        page = render_page(report.model_copy(update={"findings": asked.model_copy(update=update)}), [make_pair()])
+        assert sentence in page
     assert "debatable" not in render_page(make_report(), [make_pair()])
 
 
