@@ -187,6 +187,9 @@ def is_older(path: Path, age: timedelta) -> bool:
 
 def keep_reasons(folder: Path) -> None:
     """Move an attempt's logs, and what it found in the manuscript, to its run's folder under the attempt's name."""
-    for path in [*folder.glob("*.log"), folder / QUALITY, folder / QUALITY_PAGE]:
+    reasons = [folder / QUALITY, folder / QUALITY_PAGE]
+    with suppress(FileNotFoundError):  # somebody else has removed the folder
+        reasons += folder.glob("*.log")
+    for path in reasons:
         with suppress(FileNotFoundError):  # there is none, somebody else moves it, or removes the run
             path.replace(folder.with_name(f"{folder.stem}.{path.name}"))

@@ -20,7 +20,14 @@ from scriptorium.artifacts.file_store import FileStore
 from scriptorium.contracts import Decision, DecisionKind, Job, JobError, Option, Phase, Status
 from scriptorium.errors import JobMissing
 from scriptorium.jobs.delete_job import delete_job
-from scriptorium.jobs.leftovers import LeftoverKind, find_leftovers, prune, saved_records, stored_records
+from scriptorium.jobs.leftovers import (
+    LeftoverKind,
+    find_leftovers,
+    keep_reasons,
+    prune,
+    saved_records,
+    stored_records,
+)
 from scriptorium.jobs.runner import Context, claim, run_phase
 from scriptorium.jobs.sweep import sweep
 from scriptorium.process.child import wait_until
@@ -247,7 +254,21 @@ def test_the_sweeper_runs_beside_the_reaper(context: Context, job: Job, sent: Se
     settings = context.settings.model_copy(update={"sweep_grace": NOW, "sweep_interval": timedelta(seconds=0.1)})
     sweeping = Context(settings, context.store, context.volume, context.pipeline)
     context.pipeline.cancel(job.id)
+    running = submit(context, "ftjob-running")
     with serving(create_app(sweeping, count_waiting=sent.waiting)):
         for number in (1, 2):
-            folder = attempt(context, job, Phase.MERGE, number)
+            written = attempt(context, running, Phase.MERGE, number)  # in peace, because its job still runs
+            folder = written.rename(context.volume.run(job.id) / written.name)
             assert wait_until(partial(is_gone, folder), SOON)
+
+
+def test_a_folder_that_somebody_else_removes_meanwhile_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two sweeps and a deletion come together; pathlib looks whether a folder is there, then reads it."""
+
+    def find_it_gone(folder: Path, pattern: str) -> Iterator[Path]:
+        raise FileNotFoundError(pattern)
+
+    monkeypatch.setattr(Path, "glob", find_it_gone)
+    keep_reasons(tmp_path / "serve.1.tmp")
