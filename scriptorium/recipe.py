@@ -238,6 +238,9 @@ class Calibration(Section):
         return self.model_copy(update={"strengths": [strength]}) if strength and self.strengths else self
 
 
+TOLERATED_SHARE = 0.02  # of the passages: a model learns no bad habit from fewer
+
+
 class Decisions(Section):
     """Who settles a debatable question: a person is asked, or the recommended answer is taken.
 
@@ -249,7 +252,7 @@ class Decisions(Section):
     out_of_memory: Literal["ask", "auto"] = "auto"  # what is recommended first gives the same result, but slower
     disk_full: Literal["ask", "auto"] = "ask"  # only a person can free space
     verdict: Literal["ask", "auto"] = "auto"  # an unattended job ends: at most one other trial is measured
-    tolerated_share: float = Field(default=0.02, ge=0, le=1)  # a model learns no bad habit from fewer
+    tolerated_share: float = Field(default=TOLERATED_SHARE, ge=0, le=1)
 
 
 class Evaluation(Section):

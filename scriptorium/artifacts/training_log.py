@@ -17,6 +17,7 @@ CONTROL = "control"  # beside the log: what the trainer asks the plugin for
 TRAINING_LOG = "metrics.jsonl"
 TRAINING_CSV = "metrics.csv"
 TENSORBOARD_FOLDER = "tensorboard"  # event files of the same lines, for TensorBoard
+PREFERENCE_ACCURACY, PREFERENCE_MARGIN = "rewards/accuracies", "rewards/margins"  # as TRL names them
 CSV_COLUMNS = ("step", "train_loss", "train_accuracy", "valid_loss", "valid_mean_token_accuracy")
 
 LogLine = dict[str, Any]

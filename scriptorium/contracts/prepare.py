@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scriptorium.contracts.base import Answerer, Contract
 from scriptorium.contracts.serve import Endpoint
-from scriptorium.recipe import Chunking, Method, Mix, Prompt, Split
+from scriptorium.recipe import TOLERATED_SHARE, Chunking, Method, Mix, Prompt, Split
 
 
 class PrepareRequest(Contract):
@@ -39,7 +39,7 @@ class PrepareRequest(Contract):
     references: Path | None = None
     impostors: Path | None = None
     impostors_name: str = ""
-    tolerated_share: float = 0.02
+    tolerated_share: float = TOLERATED_SHARE
     answered: bool = False
     seed: int = 42
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from scriptorium.artifacts.training_log import read_training_log
+from scriptorium.artifacts.training_log import PREFERENCE_ACCURACY, read_training_log
 from scriptorium.contracts.report.document import LossPoint, TrainingLosses
-
-PREFERENCE_KEY = "rewards/accuracies"  # which a training by preferences logs
 
 
 def read_losses(path: Path) -> TrainingLosses:
@@ -20,7 +18,7 @@ def read_losses(path: Path) -> TrainingLosses:
     dev: dict[int, float] = {}
     preferences = False
     for record in read_training_log(path):
-        preferences = preferences or PREFERENCE_KEY in record
+        preferences = preferences or PREFERENCE_ACCURACY in record
         for key, losses in (("loss", train), ("eval_loss", dev)):
             step, loss = record.get("step"), record.get(key)
             if isinstance(step, int) and isinstance(loss, int | float) and math.isfinite(loss):

@@ -171,11 +171,14 @@ def refuse_method(request: Request) -> Response:
 def wrong_content_type(request: Request) -> WrongContentType | None:
     """Return the error of a body of another content type than its route takes, if it is one."""
     field = getattr(request.scope.get("route"), "body_field", None)
-    media_type, _, _ = request.headers.get("content-type", "").lower().partition(";")
-    if field is None or (not media_type and request.headers.get("content-length", "0") == "0"):
-        return None
-    due = str(field.field_info.media_type)
-    fits = media_type.endswith(("/json", "+json")) if due == JSON_TYPE else media_type.strip() in FORM_TYPES
+    is_empty = "content-type" not in request.headers and request.headers.get("content-length", "0") == "0"
+    return None if field is None or is_empty else check_content_type(request, str(field.field_info.media_type))
+
+
+def check_content_type(request: Request, due: str = JSON_TYPE) -> WrongContentType | None:
+    """Return the error of a body that is not announced as what is due: a page of another site may send any other."""
+    media_type = request.headers.get("content-type", "").lower().partition(";")[0].strip()
+    fits = media_type.endswith(("/json", "+json")) if due == JSON_TYPE else media_type in FORM_TYPES
     if fits:
         return None
     return WrongContentType(

@@ -31,7 +31,7 @@ from services.api.errors import is_page, render, respond
 HEALTH_PATH = "/healthz"
 LOGIN_PATH = "/login"
 COOKIE = "scriptorium_login"
-BEARER = "bearer "
+BEARER = "bearer"
 
 
 class AccessGuard:
@@ -82,7 +82,7 @@ class AccessGuard:
         A key in the header counts more than a cookie; a header of another scheme may be that of a proxy.
         """
         header, token = request.headers.get("authorization", ""), request.cookies.get(COOKIE)
-        if token is None or header.lower().startswith(BEARER):
+        if token is None or scheme_of(header) == BEARER:
             if not header:
                 raise InvalidKey("This needs a key.")
             return check_valid(self._keys.find(read_secret(header)))
@@ -106,10 +106,14 @@ class AccessGuard:
 
 def read_secret(header: str) -> str:
     """Return the secret in a header Authorization. Raises InvalidKey if it is of another scheme."""
-    scheme, _, secret = header.partition(" ")
-    if scheme.lower() != "bearer":
+    if scheme_of(header) != BEARER:
         raise InvalidKey("A key is sent as `Authorization: Bearer sk-scr-...`.")
-    return secret.strip()
+    return header.partition(" ")[2].strip()
+
+
+def scheme_of(header: str) -> str:
+    """Return the scheme of a header Authorization, in small letters."""
+    return header.partition(" ")[0].lower()
 
 
 def check_valid(key: AccessKey | None) -> AccessKey:

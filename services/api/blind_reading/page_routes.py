@@ -18,7 +18,7 @@ from services.api.blind_reading.page import render_section, show_begin, show_end
 from services.api.blind_reading.readings import open_reading
 from services.api.dependencies import Context
 from services.api.pages.job_pages import list_pages
-from services.api.pages.page import ISOLATION_POLICY, security_headers
+from services.api.pages.page import STORED_PAGE_POLICY, security_headers
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["pages"], default_response_class=HTMLResponse)
 
@@ -39,9 +39,7 @@ def report(job_id: str, context: Context, download: bool = False) -> HTMLRespons
     page = read_report(context.volume, job.id, linked=not download)
     if not download:
         page = insert_links(page, job)
-    response = HTMLResponse(
-        page, headers=security_headers(f"default-src 'none'; style-src 'unsafe-inline'; {ISOLATION_POLICY}")
-    )
+    response = HTMLResponse(page, headers=security_headers(STORED_PAGE_POLICY))
     if download:
         response.headers["Content-Disposition"] = f'attachment; filename="{job_id}-report.html"'
     return response

@@ -15,11 +15,12 @@ import httpx
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
-from scriptorium.errors import EngineFailed, InvalidRequest, ModelMissing, ScriptoriumError, WrongContentType
+from scriptorium.errors import EngineFailed, InvalidRequest, ModelMissing, ScriptoriumError
 from scriptorium.jobs.runner import Context as PhaseContext
 from scriptorium.settings import Settings
 from scriptorium.store.serving import Engine
 from services.api.dependencies import Context
+from services.api.errors import check_content_type
 from services.api.inference.await_engine import WAIT_HEADER, Patience, await_engine, not_ready, read_patience
 
 router = APIRouter(prefix="/v1", tags=["chat"])
@@ -130,7 +131,8 @@ async def stream_answer(answer: httpx.Response) -> AsyncIterator[bytes]:
 
 async def read_body(request: Request) -> dict[str, Any]:
     """Return the JSON object of a request. Raises InvalidRequest if it has none, WrongContentType for another type."""
-    check_content_type(request)
+    if error := check_content_type(request):
+        raise error
     try:
         body = json.loads(await request.body())
     except (ValueError, RecursionError) as error:
@@ -138,16 +140,6 @@ async def read_body(request: Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise InvalidRequest("The body is not a JSON object.")
     return body
-
-
-def check_content_type(request: Request) -> None:
-    """Raise WrongContentType unless a body is announced as JSON: a form of another site may be anything else."""
-    media_type = request.headers.get("content-type", "").lower().partition(";")[0].strip()
-    if not media_type.endswith(("/json", "+json")):
-        raise WrongContentType(
-            f"{request.method} {request.url.path} takes application/json, not {media_type or 'a body without a type'}.",
-            next_step="Send the header Content-Type: application/json.",
-        )
 
 
 def read_model(body: dict[str, Any]) -> str:

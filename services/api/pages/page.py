@@ -20,6 +20,7 @@ from scriptorium.html.templates import page_templates
 from services.api.pages.formats import format_duration, format_iso, format_moment, format_size
 
 ISOLATION_POLICY = "frame-ancestors 'none'; base-uri 'none'"
+STORED_PAGE_POLICY = f"default-src 'none'; style-src 'unsafe-inline'; {ISOLATION_POLICY}"  # of one that a phase wrote
 
 
 def room_templates(*folders: Path, **filters: Callable[..., Any]) -> Environment:

@@ -13,7 +13,7 @@ from scriptorium.contracts import Phase, PrepareResult
 from scriptorium.errors import Conflict
 from scriptorium.urls import job_page
 from services.api.dependencies import Context
-from services.api.pages.page import ISOLATION_POLICY, security_headers
+from services.api.pages.page import STORED_PAGE_POLICY, security_headers
 
 router = APIRouter(tags=["quality"])
 
@@ -30,8 +30,7 @@ def quality(job_id: str, context: Context) -> dict[str, Any]:
 def quality_page(job_id: str, context: Context) -> HTMLResponse:
     """Show the same as a page."""
     page = find_output(context, job_id, QUALITY_PAGE).read_text(encoding="utf-8")
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; {ISOLATION_POLICY}"
-    return HTMLResponse(page, headers=security_headers(policy))
+    return HTMLResponse(page, headers=security_headers(STORED_PAGE_POLICY))
 
 
 def find_output(context: Context, job_id: str, name: str) -> Path:

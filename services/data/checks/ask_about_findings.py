@@ -20,6 +20,7 @@ from scriptorium.contracts import (
 )
 from scriptorium.errors import InvalidTrainingFile, Problem
 from scriptorium.jobs.reporter import Reporter
+from scriptorium.recipe import TOLERATED_SHARE
 from scriptorium.text.shares import format_share
 from services.data.checks.codes import GATES, MIN_PASSAGES
 
@@ -27,7 +28,6 @@ OPTIONS = [
     Option(name=GO_ON_ANSWER, meaning="train on the text as it is"),
     Option(name=STOP_ANSWER, meaning="stop the job, correct the text and upload it again"),
 ]
-HARMLESS_SHARE = 0.02  # of the passages; a model learns no bad habit from fewer
 STOPPED_BY_POLICY = (
     "Training stopped: the recipe takes what is recommended (`decisions.data_quality: auto`), and that was to stop."
 )
@@ -56,7 +56,7 @@ def weigh_findings(
         codes=dict(codes.most_common()),
         share=share,
         tolerated=tolerated,
-        recommended=GO_ON_ANSWER if share <= max(HARMLESS_SHARE, tolerated) else STOP_ANSWER,
+        recommended=GO_ON_ANSWER if share <= max(TOLERATED_SHARE, tolerated) else STOP_ANSWER,
         asked=not tolerable or share > tolerated,
         left_out=touched <= set(left_out),
     )
@@ -127,7 +127,7 @@ def describe_habit(weighed: FindingsDecision) -> str:
     touch, them = ("It touches", "it") if weighed.count == 1 else ("They touch", "them")
     if weighed.share >= 1:
         return f"A model would learn {them}."
-    limit = format_share(max(HARMLESS_SHARE, weighed.tolerated))
+    limit = format_share(max(TOLERATED_SHARE, weighed.tolerated))
     return f"{touch} more than {limit} of so short a text: a model may learn {them}."
 
 

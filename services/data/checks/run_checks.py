@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from scriptorium.contracts import Finding, Severity
@@ -38,6 +38,7 @@ PASSAGE_CHECKS = (
 )
 # of a rejected answer: its style and its faults are not learned
 REJECTED_CHECKS = (leftover_markup.find_special_tokens, pii.find_personal_data)
+CONTEXT_CHECKS = (leftover_markup.find_special_tokens,)  # it is the user's own, and does not train
 STOP_CHECK_INTERVAL = 50  # passages between two checks for a stop
 
 
@@ -63,6 +64,7 @@ def run_checks(
         tokenized = TokenizedPassage(passage)  # not kept: its words take ten times the memory of its text
         findings += [finding for check in PASSAGE_CHECKS for finding in check(tokenized)]
         findings += check_rejected(passage)
+        findings += check_context(passage)
         findings += language.find_other_language(tokenized, main_language)
         findings += paragraphs.find_repeated(tokenized)
         word_owners.add(tokenized)
@@ -77,9 +79,23 @@ def run_checks(
 def check_rejected(passage: Passage) -> Iterator[Finding]:
     """Yield findings about the answer that a preference rejects: training reads it, too."""
     if rejected := passage.rejected:
-        tokenized = TokenizedPassage(replace(passage, stored_text=rejected))
-        for finding in (finding for check in REJECTED_CHECKS for finding in check(tokenized)):
-            yield finding.model_copy(update={"message": f"in the rejected answer: {finding.message}"})
+        yield from check_other_text(passage, rejected, "the rejected answer", REJECTED_CHECKS)
+
+
+def check_context(passage: Passage) -> Iterator[Finding]:
+    """Yield findings about what stands before the answer of a ready row: a control token there forges a turn, too."""
+    if passage.ready:
+        context = "\n".join([*(turn["content"] for turn in passage.turns), passage.prompt])
+        yield from check_other_text(passage, context, "what stands before the answer", CONTEXT_CHECKS)
+
+
+def check_other_text(
+    passage: Passage, text: str, name: str, checks: Sequence[Callable[[TokenizedPassage], Iterator[Finding]]]
+) -> Iterator[Finding]:
+    """Yield findings about another text of a passage's row, at its place."""
+    tokenized = TokenizedPassage(replace(passage, stored_text=text))
+    for finding in (finding for check in checks for finding in check(tokenized)):
+        yield finding.model_copy(update={"message": f"in {name}: {finding.message}"})
 
 
 def raise_for_findings(findings: Sequence[Finding], training: int, held_out: int = 0) -> None:

@@ -135,6 +135,7 @@ def suggest_training(job: Job, surprise: Surprise, context: RequestContext) -> s
         changes,
         book=_filename(job.training_file, context) or "BOOK",
         impostors=_filename(job.impostors, context) if job.impostors else None,
+        validation=_filename(job.validation_file, context) if job.validation_file else None,
         original=_original_recipe(job, context.settings.recipes_dir),
     )
 

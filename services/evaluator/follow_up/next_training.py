@@ -89,12 +89,18 @@ def trained_recipe(job: Job) -> Recipe:
 
 
 def write_command(
-    job: Job, changes: Mapping[str, Any], *, book: str, impostors: str | None, original: Recipe | None
+    job: Job,
+    changes: Mapping[str, Any],
+    *,
+    book: str,
+    impostors: str | None,
+    original: Recipe | None,
+    validation: str | None = None,
 ) -> str:
     """Write the command of a new job like this one, but with the changes.
 
-    `book` and `impostors` are the names of the uploaded files. `original` is the recipe of that name on the server;
-    without one the job's was a file of its user's.
+    `book`, `impostors` and `validation` are the names of the uploaded files. `original` is the recipe of that name on
+    the server; without one the job's was a file of its user's.
     """
     recipe = trained_recipe(job)
     differences = dict(list_differences(original, recipe)) if original else {}
@@ -102,6 +108,7 @@ def write_command(
         "--model": job.model,
         "--recipe": recipe.name if original else f"{recipe.name}.yaml",
         "--suffix": job.suffix,
+        "--validation-file": validation,
         "--impostors": impostors,
         "--strength": None if job.strength is None else f"{job.strength:g}",
     }

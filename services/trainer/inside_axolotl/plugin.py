@@ -23,16 +23,26 @@ from transformers import TrainerCallback
 
 from scriptorium.artifacts import manifest
 from scriptorium.artifacts.checkpoint_samples import read_samples
-from scriptorium.artifacts.training_log import CONTROL, TRAINING_LOG, LogLine, append_to_log, read_training_log
+from scriptorium.artifacts.training_log import (
+    CONTROL,
+    PREFERENCE_ACCURACY,
+    PREFERENCE_MARGIN,
+    TRAINING_LOG,
+    LogLine,
+    append_to_log,
+    read_training_log,
+)
 from services.trainer.inside_axolotl.meter import Meter, precision
 from services.trainer.inside_axolotl.prepared_rows import save_in_this_process
 from services.trainer.inside_axolotl.quantised import write_quantised
 from services.trainer.inside_axolotl.trackers import Trackers
 from services.trainer.inside_axolotl.writing.write_samples import SampleWriter
 
-PREFERENCE_KEYS = ("rewards/accuracies", "rewards/margins")
 TRAINED_KEY = "tokens/trainable"
-LOGGED_KEYS = ("loss", "eval_loss", "learning_rate", "grad_norm", "epoch", TRAINED_KEY, "kl", *PREFERENCE_KEYS)
+LOGGED_KEYS = (
+    "loss", "eval_loss", "learning_rate", "grad_norm", "epoch", TRAINED_KEY, "kl", PREFERENCE_ACCURACY,
+    PREFERENCE_MARGIN,
+)  # fmt: skip
 PREFERENCE_TOKENS_KEY = "num_tokens"  # of both chats of each preference since this attempt began
 TOKENS_KEY = "tokens/total"  # padding included: the device works on it as well
 MEMORY_SHARE = "SCRIPTORIUM_TRAIN_MEMORY_SHARE"

@@ -9,12 +9,11 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable
 
-from scriptorium.artifacts.training_log import LogLine, TrainingLogTail
+from scriptorium.artifacts.training_log import PREFERENCE_ACCURACY, PREFERENCE_MARGIN, LogLine, TrainingLogTail
 from scriptorium.contracts import Checkpoint, Level
 from scriptorium.jobs.reporter import Reporter
 
 POINTS = 20
-ACCURACY, MARGIN = "rewards/accuracies", "rewards/margins"  # as TRL names them
 DEVICE_METRICS = ("mfu_ratio", "memory_used_bytes", "memory_total_bytes", "device_use_ratio")
 
 
@@ -170,9 +169,11 @@ def describe_margin(line: LogLine) -> str:
 
     The margin is the difference of the answers' implicit rewards: beta times how much likelier each became.
     """
-    if ACCURACY not in line:
+    if PREFERENCE_ACCURACY not in line:
         return ""
-    return f", prefers the right answer in {line[ACCURACY]:.0%}, margin {line.get(MARGIN, 0.0):.2f}"
+    return (
+        f", prefers the right answer in {line[PREFERENCE_ACCURACY]:.0%}, margin {line.get(PREFERENCE_MARGIN, 0.0):.2f}"
+    )
 
 
 def quote_beginning(text: str) -> str:
