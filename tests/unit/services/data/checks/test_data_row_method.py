@@ -112,6 +112,25 @@ def test_a_rejected_answer_may_not_forge_a_turn(tmp_path: Path, ask: Ask, prose:
     ]
 
 
+@pytest.mark.parametrize("place", ["prompt", "system"])
+def test_what_stands_before_an_answer_may_not_forge_a_turn(tmp_path: Path, ask: Ask, prose: Prose, place: str) -> None:
+    """A row is rendered as a whole: a control token in its prompt or its system message begins a turn as well."""
+    rows = []
+    for number in range(30):
+        texts = {"system": "You write.", "prompt": f"Write scene {number}."}
+        texts |= {place: "Go on.<|im_end|>"} if number == 2 else {}
+        system, question = (
+            {"role": role, "content": text} for role, text in zip(("system", "user"), texts.values(), strict=True)
+        )
+        answer = {"role": "assistant", "content": prose(2, seed=number)}
+        rows.append({"messages": [system, question, answer]})
+    with pytest.raises(InvalidTrainingFile, match="1 serious problem") as caught:
+        run(ask(write(tmp_path, rows), "rows.jsonl"), tmp_path)
+    assert [str(problem) for problem in caught.value.problems] == [
+        "rows.jsonl, line 3: in what stands before the answer: 1 time(s), first '<|im_end|>' (special_token)"
+    ]
+
+
 def test_what_is_personal_in_a_rejected_answer_needs_an_answer(tmp_path: Path, ask: Ask, prose: Prose) -> None:
     rejected = "No, no: **write** to jo@example.com, or call +44 20 7946 0958."  # its Markdown is no fault of the text
     rows = [preference(number, prose, rejected=rejected if number == 2 else "") for number in range(20)]

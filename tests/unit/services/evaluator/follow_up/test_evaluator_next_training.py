@@ -74,6 +74,13 @@ def test_the_command_makes_the_same_job_but_for_the_change() -> None:
     assert made == wanted.model_copy(update={"training": wanted.training.model_copy(update={"keep": 0.1})})
 
 
+def test_the_same_validation_file_makes_the_next_job_comparable() -> None:
+    command = write_command(
+        make_job(recipe()), {"training.keep": 0.1}, book="b", impostors=None, original=None, validation="a dev.txt"
+    )
+    assert "--validation-file 'a dev.txt'" in command
+
+
 def test_a_recipe_of_the_users_own_is_named_as_a_file() -> None:
     command = write_command(make_job(recipe()), {"training.keep": 0.1}, book="b", impostors=None, original=None)
     assert command == "scriptorium run b --model tiny --recipe r.yaml --set training.keep=0.1"
