@@ -10,9 +10,14 @@ from pathlib import Path
 import httpx
 import openai
 import pytest
+from hooked import hook
+from keyed import Create
+from receiving import Inbox, receiving
 from standins import BASE, TUNED, AnsweringEngine, Sent, serving
 from work import finish_with_model, submit
 
+from scriptorium.access.exposure import open_key_store
+from scriptorium.access.keys import KeyScope
 from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Job, Phase
 from scriptorium.jobs.pipeline import Pipeline
@@ -114,3 +119,25 @@ def engine(context: Context) -> Iterator[AnsweringEngine]:
             timedelta(minutes=1),
         )
         yield engine
+
+
+@pytest.fixture
+def create(context: Context) -> Create:
+    """Return a function that creates a key and returns its secret."""
+
+    def make(*scopes: str, lifetime: timedelta | None = None) -> str:
+        return open_key_store(context.settings).create("test", [KeyScope(scope) for scope in scopes], lifetime)[1]
+
+    return make
+
+
+@pytest.fixture
+def inbox() -> Iterator[Inbox]:
+    with receiving() as inbox:
+        yield inbox
+
+
+@pytest.fixture
+def hooked(context: Context, inbox: Inbox) -> Context:
+    """Return a context whose webhook is the receiver on this machine."""
+    return hook(context, f"{inbox.url}/hooks/path-token")

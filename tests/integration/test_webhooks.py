@@ -5,9 +5,6 @@ A real store, real HTTP, and senders that are killed, compete, and meet receiver
 
 from __future__ import annotations
 
-import asyncio
-import dataclasses
-import logging
 import os
 import shutil
 import signal
@@ -17,71 +14,24 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
-import httpx
 import openai
 import pytest
+from hooked import DAY, SECRET, SOON, fail, hook, log_of, send, succeed
 from receiving import Inbox, receiving
-from standins import serving
 from work import submit
 
-from scriptorium.contracts import Job, JobError, Phase, Status
-from scriptorium.contracts.delivery import Delivery, DeliveryState
+from scriptorium.contracts import Status
+from scriptorium.contracts.delivery import DeliveryState
 from scriptorium.jobs.delete_job import delete_job
 from scriptorium.jobs.restore import restore_jobs
-from scriptorium.jobs.runner import Context, claim
+from scriptorium.jobs.runner import Context
 from scriptorium.process.child import wait_until
-from scriptorium.store.deliveries import ANNOUNCEMENTS, DELIVERIES, DUE
+from scriptorium.store.deliveries import DUE
 from scriptorium.webhook_signature import make_secret
-from services.api.application import create_app
 from services.api.deliveries import webhook
-from services.api.deliveries.sender import CLAIM_TIME, RETRY_DELAYS, Sender, open_sender
-
-SECRET = make_secret()
-SOON = timedelta(seconds=20)
-DAY = 24 * 3600
-
-
-@pytest.fixture
-def inbox() -> Iterator[Inbox]:
-    with receiving() as inbox:
-        yield inbox
-
-
-@pytest.fixture
-def hooked(context: Context, inbox: Inbox) -> Context:
-    """Return a context whose webhook is the receiver on this machine."""
-    return hook(context, f"{inbox.url}/hooks/path-token")
-
-
-def hook(context: Context, url: str, *, private: bool = True) -> Context:
-    changes = {"webhook_url": url, "webhook_secret": SECRET, "webhook_private": private}
-    return dataclasses.replace(context, settings=context.settings.model_copy(update=changes))
-
-
-def send(context: Context, later: float = 0.0) -> int:
-    """Run a round of a new sender, as a process that has just started would, `later` seconds from now."""
-    return asyncio.run(open_sender(context, lambda: time.time() + later).send_due())
-
-
-def fail(context: Context, job: Job) -> None:
-    lease = claim(context, job.id, Phase.PREPARE)
-    assert lease
-    context.pipeline.fail(job.id, Phase.PREPARE, lease.token, JobError(code="disk_full", message="No space."))
-
-
-def succeed(context: Context, job: Job) -> None:
-    context.store.jobs.update(job.id, lambda record: record.model_copy(update={"phase": Phase.EVALUATE}))
-    lease = claim(context, job.id, Phase.EVALUATE)
-    assert lease
-    context.pipeline.advance(job.id, Phase.EVALUATE, lease.token, fine_tuned_model="ft:x")
-
-
-def log_of(context: Context) -> list[Delivery]:
-    return context.store.deliveries.all()
+from services.api.deliveries.sender import CLAIM_TIME, RETRY_DELAYS, open_sender
 
 
 def test_the_openai_client_verifies_the_event_of_each_end(hooked: Context, inbox: Inbox) -> None:
@@ -130,10 +80,10 @@ def test_a_receiver_that_fails_gets_the_same_id_again_with_a_fresh_signature(hoo
     assert "redirects are not followed" in str(delivery.attempts[2].problem)
     assert len(inbox.received) == 4
     assert set(inbox.ids) == {delivery.announcement.id}
-    assert {hook.path for hook in inbox.received} == {"/hooks/path-token"}
+    assert {received.path for received in inbox.received} == {"/hooks/path-token"}
     client = openai.OpenAI(api_key="none", webhook_secret=SECRET)
-    for hook in inbox.received:
-        client.webhooks.verify_signature(hook.body, hook.headers)
+    for received in inbox.received:
+        client.webhooks.verify_signature(received.body, received.headers)
     assert send(hooked, DAY) == 0
 
 
@@ -337,114 +287,3 @@ def test_a_receiver_has_to_have_the_certificate_of_its_name(context: Context, ce
         named.pipeline.cancel(submit(named, "ftjob-2").id)
         send(named)
         assert [hook.headers["host"] for hook in inbox.received] == [f"localhost:{port}"]
-
-
-@pytest.fixture
-def hooked_url(hooked: Context) -> Iterator[str]:
-    with serving(create_app(hooked, reaping=False, count_waiting=lambda task: 0)) as url:
-        yield url
-
-
-def test_the_log_is_listed_and_narrowed_to_a_job(hooked: Context, hooked_url: str, inbox: Inbox) -> None:
-    inbox.statuses = [503]
-    for number in range(3):
-        hooked.pipeline.cancel(submit(hooked, f"ftjob-{number}").id)
-        send(hooked)
-    with httpx.Client(base_url=f"{hooked_url}/v1/x", trust_env=False) as http:
-        page = http.get("/webhook_deliveries", params={"limit": 2}).json()
-        assert [delivery["job_id"] for delivery in page["data"]] == ["ftjob-2", "ftjob-1"]
-        assert page["has_more"]
-        rest = http.get("/webhook_deliveries", params={"after": page["last_id"]}).json()
-        (first,) = rest["data"]
-        assert first == http.get("/webhook_deliveries", params={"job": "ftjob-0"}).json()["data"][0]
-        assert (first["state"], first["receiver"]) == ("pending", inbox.url)
-        assert first["attempts"][0]["status_code"] == 503
-        assert first["next_attempt_at"] > time.time()
-        assert http.get("/notice_deliveries").json()["data"] == []
-        assert "path-token" not in http.get("/webhook_deliveries").text
-
-
-def test_a_test_is_sent_at_once_and_only_once(hooked: Context, hooked_url: str, inbox: Inbox) -> None:
-    inbox.statuses = [200, 500]
-    with httpx.Client(base_url=f"{hooked_url}/v1/x", trust_env=False) as http:
-        (good,) = http.post("/webhook_deliveries").json()["data"]
-        (bad,) = http.post("/webhook_deliveries", json={"type": "fine_tuning.job.failed"}).json()["data"]
-        assert http.post("/webhook_deliveries", json={"type": "decision"}).json()["error"]["code"] == "invalid_request"
-        assert http.post("/notice_deliveries").json()["error"]["code"] == "conflict"
-    assert (good["state"], bad["state"]) == ("delivered", "given_up")
-    client = openai.OpenAI(api_key="none", webhook_secret=SECRET)
-    event = client.webhooks.unwrap(inbox.received[1].body, inbox.received[1].headers)
-    assert (event.type, event.data.id) == ("fine_tuning.job.failed", "ftjob-test")
-    assert send(hooked, DAY) == 0
-
-
-def test_an_api_that_runs_sends_and_counts(context: Context, inbox: Inbox) -> None:
-    hooked = hook(context, inbox.url)
-    with serving(create_app(hooked, count_waiting=lambda task: 0)) as url:
-        hooked.pipeline.cancel(submit(hooked, "ftjob-1").id)
-        assert wait_until(lambda: hooked.store.deliveries.counts() == {"webhook/delivered": 1}, SOON)
-        metrics = httpx.get(f"{url}/metrics", trust_env=False).text
-    assert 'scriptorium_deliveries_total{channel="webhook",result="delivered"} 1' in metrics
-    assert 'scriptorium_deliveries_total{channel="notice",result="given_up"} 0' in metrics
-    assert len(inbox.received) == 1
-
-
-def test_no_secret_is_logged_or_stored(
-    context: Context, inbox: Inbox, caplog: pytest.LogCaptureFixture, tmp_path: Path
-) -> None:
-    host = inbox.url.removeprefix("http://")
-    hooked = hook(context, f"http://user:pass-word@{host}/path-token?key=query-token, http://127.0.0.1:1/path-token")
-    inbox.statuses = [500]
-    with caplog.at_level(logging.INFO):
-        logging.getLogger("httpx").setLevel(logging.WARNING)  # as the API's process has it
-        hooked.pipeline.cancel(submit(hooked, "ftjob-1").id)
-        assert send(hooked) == 2
-        assert send(hooked, 10) == 2
-    assert inbox.received[0].path == "/path-token?key=query-token"
-    assert "authorization" in inbox.received[0].headers
-    stored = "".join(str(hooked.store.client.hgetall("scriptorium:deliveries")))
-    text = caplog.text + stored + repr(hooked.settings)
-    assert "delivered" in caplog.text
-    assert [word for word in ("pass-word", "path-token", "query-token", SECRET, SECRET[6:]) if word in text] == []
-
-
-def test_what_another_version_has_stored_stops_nothing(hooked: Context, inbox: Inbox) -> None:
-    client = hooked.store.client
-    client.rpush(ANNOUNCEMENTS, '{"id": "evt_1"}')
-    client.hset(DELIVERIES, "dlv_1", "{}")
-    client.zadd(DUE, {"dlv_1": 1, "dlv_2": 1})
-    hooked.pipeline.cancel(submit(hooked, "ftjob-1").id)
-    assert send(hooked) == 1
-    assert len(inbox.received) == 1
-    assert client.zcard(DUE) == 0
-    assert [delivery.announcement.job_id for delivery in log_of(hooked)] == ["ftjob-1"]
-
-
-def test_the_log_stays_short(hooked: Context, inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scriptorium.store.deliveries.MAX_DELIVERIES", 3)
-    for number in range(6):
-        hooked.pipeline.cancel(submit(hooked, f"ftjob-{number}").id)
-        send(hooked)
-    hooked.store.deliveries.trim()
-    assert [delivery.announcement.job_id for delivery in log_of(hooked)] == ["ftjob-5", "ftjob-4", "ftjob-3"]
-
-
-def test_a_sender_waits_for_a_store_that_is_away(hooked: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    sender = Sender(hooked.store.deliveries, [])
-    rounds: list[float] = []
-
-    async def fall_asleep(pause: float) -> None:
-        rounds.append(pause)
-        if len(rounds) == 2:
-            raise asyncio.CancelledError
-
-    def is_away(*arguments: object) -> int:
-        import redis
-
-        raise redis.ConnectionError("away")
-
-    monkeypatch.setattr("services.api.deliveries.sender.asyncio.sleep", fall_asleep)
-    monkeypatch.setattr(hooked.store.deliveries, "take_up", is_away)
-    with pytest.raises(asyncio.CancelledError):
-        asyncio.run(sender.run())
-    assert len(rounds) == 2
