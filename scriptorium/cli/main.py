@@ -45,7 +45,7 @@ def report_usage(error: TyperException) -> int:
     """Print what is wrong with the command line, and which help to read."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "scriptorium"
-    if message := error.format_message():
+    if message := error.format_message().replace("Value error, ", ""):  # Typer's own choices carry pydantic's prefix
         err.print(f"error (usage): {message}", style="red")
         err.print(f"next step: {command} --help")
     return error.exit_code

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import psutil
 
+from scriptorium.access.exposure import check_exposure
 from scriptorium.artifacts.volume import disk_errors
 from scriptorium.errors import StackFailed
 from scriptorium.local import state as stack
@@ -30,13 +31,15 @@ Notify = Callable[[str], None]
 
 
 def up(settings: Settings, notify: Notify, *, attached: bool = False) -> stack.State:
-    """Start the stack unless it already runs, and wait until it is ready. Raises StackFailed and PathUnusable.
+    """Start the stack unless it already runs, and wait until it is ready.
 
-    The stack outlives the process that starts it, unless it is `attached`: then it ends with that process.
+    The stack outlives the process that starts it, unless it is `attached`: then it ends with that process. Raises
+    StackFailed, PathUnusable, and InvalidRequest if others could reach the API and there is no key.
     """
     running = stack.find_running(settings)
     if running and running.state != "stopping":
         return wait_ready(settings, running.pid, notify)
+    check_exposure(settings)
     log = log_path(settings, "supervisor")
     with disk_errors():
         make_writable(log.parent, "SCRIPTORIUM_DATA_DIR")

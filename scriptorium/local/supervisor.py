@@ -23,7 +23,6 @@ from pathlib import Path
 import httpx
 import psutil
 
-from scriptorium.access.exposure import check_exposure
 from scriptorium.errors import DiskFull, ScriptoriumError, StackFailed
 from scriptorium.local import state as stack
 from scriptorium.local.services import REDIS, Command, commands, log_path
@@ -109,7 +108,6 @@ class Supervisor:
     def _start_services(self) -> None:
         self._write_state("starting")
         check_free_space(self._settings)
-        check_exposure(self._settings)
         check_port(self._settings)
         for folder in (self._settings.runtime_dir, self._settings.data_dir / "redis"):
             make_private(folder)

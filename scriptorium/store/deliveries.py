@@ -60,12 +60,6 @@ class Deliveries:
 
         return compare_and_set(self._client, apply, ANNOUNCEMENTS)
 
-    def add(self, delivery: Delivery) -> None:
-        """Add a delivery to the log."""
-        with self._client.pipeline(transaction=True) as pipe:
-            _queue_write(pipe, delivery)
-            pipe.execute()
-
     def claim(self, now: float, patience: timedelta, limit: int) -> list[Delivery]:
         """Claim deliveries that are due at `now`, in Unix seconds: until `patience` is over nobody else gets them.
 

@@ -18,7 +18,7 @@ import pytest
 
 from scriptorium.cli.client import Client
 from scriptorium.cli.space import prune_data
-from scriptorium.errors import Conflict, ScriptoriumError, StackFailed
+from scriptorium.errors import Conflict, InvalidRequest, ScriptoriumError, StackFailed
 from scriptorium.local import stack, state
 from scriptorium.process.child import wait_until
 from scriptorium.settings import Settings
@@ -120,6 +120,15 @@ def test_an_attached_stack_ends_with_its_starter_however_that_ends(settings: Set
         starter.kill()
     _, alive = psutil.wait_procs(family, timeout=10)
     assert not any(map(stack.is_alive, alive))
+
+
+def test_an_api_that_others_could_reach_is_refused_before_anything_starts(settings: Settings) -> None:
+    with pytest.raises(InvalidRequest, match="there is no key") as caught:
+        up(settings.model_copy(update={"api_host": "0.0.0.0"}))  # noqa: S104
+    assert caught.value.param == "SCRIPTORIUM_API_HOST"
+    assert "scriptorium keys create NAME" in str(caught.value.next_step)
+    assert state.find_running(settings) is None
+    assert not settings.runtime_dir.exists()
 
 
 def test_a_port_in_use_is_a_clear_error(settings: Settings) -> None:

@@ -63,6 +63,9 @@ def test_what_cannot_be_done_is_one_message(capfd: pytest.CaptureFixture[str], s
     assert run(["keys", "create", "a\nb"]) == 5
     assert "place: NAME" in capfd.readouterr().err
     assert run(["keys", "create", "a", "--scope", "write"]) == 2
+    usage = capfd.readouterr().err
+    assert "'write' is not one of 'read', 'submit', 'chat', 'admin'" in usage
+    assert "Value error" not in usage
     assert run(["keys", "create", "a", "--expires", "soon"]) == 2
     assert "12h, 90d or 4w" in capfd.readouterr().err
     assert store.newest() == []
