@@ -99,7 +99,7 @@ def test_a_search_while_jobs_are_created_finds_all_that_were_there(http: httpx.C
     ended = threading.Event()
 
     def create() -> None:
-        while not ended.is_set():
+        while not ended.wait(0.02):  # unpaced, the jobs to page through would grow faster than the pages
             add_job(context, suffix="poe")
 
     thread = threading.Thread(target=create)
