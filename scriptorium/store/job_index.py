@@ -29,6 +29,7 @@ VERSION_KEY = "scriptorium:jobs:index"
 VERSION = "1"
 RECORDS_PER_READ = 500
 PAUSE_BETWEEN_READS = 0.005  # seconds, in which requests are answered
+TRIES = 3  # to make an index that others change meanwhile
 CLAIMED_FIRST = 1e12  # seconds: more than the ranks of any two jobs differ by
 
 
@@ -174,11 +175,16 @@ class JobIndex:
         self._client.zrem(UNARCHIVED, *job_ids)
 
     def ensure(self) -> None:
-        """Make the index of a store that has none."""
+        """Make the index of a store that has none.
+
+        While jobs change all the time it stays as their writers keep it, and the next call tries again: nobody waits.
+        """
         if not self._is_made:
             with self._making:
-                while not self._is_made:
-                    self._is_made = self._client.get(VERSION_KEY) == VERSION or self.repair()
+                self._is_made = self._is_made or self._client.get(VERSION_KEY) == VERSION or self._make()
+
+    def _make(self) -> bool:
+        return any(self.repair() for _ in range(TRIES))
 
     def repair(self) -> bool:
         """Compute the index from the records; return False, and change nothing, if it changed meanwhile."""

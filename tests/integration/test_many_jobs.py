@@ -176,6 +176,25 @@ def test_the_index_is_not_repaired_over_a_change(context: Context, job: Job, mon
     assert index.counts().statuses == {"cancelled": 1}
 
 
+def test_nobody_waits_for_an_index_that_is_changed_all_the_time(
+    context: Context, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context.store.client.delete(VERSION_KEY)
+    index = open_store(redis_url).jobs.index
+    read_all, numbers = index._read_all, iter(range(20))
+
+    def read_beside_a_writer(pipe: object) -> object:
+        submit(context, f"ftjob-{next(numbers)}")  # a StopIteration ends a wait without an end
+        return read_all(pipe)
+
+    monkeypatch.setattr(index, "_read_all", read_beside_a_writer)
+    assert index.counts().statuses["validating_files"] > 1
+    assert context.store.client.get(VERSION_KEY) is None
+    monkeypatch.setattr(index, "_read_all", read_all)
+    assert index.counts().statuses["validating_files"] == next(numbers)
+    assert context.store.client.get(VERSION_KEY) is not None
+
+
 def end_with_events(context: Context, job: Job, count: int) -> list[str]:
     """Append events to a job, end it, and return the messages of all its events."""
     for number in range(count):
