@@ -53,12 +53,10 @@ async def await_engine(context: Context, name: str, patience: Patience, lost: st
 
     Raises ModelMissing, InvalidRequest, ModelNotReady (it is loading for longer, or cannot be loaded) and DeviceBusy.
     """
-    deadline, model = time.monotonic() + patience.seconds, await run_in_threadpool(wish, context, name)
+    deadline, model = time.monotonic() + patience.seconds, None
     lost_until = time.monotonic() + LOST_INTERVAL if lost else 0.0
     while True:
-        if not await run_in_threadpool(is_expected, context, model):
-            model = await run_in_threadpool(wish, context, name)
-        engine, error = await run_in_threadpool(look, context, name, model)
+        model, engine, error = await run_in_threadpool(look, context, name, model)
         if engine and not (engine.url == lost and time.monotonic() < lost_until):
             return engine
         error = error or not_ready(context, name)
@@ -93,7 +91,18 @@ def list_served_in_sessions(context: Context) -> list[WantedModel]:
     return [model for session in sessions for model in session.models]
 
 
-def look(context: Context, name: str, model: WantedModel) -> tuple[Engine | None, ModelUnavailable | None]:
+def look(
+    context: Context, name: str, wished: WantedModel | None
+) -> tuple[WantedModel, Engine | None, ModelUnavailable | None]:
+    """Return the model that a name wants, and its ready engine, or else why it is not ready yet.
+
+    It is wished for, unless it was `wished` and still is. Raises ModelNotReady if it will never be ready.
+    """
+    model = wished if wished and is_expected(context, wished) else wish(context, name)
+    return model, *look_for_engine(context, name, model)
+
+
+def look_for_engine(context: Context, name: str, model: WantedModel) -> tuple[Engine | None, ModelUnavailable | None]:
     """Return the ready engine of a model, or else why it is not ready yet. Raises ModelNotReady if it never will be."""
     with store_errors():
         engine = context.store.serving.find_engine(model)
