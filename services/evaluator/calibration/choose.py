@@ -38,19 +38,13 @@ def choose(scores: Sequence[TrialScore], select: Select, checkpoint: int | None,
 
 
 def balance(scores: Sequence[TrialScore]) -> Choice:
-    """Choose the most voice of the trials that keep the instructions.
-
-    If none is shown to keep them, then of those that followed no fewer than the base: bounds of a few dozen answers
-    that differ by a tenth of a point are no reason to give up voice. If all followed fewer, the one that loses least.
-    """
+    """Choose the most voice of the trials that keep the instructions; if none does, the one that loses least."""
     asked = [score for score in scores if score.asked]
     keeping = [score for score in asked if score.kept]
     if asked and not keeping:
-        unharmed = [score for score in asked if score.followed >= score.base_followed]
-        best = strongest(unharmed) if unharmed else max(asked, key=_loses_least)
-        merit = "has the most voice of those that follow no fewer" if unharmed else "loses least"
+        best = max(asked, key=lambda score: (score.low_points or 0.0, _voice(score)))
         limit = f"a loss of {margin(best.asked):.0f} points of the instructions"
-        return Choice(best, f"No trial rules out {limit}; {_name(best)} {merit}. {describe(best)}.")
+        return Choice(best, f"No trial rules out {limit}; {_name(best)} loses least. {describe(best)}.")
     best = strongest(keeping or scores)
     return Choice(best, " ".join([f"{_name(best)} has the most voice. {describe(best)}.", *_doubts(best)]))
 
@@ -102,10 +96,6 @@ def _voice(score: TrialScore) -> float:
     """Return what trials are ordered by: T, or without it the selectivity."""
     measured = score.selectivity if score.transfer is None else score.transfer
     return float("-inf") if measured is None else measured
-
-
-def _loses_least(score: TrialScore) -> tuple[float, float]:
-    return score.low_points or 0.0, _voice(score)
 
 
 def _doubts(score: TrialScore) -> list[str]:
