@@ -262,6 +262,9 @@ GATES: dict[str, DataGate] = {
     ),
     # reading
     "guessed_encoding": DataGate(NOTE, "A file that is not UTF-8.", "Check accents and quotes; save it as UTF-8."),
+    "invalid_byte": DataGate(
+        NOTE, "A byte that is not UTF-8 in a file that is.", "Put the character back by hand; each is U+FFFD now."
+    ),
     "mixed_forms": DataGate(NOTE, "Rows of several forms in one file.", "Check that all of them are intended."),
     "keys_unused": DataGate(NOTE, "Row keys that nothing uses.", "Nothing to do, unless a key is misspelt."),
     "markup_left_out": DataGate(
