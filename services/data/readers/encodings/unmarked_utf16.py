@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 ORDERS = {1: "utf-16-le", 0: "utf-16-be"}  # by the place of the zeros in each pair of bytes
+MIN_ZEROS = 4  # in a sample; one or two may be a binary file's
 WHITE_SPACE = "\t\n\r\f"
 
 
@@ -14,7 +15,7 @@ def find_byte_order(sample: bytes) -> str | None:
         return None
     zeros = [sample[place::2].count(0) for place in (0, 1)]
     place = zeros.index(max(zeros))
-    if not zeros[place] or zeros[1 - place]:
+    if zeros[place] < MIN_ZEROS or zeros[1 - place]:
         return None
     try:
         text = sample.decode(ORDERS[place])
