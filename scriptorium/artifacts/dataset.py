@@ -49,6 +49,16 @@ class Row(BaseModel):
     kind: PromptKind = "brief"
     genuine: str = ""
 
+    @model_validator(mode="before")
+    @classmethod
+    def refuse_untrained_answer(cls, body: Any) -> Any:
+        """Refuse a row whose last answer is marked as context only, by us or as OpenAI does. Raises ValueError."""
+        messages = body.get("messages") if isinstance(body, dict) else None
+        last = messages[-1] if isinstance(messages, list) and messages else None
+        if isinstance(last, dict) and (last.get("training") is False or last.get("weight") == 0):
+            raise ValueError("the last answer has the weight 0, so nothing in the row trains; leave the row out")
+        return body
+
     @property
     def brief(self) -> str:
         """The user's last message."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -30,6 +32,7 @@ from scriptorium.planning.default_recipe import choose_default_recipe
 from scriptorium.recipe import Export, Recipe, Select, find_recipe, load_recipe
 from scriptorium.recipe_overrides import apply_overrides, parse_assignments
 from scriptorium.settings import Settings
+from scriptorium.text.file_names import printable_name
 
 if TYPE_CHECKING:
     from services.data.preview import Preview
@@ -56,16 +59,25 @@ def served_name(model: str) -> str:
     return Path(model).resolve().name if Path(model).is_dir() else model
 
 
-def run_into(output: Path, work: Callable[[Path], BaseModel]) -> BaseModel:
-    """Run a phase into a folder that appears complete or not at all. Raises Conflict if it already exists."""
+def run_into(output: Path, work: Callable[[Path], BaseModel], *, discard: bool = False) -> BaseModel:
+    """Run a phase into a folder that appears complete or not at all. Raises Conflict if it already exists.
+
+    What a failed run has written stays beside it until the next one; with `discard` it goes, as an hour's training may
+    be worth a look and a minute's preparation is not.
+    """
     check_free(output, "Name another folder.")
     make_writable(output.absolute().parent, "--output")
     temporary = output.with_name(f".{output.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)  # of a run that failed
     temporary.mkdir(parents=True)
-    result = work(temporary)
-    manifest.write(temporary, {"result": result.model_dump(mode="json")})
-    temporary.rename(output)
+    try:
+        result = work(temporary)
+        manifest.write(temporary, {"result": result.model_dump(mode="json")})
+        temporary.rename(output)
+    except BaseException:
+        if discard:
+            shutil.rmtree(temporary, ignore_errors=True)
+        raise
     return result
 
 
@@ -81,16 +93,27 @@ def prepare(book: Path, output: Path, model: str, recipe: Recipe, settings: Sett
 
     data, impostors = recipe.data, settings.impostors
     request = PrepareRequest(
-        manuscript=book.resolve(), filename=book.name, base=resolve_base(model, settings), prompt=data.prompt,
-        mix=data.mix, brief_writer=brief_writer(data, served_name(model), settings), rename=data.rename,
-        system=data.system, method=recipe.training.method,
+        manuscript=book.resolve(), filename=printable_name(book.name), base=resolve_base(model, settings),
+        prompt=data.prompt, mix=data.mix, brief_writer=brief_writer(data, served_name(model), settings),
+        rename=data.rename, system=data.system, method=recipe.training.method,
         sequence_len=recipe.training.sequence_len, chunking=data.chunking, split=data.split,
         references=settings.data_dir / "references" if (settings.data_dir / "references").is_dir() else None,
-        impostors=impostors, impostors_name=impostors.name if impostors else "",
+        impostors=impostors, impostors_name=printable_name(impostors.name) if impostors else "",
         tolerated_share=recipe.decisions.tolerated_share,
     )  # fmt: skip
-    run = run_to_rows if output.suffix == ".jsonl" else run_into
-    return run(output, lambda folder: prepare_manuscript(request, folder, ConsoleReporter()))
+    run = run_to_rows if output.suffix == ".jsonl" else partial(run_into, discard=True)
+    with named_in_errors(output):
+        return run(output, lambda folder: prepare_manuscript(request, folder, ConsoleReporter()))
+
+
+@contextmanager
+def named_in_errors(output: Path) -> Iterator[None]:
+    """Name the output in an error of the system that names no file, as that of a full disk."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(output)
+        raise
 
 
 def run_to_rows(output: Path, work: Callable[[Path], BaseModel]) -> BaseModel:
@@ -131,7 +154,7 @@ def preview(book: Path, examples: int) -> Preview:
     """Return what cleaning would change in a manuscript, without writing anything."""
     from services.data.preview import preview_manuscript
 
-    return preview_manuscript(book.resolve(), book.name, SilentReporter(), examples)
+    return preview_manuscript(book.resolve(), printable_name(book.name), SilentReporter(), examples)
 
 
 def train(dataset: Path, output: Path, model: str, recipe: Recipe, settings: Settings) -> BaseModel:

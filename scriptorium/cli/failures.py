@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import tempfile
 import traceback
@@ -21,6 +22,7 @@ from pathlib import Path
 from scriptorium.cli.terminal import err
 from scriptorium.errors import (
     Conflict,
+    DiskFull,
     FileMissing,
     InternalError,
     JobMissing,
@@ -40,6 +42,8 @@ NEXT_STEPS = {
     "gpu_busy": "`scriptorium status` shows which job has the device; try again when it has ended.",
     "model_not_ready": "Try again in a minute; `scriptorium models` shows its state.",
 }
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+NO_SPACE_STEP = "Free some space, or name a place on another disk; then run the command again."
 OTHER_NEXT_STEP = "`scriptorium COMMAND --help` lists the options and shows an example."
 
 
@@ -100,6 +104,8 @@ def explain_os_error(error: OSError) -> ScriptoriumError:
     reason = error.strerror or str(error) or type(error).__name__
     place = str(path) if path is not None else None
     message = f"{place}: {reason}." if place else f"The system refused: {reason}."
+    if error.errno in NO_SPACE:
+        return DiskFull(message, param=place, next_step=NO_SPACE_STEP)
     return PathUnusable(message, param=place)
 
 

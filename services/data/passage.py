@@ -22,7 +22,7 @@ class Passage:
     names were replaced in the one that trains. A passage of a `ready` row keeps the row's own prompt, and `turns` are
     the messages before that: the first `turn_count` of those stored. The answers of one `conversation` are passages
     side by side, and so are preferences with the same prompt and text. `rejected` is the answer that a preference puts
-    behind the text.
+    behind the text. `fitted` says that the recipe's range was lowered for it, so that its row is not too long.
     """
 
     stored_text: LazyText
@@ -40,6 +40,7 @@ class Passage:
     turn_count: int | None = None  # all of them
     conversation: str = ""  # the place of its row, or of the first one
     stored_rejected: LazyText = ""
+    fitted: bool = False
 
     @property
     def text(self) -> str:

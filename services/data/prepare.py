@@ -22,6 +22,7 @@ from services.data.checks.codes import grade_findings
 from services.data.checks.row_method import check_method
 from services.data.checks.run_checks import raise_for_findings, run_checks
 from services.data.chunking.cut import cut_chapters, take_curated, take_rows
+from services.data.chunking.fit import measure_room, note_fitted
 from services.data.cleaning.chapters import Chapter, make_unique
 from services.data.cleaning.clean import clean_book, clean_passage, clean_sections
 from services.data.cleaning.steps import CleaningLog
@@ -174,8 +175,8 @@ def cut_manuscript(
     if manuscript.curated:
         passages = take_curated(chapters, tokenizer, store)
     else:
-        passages = []
-        for chapter_passages in cut_chapters(chapters, request.chunking, tokenizer, store):
+        passages, room = [], measure_room(request, tokenizer)
+        for chapter_passages in cut_chapters(chapters, request.chunking, tokenizer, store, room):
             reporter.check()
             passages += chapter_passages
     rows = take_rows(manuscript.rows, tokenizer, store)
@@ -186,7 +187,10 @@ def cut_manuscript(
         chapters=len(sizes) + len({row.chapter for row in rows}),
         steps=cleaning.steps(),
         curated=manuscript.curated,
-        findings=manuscript.findings,
+        findings=[
+            *manuscript.findings,
+            *note_fitted(sum(passage.fitted for passage in passages), len(passages), request),
+        ],
     )
 
 
@@ -242,11 +246,11 @@ def choose_passages(
     """
     chosen, tiny = (list(passages), []) if curated else lengths.drop_tiny(passages, request.chunking)
     chosen, repeated = lengths.drop_repeated(chosen)
-    chosen, overlong = lengths.drop_overlong(chosen, tokenizer, request.sequence_len)
     chosen, quoting = add_briefs(chosen)
     extracted: list[Finding] = []
     if request.brief_writer:
         chosen, extracted = describe_passages(chosen, request.brief_writer, reporter)
+    chosen, overlong = lengths.drop_overlong(chosen, tokenizer, request.sequence_len, request.system)
     left_out = {passage.place for passage in passages} - {passage.place for passage in chosen}
     return ChosenPassages(chosen, [*tiny, *repeated, *overlong, *quoting, *extracted], left_out)
 

@@ -163,10 +163,15 @@ GATES: dict[str, DataGate] = {
     ),
     "row_too_long": DataGate(
         NOTE,
-        "A ready row with more tokens than the recipe's `sequence_len`, which training would leave out.",
+        "A ready row or curated passage with more tokens than `sequence_len`, which training would refuse.",
         "Shorten it, or raise `training.sequence_len`.",
         threshold=0.1,
         escalated=DEBATABLE,
+    ),
+    "cut_to_fit": DataGate(
+        NOTE,
+        "Passages shorter than the recipe asks for, as longer rows would not fit into `sequence_len`.",
+        "Nothing to do; longer passages need a higher `training.sequence_len`.",
     ),
     "answer_empty": DataGate(
         SERIOUS, "A passage or row whose trained part has no words.", "Remove the row or fill it."
@@ -262,6 +267,9 @@ GATES: dict[str, DataGate] = {
     ),
     # reading
     "guessed_encoding": DataGate(NOTE, "A file that is not UTF-8.", "Check accents and quotes; save it as UTF-8."),
+    "invalid_byte": DataGate(
+        NOTE, "A byte that is not UTF-8 in a file that is.", "Put the character back by hand; each is U+FFFD now."
+    ),
     "mixed_forms": DataGate(NOTE, "Rows of several forms in one file.", "Check that all of them are intended."),
     "keys_unused": DataGate(NOTE, "Row keys that nothing uses.", "Nothing to do, unless a key is misspelt."),
     "markup_left_out": DataGate(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
 from scriptorium.contracts import Finding
+from scriptorium.contracts.base import Message
 from scriptorium.errors import Problem, TooFewExamples
 from scriptorium.models.tokenizer import ChatTokenizer
 from scriptorium.recipe import Chunking
@@ -14,6 +15,8 @@ from services.data.passage import Passage, iterate_chats
 from services.data.readers.limits import MIN_EXAMPLES
 
 TINY_SHARE = 0.1  # of the minimum length; what is shorter is a stray line, not a passage
+
+MAX_TEMPLATE_TOKENS = 128  # of a chat with one question, beside its texts
 
 
 def drop_tiny(passages: Sequence[Passage], chunking: Chunking) -> tuple[list[Passage], list[Finding]]:
@@ -59,7 +62,7 @@ def find_out_of_range(passages: Sequence[Passage], chunking: Chunking, curated: 
         if passage.ready:
             continue
         length = passage.length(chunking.unit)
-        if length < chunking.minimum:
+        if length < chunking.minimum and not passage.fitted:
             message = f"{length:,} {chunking.unit}, under {chunking.minimum:,}: {short}"
             yield make_finding("passage_too_short", passage.place, message)
         elif length > chunking.maximum:
@@ -68,20 +71,33 @@ def find_out_of_range(passages: Sequence[Passage], chunking: Chunking, curated: 
 
 
 def drop_overlong(
-    passages: Sequence[Passage], tokenizer: ChatTokenizer, max_tokens: int
+    passages: Sequence[Passage], tokenizer: ChatTokenizer, max_tokens: int, system: str = ""
 ) -> tuple[list[Passage], list[Finding]]:
-    """Leave out ready rows of more than `max_tokens` tokens; our own rows are never that long.
+    """Leave out rows of more than `max_tokens` tokens, as training would refuse them; what we cut is never that long.
 
-    A preference is as long as its longer answer makes it.
+    Before a row that is ours comes the `system` message. A preference is as long as its longer answer makes it.
     """
-    ready = [passage for passage in passages if passage.ready]
-    counts = iter(tokenizer.count(tokenizer.render(chat) for passage in ready for chat in iterate_chats(passage)))
-    longest = {passage.place: max(next(counts) for _ in iterate_chats(passage)) for passage in ready}
+    doubtful = [passage for passage in passages if passage.ready or may_be_overlong(passage, max_tokens, system)]
+    chats = [(passage.place, chat) for passage in doubtful for chat in iterate_whole_chats(passage, system)]
+    longest: dict[str, int] = {}
+    for (place, _), size in zip(chats, tokenizer.count(tokenizer.render(chat) for _, chat in chats), strict=True):
+        longest[place] = max(size, longest.get(place, 0))
     sizes = {place: size for place, size in longest.items() if size > max_tokens}
     return [passage for passage in passages if passage.place not in sizes], [
         make_finding("row_too_long", place, f"{size:,} tokens, over {max_tokens:,}; left out")
         for place, size in sizes.items()
     ]
+
+
+def may_be_overlong(passage: Passage, max_tokens: int, system: str) -> bool:
+    """Return whether a row of ours is worth counting: a text has at most a token for each byte."""
+    return passage.tokens + len(f"{system}{passage.prompt}".encode()) + MAX_TEMPLATE_TOKENS > max_tokens
+
+
+def iterate_whole_chats(passage: Passage, system: str) -> Iterator[list[Message]]:
+    """Yield the turns of a passage's row with each of its answers, the system message included."""
+    first: list[Message] = [{"role": "system", "content": system}] if system and not passage.ready else []
+    return ([*first, *chat] for chat in iterate_chats(passage))
 
 
 def too_few_examples(training: int, held_out: int, problems: Sequence[Problem]) -> TooFewExamples:

@@ -12,29 +12,44 @@ from scriptorium.contracts.base import Message
 from scriptorium.models.tokenizer import ChatTokenizer
 from scriptorium.recipe import Chunking
 from services.data.chunking.chunk import chunk_text
+from services.data.chunking.fit import fit_range, passage_room
 from services.data.chunking.token_offsets import UnitOffsets, token_offsets, word_offsets
 from services.data.cleaning.chapters import Chapter
 from services.data.passage import PARAGRAPH_BREAK, Passage
 from services.data.readers import ReadyRow
 from services.data.text_file import StoreText, keep_in_memory
 
+NO_LIMIT = 1 << 30  # tokens of a row
+
 
 def cut_chapters(
-    chapters: Iterable[Chapter], chunking: Chunking, tokenizer: ChatTokenizer, store: StoreText = keep_in_memory
+    chapters: Iterable[Chapter],
+    chunking: Chunking,
+    tokenizer: ChatTokenizer,
+    store: StoreText = keep_in_memory,
+    room: int = NO_LIMIT,
 ) -> Iterator[list[Passage]]:
-    """Yield the passages of each chapter, in order; only a few chapters are in memory at a time."""
+    """Yield the passages of each chapter, in order; only a few chapters are in memory at a time.
+
+    `room` is the number of tokens that a brief and its passage may have together.
+    """
     chapters, same_chapters = tee(chapters)
     texts = (PARAGRAPH_BREAK.join(chapter.paragraphs) for chapter in same_chapters)
     for (text, offsets), chapter in zip(tokenizer.locate_tokens(texts), chapters, strict=True):
-        yield cut_chapter(chapter, text, token_offsets(offsets), chunking, store)
+        yield cut_chapter(chapter, text, token_offsets(offsets), chunking, store, room=room)
 
 
 def cut_chapter(
-    chapter: Chapter, text: str, tokens: UnitOffsets, chunking: Chunking, store: StoreText
+    chapter: Chapter, text: str, tokens: UnitOffsets, chunking: Chunking, store: StoreText, *, room: int
 ) -> list[Passage]:
     """Cut a chapter into passages and measure them; a token that includes white space counts with its word."""
     words = word_offsets(text)
     spans = chunk_text(text, words if chunking.unit == "words" else tokens, chunking)
+    tokens_per_word = len(tokens.starts) / max(1, len(words.starts))
+    maximum = passage_room(room, tokens_per_word)
+    fitted = any(tokens.length(start, end) > maximum for start, end in spans)
+    if fitted:
+        spans = chunk_text(text, tokens, fit_range(chunking, tokens_per_word, maximum))
     passages: list[Passage] = []
     for number, (start, end) in enumerate(spans, start=1):
         passages.append(
@@ -45,6 +60,7 @@ def cut_chapter(
                 words=words.length(start, end),
                 tokens=tokens.length(start, end),
                 stored_before=passages[-1].stored_text if passages else "",
+                fitted=fitted,
             )
         )
     return passages

@@ -14,7 +14,7 @@ from services.data.cleaning.chapters import MIN_MEAN_CHAPTER_WORDS, Chapter, fin
 from services.data.cleaning.headings import BlockKind, classify
 from services.data.cleaning.layout import Layout, join_blocks, read_layout, split_lines
 from services.data.cleaning.markup import Source, drop_markup
-from services.data.cleaning.mojibake import REPAIR, SUSPECT, repair_lines
+from services.data.cleaning.mojibake import SUSPECT, repair_proven_lines
 from services.data.cleaning.page_furniture import find_furniture
 from services.data.cleaning.steps import CleaningLog, StepName
 from services.data.cleaning.vocabulary import read_vocabulary
@@ -108,7 +108,7 @@ def repair_source(source: Source, log: CleaningLog) -> Source:
     if not SUSPECT.search(source.text):
         return source
     lines = source.text.split("\n")
-    for index, line in list(repair_lines(lines, REPAIR)):
+    for index, line in list(repair_proven_lines(lines)):
         repaired = " ".join(line.split("\n"))
         log.note(StepName.ENCODING, source.numbers[index], lines[index].strip(), repaired.strip())
         lines[index] = repaired

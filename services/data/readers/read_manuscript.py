@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from lxml import etree
 
 from scriptorium.contracts import Finding
 from scriptorium.errors import InvalidTrainingFile, Problem
+from scriptorium.text.file_names import printable_name
 from services.data.readers.archive import damage_as_unreadable
 from services.data.readers.decode import Unreadable
 from services.data.readers.docx import read_docx
@@ -59,7 +61,8 @@ def read_manuscript(path: Path, filename: str, store: StoreText = keep_in_memory
     budget = Budget(filename)
     try:
         with open_files(path, filename, budget) as entries:
-            return read_entries(entries, filename, store)
+            named = [replace(entry, name=printable_name(entry.name)) for entry in entries]
+            return read_entries(named, filename, store)
     except Unreadable as error:
         raise InvalidTrainingFile(f"{filename} {error}.", param="training_file") from None
 

@@ -109,6 +109,10 @@ def read_output(output: object, name: str, unused: Counter[str]) -> Message:
     message = read_message(output[0], f"{name!r}", unused)
     if message["role"] != "assistant":
         raise RowProblem(f"{name!r} is a message of the {message['role']}, not of the assistant")
+    if not message.get("training", True):
+        raise RowProblem(
+            f"{name!r} has the weight 0, but a preference trains on both of its answers; leave the row out"
+        )
     return {"role": "assistant", "content": message["content"]}
 
 

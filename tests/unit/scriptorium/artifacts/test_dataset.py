@@ -33,3 +33,9 @@ def test_a_row_of_the_hosted_api_is_a_preference_whose_passage_is_preferred() ->
     assert (row.brief, row.passage, row.rejected) == ("Ask.", "Yes.", "No.")
     with pytest.raises(ValidationError, match="both answers are the same"):
         parse_row({**body, "non_preferred_output": CHAT[1:]})
+
+
+@pytest.mark.parametrize("mark", [{"weight": 0}, {"training": False}])
+def test_a_row_whose_last_answer_is_context_only_is_refused(mark: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match="the last answer has the weight 0"):
+        parse_row({"messages": [CHAT[0], {**CHAT[1], **mark}], "chapter": "I"})

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,9 +9,10 @@ from typer.testing import CliRunner
 
 from scriptorium.artifacts.dataset import CONTINUE_INSTRUCTION
 from scriptorium.cli import by_hand
+from scriptorium.cli.failures import explain
 from scriptorium.cli.main import app
 from scriptorium.contracts import PrepareRequest
-from scriptorium.errors import Conflict, InvalidRequest
+from scriptorium.errors import Conflict, InvalidRequest, PathUnusable, TooFewExamples
 from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.recipe import Chunking, Data, Method, Recipe, Training
 from scriptorium.settings import Settings
@@ -107,3 +110,67 @@ def test_rows_alone_lose_nothing_in_silence(kind: str, prose: Callable[..., str]
     assert not output.exists()
     by_hand.prepare(path, tmp_path / "out", str(base), recipe, settings)
     assert (tmp_path / "out" / "train.jsonl").exists()
+
+
+@pytest.fixture
+def small_recipe() -> Recipe:
+    chunking = Chunking(unit="words", minimum=80, maximum=160)
+    return Recipe(name="tiny", data=Data(chunking=chunking), training=Training())
+
+
+@pytest.mark.parametrize("name", ["out", "out.jsonl"])
+def test_a_full_disk_is_named_and_nothing_stays(
+    name: str, typed: Path, book: str, base: Path, small_recipe: Recipe
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    typed.write_text(book)
+    output = typed.parent / "new" / name
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(OSError, match="No space left") as caught:
+        patch.setattr("services.data.prepare.write_dataset", fail)
+        by_hand.prepare(typed, output, str(base), small_recipe, Settings(data_dir=typed.parent / "data"))
+    failure = explain(caught.value)
+    assert (failure.code, str(failure)) == ("disk_full", f"{output}: No space left on device.")
+    assert "another disk" in (failure.next_step or "")
+    assert not list(output.parent.iterdir())
+
+
+def test_a_refused_manuscript_leaves_nothing(base: Path, tmp_path: Path, small_recipe: Recipe) -> None:
+    path = tmp_path / "book.txt"
+    path.write_text("Too short.")
+    with pytest.raises(TooFewExamples):
+        by_hand.prepare(path, tmp_path / "new" / "out", str(base), small_recipe, Settings(data_dir=tmp_path / "data"))
+    assert not list((tmp_path / "new").iterdir())
+
+
+@pytest.mark.parametrize("name", ["file/out", "n" * 300, "n" * 252, "n" * 300 + ".jsonl"])
+def test_an_output_that_no_system_takes_is_an_error_with_its_path(
+    name: str, book: str, base: Path, tmp_path: Path, small_recipe: Recipe
+) -> None:
+    path = tmp_path / "book.txt"
+    path.write_text(book)
+    (tmp_path / "file").write_text("")
+    with pytest.raises((OSError, PathUnusable)) as caught:
+        by_hand.prepare(path, tmp_path / name, str(base), small_recipe, Settings(data_dir=tmp_path / "data"))
+    failure = explain(caught.value)
+    assert failure.code == "path_unusable"
+    assert str(tmp_path) in str(failure)
+    assert failure.next_step
+
+
+def test_a_name_that_is_not_utf8_is_written_with_the_number_of_its_byte(
+    book: str, base: Path, tmp_path: Path, small_recipe: Recipe
+) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    (folder / os.fsdecode(b"b\xe9k.txt")).write_text(book)
+    (folder / os.fsdecode(b"n\xe9te.xyz")).write_text("note")
+    settings = Settings(data_dir=tmp_path / "data")
+    for number, source in enumerate([folder, *folder.glob("*.txt")]):
+        output = tmp_path / f"out{number}"
+        result = by_hand.prepare(source, output, str(base), small_recipe, settings).model_dump()
+        assert r"\xe9" in result["title"]
+        assert (output / "train.jsonl").exists()
+        json.dumps(result, ensure_ascii=False).encode()
+    json.dumps(by_hand.preview(folder, 3).model_dump(mode="json"), ensure_ascii=False).encode()

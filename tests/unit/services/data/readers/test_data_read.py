@@ -114,6 +114,69 @@ def test_an_encoding_that_had_to_be_guessed_is_a_finding(encoding: str) -> None:
     assert [finding.code for finding in findings] == (["guessed_encoding"] if encoding == "cp1252" else [])
 
 
+PROSE = {
+    "English": "“It’s a long way,” she said—and didn’t look back… ‘No’, he said. The café was shut.\n",
+    "German": "Er öffnete die Tür und sagte: „Schön!“ Die Straße war naß – und für ihn zu groß.\n",
+    "French": "« Où est-il ? » dit-elle. L’été était passé, à côté de la forêt. Ça, c’est français…\n",
+    "Spanish": "—¿Qué pasó? —dijo él—. ¡Mañana será otro día! España, razón, corazón.\n",
+    "Italian": "Perché è così? «Città», disse. Più tardi, là, andò. L’altra virtù…\n",
+    "Swedish": "Han gick över gatan. På våren är det så. – Hej, sa hon. ”Å nej!”\n",
+}
+
+
+@pytest.mark.parametrize("language", PROSE)
+@pytest.mark.parametrize("encoding", ["cp1252", "mac_roman"])
+def test_mac_and_windows_are_told_apart_and_the_guess_has_an_example(language: str, encoding: str) -> None:
+    text = PROSE[language] * 20
+    decoded, (finding,) = decode(text.encode(encoding), "book.txt")
+    assert decoded == text
+    assert finding.code == "guessed_encoding"
+    assert f"line 1: {text[:30]!r}"[:-1] in finding.message
+
+
+def test_an_apostrophe_alone_tells_mac_from_windows() -> None:
+    text = "He didn’t go.\nIt’s late.\n" * 20
+    for encoding in ("cp1252", "mac_roman"):
+        assert decode(text.encode(encoding), "book.txt")[0] == text
+
+
+def test_a_bad_byte_in_utf8_is_named_with_its_line_and_the_rest_stays() -> None:
+    good = "Der süße Käse – „ja“.\n"
+    decoded, findings = decode(good.encode() * 3 + b"caf\xe9 zu\n" + good.encode(), "book.txt")
+    assert decoded == good * 3 + "caf\ufffd zu\n" + good
+    assert [(finding.code, finding.place) for finding in findings] == [
+        ("invalid_byte", "book.txt:4"),
+        ("replacement_character", "book.txt:4"),
+    ]
+    assert "0xE9 in line 4" in findings[0].message
+
+
+def test_of_many_bad_bytes_the_first_few_are_named() -> None:
+    _, (invalid, _) = decode("Größe – süß – schön – früh.\n".encode() * 4 + b"caf\xe9\n" * 8, "book.txt")
+    assert invalid.message.startswith("8 byte(s)")
+    assert invalid.message.endswith("0xE9 in line 9 and 3 more")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("text", [PROSE["English"] * 9, "Это проверка.\n" * 9, "他说：你好！\n" * 9])
+def test_utf16_without_a_mark_is_read_as_a_guess(encoding: str, text: str) -> None:
+    decoded, (finding,) = decode(text.encode(encoding), "book.txt")
+    assert decoded == text
+    assert (finding.code, encoding in finding.message) == ("guessed_encoding", True)
+
+
+def test_a_binary_file_is_not_utf16() -> None:
+    for raw in (b"a\0\0b" * 9, b"\x01\0" * 9, b"a\0b\0c"):
+        with pytest.raises(Unreadable):
+            decode(raw, "book.txt")
+
+
+def test_utf16_that_is_cut_is_unreadable() -> None:
+    raw = ("He left the house.\n" * 20_000).encode("utf-16-le")[:-1]
+    with pytest.raises(Unreadable, match="to its end"):
+        decode(raw, "book.txt")
+
+
 def test_cyrillic_is_not_taken_for_western() -> None:
     text = "Это проверка кодировки текста, довольно длинная, чтобы её можно было узнать.\n" * 20
     assert decode(text.encode("cp1251"), "book.txt")[0] == text

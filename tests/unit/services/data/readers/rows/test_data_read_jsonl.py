@@ -105,6 +105,10 @@ INVALID_ROWS = [
     ({**PREFERENCE, "preferred_output": []}, "'preferred_output' is not a list of one message"),
     ({**PREFERENCE, "non_preferred_output": None}, "of the assistant but null"),
     ({**PREFERENCE, "preferred_output": CHAT["messages"][:1]}, "is a message of the user"),
+    (
+        {**PREFERENCE, "preferred_output": [{"role": "assistant", "content": "Answer.", "weight": 0}]},
+        "'preferred_output' has the weight 0",
+    ),
     ({**PREFERENCE, "preferred_output": PREFERENCE["non_preferred_output"]}, "both outputs are the same"),
     ({key: value for key, value in PREFERENCE.items() if key != "preferred_output"}, "lacks 'preferred_output'"),
     ('{"prompt": "\\ud800", "completion": "A."}', "half a character"),
