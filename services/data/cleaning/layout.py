@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import quantiles
 
+from services.data.cleaning.kept_breaks import divide_lines
+from services.data.cleaning.line_breaks import PassageKind, is_verse_book, judge_passages, space_between
 from services.data.cleaning.markup import Source
 from services.data.cleaning.steps import CleaningLog, StepName
 from services.data.cleaning.vocabulary import LAST_WORD, WORD, BookVocabulary
@@ -64,6 +66,7 @@ class Layout:
     usual_gap: int
     vocabulary: BookVocabulary
     capitals: bool  # whether paragraphs begin with capital letters
+    verse: bool = False  # all of it, but for a few passages
     chapter_level: int = 0  # of headings if the format marks headings; deeper ones are scenes
 
     @property
@@ -102,11 +105,13 @@ def read_layout(lines: Lines, furniture: Collection[int], vocabulary: BookVocabu
     width = int(quantiles(lengths, n=10)[-1]) if len(lengths) > 1 else sum(lengths)
     wrapped = may_wrap and width <= MAX_WRAPPED_WIDTH
     blocks = find_blocks(lines, furniture, wrapped)
+    blocks = list(split_paragraphs(blocks, width)) if wrapped else blocks
     gaps = Counter(block.gap for block in blocks[1:] if block.gap)
     usual_gap = gaps.most_common(1)[0][0] if gaps else 1
     lowercase = sum(block.lines[0].lstrip()[:1].islower() for block in blocks)
     capitals = lowercase <= MAX_LOWERCASE_SHARE * len(blocks)
-    return Layout(blocks, width, wrapped, usual_gap, vocabulary, capitals)
+    verse = wrapped and is_verse_book([block.lines for block in blocks], width)
+    return Layout(blocks, width, wrapped, usual_gap, vocabulary, capitals, verse)
 
 
 def find_blocks(lines: Lines, furniture: Collection[int], wrapped: bool) -> list[Block]:
@@ -136,10 +141,20 @@ def find_blocks(lines: Lines, furniture: Collection[int], wrapped: bool) -> list
     return blocks
 
 
+def split_paragraphs(blocks: Sequence[Block], width: int) -> Iterator[Block]:
+    """Yield the blocks, a line each if their lines are paragraphs, which no blank lines separate."""
+    for block, kind in zip(blocks, judge_passages([block.lines for block in blocks], width), strict=True):
+        if kind is PassageKind.PARAGRAPHS:
+            yield replace(block, lines=block.lines[:1])
+            yield from (Block((line,), 0, line=block.line + index) for index, line in enumerate(block.lines[1:], 1))
+        else:
+            yield block
+
+
 def begins_block(before: str, line: str, wrapped: bool, spaced: bool) -> bool:
     """Return whether a line starts a paragraph although no blank line comes before."""
     if wrapped:
-        return not spaced and line.startswith(" ")
+        return not spaced and line[0].isspace()  # Chinese and Japanese indent by a wide space
     return not spaced or max(len(before), len(line)) > MAX_WRAPPED_WIDTH * FULL_LINE_SHARE
 
 
@@ -148,8 +163,10 @@ def join_blocks(blocks: Iterable[Block], layout: Layout, log: CleaningLog) -> tu
     paragraphs: list[str] = []
     lines: list[int] = []
     last = ""
-    for block in blocks:
-        text = join_lines(block, layout, log)
+    blocks = list(blocks)
+    kinds = judge_passages([block.lines for block in blocks], layout.width, layout.verse)
+    for block, kind in zip(blocks, kinds, strict=True):
+        text = join_lines(block, kind, layout, log)
         before = paragraphs[-1] if paragraphs else ""
         new_page = block.seam or block.page_break
         if continues_sentence(before, text, layout.capitals or new_page) or (
@@ -178,23 +195,28 @@ def runs_over_page(before: str, last: str, width: int) -> bool:
     return full and bool(UNFINISHED_SENTENCE.search(before[-JOIN_CONTEXT:]))
 
 
-def join_lines(block: Block, layout: Layout, log: CleaningLog) -> str:
-    """Join the lines of a block into a paragraph; verse, signs and addresses keep their line breaks."""
+def join_lines(block: Block, kind: PassageKind, layout: Layout, log: CleaningLog) -> str:
+    """Join the lines of a block into a paragraph; verse, scripts, letter heads and signs keep their line breaks."""
     lines = block.lines
     if len(lines) == 1:
         return " ".join(lines[0].split())
-    if not layout.wrapped or all(ended_on_purpose(*pair, layout.width) for pair in pairwise(lines)):
+    if not layout.wrapped:
         return "\n".join(" ".join(line.split()) for line in lines)
-    log.note(StepName.WRAPPED_LINES, block.line, *show_join(lines), count=len(lines) - 1)
-    if not any(line.endswith(("-", "—")) for line in lines) and not any(map(opens_with_dash, lines)):
-        return " ".join(" ".join(lines).split())
-    return "".join(continue_lines([" ".join(line.split()) for line in lines], block.line, layout.vocabulary, log))
+    pieces = divide_lines(lines, kind, layout.width, FULL_LINE_SHARE * layout.width)
+    return "\n".join(join_piece(piece, block.line, layout.vocabulary, log) for piece in pieces)
+
+
+def join_piece(lines: Sequence[str], number: int, vocabulary: BookVocabulary, log: CleaningLog) -> str:
+    """Join lines that ended only because the page did."""
+    if len(lines) > 1:
+        log.note(StepName.WRAPPED_LINES, number, *show_join(lines), count=len(lines) - 1)
+    return "".join(continue_lines([" ".join(line.split()) for line in lines], number, vocabulary, log))
 
 
 def show_join(lines: Sequence[str]) -> tuple[str, str]:
     """Return the first two lines of a paragraph, before and after they are joined, for display."""
     first, second = (line.strip() for line in lines[:2])
-    return f"{first}\n{second}", f"{first} {second}"
+    return f"{first}\n{second}", f"{first}{space_between(first, second)}{second}"
 
 
 def continue_lines(lines: Sequence[str], number: int, vocabulary: BookVocabulary, log: CleaningLog) -> Iterator[str]:
@@ -202,12 +224,6 @@ def continue_lines(lines: Sequence[str], number: int, vocabulary: BookVocabulary
     for index, (line, after) in enumerate(pairwise(lines)):
         yield continue_line(line, after, vocabulary, number + index, log)
     yield lines[-1]
-
-
-def ended_on_purpose(line: str, after: str, width: int) -> bool:
-    """Return whether the next line's first word would easily have fitted, and no word is hyphenated."""
-    line, word = line.strip(), after.split(None, 1)[0]
-    return len(line) + 1 + len(word) <= FULL_LINE_SHARE * width and not (line.endswith("-") and line[-2:-1].isalpha())
 
 
 def opens_with_dash(line: str) -> bool:
@@ -223,7 +239,7 @@ def continue_line(line: str, after: str, vocabulary: BookVocabulary, number: int
     if opens_with_dash(after) and not SENTENCE_STOP.search(line[-JOIN_CONTEXT:]):
         return line
     if not line.endswith("-") or line[-2:-1].isspace() or not after[:1].isalnum():
-        return line + " "
+        return line + space_between(line, after)
     head, tail = LAST_WORD.search(line[-JOIN_CONTEXT:-1]), WORD.match(after)
     if not head or not tail:
         return line
