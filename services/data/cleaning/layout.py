@@ -6,27 +6,23 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from statistics import quantiles
 
+from services.data.cleaning.joined_lines import JOIN_CONTEXT, continue_line, join_piece
 from services.data.cleaning.kept_breaks import divide_lines
-from services.data.cleaning.line_breaks import PassageKind, is_verse_book, judge_passages, space_between
+from services.data.cleaning.line_breaks import LINE_STOP, PassageKind, judge_book, judge_passages, measure_width
 from services.data.cleaning.markup import Source
 from services.data.cleaning.steps import CleaningLog, StepName
-from services.data.cleaning.vocabulary import LAST_WORD, WORD, BookVocabulary
+from services.data.cleaning.vocabulary import BookVocabulary
 
 FORM_FEED = "\f"
 NBSP_PAGE_BREAK = re.compile(r"^[ \t]*\xa0[ \t\xa0]*$", re.MULTILINE)  # the remains of an HTML page break
 MAX_WRAPPED_WIDTH = 100  # characters; typists and Project Gutenberg wrap at 60 to 80
 LINES_PER_BLANK = 50  # with more lines to a blank one, blank lines do not separate paragraphs
 FULL_LINE_SHARE = 0.75  # of the width: a line that ends before this, though the next word fits, was ended on purpose
-DASHES = ("--", "—")
-SENTENCE_STOP = re.compile(r"[.!?…][\"'”’»)\]_*]*$")
 UNFINISHED_SENTENCE = re.compile(r"(?:[\w,;]|\w-)$")
 # Of the paragraphs, page breaks make so many begin in lower case; an author without capitals has more.
+SENTENCE_STOP = LINE_STOP  # page furniture knows it by this name
 MAX_LOWERCASE_SHARE = 0.1
-CONJUNCTIONS = frozenset(["and", "or", "to", "nor", "und", "oder", "et", "ou"])  # "two- and three-masted"
-JOIN_CONTEXT = 80  # characters on both sides of a join
 MIN_TORN_WORDS = 8  # of a paragraph that a page break split; a shorter block is something else
 
 
@@ -66,7 +62,7 @@ class Layout:
     usual_gap: int
     vocabulary: BookVocabulary
     capitals: bool  # whether paragraphs begin with capital letters
-    verse: bool = False  # all of it, but for a few passages
+    kind: PassageKind = PassageKind.PROSE  # of most passages
     chapter_level: int = 0  # of headings if the format marks headings; deeper ones are scenes
 
     @property
@@ -102,16 +98,16 @@ def split_lines(source: Source) -> Lines:
 def read_layout(lines: Lines, furniture: Collection[int], vocabulary: BookVocabulary, may_wrap: bool = True) -> Layout:
     """Find the blocks of a text and their common properties; `furniture` are the indexes of lines to leave out."""
     lengths = [len(line) for line in lines.texts if line and line != FORM_FEED]
-    width = int(quantiles(lengths, n=10)[-1]) if len(lengths) > 1 else sum(lengths)
+    width = measure_width(lengths)
     wrapped = may_wrap and width <= MAX_WRAPPED_WIDTH
     blocks = find_blocks(lines, furniture, wrapped)
-    blocks = list(split_paragraphs(blocks, width)) if wrapped else blocks
+    kind = judge_book([block.lines for block in blocks], width) if wrapped else PassageKind.PROSE
+    blocks = list(split_paragraphs(blocks, width, kind)) if wrapped else blocks
     gaps = Counter(block.gap for block in blocks[1:] if block.gap)
     usual_gap = gaps.most_common(1)[0][0] if gaps else 1
     lowercase = sum(block.lines[0].lstrip()[:1].islower() for block in blocks)
     capitals = lowercase <= MAX_LOWERCASE_SHARE * len(blocks)
-    verse = wrapped and is_verse_book([block.lines for block in blocks], width)
-    return Layout(blocks, width, wrapped, usual_gap, vocabulary, capitals, verse)
+    return Layout(blocks, width, wrapped, usual_gap, vocabulary, capitals, kind)
 
 
 def find_blocks(lines: Lines, furniture: Collection[int], wrapped: bool) -> list[Block]:
@@ -141,9 +137,10 @@ def find_blocks(lines: Lines, furniture: Collection[int], wrapped: bool) -> list
     return blocks
 
 
-def split_paragraphs(blocks: Sequence[Block], width: int) -> Iterator[Block]:
+def split_paragraphs(blocks: Sequence[Block], width: int, book: PassageKind) -> Iterator[Block]:
     """Yield the blocks, a line each if their lines are paragraphs, which no blank lines separate."""
-    for block, kind in zip(blocks, judge_passages([block.lines for block in blocks], width), strict=True):
+    kinds = judge_passages([block.lines for block in blocks], width, book)
+    for block, kind in zip(blocks, kinds, strict=True):
         if kind is PassageKind.PARAGRAPHS:
             yield replace(block, lines=block.lines[:1])
             yield from (Block((line,), 0, line=block.line + index) for index, line in enumerate(block.lines[1:], 1))
@@ -164,7 +161,7 @@ def join_blocks(blocks: Iterable[Block], layout: Layout, log: CleaningLog) -> tu
     lines: list[int] = []
     last = ""
     blocks = list(blocks)
-    kinds = judge_passages([block.lines for block in blocks], layout.width, layout.verse)
+    kinds = judge_passages([block.lines for block in blocks], layout.width, layout.kind)
     for block, kind in zip(blocks, kinds, strict=True):
         text = join_lines(block, kind, layout, log)
         before = paragraphs[-1] if paragraphs else ""
@@ -204,47 +201,3 @@ def join_lines(block: Block, kind: PassageKind, layout: Layout, log: CleaningLog
         return "\n".join(" ".join(line.split()) for line in lines)
     pieces = divide_lines(lines, kind, layout.width, FULL_LINE_SHARE * layout.width)
     return "\n".join(join_piece(piece, block.line, layout.vocabulary, log) for piece in pieces)
-
-
-def join_piece(lines: Sequence[str], number: int, vocabulary: BookVocabulary, log: CleaningLog) -> str:
-    """Join lines that ended only because the page did."""
-    if len(lines) > 1:
-        log.note(StepName.WRAPPED_LINES, number, *show_join(lines), count=len(lines) - 1)
-    return "".join(continue_lines([" ".join(line.split()) for line in lines], number, vocabulary, log))
-
-
-def show_join(lines: Sequence[str]) -> tuple[str, str]:
-    """Return the first two lines of a paragraph, before and after they are joined, for display."""
-    first, second = (line.strip() for line in lines[:2])
-    return f"{first}\n{second}", f"{first}{space_between(first, second)}{second}"
-
-
-def continue_lines(lines: Sequence[str], number: int, vocabulary: BookVocabulary, log: CleaningLog) -> Iterator[str]:
-    """Yield each line as it continues into the next."""
-    for index, (line, after) in enumerate(pairwise(lines)):
-        yield continue_line(line, after, vocabulary, number + index, log)
-    yield lines[-1]
-
-
-def opens_with_dash(line: str) -> bool:
-    """Return whether a line begins with a dash without a space after it."""
-    text = line.lstrip()
-    return text.startswith(DASHES) and not text.lstrip("-—").startswith(" ")
-
-
-def continue_line(line: str, after: str, vocabulary: BookVocabulary, number: int, log: CleaningLog) -> str:
-    """Return a line as it continues into the next: dashes stay closed, and a hyphenated word is joined."""
-    if line.endswith(DASHES):
-        return line + " " * line.endswith((" --", " —"))
-    if opens_with_dash(after) and not SENTENCE_STOP.search(line[-JOIN_CONTEXT:]):
-        return line
-    if not line.endswith("-") or line[-2:-1].isspace() or not after[:1].isalnum():
-        return line + space_between(line, after)
-    head, tail = LAST_WORD.search(line[-JOIN_CONTEXT:-1]), WORD.match(after)
-    if not head or not tail:
-        return line
-    if tail.group() in CONJUNCTIONS:
-        return line + " "
-    sign = vocabulary.hyphen(head.group(), tail.group())
-    log.note(StepName.HYPHENS, number, f"{head.group()}-\n{tail.group()}", f"{head.group()}{sign}{tail.group()}")
-    return line[:-1] + sign

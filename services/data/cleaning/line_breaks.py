@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import pairwise
+from statistics import quantiles
 
-SENTENCE_STOP = re.compile(r"[.!?…。！？][\"'”’»“«›‹」』）)\]_*]*$")
+LINE_STOP = re.compile(r"[.!?…。！？][\"'”’»“«›‹」』）)\]_*]*$")
 # Han and kana with the signs and the full-width forms beside them: they are set without spaces. Korean has spaces.
 UNSPACED = re.compile("[\u2e80-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffee\U00020000-\U0003ffff]")
-FIRST_LETTER = re.compile(r"[^\W_]")
+FIRST_LETTER = re.compile(r"[^\W\d_]")
 
 STOP_CHARACTERS = 20  # at the end of a line
 ROOM = 0.92  # of the width; a typist or a conversion leaves the rest free
@@ -65,38 +66,46 @@ class BreakCounts:
         return self.have_capitals or self.are_verse
 
     @property
+    def end_sentences(self) -> bool:
+        """Whether nearly all lines end a sentence."""
+        return self.stops >= STOPS_IN_PARAGRAPHS * self.breaks
+
+    @property
     def are_paragraphs(self) -> bool:
         """Whether nearly every line ends a sentence, and most ended though the next word would have fitted."""
-        enough = self.breaks + 1 >= MIN_PARAGRAPH_LINES and self.stops >= STOPS_IN_PARAGRAPHS * self.breaks
-        return enough and 2 * self.fitting >= self.breaks
+        return self.breaks + 1 >= MIN_PARAGRAPH_LINES and self.end_sentences and 2 * self.fitting >= self.breaks
 
 
-def judge_passages(passages: Sequence[Sequence[str]], width: int, in_verse: bool = False) -> list[PassageKind]:
-    """Return the kind of each passage, given as its lines; a short one is judged together with its neighbours.
-
-    `in_verse` says that the book is verse, which decides if the neighbours are too few.
-    """
-    return [judge_passage(passages, index, width, in_verse) for index in range(len(passages))]
+def measure_width(lengths: Sequence[int]) -> int:
+    """Return the width of a page: a length that nine of ten lines do not exceed."""
+    return int(quantiles(lengths, n=10)[-1]) if len(lengths) > 1 else sum(lengths)
 
 
-def judge_passage(passages: Sequence[Sequence[str]], index: int, width: int, in_verse: bool) -> PassageKind:
+def judge_book(passages: Sequence[Sequence[str]], width: int) -> PassageKind:
+    """Return the kind that most of a book is, given as the lines of each passage."""
+    counts = count_breaks(passages, width)
+    if counts.are_paragraphs:
+        return PassageKind.PARAGRAPHS
+    return PassageKind.VERSE if counts.are_verse and counts.breaks >= ENOUGH_BREAKS else PassageKind.PROSE
+
+
+def judge_passages(passages: Sequence[Sequence[str]], width: int, book: PassageKind) -> list[PassageKind]:
+    """Return the kind of each passage; a short one is judged together with its neighbours and with its book."""
+    return [judge_passage(passages, index, width, book) for index in range(len(passages))]
+
+
+def judge_passage(passages: Sequence[Sequence[str]], index: int, width: int, book: PassageKind) -> PassageKind:
     """Return the kind of the passage with this index."""
     if len(passages[index]) == 1:
         return PassageKind.PROSE
     counts = count_breaks([passages[index]], width)
-    if counts.are_paragraphs:
+    if counts.are_paragraphs or (book is PassageKind.PARAGRAPHS and counts.end_sentences):
         return PassageKind.PARAGRAPHS
     is_verse = counts.are_verse and counts.breaks >= FEWEST_BREAKS
     if not is_verse and counts.breaks < ENOUGH_BREAKS and counts.could_be_verse:
         around = count_breaks(find_neighbours(passages, index), width)
-        is_verse = around.are_verse if around.breaks >= ENOUGH_BREAKS else in_verse
+        is_verse = around.are_verse if around.breaks >= ENOUGH_BREAKS else book is PassageKind.VERSE
     return PassageKind.VERSE if is_verse else PassageKind.PROSE
-
-
-def is_verse_book(passages: Sequence[Sequence[str]], width: int) -> bool:
-    """Return whether a whole book is verse."""
-    counts = count_breaks(passages, width)
-    return counts.are_verse and counts.breaks >= ENOUGH_BREAKS
 
 
 def find_neighbours(passages: Sequence[Sequence[str]], index: int) -> list[Sequence[str]]:
@@ -124,7 +133,7 @@ def count_breaks(passages: Sequence[Sequence[str]], width: int) -> BreakCounts:
         len(pairs),
         sum(fits_before(line, after, limit) for line, after in pairs),
         sum(begins_with_capital(after) for _, after in pairs),
-        sum(bool(SENTENCE_STOP.search(line[-STOP_CHARACTERS:])) for line, _ in pairs),
+        sum(bool(LINE_STOP.search(line[-STOP_CHARACTERS:])) for line, _ in pairs),
     )
 
 
