@@ -46,8 +46,8 @@ def test_poems_keep_their_line_breaks() -> None:
 
 
 def test_a_line_of_verse_too_long_for_the_page_is_whole_again() -> None:
-    typed = "\n\n".join(STANZAS).replace("in the morning,", "in the\n      morning,")
-    assert paragraphs(typed) == STANZAS
+    lines = "\n\n".join(STANZAS).split("\n")
+    assert paragraphs("\n".join(textwrap.fill(line, 68, subsequent_indent="    ") for line in lines)) == STANZAS
 
 
 def test_single_newlines_separate_paragraphs_that_end_sentences() -> None:
