@@ -25,12 +25,13 @@ from services.data.passage import PARAGRAPH_BREAK
 SPLIT_PARAGRAPH_COST = 2.0  # against 0.5 at most for an uneven length: better an uneven length than a split paragraph
 SHORT_PASSAGE_COST = 1000.0
 PIECE_MARGIN = 1.25  # more pieces for a sentence that is too long, as words differ in length
+MAX_VERSE_LINE = 300  # characters; a longer line is prose, and may be cut behind a sentence
 WORD = re.compile(r"\S+")
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A span that is never divided, usually a sentence."""
+    """A span that is never divided, usually a sentence or a line of verse."""
 
     start: int
     end: int
@@ -50,7 +51,7 @@ def find_segments(text: str) -> list[Segment]:
     offset = 0
     for paragraph in text.split(PARAGRAPH_BREAK):
         opens_paragraph = True
-        for sentence in split_sentences(paragraph):
+        for sentence in split_paragraph(paragraph):
             stripped = sentence.strip()
             if stripped:
                 start = offset + len(sentence) - len(sentence.lstrip())
@@ -59,6 +60,14 @@ def find_segments(text: str) -> list[Segment]:
             offset += len(sentence)
         offset += len(PARAGRAPH_BREAK)
     return segments
+
+
+def split_paragraph(paragraph: str) -> list[str]:
+    """Split a paragraph into sentences, or into lines if it has several, as verse has; only long lines are split."""
+    if "\n" not in paragraph:
+        return split_sentences(paragraph)
+    lines = paragraph.splitlines(keepends=True)
+    return [piece for line in lines for piece in ([line] if len(line) <= MAX_VERSE_LINE else split_sentences(line))]
 
 
 def cut_long_segments(text: str, segments: Sequence[Segment], offsets: UnitOffsets, maximum: int) -> list[Segment]:

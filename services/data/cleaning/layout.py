@@ -5,26 +5,24 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from statistics import quantiles
+from dataclasses import dataclass, replace
 
+from services.data.cleaning.joined_lines import JOIN_CONTEXT, continue_line, join_piece
+from services.data.cleaning.kept_breaks import divide_lines
+from services.data.cleaning.line_breaks import LINE_STOP, PassageKind, judge_book, judge_passages, measure_width
 from services.data.cleaning.markup import Source
 from services.data.cleaning.steps import CleaningLog, StepName
-from services.data.cleaning.vocabulary import LAST_WORD, WORD, BookVocabulary
+from services.data.cleaning.vocabulary import BookVocabulary
 
 FORM_FEED = "\f"
 NBSP_PAGE_BREAK = re.compile(r"^[ \t]*\xa0[ \t\xa0]*$", re.MULTILINE)  # the remains of an HTML page break
 MAX_WRAPPED_WIDTH = 100  # characters; typists and Project Gutenberg wrap at 60 to 80
 LINES_PER_BLANK = 50  # with more lines to a blank one, blank lines do not separate paragraphs
 FULL_LINE_SHARE = 0.75  # of the width: a line that ends before this, though the next word fits, was ended on purpose
-DASHES = ("--", "—")
-SENTENCE_STOP = re.compile(r"[.!?…][\"'”’»)\]_*]*$")
 UNFINISHED_SENTENCE = re.compile(r"(?:[\w,;]|\w-)$")
 # Of the paragraphs, page breaks make so many begin in lower case; an author without capitals has more.
+SENTENCE_STOP = LINE_STOP  # page furniture knows it by this name
 MAX_LOWERCASE_SHARE = 0.1
-CONJUNCTIONS = frozenset(["and", "or", "to", "nor", "und", "oder", "et", "ou"])  # "two- and three-masted"
-JOIN_CONTEXT = 80  # characters on both sides of a join
 MIN_TORN_WORDS = 8  # of a paragraph that a page break split; a shorter block is something else
 
 
@@ -64,6 +62,7 @@ class Layout:
     usual_gap: int
     vocabulary: BookVocabulary
     capitals: bool  # whether paragraphs begin with capital letters
+    kind: PassageKind = PassageKind.PROSE  # of most passages
     chapter_level: int = 0  # of headings if the format marks headings; deeper ones are scenes
 
     @property
@@ -99,14 +98,16 @@ def split_lines(source: Source) -> Lines:
 def read_layout(lines: Lines, furniture: Collection[int], vocabulary: BookVocabulary, may_wrap: bool = True) -> Layout:
     """Find the blocks of a text and their common properties; `furniture` are the indexes of lines to leave out."""
     lengths = [len(line) for line in lines.texts if line and line != FORM_FEED]
-    width = int(quantiles(lengths, n=10)[-1]) if len(lengths) > 1 else sum(lengths)
+    width = measure_width(lengths)
     wrapped = may_wrap and width <= MAX_WRAPPED_WIDTH
     blocks = find_blocks(lines, furniture, wrapped)
+    kind = judge_book([block.lines for block in blocks], width) if wrapped else PassageKind.PROSE
+    blocks = list(split_paragraphs(blocks, width, kind)) if wrapped else blocks
     gaps = Counter(block.gap for block in blocks[1:] if block.gap)
     usual_gap = gaps.most_common(1)[0][0] if gaps else 1
     lowercase = sum(block.lines[0].lstrip()[:1].islower() for block in blocks)
     capitals = lowercase <= MAX_LOWERCASE_SHARE * len(blocks)
-    return Layout(blocks, width, wrapped, usual_gap, vocabulary, capitals)
+    return Layout(blocks, width, wrapped, usual_gap, vocabulary, capitals, kind)
 
 
 def find_blocks(lines: Lines, furniture: Collection[int], wrapped: bool) -> list[Block]:
@@ -136,10 +137,21 @@ def find_blocks(lines: Lines, furniture: Collection[int], wrapped: bool) -> list
     return blocks
 
 
+def split_paragraphs(blocks: Sequence[Block], width: int, book: PassageKind) -> Iterator[Block]:
+    """Yield the blocks, a line each if their lines are paragraphs, which no blank lines separate."""
+    kinds = judge_passages([block.lines for block in blocks], width, book)
+    for block, kind in zip(blocks, kinds, strict=True):
+        if kind is PassageKind.PARAGRAPHS:
+            yield replace(block, lines=block.lines[:1])
+            yield from (Block((line,), 0, line=block.line + index) for index, line in enumerate(block.lines[1:], 1))
+        else:
+            yield block
+
+
 def begins_block(before: str, line: str, wrapped: bool, spaced: bool) -> bool:
     """Return whether a line starts a paragraph although no blank line comes before."""
     if wrapped:
-        return not spaced and line.startswith(" ")
+        return not spaced and line[0].isspace()  # Chinese and Japanese indent by a wide space
     return not spaced or max(len(before), len(line)) > MAX_WRAPPED_WIDTH * FULL_LINE_SHARE
 
 
@@ -148,8 +160,10 @@ def join_blocks(blocks: Iterable[Block], layout: Layout, log: CleaningLog) -> tu
     paragraphs: list[str] = []
     lines: list[int] = []
     last = ""
-    for block in blocks:
-        text = join_lines(block, layout, log)
+    blocks = list(blocks)
+    kinds = judge_passages([block.lines for block in blocks], layout.width, layout.kind)
+    for block, kind in zip(blocks, kinds, strict=True):
+        text = join_lines(block, kind, layout, log)
         before = paragraphs[-1] if paragraphs else ""
         new_page = block.seam or block.page_break
         if continues_sentence(before, text, layout.capitals or new_page) or (
@@ -178,57 +192,12 @@ def runs_over_page(before: str, last: str, width: int) -> bool:
     return full and bool(UNFINISHED_SENTENCE.search(before[-JOIN_CONTEXT:]))
 
 
-def join_lines(block: Block, layout: Layout, log: CleaningLog) -> str:
-    """Join the lines of a block into a paragraph; verse, signs and addresses keep their line breaks."""
+def join_lines(block: Block, kind: PassageKind, layout: Layout, log: CleaningLog) -> str:
+    """Join the lines of a block into a paragraph; verse, scripts, letter heads and signs keep their line breaks."""
     lines = block.lines
     if len(lines) == 1:
         return " ".join(lines[0].split())
-    if not layout.wrapped or all(ended_on_purpose(*pair, layout.width) for pair in pairwise(lines)):
+    if not layout.wrapped:
         return "\n".join(" ".join(line.split()) for line in lines)
-    log.note(StepName.WRAPPED_LINES, block.line, *show_join(lines), count=len(lines) - 1)
-    if not any(line.endswith(("-", "—")) for line in lines) and not any(map(opens_with_dash, lines)):
-        return " ".join(" ".join(lines).split())
-    return "".join(continue_lines([" ".join(line.split()) for line in lines], block.line, layout.vocabulary, log))
-
-
-def show_join(lines: Sequence[str]) -> tuple[str, str]:
-    """Return the first two lines of a paragraph, before and after they are joined, for display."""
-    first, second = (line.strip() for line in lines[:2])
-    return f"{first}\n{second}", f"{first} {second}"
-
-
-def continue_lines(lines: Sequence[str], number: int, vocabulary: BookVocabulary, log: CleaningLog) -> Iterator[str]:
-    """Yield each line as it continues into the next."""
-    for index, (line, after) in enumerate(pairwise(lines)):
-        yield continue_line(line, after, vocabulary, number + index, log)
-    yield lines[-1]
-
-
-def ended_on_purpose(line: str, after: str, width: int) -> bool:
-    """Return whether the next line's first word would easily have fitted, and no word is hyphenated."""
-    line, word = line.strip(), after.split(None, 1)[0]
-    return len(line) + 1 + len(word) <= FULL_LINE_SHARE * width and not (line.endswith("-") and line[-2:-1].isalpha())
-
-
-def opens_with_dash(line: str) -> bool:
-    """Return whether a line begins with a dash without a space after it."""
-    text = line.lstrip()
-    return text.startswith(DASHES) and not text.lstrip("-—").startswith(" ")
-
-
-def continue_line(line: str, after: str, vocabulary: BookVocabulary, number: int, log: CleaningLog) -> str:
-    """Return a line as it continues into the next: dashes stay closed, and a hyphenated word is joined."""
-    if line.endswith(DASHES):
-        return line + " " * line.endswith((" --", " —"))
-    if opens_with_dash(after) and not SENTENCE_STOP.search(line[-JOIN_CONTEXT:]):
-        return line
-    if not line.endswith("-") or line[-2:-1].isspace() or not after[:1].isalnum():
-        return line + " "
-    head, tail = LAST_WORD.search(line[-JOIN_CONTEXT:-1]), WORD.match(after)
-    if not head or not tail:
-        return line
-    if tail.group() in CONJUNCTIONS:
-        return line + " "
-    sign = vocabulary.hyphen(head.group(), tail.group())
-    log.note(StepName.HYPHENS, number, f"{head.group()}-\n{tail.group()}", f"{head.group()}{sign}{tail.group()}")
-    return line[:-1] + sign
+    pieces = divide_lines(lines, kind, layout.width, FULL_LINE_SHARE * layout.width)
+    return "\n".join(join_piece(piece, block.line, layout.vocabulary, log) for piece in pieces)

@@ -13,6 +13,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from scriptorium.contracts import Finding
+from services.data.cleaning.line_breaks import PassageKind, judge_book, judge_passages, measure_width
+from services.data.passage import PARAGRAPH_BREAK
 from services.data.readers.decode import decode
 from services.data.readers.html import feed_html
 from services.data.readers.manuscript import Part
@@ -23,6 +25,7 @@ METADATA = re.compile(r"\A---[ \t]*\n(?:[^\n]*\n){0,200}?(?:---|\.\.\.)[ \t]*(?:
 FOOTNOTE = re.compile(r"^\[\^[^\]\s]{1,40}\]:[^\n]*(?:\n[ \t]+\S[^\n]*)*", re.MULTILINE)
 FOOTNOTE_MARK = re.compile(r"\[\^[^\]\s]{1,40}\]")
 LINE_BREAK = re.compile(r"<br\b", re.IGNORECASE)
+KEPT_BREAKS = {PassageKind.VERSE: "\n", PassageKind.PARAGRAPHS: PARAGRAPH_BREAK}
 MAX_TITLE_CHARACTERS = 200  # a longer text with a rule right under it is a paragraph, not a heading
 
 
@@ -39,9 +42,22 @@ def read_markdown(entry: Entry, findings: list[Finding]) -> Iterator[Part]:
     for name, pattern in (("metadata blocks", METADATA), ("footnotes", FOOTNOTE), ("footnote marks", FOOTNOTE_MARK)):
         text, count = pattern.subn("", text)  # before parsing, or a footnote would count as the target of a link
         structure.left_out.update({name: count} if count else {})
-    add_tokens(parser().parse(text), structure)
+    tokens = parser().parse(text)
+    keep_line_breaks(tokens)
+    add_tokens(tokens, structure)
     findings += [*encoding_findings, *structure.findings()]
     yield structure.make_part()
+
+
+def keep_line_breaks(tokens: Sequence[Token]) -> None:
+    """Mark the single line breaks of verse, and those of writers for whom each line is a paragraph, as in Obsidian."""
+    texts = [token for token in tokens if token.type == "inline" and token.content]
+    passages = [token.content.split("\n") for token in texts]
+    width = measure_width([len(line) for lines in passages for line in lines])
+    for token, kind in zip(texts, judge_passages(passages, width, judge_book(passages, width)), strict=True):
+        for child in token.children or []:
+            if child.type == "softbreak":
+                child.content = KEPT_BREAKS.get(kind, " ")
 
 
 def add_tokens(tokens: Sequence[Token], structure: Structure) -> None:
@@ -70,7 +86,8 @@ def add_text(text: str, heading: Token | None, structure: Structure) -> None:
     if heading and (heading.markup.startswith("#") or len(text) <= MAX_TITLE_CHARACTERS):
         structure.add_heading(int(heading.tag[1]), text)
     elif text.strip():
-        structure.add_paragraph(text)
+        for paragraph in text.split(PARAGRAPH_BREAK):
+            structure.add_paragraph(paragraph)
 
 
 def add_other(token: Token, structure: Structure) -> None:
@@ -92,7 +109,7 @@ def join_inline(children: Sequence[Token], structure: Structure) -> str:
         elif child.type == "hardbreak" or (child.type == "html_inline" and LINE_BREAK.match(child.content)):
             pieces.append("\n")
         elif child.type == "softbreak":
-            pieces.append(" ")
+            pieces.append(child.content)
         elif child.type == "image":
             structure.left_out["images"] += 1
     return "".join(pieces)
