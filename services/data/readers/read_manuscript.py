@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -74,7 +75,7 @@ def read_entries(entries: Sequence[Entry], filename: str, store: StoreText) -> M
         refuse_type(entries, filename)
     curated = any(is_curated(entry) for entry in readable)
     used = [entry for entry in readable if not curated or is_curated(entry)]
-    manuscript = Manuscript([], curated, [note_ignored(entry) for entry in entries if entry not in used])
+    manuscript = Manuscript([], curated, list(note_ignored([entry for entry in entries if entry not in used])))
     problems: list[Problem] = []
     for entry in used:
         for content in read_entry(entry, manuscript.findings):
@@ -139,6 +140,15 @@ def is_curated(entry: Entry) -> bool:
     return bool(CURATED_NAME.match(PurePosixPath(entry.name).name))
 
 
-def note_ignored(entry: Entry) -> Finding:
-    """Return a finding for a file that is not part of the manuscript."""
-    return Finding(code="file_ignored", place=entry.name, message="is not part of the manuscript and was left out")
+def note_ignored(entries: Sequence[Entry]) -> Iterator[Finding]:
+    """Yield a finding for each text that is not part of the manuscript, and one for all files of other types."""
+    others = [entry for entry in entries if entry.suffix not in READERS]
+    for entry in entries:
+        if entry not in others or len(others) == 1:
+            message = "is not part of the manuscript and was left out"
+            yield Finding(code="file_ignored", place=entry.name, message=message)
+    if len(others) > 1:
+        types = Counter(entry.suffix or "without an extension" for entry in others)
+        counts = ", ".join(f"{count:,} {kind}" for kind, count in types.most_common())
+        message = f"and {len(others) - 1:,} other file(s) are not part of the manuscript and were left out ({counts})"
+        yield Finding(code="file_ignored", place=others[0].name, message=message)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from services.data.readers.archive import BLOCK_BYTES, Archive
-from services.data.readers.decode import Opener
+from services.data.readers.decode import Opener, Unreadable
 from services.data.readers.limits import Budget, check_markup
+
+HIDDEN = (".", "~$")  # the second is Word's lock of an open document
+SYSTEM_FILES = frozenset(["__MACOSX", "Thumbs.db", "desktop.ini"])
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,10 @@ class Entry:
 @contextmanager
 def open_files(path: Path, filename: str, budget: Budget) -> Iterator[list[Entry]]:
     """Yield every visible file; raises Unreadable or FileTooLarge. They can be opened while the context lasts."""
+    if path.exists() and not path.is_dir() and not path.is_file():
+        raise Unreadable("is no ordinary file: a pipe or a device would never end")
     if path.is_dir():
-        files = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
+        files = {file.relative_to(path).as_posix(): file for file in walk(path)}
         budget.count(len(files))
         entries = [disk_entry(name, file, budget) for name, file in files.items()]
     elif PurePosixPath(filename).suffix.lower() == ".zip":
@@ -75,6 +81,17 @@ def open_files(path: Path, filename: str, budget: Budget) -> Iterator[list[Entry
         yield entries
         return
     yield sort_visible(entries)
+
+
+def walk(folder: Path) -> Iterator[Path]:
+    """Yield every ordinary file below a folder. Raises Unreadable for a folder within that may not be read."""
+
+    def refuse(error: OSError) -> NoReturn:
+        name = Path(str(error.filename)).relative_to(folder).as_posix()
+        raise Unreadable(f"has a folder that cannot be read: {name} ({error.strerror})") from None
+
+    for place, _, names in os.walk(folder, onerror=refuse):
+        yield from (path for name in names if (path := Path(place, name)).is_file())
 
 
 def disk_entry(name: str, path: Path, budget: Budget) -> Entry:
@@ -102,9 +119,9 @@ def sort_visible(entries: list[Entry]) -> list[Entry]:
 
 
 def is_visible(name: str) -> bool:
-    """Return whether no part of a path is hidden or an operating system's own; ".." is only a label here."""
+    """Return whether no part of a path is hidden or a program's own, as a lock; ".." is only a label here."""
     parts = PurePosixPath(name).parts
-    return not any(part == "__MACOSX" or (part.startswith(".") and part != "..") for part in parts)
+    return not any(part in SYSTEM_FILES or (part.startswith(HIDDEN) and part != "..") for part in parts)
 
 
 def natural_sort_key(name: str) -> list[tuple[int, str]]:

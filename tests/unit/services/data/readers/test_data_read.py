@@ -1,7 +1,9 @@
 import io
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -31,6 +33,41 @@ def test_chunks_come_in_natural_order_and_hidden_files_do_not_count(pack: Callab
     assert [part.name for part in manuscript.parts] == [f"book/chunk_{number}.txt" for number in (1, 9, 10)]
     assert manuscript.curated
     assert [(finding.code, finding.place) for finding in manuscript.findings] == [("file_ignored", "book/notes.txt")]
+
+
+def test_pictures_and_locks_of_programs_are_left_out_in_one_line(pack: Callable[..., Path]) -> None:
+    pictures = {f"pictures/{number}.png": b"\x89PNG" for number in range(20)} | {"cover.jpg": b"\xff\xd8"}
+    path = pack({"01.md": b"It rained.", "~$01.docx": b"\x05Poe", "Thumbs.db": b"\xd0", **pictures})
+    manuscript = read_manuscript(path, "book.zip")
+    assert [part.name for part in manuscript.parts] == ["01.md"]
+    (finding,) = manuscript.findings
+    assert (finding.code, finding.place) == ("file_ignored", "cover.jpg")
+    assert "20 other file(s)" in finding.message
+    assert "(20 .png, 1 .jpg)" in finding.message
+
+
+def test_a_folder_inside_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "part two").mkdir()
+    (tmp_path / "one.txt").write_text("It rained.")
+    scan = os.scandir
+
+    def refuse(place: Any) -> Any:  # root, whom this may be run by, is refused nothing
+        if Path(place).name == "part two":
+            raise PermissionError(13, "Permission denied", str(place))
+        return scan(place)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(InvalidTrainingFile, match=r"cannot be read: part two \(Permission denied\)"):
+        read_manuscript(tmp_path, "book")
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_is_never_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "two.txt")
+    with pytest.raises(InvalidTrainingFile, match="no ordinary file"):
+        read_manuscript(tmp_path / "two.txt", "two.txt")
+    (tmp_path / "one.txt").write_text("It rained.")
+    assert [part.name for part in read_manuscript(tmp_path, "book").parts] == ["one.txt"]
 
 
 def test_a_folder_reads_as_its_zip_does(tmp_path: Path, pack: Callable[..., Path]) -> None:
