@@ -27,9 +27,12 @@ MIN_MEAN_CHAPTER_WORDS = 1000  # else page breaks and gaps are only the look of 
 MAX_NOTICE_WORDS = 80
 MIN_OPENING_WORDS = 60  # before the first heading: a chapter, not a title page
 BOOK_NOTICE = re.compile(
-    r"copyright|all rights reserved|\bisbn\b|project gutenberg|\be-?texts?\b|\be-?books?\b|transcribe|proofread"
-    r"|produced by|printed in|^by\s|published by|dedicated to",
+    r"copyright|all rights reserved|\bisbn\b|project gutenberg|\be-?texts?\b|\be-?books?\b|^\W*transcribed\b|proofread"
+    r"|\btranscriber|produced by|printed in|published by|dedicated to",
     re.IGNORECASE,
+)
+BY_SOMEBODY = re.compile(
+    r"^\W*(?i:by)(?:\s+(?:the|of|and|de|la|le|du|da|di|del|van|von|der|den|[^\W\d_a-z][^\s!?]*))+$"
 )
 
 
@@ -152,8 +155,8 @@ def drop_imprint(blocks: list[Block]) -> list[Block]:
 
 
 def is_notice(text: str) -> bool:
-    """Return whether a text is about the book, or not a sentence."""
-    return bool(BOOK_NOTICE.search(text)) or not SENTENCE_END.search(text)
+    """Return whether a text is about the book, or not a sentence; "By Edgar Allan Poe" may end in a full stop."""
+    return bool(BOOK_NOTICE.search(text) or BY_SOMEBODY.match(text)) or not SENTENCE_END.search(text)
 
 
 def is_prose(block: Block) -> bool:

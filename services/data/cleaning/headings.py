@@ -33,7 +33,10 @@ NON_STORY_HEADING = re.compile(  # before or after the story
     r"|(?:editor|publisher|printer|translator|transcriber)[’']?s?[’']? notes?)\W*$",
     re.IGNORECASE,
 )
-THE_END = re.compile(r"^\W*(?:the )?(?:end|finis|fin)\W*$", re.IGNORECASE)
+ORNAMENTS = (
+    r"[^\w\"'“”„‘’«»‹›「」『』?]*"  # what may stand around a line of the book's own; a quoted or asked one is story
+)
+THE_END = re.compile(rf"^{ORNAMENTS}(?:the )?(?:end|finis|fin){ORNAMENTS}$", re.IGNORECASE)
 SENTENCE_END = re.compile(r"[.!?…:;,—-][\"'”’)\]_*]*$")
 
 QUOTES = "\"'“‘«"

@@ -171,6 +171,37 @@ def test_an_opening_without_heading_is_kept_if_it_is_prose() -> None:
     assert titles(f"The River\n\nA. Nobody\n\n{LONG_STORY}\n\nCHAPTER I\n\n{LONG_STORY}") == ["Chapter 1", "CHAPTER I"]
 
 
+@pytest.mark.parametrize(
+    "opening",
+    [
+        "By the time we came to the river the lamp was out.",
+        "By Jove!",
+        "She had transcribed his letters for a year before he asked.",
+    ],
+)
+def test_an_opening_paragraph_that_begins_as_a_notice_does_is_story(opening: str) -> None:
+    (chapter,) = clean_book(f"{opening}\n\n{LONG_STORY}")
+    assert chapter.paragraphs[0] == opening
+
+
+@pytest.mark.parametrize("author", ["By A. Nobody", "by the Author of The Lamp", "By Émile de la Tour."])
+def test_the_authors_name_above_the_story_is_left_out(author: str) -> None:
+    (chapter,) = clean_book(f"The River\n\n{author}\n\n{LONG_STORY}")
+    assert author not in chapter.paragraphs
+
+
+@pytest.mark.parametrize("speech", ["“Fin?”", "“The end!”", "»Fin.«", "«Fin»", "„The End.“", "The end?"])
+def test_the_end_that_somebody_speaks_of_is_story(speech: str) -> None:
+    (chapter,) = clean_book(f"CHAPTER I\n\n{LONG_STORY}\n\n{speech}\n\n{LONG_STORY}")
+    assert speech in chapter.paragraphs
+
+
+@pytest.mark.parametrize("end", ["The End", "THE END.", "* * * FIN * * *", "_Finis._", "The End!"])
+def test_the_end_of_the_book_is_left_out(end: str) -> None:
+    (chapter,) = clean_book(f"CHAPTER I\n\n{LONG_STORY}\n\n{end}")
+    assert end not in chapter.paragraphs
+
+
 def test_markup_and_editors_notes_are_left_out() -> None:
     (chapter,) = clean_book(f"It was _not_ so,[12] he said.[Footnote 1: But it was.] snake_case stays.\n\n{STORY}")
     assert chapter.paragraphs[0] == "It was not so, he said. snake_case stays."
