@@ -11,7 +11,7 @@ from functools import cached_property
 
 from scriptorium.text.book_counts import count_book
 from scriptorium.text.languages.language import Language
-from scriptorium.text.names import NAME, keep_names, strip_possessive
+from scriptorium.text.names import keep_names, name_pattern, strip_possessive
 from scriptorium.text.words import COMPOUND_WORD
 
 COMMON_SHARE = 0.2  # of the passages: a word in more of them is the book's and says nothing about a passage
@@ -41,7 +41,10 @@ class BookWords:
 
     def list_names(self, text: str) -> list[str]:
         """List the names in a text, each once, in the order in which they come; "Dejah Thoris" is one name."""
-        runs = (keep_names(capitals, self.names) for capitals in NAME.findall(self.language.separate(text)))
+        runs = (
+            keep_names(capitals, self.names)
+            for capitals in name_pattern(self.language).findall(self.language.separate(text))
+        )
         return list(dict.fromkeys(run for run in runs if run))
 
     def list_content(self, text: str) -> list[str]:

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from scriptorium.text.languages.language import ENGLISH, Language
 from scriptorium.text.names import PRONOUN, mid_sentence_capital, strip_possessive
+from scriptorium.text.word_spans import part_words
 from scriptorium.text.words import COMPOUND_WORD
 
 MIN_NAME_USES, MAX_DETERMINED = 3, 0.2  # in a book that capitalises nouns; of the uses of a name, behind a determiner
@@ -61,7 +62,7 @@ def count_book(texts: Iterable[str], language: Language = ENGLISH) -> BookCounts
     determiners = language.determiners | {word.capitalize() for word in language.determiners if language != ENGLISH}
     pattern, counts = mid_sentence_capital(language), BookCounts(language)
     for text in map(language.separate, texts):
-        words = COMPOUND_WORD.findall(text)
+        words = COMPOUND_WORD.findall(part_words(text))
         counts.texts += 1
         counts.words.update(words)
         counts.capitalised.update(pattern.findall(text))

@@ -10,7 +10,12 @@ from scriptorium.text.languages.language import ENGLISH, Language
 CAPITAL = "[A-ZÀ-ÖØ-Þ]"
 REST = r"(?:[’'-]?\w)*[^\W\d_A-Z]"
 MID_SENTENCE_CAPITAL = re.compile(rf"{CAPITAL}(?<=[a-z,;] {CAPITAL}){REST}")
-ACCENTED_MID_SENTENCE = re.compile(rf"{CAPITAL}(?<=[a-zß-ÿ,;'’] {CAPITAL}){REST}")  # behind elided words, too
+ANY_CAPITAL = "[A-ZÀ-ÖØ-ÞĄĆČĎĘĚĹĽŁŃŇŐŒŘŚŠŤŮŰŸŹŻŽΑ-ΩЀ-Я]"
+ANY_REST = r"(?:[’'-]?\w)*(?!" + ANY_CAPITAL + r")[^\W\d_]"
+ANY_MID_SENTENCE = re.compile(  # behind elided words, too
+    rf"{ANY_CAPITAL}(?<=[a-zß-ÿą-žα-ωа-џ,;'’] {ANY_CAPITAL}){ANY_REST}"
+)
+ANY_NAME = re.compile(rf"{ANY_CAPITAL}(?<!\w{ANY_CAPITAL}){ANY_REST}(?: {ANY_CAPITAL}{ANY_REST})*")
 NAME = re.compile(rf"{CAPITAL}(?<!\w{CAPITAL}){REST}(?: {CAPITAL}{REST})*")
 PRONOUN = re.compile(r"I['’]")  # "I'll" is capitalised everywhere, too
 POSSESSIVE = re.compile(r"['’]s?$")
@@ -18,7 +23,12 @@ POSSESSIVE = re.compile(r"['’]s?$")
 
 def mid_sentence_capital(language: Language) -> re.Pattern[str]:
     """Return the pattern of a capitalised word inside a sentence."""
-    return MID_SENTENCE_CAPITAL if language == ENGLISH else ACCENTED_MID_SENTENCE
+    return MID_SENTENCE_CAPITAL if language == ENGLISH else ANY_MID_SENTENCE
+
+
+def name_pattern(language: Language) -> re.Pattern[str]:
+    """Return the pattern of a run of capitalised words."""
+    return NAME if language == ENGLISH else ANY_NAME
 
 
 def keep_names(capitals: str, names: frozenset[str]) -> str:

@@ -12,16 +12,18 @@ import re
 
 from scriptorium.text.words import ALPHANUMERIC_COMPOUND, count_words, plain
 
-ENDING = re.compile(r"(?<![.!?…])[.!?…]+[\"'”’»)\]]*\s+|[。！？]+[」』”’）]*\s*")  # the latter need no space after them
+ENDING = re.compile(  # the full-width signs need no space after them, and a French » has one before it
+    r"(?<![.!?…])[.!?…]+(?:[\"'”’“‘»«›‹)\]」』]|[^\S\n][»›](?=\s))*\s+|[。！？｡]+[」』”’》〉】»）]*\s*"
+)
 ABBREVIATION = re.compile(
     r"(?:^|[\s(\"'“‘])(?:[A-Z]|Mr|Mrs|Ms|Messrs|Mme|Mlle|Dr|St|Sr|Jr|Prof|Rev|Hon|Gen|Col|Capt|Lt|Lieut|Sgt|Maj|Gov|Pres|vs|viz"
     r"|etc|cf|e\.g|i\.e)\.\s+$"
 )
-OPENING = re.compile(r"[\"'“‘«(\[\s—–-]*")
+OPENING = re.compile(r"[\"'“‘„‚«»‹›¿¡「『(\[\s—–-]*")
 MAX_ABBREVIATION = 12  # characters to look back
 CAPITAL = "[A-ZÀ-ÖØ-ÞĄĆĈČĎĘĚĞİŁŃŇŒŘŚŞŠŤŹŻŽΑ-ΩЀ-Я]"
 PLAIN_ENDING = re.compile(rf"(?<=[.!?])(?:[\"'“]| ?»|«)?\s+(?=(?:[\"'„¿¡»]|« ?)?{CAPITAL})")
-ROUGH_ENDING = re.compile(r"(?<![.!?…])[.!?…]+[\"'”’»)]*\s+|\n+")
+ROUGH_ENDING = re.compile(r"(?<![.!?…])[.!?…]+[\"'”’“»«)]*\s+|[。！？｡]+[」』”’）]*|\n+")
 ANSWER_ENDING = re.compile(r"[.!?…]+[\"'”’)*_]*(?=\s|$)")
 COMPLETE_ENDING = re.compile(r"[.!?][\"'”’]?(?=\s)")
 

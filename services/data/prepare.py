@@ -16,6 +16,7 @@ from scriptorium.errors import VALIDATION_FILE, FileTooLarge, InvalidTrainingFil
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
 from scriptorium.text.titles import choose_title
+from scriptorium.text.word_spans import count_running_words
 from services.data.checks import lengths
 from services.data.checks.ask_about_findings import ask_about_findings, raise_if_stopped, weigh_findings
 from services.data.checks.codes import grade_findings
@@ -197,7 +198,7 @@ def cut_manuscript(
 def record_sizes(chapters: Iterable[Chapter], sizes: list[int]) -> Iterator[Chapter]:
     """Yield the chapters, and append the words of each to `sizes`."""
     for chapter in chapters:
-        sizes.append(chapter.words)
+        sizes.append(sum(map(count_running_words, chapter.paragraphs)))
         yield chapter
 
 

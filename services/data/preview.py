@@ -6,6 +6,7 @@ from pathlib import Path
 
 from scriptorium.contracts import CleaningStep, Contract, Finding
 from scriptorium.jobs.reporter import Reporter
+from scriptorium.text.word_spans import count_running_words
 from services.data.cleaning.steps import MAX_EXAMPLES, CleaningLog
 from services.data.prepare import gather_chapters
 from services.data.readers import read_manuscript
@@ -38,7 +39,7 @@ def preview_manuscript(path: Path, filename: str, reporter: Reporter, examples: 
             ChapterPreview(title=chapter.title, words=chapter.words)
             for chapter in gather_chapters(manuscript, log, reporter)
         ]
-        words = sum(len(part.text.split()) for part in manuscript.parts)
+        words = sum(count_running_words(part.text) for part in manuscript.parts)
     return Preview(
         words_in=words,
         words_kept=sum(chapter.words for chapter in chapters),

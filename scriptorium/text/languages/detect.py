@@ -22,10 +22,10 @@ MIN_SMALL_WORDS = 3  # different ones of two letters or more: fewer may be names
 MAX_SECOND = 0.8  # of the first language's small words: Spanish and Italian share a third of theirs
 SAMPLED_TEXTS = 25  # of a book
 SAMPLED_LETTERS = 400
-MIN_SCRIPT_SHARE = 0.3  # of the letters: kanji and kana, Chinese or Thai, beside names in Latin letters
+MIN_SCRIPT_SHARE = 0.3  # of the letters: kanji and kana, Chinese, Thai or Hangul, beside names in Latin letters
 MIN_KANA_SHARE = 0.05  # of the letters: Japanese has kana in every sentence, Chinese has none
 
-THAI, KANA, HAN = re.compile("[\u0e00-\u0e7f]"), re.compile("[\u3040-\u30ff]"), re.compile("[\u3400-\u9fff]")
+SCRIPTS = {code: re.compile(f"[{script}]") for code in list_codes() if (script := read_language(code).script)}
 
 
 def detect_language(text: str, among: Sequence[str] | None = None) -> str | None:
@@ -62,11 +62,12 @@ def detect_book_language(texts: Iterable[str]) -> Language:
 
 
 def _detect_script(text: str, among: Sequence[str] | None) -> str | None:
-    """Return the language of a text whose script parts no words by spaces, if it is one."""
+    """Return the language of a text whose script no other language has, if it is one."""
     if text.isascii():
         return None
     letters = "".join(filter(str.isalpha, text[: 4 * SAMPLED_LETTERS]))[:SAMPLED_LETTERS]
-    kana, han, thai = (len(script.findall(letters)) for script in (KANA, HAN, THAI))
-    least = MIN_SCRIPT_SHARE * max(1, len(letters))
-    code = "th" if thai >= least else ("ja" if kana >= MIN_KANA_SHARE * len(letters) else "zh")
-    return code if max(thai, kana + han) >= least and (among is None or code in among) else None
+    shares = {code: len(script.findall(letters)) / max(1, len(letters)) for code, script in SCRIPTS.items()}
+    if shares["ja"] >= MIN_KANA_SHARE:
+        shares["ja"] += shares.pop("zh")
+    code = max(shares, key=shares.__getitem__)
+    return code if shares[code] >= MIN_SCRIPT_SHARE and (among is None or code in among) else None

@@ -49,6 +49,9 @@ class Language(BaseModel):
     choice of style ("don't"), in text that is plain. `endings` class the words of the grammar score; the first that
     fits counts. `quotes` are pairs of signs; with `dialogue_dash` a line that opens with a dash is speech, too.
     `capitals`: what is capitalised inside a sentence. `calibrated`: T was measured on mixtures of novels.
+    `script`: its letters, as in a pattern's brackets, if they tell it from others. `first_person_endings`: of verbs, if
+    they need no pronoun. `topic_length`: the letters of a word that says something. `draft_lookalikes`: words that
+    elsewhere mark a draft.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,6 +65,7 @@ class Language(BaseModel):
     title_abbreviations: Words = frozenset()
     personal_pronouns: Words = frozenset()
     first_person: Words = frozenset()
+    first_person_endings: OrderedWords = ()
     third_person: Words = frozenset()
     determiners: Words = frozenset()
     conjunctions: Words = frozenset()
@@ -71,6 +75,9 @@ class Language(BaseModel):
     endings: OrderedWords = ()
     quotes: OrderedWords = ("“”", "«»")
     dialogue_dash: bool = False
+    script: str = ""
+    topic_length: int = 4
+    draft_lookalikes: Words = frozenset()
     capitals: Literal["names", "nouns"] = "names"
     brief: BriefSentences | None = None
 

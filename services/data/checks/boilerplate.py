@@ -106,8 +106,20 @@ def find_boilerplate(passage: TokenizedPassage) -> Iterator[Finding]:
         yield passage.make_finding("page_furniture", f"{len(pages)} time(s), first {quote(pages[0])}")
     if any(sign in lower for sign in ADDRESS_SIGNS) and (links := ADDRESS.findall(text)):
         yield passage.make_finding("link", f"{len(links)} address(es), first {quote(links[0])}")
-    if any(sign in lower for sign in DRAFT_SIGNS) and (marks := [match.group() for match in DRAFT.finditer(text)]):
+    if any(sign in lower for sign in DRAFT_SIGNS) and (marks := find_draft_marks(passage)):
         yield passage.make_finding("draft_mark", f"{len(marks)} time(s), first {quote(marks[0])}")
+
+
+def find_draft_marks(passage: TokenizedPassage) -> list[str]:
+    """Find notes to oneself; a common word of the book's language is one only in capitals, before a colon or alone."""
+    marks = [match.group() for match in DRAFT.finditer(passage.text)]
+    lookalikes = passage.language.draft_lookalikes
+    if not lookalikes:
+        return marks
+    words = "|".join(sorted(lookalikes)).upper()
+    alone = re.compile(rf"^\W*(?:{words})\W*$|\b(?:{words})(?= ?:)", re.MULTILINE)
+    clear = [match.group() for match in alone.finditer(passage.text)]
+    return [mark for mark in marks if mark.lower() not in lookalikes] + clear
 
 
 def is_furniture(line: str) -> bool:

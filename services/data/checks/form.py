@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from scriptorium.contracts import Finding
 from services.data.checks.tokenized_passage import TokenizedPassage, quote
 
-CLOSING = "\"'”’»)]*_ \n"
+CLOSING = "\"'”’“»«」』）)]*_ \n"
 CUT_START = re.compile(r"[\"'“‘(]?([,;:)]|\w)")
 MIN_WORDS = 60  # of a passage; fewer say little about its habits
 MIN_SHOUTED_WORDS = 40  # words of a paragraph; a sign, a headline or a telegram is shorter
 MIN_CAPITALS_SHARE = 0.01  # per word; prose has a capital for every ten words
-SIGNS = ".,;:!?…。、،؟।"
+SIGNS = ".,;:!?…。、،؟।，！？；："
 MIN_PUNCTUATION_SHARE = 0.03  # signs per word; prose has one for every eight words
 MAX_SHORT_LINE = 90  # characters of a line
-SENTENCE_END = re.compile(r"[.!?…:—-][\"'”’»)\]*_]*$")
+SENTENCE_END = re.compile(r"[.!?…:—。！？：-][\"'”’“»«)」』）\]*_]*$")
 VERSE_SHARE = 0.5  # of the lines; lines of dialogue are short, too, but end as sentences do
 MIN_VERSE_LINES = 8
 COLUMNS = re.compile(r"\t| \| |\s\W?\d[\d.,]*\W?$")
@@ -31,7 +31,7 @@ def find_form_faults(passage: TokenizedPassage) -> Iterator[Finding]:
         yield passage.make_finding("answer_empty", "has no words to train on")
         return
     end = text.rstrip(CLOSING)
-    if end[-1:].isalnum() or end.endswith((",", ";")):
+    if end[-1:].isalnum() or end.endswith((",", ";", "，", "、", "；")):
         yield passage.make_finding("cut_end", f"stops inside a sentence: {quote(end, len(end) - 40)}")
     start = CUT_START.match(text.lstrip())
     if start and (start[1].islower() or not start[1].isalnum()):

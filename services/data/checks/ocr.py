@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from statistics import median
 
 from scriptorium.contracts import Finding
+from scriptorium.text.languages.language import read_language
 from services.data.checks.codes import make_finding
 from services.data.checks.tokenized_passage import TokenizedPassage, quote
 
 NUMBER_WITH_UNIT = re.compile(r"^\d+(?:st|nd|rd|th|s|d|am|pm|mm|cm|km|kg|m|lb|lbs|x|a|b|c)$")  # 21st, 1890s
+EAST_ASIAN = re.compile(f"[{''.join(read_language(code).script for code in ('zh', 'ja', 'ko'))}]")
 WORD_WITH_SIGN = re.compile(r"(?<![A-Za-z])[A-Za-z]+[\^|~\\{}<>=%$#*+][A-Za-z]\w*")  # th^e
 SIGNS_IN_WORDS = "^|~\\{}<>=%$#*+"
 MIN_MIXED_WORDS, MIN_MIXED_SHARE = 3, 0.004  # of the words
@@ -57,8 +59,11 @@ def find_scan_faults(passage: TokenizedPassage) -> Iterator[Finding]:
 
 
 def find_mixed_words(passage: TokenizedPassage) -> list[str]:
-    """Find words that are partly digits, and words with a sign in them."""
-    odd = [word for word in passage.counts if not word.isalpha()]
+    """Find words that are partly digits, and words with a sign in them.
+
+    A scan takes digits for Latin letters; "三〇" and "3월" are numbers as these scripts write them.
+    """
+    odd = [word for word in passage.counts if not word.isalpha() and not EAST_ASIAN.search(word)]
     mixed = [word for word in odd if not word.isdigit() and "_" not in word and not NUMBER_WITH_UNIT.match(word)]
     signed = WORD_WITH_SIGN.findall(passage.text) if any(sign in passage.text for sign in SIGNS_IN_WORDS) else []
     return mixed + signed

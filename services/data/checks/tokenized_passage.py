@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from scriptorium.contracts import Finding
+from scriptorium.text.languages.language import ENGLISH, Language
 from scriptorium.text.sentences import split_roughly
+from scriptorium.text.word_spans import part_words
 from scriptorium.text.words import ALPHANUMERIC_WORD
 from services.data.checks.codes import make_finding
 from services.data.passage import Passage
@@ -20,6 +22,7 @@ class TokenizedPassage:
     """A passage with its words, lines and sentences; each is computed when it is first read."""
 
     source: Passage
+    language: Language = ENGLISH
 
     @cached_property
     def text(self) -> str:
@@ -33,8 +36,8 @@ class TokenizedPassage:
 
     @cached_property
     def words(self) -> list[str]:
-        """Runs of letters and digits, in lower case: "don't" is two."""
-        return ALPHANUMERIC_WORD.findall(self.lower)
+        """Runs of letters and digits, in lower case: "don't" is two, and a script without spaces is parted."""
+        return ALPHANUMERIC_WORD.findall(part_words(self.lower))
 
     @cached_property
     def counts(self) -> Counter[str]:

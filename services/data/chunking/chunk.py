@@ -2,12 +2,11 @@
 
 A shortest path over the positions at which a passage may end: free at the end of a paragraph, expensive inside one, and
 most expensive for a passage that is too short. From each position only the few within one maximum are reached, so the
-work is linear in the words of the text. A passage is a span of its chapter, and only white space is between two.
+work is linear in the words of the text. A passage is a span of its chapter, and at most white space is between two.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from scriptorium.recipe import Chunking
 from scriptorium.text.sentences import split_sentences
+from scriptorium.text.word_spans import find_word_spans
 from services.data.chunking.token_offsets import Positions, UnitOffsets
 from services.data.passage import PARAGRAPH_BREAK
 
@@ -26,7 +26,6 @@ SPLIT_PARAGRAPH_COST = 2.0  # against 0.5 at most for an uneven length: better a
 SHORT_PASSAGE_COST = 1000.0
 PIECE_MARGIN = 1.25  # more pieces for a sentence that is too long, as words differ in length
 MAX_VERSE_LINE = 300  # characters; a longer line is prose, and may be cut behind a sentence
-WORD = re.compile(r"\S+")
 
 
 @dataclass(frozen=True)
@@ -82,8 +81,9 @@ def cut_long_segments(text: str, segments: Sequence[Segment], offsets: UnitOffse
 
 def cut_segment(text: str, segment: Segment, offsets: UnitOffsets, size: int, maximum: int) -> list[Segment]:
     """Cut a segment into runs of words of about equal length that each fit; a single word is never cut."""
-    words = [match.start() for match in WORD.finditer(text, segment.start, segment.end)]
-    ends = [match.end() for match in WORD.finditer(text, segment.start, segment.end)]
+    spans = find_word_spans(text[segment.start : segment.end])
+    words = [segment.start + start for start, _ in spans]
+    ends = [segment.start + end for _, end in spans]
     runs = ceil(size * PIECE_MARGIN / maximum)
     before = offsets.count_started(np.array(words)) - offsets.count_started(np.array([segment.start]))
     firsts = np.searchsorted(before, np.arange(runs) * (size / runs)).tolist()

@@ -11,6 +11,7 @@ from itertools import tee
 from scriptorium.contracts.base import Message
 from scriptorium.models.tokenizer import ChatTokenizer
 from scriptorium.recipe import Chunking
+from scriptorium.text.word_spans import count_running_words
 from services.data.chunking.chunk import chunk_text
 from services.data.chunking.fit import fit_range, passage_room
 from services.data.chunking.token_offsets import UnitOffsets, token_offsets, word_offsets
@@ -71,8 +72,9 @@ def take_curated(
 ) -> list[Passage]:
     """Return a passage for each curated chapter, uncut."""
     passages = [
-        Passage(store(PARAGRAPH_BREAK.join(chapter.paragraphs)), chapter.title, chapter.title, chapter.words, 0)
+        Passage(store(text), chapter.title, chapter.title, count_running_words(text), 0)
         for chapter in chapters
+        for text in [PARAGRAPH_BREAK.join(chapter.paragraphs)]
     ]
     return count_passage_tokens(passages, tokenizer)
 
@@ -123,7 +125,7 @@ def take_row(row: ReadyRow, store: StoreText) -> list[Passage]:
             stored_text=store(messages[answer]["content"]),
             chapter=row.chapter,
             place=f"{row.place}, answer {number}" if several else row.place,
-            words=len(messages[answer]["content"].split()),
+            words=count_running_words(messages[answer]["content"]),
             tokens=0,
             stored_prompt=store(messages[answer - 1]["content"]),
             ready=True,

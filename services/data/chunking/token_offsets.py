@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from scriptorium.text.word_spans import find_word_spans, has_unspaced
+
 Positions = NDArray[np.int64]
 
 IS_SPACE = np.array([chr(code).isspace() for code in range(0x3002)])  # no white space comes later in Unicode
@@ -37,7 +39,10 @@ class UnitOffsets:
 
 
 def word_offsets(text: str) -> UnitOffsets:
-    """Return the offsets of the words of a text, by white space, exactly as `str.split` divides it."""
+    """Return the offsets of the words of a text: of `str.split`, and of dictionaries where a script has no spaces."""
+    if has_unspaced(text):
+        spans = np.array(find_word_spans(text), np.int64)
+        return UnitOffsets(spans[:, 0], spans[:, 1])
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     space = np.concatenate(([True], IS_SPACE[np.minimum(codes, len(IS_SPACE) - 1)], [True]))
     edges = np.flatnonzero(space[1:] != space[:-1])

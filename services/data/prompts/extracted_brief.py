@@ -20,15 +20,15 @@ from scriptorium.text.book_counts import BookCounts, count_book
 from scriptorium.text.briefs import Dialogue, Person, word_instruction, word_names, word_topics
 from scriptorium.text.languages.detect import SAMPLED_TEXTS, detect_book_language
 from scriptorium.text.languages.language import ENGLISH, Language
-from scriptorium.text.names import NAME, keep_names
+from scriptorium.text.names import keep_names, name_pattern
 from scriptorium.text.quotation import QUOTE_LENGTH, join_words, quotes_passage
+from scriptorium.text.word_spans import count_running_words, part_words
 from scriptorium.text.words import COMPOUND_WORD, plain
 from services.data.passage import Passage
 
 MAX_NAMES = 4
 MAX_TOPICS = 8
 COMMON_SHARE = 0.2  # share of passages above which a word is the book's and not the passage's
-MIN_TOPIC_LENGTH = 4  # letters
 ODDITY_WEIGHT = 1e-3  # of a word that only one passage has
 OTHER_WORD_WEIGHT = 0.7  # of a word that is neither a thing nor a quality
 THING_SHARE = 0.2  # share of a word's uses behind a determiner: it is a thing or a quality, hardly an action
@@ -85,11 +85,18 @@ def choose_language(texts: Sequence[str]) -> Language:
 
 def write_brief(text: str, lexicon: Lexicon) -> str | None:
     """Return the fullest brief that does not quote its passage; None if there is none."""
-    separate = lexicon.language.separate
-    words = COMPOUND_WORD.findall(separate(text))
+    language = lexicon.language
+    words = list_separate_words(text, language)
     passage = join_words(words)
     wordings = list_wordings(text, words, lexicon)
-    return next((brief for brief in wordings if not quotes_passage(separate(brief), passage)), None)
+    return next(
+        (brief for brief in wordings if not quotes_passage(part_words(language.separate(brief)), passage)), None
+    )
+
+
+def list_separate_words(text: str, language: Language) -> list[str]:
+    """List the words of a text, also those that an apostrophe or nothing at all parts from the next one."""
+    return COMPOUND_WORD.findall(part_words(language.separate(text)))
 
 
 def list_wordings(text: str, words: Sequence[str], lexicon: Lexicon) -> Iterator[str]:
@@ -106,10 +113,10 @@ def list_wordings(text: str, words: Sequence[str], lexicon: Lexicon) -> Iterator
 
 def write_instruction(text: str, counts: Counter[str], language: Language = ENGLISH) -> str:
     """Write an instruction with length, point of view and share of dialogue; `counts` are the text's words."""
-    length = max(10, round(len(text.split()), -1))
+    length = max(10, round(count_running_words(text), -1))
     speech = "\n".join(match.group() for match in speech_pattern(language).finditer(text))
     dialogue = describe_dialogue(len(speech) / max(1, len(text)))
-    person = recognise_person(counts, Counter(COMPOUND_WORD.findall(language.separate(speech))), language)
+    person = recognise_person(counts, Counter(list_separate_words(speech, language)), language)
     return word_instruction(length, person, dialogue, language)
 
 
@@ -128,10 +135,12 @@ def recognise_person(counts: Counter[str], speech: Counter[str], language: Langu
     """Recognise the narrator's person by the pronouns outside speech; None if there is too little narration."""
 
     def count_narrated(pronouns: Iterable[str]) -> int:
-        forms = [form for pronoun in pronouns for form in (pronoun, pronoun.capitalize())]
+        forms = {form for pronoun in pronouns for form in (pronoun, pronoun.capitalize())}
         return sum(counts[form] - speech[form] for form in forms)
 
     length, first_person = counts.total() - speech.total(), count_narrated(language.first_person)
+    if endings := language.first_person_endings:
+        first_person += sum(number - speech[word] for word, number in counts.items() if word.endswith(endings))
     if length < MIN_NARRATED_WORDS or not (first_person or count_narrated(language.third_person)):
         return None
     return "first" if first_person / length >= FIRST_PERSON_SHARE else "third"
@@ -158,7 +167,11 @@ def weigh_topics(counts: BookCounts) -> dict[str, float]:
     max_passages = max(2, COMMON_SHARE * counts.texts)
     topics: dict[str, float] = {}
     for word, number in counts.words.items():
-        is_candidate = (word.islower() or word in counts.nouns) and word.isalpha() and len(word) >= MIN_TOPIC_LENGTH
+        is_candidate = (
+            (word == word.lower() or word in counts.nouns)
+            and word.isalpha()
+            and len(word) >= counts.language.topic_length
+        )
         passages = counts.passages[word.lower()]
         if is_candidate and 0 < passages <= max_passages:
             thing_weight = 1 if counts.determined[word] >= THING_SHARE * number else OTHER_WORD_WEIGHT
@@ -170,7 +183,7 @@ def weigh_topics(counts: BookCounts) -> dict[str, float]:
 def find_names(text: str, lexicon: Lexicon) -> list[str]:
     """Return the people and places that a passage names most often, each once: no "Thoris" beside "Dejah Thoris"."""
     counts: Counter[str] = Counter()
-    for capitals, number in Counter(NAME.findall(lexicon.language.separate(text))).items():
+    for capitals, number in Counter(name_pattern(lexicon.language).findall(lexicon.language.separate(text))).items():
         counts[keep_names(capitals, lexicon.names)] += number
     del counts[""]
     chosen: list[str] = []

@@ -263,3 +263,16 @@ def test_no_text_takes_long(piece: str) -> None:
     start = time.process_time()
     check(text + "@<|{[")
     assert time.process_time() - start < 2
+
+
+def test_a_common_word_of_the_language_is_no_draft_mark() -> None:
+    spanish = (
+        "Sabía que todo el mundo estaba en la casa, y que por la noche no había más que una luz sobre el río. " * 8
+    )
+    assert "draft_mark" not in codes(spanish)
+    assert "draft_mark" in codes(f"{spanish}\n\nTODO: el final de la escena.")
+
+
+@pytest.mark.parametrize("numbers", ["二〇〇三年、一九九〇年、三〇人、四〇人、五〇人。", "3월 12일 1990년 40명 50명"])
+def test_numbers_of_east_asian_scripts_are_no_scan_faults(numbers: str) -> None:
+    assert "ocr_garbage" not in codes(numbers * 6)

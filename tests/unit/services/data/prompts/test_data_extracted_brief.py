@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scriptorium.text.languages.detect import detect_language
+from scriptorium.text.languages.language import read_language
 from scriptorium.text.quotation import join_words, quotes_passage
 from scriptorium.text.words import COMPOUND_WORD
 from services.data.prompts.extracted_brief import (
@@ -139,7 +141,35 @@ def test_a_german_book_gets_german_briefs_and_its_nouns_are_topics() -> None:
 
 
 def test_a_language_without_sentences_gets_english_briefs() -> None:
-    dutch = "De toren staat op een rots, en de schepen die in de nacht voorbij varen zien het licht dat er brandt. " * 3
-    (brief,) = write_briefs([dutch])
+    latin = "Turris in saxo est, et naves quae per noctem non sine luce transeunt eam ad mare vident. " * 3
+    (brief,) = write_briefs([latin])
     assert brief is not None
     assert brief.startswith("Write a passage of about ")
+
+
+DASHES = {
+    "pl": "Wieczorem szedł do niej, a ona była już na drodze i nie było go w domu, bo jej to się nie podoba. ",
+    "ru": "Вечером он пошел к ней, и она была уже на дороге, и не было его как всегда в доме, потому что ей так надо. ",
+    "sv": "På kvällen gick han till henne, och hon var redan på vägen, men det var inte som han trodde. ",
+    "cs": "Večer šel k ní a ona už byla na cestě, ale nebylo to jako vždy, když se na ni díval. ",
+}
+SPEECH_LINES = {"pl": "— Ja nie wiem", "ru": "— Я не знаю", "sv": "— Jag vet inte", "cs": "— Já nevím"}
+
+
+@pytest.mark.parametrize("code", DASHES)
+def test_speech_behind_a_dash_is_none_of_the_narrators(code: str) -> None:
+    language = read_language(code)
+    text = DASHES[code] * 3 + "\n\n" + f"{SPEECH_LINES[code]}.\n\n" * 8
+    assert language.brief is not None
+    assert detect_language(text) == code
+    instruction = write_instruction(text, count(text), language)
+    assert language.brief.third_person in instruction
+    assert language.brief.some_dialogue in instruction
+
+
+def test_a_chinese_brief_counts_words() -> None:
+    text = "他说：“我不去。”她看见塔立在岩石上，夜里经过的船都能看见它的灯。" * 20
+    (brief, _) = write_briefs([text, text])
+    assert brief is not None
+    assert brief.startswith("请写一段小说，约380个词")
+    assert "第三人称" in brief
