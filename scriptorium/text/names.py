@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 from scriptorium.text.languages.language import ENGLISH, Language
+from scriptorium.text.words import ANY_CAPITAL
 
 # A pattern that begins with a letter or sign is much faster than one that begins by looking behind.
 CAPITAL = "[A-ZÀ-ÖØ-Þ]"
 REST = r"(?:[’'-]?\w)*[^\W\d_A-Z]"
 MID_SENTENCE_CAPITAL = re.compile(rf"{CAPITAL}(?<=[a-z,;] {CAPITAL}){REST}")
-ANY_CAPITAL = "[A-ZÀ-ÖØ-ÞĄĆČĎĘĚĹĽŁŃŇŐŒŘŚŠŤŮŰŸŹŻŽΑ-ΩЀ-Я]"
 ANY_REST = r"(?:[’'-]?\w)*(?!" + ANY_CAPITAL + r")[^\W\d_]"
 ANY_MID_SENTENCE = re.compile(  # behind elided words, too
     rf"{ANY_CAPITAL}(?<=[a-zß-ÿą-žα-ωа-џ,;'’] {ANY_CAPITAL}){ANY_REST}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from scriptorium.text.words import ALPHANUMERIC_COMPOUND, count_words, plain
+from scriptorium.text.words import ALPHANUMERIC_COMPOUND, ANY_CAPITAL, count_words, plain
 
 ENDING = re.compile(  # the full-width signs need no space after them, and a French » has one before it
     r"(?<![.!?…])[.!?…]+(?:[\"'”’“‘»«›‹)\]」』]|[^\S\n][»›](?=\s))*\s+|[。！？｡]+[」』”’》〉】»）]*\s*"
@@ -19,10 +19,11 @@ ABBREVIATION = re.compile(
     r"(?:^|[\s(\"'“‘])(?:[A-Z]|Mr|Mrs|Ms|Messrs|Mme|Mlle|Dr|St|Sr|Jr|Prof|Rev|Hon|Gen|Col|Capt|Lt|Lieut|Sgt|Maj|Gov|Pres|vs|viz"
     r"|etc|cf|e\.g|i\.e)\.\s+$"
 )
+SENTENCE_STOPS = ".!?…。！？｡؟۔।॥։።។"  # of every script that has such a sign; Thai has none
+CLOSING_SIGNS = r"\"'”’“»«›‹」』）)\]_*"  # in a pattern's brackets: what may stand behind the end of a sentence
 OPENING = re.compile(r"[\"'“‘„‚«»‹›¿¡「『(\[\s—–-]*")
 MAX_ABBREVIATION = 12  # characters to look back
-CAPITAL = "[A-ZÀ-ÖØ-ÞĄĆĈČĎĘĚĞİŁŃŇŒŘŚŞŠŤŹŻŽΑ-ΩЀ-Я]"
-PLAIN_ENDING = re.compile(rf"(?<=[.!?])(?:[\"'“]| ?»|«)?\s+(?=(?:[\"'„¿¡»]|« ?)?{CAPITAL})")
+PLAIN_ENDING = re.compile(rf"(?<=[.!?])(?:[\"'“]| ?»|«)?\s+(?=(?:[\"'„¿¡»]|« ?)?{ANY_CAPITAL})")
 ROUGH_ENDING = re.compile(r"(?<![.!?…])[.!?…]+[\"'”’“»«)]*\s+|[。！？｡]+[」』”’）]*|\n+")
 ANSWER_ENDING = re.compile(r"[.!?…]+[\"'”’)*_]*(?=\s|$)")
 COMPLETE_ENDING = re.compile(r"[.!?][\"'”’]?(?=\s)")

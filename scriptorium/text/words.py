@@ -13,6 +13,7 @@ import re
 
 LETTERS = r"[^\W\d_]+"
 LETTERS_AND_DIGITS = r"\w+"
+ANY_CAPITAL = "[A-ZÀ-ÖØ-ÞĄĆĈČĎĘĚĞİĹĽŁŃŇŐŒŘŚŞŠŤŮŰŸŹŻŽΑ-ΩЀ-Я]"  # of European languages
 
 
 def word_pattern(joints: str = "", letters: str = LETTERS) -> re.Pattern[str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from scriptorium.artifacts.dataset import CONTINUE_INSTRUCTION
 from scriptorium.contracts.base import Message
 from scriptorium.recipe import PromptKind
+from scriptorium.sampling import spread
+from scriptorium.text.languages.detect import SAMPLED_TEXTS, detect_book_language
+from scriptorium.text.languages.language import Language
 from services.data.text_file import LazyText, load_text
 
 PARAGRAPH_BREAK = "\n\n"
@@ -82,6 +85,11 @@ class Passage:
 def iterate_paragraphs(passages: Iterable[Passage]) -> Iterator[str]:
     """Yield the paragraphs of passages, one after the other."""
     return (paragraph for passage in passages for paragraph in passage.text.split(PARAGRAPH_BREAK))
+
+
+def detect_passage_language(passages: Sequence[Passage]) -> Language:
+    """Return the language of a book by a sample of its passages, whose texts alone are loaded."""
+    return detect_book_language(passage.text for passage in spread(passages, SAMPLED_TEXTS))
 
 
 def make_messages(passage: Passage) -> list[Message]:

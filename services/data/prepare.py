@@ -16,7 +16,6 @@ from scriptorium.errors import VALIDATION_FILE, FileTooLarge, InvalidTrainingFil
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
 from scriptorium.text.titles import choose_title
-from scriptorium.text.word_spans import count_running_words
 from services.data.checks import lengths
 from services.data.checks.ask_about_findings import ask_about_findings, raise_if_stopped, weigh_findings
 from services.data.checks.codes import grade_findings
@@ -198,7 +197,7 @@ def cut_manuscript(
 def record_sizes(chapters: Iterable[Chapter], sizes: list[int]) -> Iterator[Chapter]:
     """Yield the chapters, and append the words of each to `sizes`."""
     for chapter in chapters:
-        sizes.append(sum(map(count_running_words, chapter.paragraphs)))
+        sizes.append(chapter.words)
         yield chapter
 
 
@@ -251,7 +250,7 @@ def choose_passages(
     extracted: list[Finding] = []
     if request.brief_writer:
         chosen, extracted = describe_passages(chosen, request.brief_writer, reporter)
-    chosen, overlong = lengths.drop_overlong(chosen, tokenizer, request.sequence_len, request.system)
+    chosen, overlong = lengths.drop_overlong(chosen, tokenizer, request)
     left_out = {passage.place for passage in passages} - {passage.place for passage in chosen}
     return ChosenPassages(chosen, [*tiny, *repeated, *overlong, *quoting, *extracted], left_out)
 

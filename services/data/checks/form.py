@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from scriptorium.contracts import Finding
+from scriptorium.text.sentences import CLOSING_SIGNS, SENTENCE_STOPS
 from services.data.checks.tokenized_passage import TokenizedPassage, quote
 
 CLOSING = "\"'”’“»«」』）)]*_ \n"
@@ -16,7 +17,7 @@ MIN_CAPITALS_SHARE = 0.01  # per word; prose has a capital for every ten words
 SIGNS = ".,;:!?…。、،؟।，！？；："
 MIN_PUNCTUATION_SHARE = 0.03  # signs per word; prose has one for every eight words
 MAX_SHORT_LINE = 90  # characters of a line
-SENTENCE_END = re.compile(r"[.!?…:—。！？：-][\"'”’“»«)」』）\]*_]*$")
+SENTENCE_END = re.compile(rf"[{SENTENCE_STOPS}:：—-][{CLOSING_SIGNS}]*$")
 VERSE_SHARE = 0.5  # of the lines; lines of dialogue are short, too, but end as sentences do
 MIN_VERSE_LINES = 8
 COLUMNS = re.compile(r"\t| \| |\s\W?\d[\d.,]*\W?$")

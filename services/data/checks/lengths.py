@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
-from scriptorium.contracts import Finding
+from scriptorium.contracts import Finding, PrepareRequest
 from scriptorium.contracts.base import Message
 from scriptorium.errors import Problem, TooFewExamples
 from scriptorium.models.tokenizer import ChatTokenizer
 from scriptorium.recipe import Chunking
 from services.data.checks.codes import make_finding
+from services.data.chunking.fit import measure_room
 from services.data.passage import Passage, iterate_chats
 from services.data.readers.limits import MIN_EXAMPLES
 
 TINY_SHARE = 0.1  # of the minimum length; what is shorter is a stray line, not a passage
-
-MAX_TEMPLATE_TOKENS = 128  # of a chat with one question, beside its texts
 
 
 def drop_tiny(passages: Sequence[Passage], chunking: Chunking) -> tuple[list[Passage], list[Finding]]:
@@ -71,27 +70,27 @@ def find_out_of_range(passages: Sequence[Passage], chunking: Chunking, curated: 
 
 
 def drop_overlong(
-    passages: Sequence[Passage], tokenizer: ChatTokenizer, max_tokens: int, system: str = ""
+    passages: Sequence[Passage], tokenizer: ChatTokenizer, request: PrepareRequest
 ) -> tuple[list[Passage], list[Finding]]:
-    """Leave out rows of more than `max_tokens` tokens, as training would refuse them; what we cut is never that long.
+    """Leave out rows over the training's `sequence_len`, as it would refuse them; what we cut is never that long.
 
-    Before a row that is ours comes the `system` message. A preference is as long as its longer answer makes it.
+    Before a row that is ours comes the system message. A preference is as long as its longer answer makes it.
     """
-    doubtful = [passage for passage in passages if passage.ready or may_be_overlong(passage, max_tokens, system)]
-    chats = [(passage.place, chat) for passage in doubtful for chat in iterate_whole_chats(passage, system)]
-    longest: dict[str, int] = {}
-    for (place, _), size in zip(chats, tokenizer.count(tokenizer.render(chat) for _, chat in chats), strict=True):
-        longest[place] = max(size, longest.get(place, 0))
-    sizes = {place: size for place, size in longest.items() if size > max_tokens}
+    limit, room = request.sequence_len, measure_room(request, tokenizer)
+    candidates = [passage for passage in passages if passage.ready or may_be_overlong(passage, room)]
+    chats = (chat for passage in candidates for chat in iterate_whole_chats(passage, request.system))
+    counts = iter(tokenizer.count(map(tokenizer.render, chats)))
+    longest = {passage.place: max(next(counts) for _ in iterate_chats(passage)) for passage in candidates}
+    sizes = {place: size for place, size in longest.items() if size > limit}
     return [passage for passage in passages if passage.place not in sizes], [
-        make_finding("row_too_long", place, f"{size:,} tokens, over {max_tokens:,}; left out")
+        make_finding("row_too_long", place, f"{size:,} tokens, over {limit:,}; left out")
         for place, size in sizes.items()
     ]
 
 
-def may_be_overlong(passage: Passage, max_tokens: int, system: str) -> bool:
-    """Return whether a row of ours is worth counting: a text has at most a token for each byte."""
-    return passage.tokens + len(f"{system}{passage.prompt}".encode()) + MAX_TEMPLATE_TOKENS > max_tokens
+def may_be_overlong(passage: Passage, room: int) -> bool:
+    """Return whether a row of ours is worth counting: a brief has at most a token for each byte."""
+    return passage.tokens + len(passage.prompt.encode()) > room
 
 
 def iterate_whole_chats(passage: Passage, system: str) -> Iterator[list[Message]]:

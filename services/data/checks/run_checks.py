@@ -9,8 +9,6 @@ from scriptorium.contracts import Finding, Severity
 from scriptorium.errors import InvalidTrainingFile, Problem
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.recipe import Chunking
-from scriptorium.sampling import spread
-from scriptorium.text.languages.detect import SAMPLED_TEXTS, detect_book_language
 from services.data.checks import (
     boilerplate,
     characters,
@@ -24,7 +22,7 @@ from services.data.checks import (
     repetition,
 )
 from services.data.checks.tokenized_passage import TokenizedPassage
-from services.data.passage import Passage
+from services.data.passage import Passage, detect_passage_language
 from services.data.readers.limits import MIN_EXAMPLES
 from services.data.splits.near_duplicates import SimilarPair
 
@@ -59,15 +57,13 @@ def run_checks(
     """
     findings = list(lengths.find_out_of_range(passages, chunking, curated))
     main_language = language.detect_main_language(passages)
-    sample = spread(passages, SAMPLED_TEXTS)
-    book_language = detect_book_language(passage.text for passage in sample)
+    book_language = detect_passage_language(passages)
     word_owners, paragraphs = ocr.WordOwners(), repetition.LongParagraphs(passages, pairs)
     for index, passage in enumerate(passages):
         if index % STOP_CHECK_INTERVAL == 0:
             reporter.check()
-        tokenized = TokenizedPassage(
-            passage, book_language
-        )  # not kept: its words take ten times the memory of its text
+        # Not kept: its words take ten times the memory of its text.
+        tokenized = TokenizedPassage(passage, book_language)
         findings += [finding for check in PASSAGE_CHECKS for finding in check(tokenized)]
         findings += check_rejected(passage)
         findings += check_context(passage)

@@ -72,9 +72,8 @@ def take_curated(
 ) -> list[Passage]:
     """Return a passage for each curated chapter, uncut."""
     passages = [
-        Passage(store(text), chapter.title, chapter.title, count_running_words(text), 0)
+        Passage(store(PARAGRAPH_BREAK.join(chapter.paragraphs)), chapter.title, chapter.title, chapter.words, 0)
         for chapter in chapters
-        for text in [PARAGRAPH_BREAK.join(chapter.paragraphs)]
     ]
     return count_passage_tokens(passages, tokenizer)
 

@@ -13,7 +13,6 @@ from scriptorium.recipe import Chunking
 
 MIN_BRIEF_TOKENS = 160  # that a model's brief may have
 BRIEF_WORDS = 50  # of an extracted brief with all its names and topics, in the language of the book
-MAX_TOKENS_PER_WORD = 8.0  # where white space parts words; where it does not, a "word" is a sentence
 MIN_RANGE = (20, 40)  # the least that a recipe may ask for
 
 
@@ -26,7 +25,7 @@ def measure_room(request: PrepareRequest, tokenizer: ChatTokenizer) -> int:
 
 def passage_room(room: int, tokens_per_word: float) -> int:
     """Return the tokens that a passage may have beside a brief in its language; at least half of the room."""
-    brief = max(MIN_BRIEF_TOKENS, round(BRIEF_WORDS * min(tokens_per_word, MAX_TOKENS_PER_WORD)))
+    brief = max(MIN_BRIEF_TOKENS, round(BRIEF_WORDS * tokens_per_word))
     return max(room - brief, room // 2, MIN_RANGE[1])
 
 

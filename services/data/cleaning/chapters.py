@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
+from scriptorium.text.word_spans import count_running_words
 from services.data.cleaning.back_matter import drop_back_matter
 from services.data.cleaning.headings import (
     NON_STORY_HEADING,
@@ -25,6 +26,7 @@ from services.data.cleaning.steps import CleaningLog, StepName
 
 MIN_MEAN_CHAPTER_WORDS = 1000  # else page breaks and gaps are only the look of the page
 MAX_NOTICE_WORDS = 80
+MAX_FRONT_MATTER_SHARE = 0.2  # of the book's words: more that looks like notices is a story without ends of sentences
 MIN_OPENING_WORDS = 60  # before the first heading: a chapter, not a title page
 BOOK_NOTICE = re.compile(
     r"copyright|all rights reserved|\bisbn\b|project gutenberg|\be-?texts?\b|\be-?books?\b|^\W*transcribed\b|proofread"
@@ -48,7 +50,7 @@ class Chapter:
     @property
     def words(self) -> int:
         """The number of words."""
-        return sum(len(paragraph.split()) for paragraph in self.paragraphs)
+        return sum(map(count_running_words, self.paragraphs))
 
     def locate(self, paragraph: int) -> str:
         """Return the place of a paragraph: in the file, if known, and the chapter."""
@@ -128,10 +130,11 @@ def split_at_headings(layout: Layout, log: CleaningLog) -> list[HeadedBlocks]:
 
 def drop_front_matter(groups: list[HeadedBlocks], log: CleaningLog) -> list[HeadedBlocks]:
     """Return the groups from the first numbered heading on, or from an earlier one that has enough of the story."""
+    limit = MAX_FRONT_MATTER_SHARE * sum(block.words for group in groups for block in group.blocks)
     for index, group in enumerate(groups):
         if any(map(is_numbered, group.headings)):
             return groups[index:]
-        blocks = drop_imprint(group.blocks)
+        blocks = drop_imprint(group.blocks, limit)
         outside = any(map(NON_STORY_HEADING.match, group.headings))
         is_story = not outside and sum(block.words for block in blocks) >= MIN_OPENING_WORDS
         if is_story or index == len(groups) - 1:
@@ -148,10 +151,10 @@ def note_front_matter(blocks: Iterable[Block], log: CleaningLog) -> None:
         log.note(StepName.FRONT_MATTER, block.line, block.text)
 
 
-def drop_imprint(blocks: list[Block]) -> list[Block]:
-    """Return the blocks from the first one that is not a title, name, dedication or notice."""
-    imprint = takewhile(lambda block: block.words < MAX_NOTICE_WORDS and is_notice(block.text), blocks)
-    return blocks[len(list(imprint)) :]
+def drop_imprint(blocks: list[Block], limit: float) -> list[Block]:
+    """Return the blocks from the first one that is not a title, name, dedication or notice; all of `limit` words."""
+    imprint = list(takewhile(lambda block: block.words < MAX_NOTICE_WORDS and is_notice(block.text), blocks))
+    return blocks if sum(block.words for block in imprint) > limit else blocks[len(imprint) :]
 
 
 def is_notice(text: str) -> bool:

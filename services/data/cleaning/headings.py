@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from enum import Enum, auto
 
+from scriptorium.text.sentences import CLOSING_SIGNS, SENTENCE_STOPS
 from services.data.cleaning.layout import FULL_LINE_SHARE, Block, Layout
 
 ROMAN = r"(?=[IVXLC])C{0,3}(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
@@ -37,9 +38,9 @@ ORNAMENTS = (
     r"[^\w\"'“”„‘’«»‹›「」『』?]*"  # what may stand around a line of the book's own; a quoted or asked one is story
 )
 THE_END = re.compile(rf"^{ORNAMENTS}(?:the )?(?:end|finis|fin){ORNAMENTS}$", re.IGNORECASE)
-SENTENCE_END = re.compile(r"[.!?…:;,—-][\"'”’)\]_*]*$")
+SENTENCE_END = re.compile(rf"[{SENTENCE_STOPS}:;,：；，、،؛—-][{CLOSING_SIGNS}]*$")
 
-QUOTES = "\"'“‘«"
+QUOTES = "\"'“‘„‚«»‹›「『"  # they open speech
 LETTER = re.compile(r"[^\W_]")
 MAX_TITLE_CHARACTERS = 80
 MAX_HEADING_LINES = 2
@@ -92,12 +93,12 @@ def judge_short(block: Block, text: str, layout: Layout, after_heading: bool) ->
     """Classify a block that is short enough for a heading: a heading, a title under one, or text."""
     if is_heading(text, set_apart=block.page_break or block.gap > layout.usual_gap):
         return BlockKind.HEADING
-    if not (is_all_capitals(text) or looks_like_title(text)):
+    if text[0] in QUOTES or not (is_all_capitals(text) or looks_like_title(text)):
         return BlockKind.TEXT
     if after_heading:
         return BlockKind.SUBTITLE
     wide_gap = block.page_break or block.gap >= layout.usual_gap + WIDE_GAP
-    return BlockKind.HEADING if wide_gap and text[0] not in QUOTES else BlockKind.TEXT
+    return BlockKind.HEADING if wide_gap else BlockKind.TEXT
 
 
 def is_heading(text: str, set_apart: bool) -> bool:

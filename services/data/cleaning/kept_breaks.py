@@ -49,7 +49,7 @@ def names_speaker(line: str) -> bool:
 
 def find_letter_breaks(lines: Sequence[str], purposes: Sequence[bool]) -> set[int]:
     """Return the indexes of lines that a break on purpose stands before: of the first and of the last lines only."""
-    marked = [purpose and begins_with_capital(line) for purpose, line in zip(purposes, lines[1:], strict=True)]
-    head = len(list(takewhile(bool, marked)))
-    foot = len(list(takewhile(bool, reversed(marked))))
+    own_breaks = [purpose and begins_with_capital(line) for purpose, line in zip(purposes, lines[1:], strict=True)]
+    head = len(list(takewhile(bool, own_breaks)))
+    foot = len(list(takewhile(bool, reversed(own_breaks))))
     return {*range(1, head + 1), *range(len(lines) - foot, len(lines))}

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from scriptorium.text.word_spans import count_running_words
 from services.data.cleaning.joined_lines import JOIN_CONTEXT, continue_line, join_piece
 from services.data.cleaning.kept_breaks import divide_lines
-from services.data.cleaning.line_breaks import LINE_STOP, PassageKind, judge_book, judge_passages, measure_width
+from services.data.cleaning.line_breaks import PassageKind, judge_book, judge_passages, measure_width
 from services.data.cleaning.markup import Source
 from services.data.cleaning.steps import CleaningLog, StepName
 from services.data.cleaning.vocabulary import BookVocabulary
@@ -21,7 +22,6 @@ LINES_PER_BLANK = 50  # with more lines to a blank one, blank lines do not separ
 FULL_LINE_SHARE = 0.75  # of the width: a line that ends before this, though the next word fits, was ended on purpose
 UNFINISHED_SENTENCE = re.compile(r"(?:[\w,;]|\w-)$")
 # Of the paragraphs, page breaks make so many begin in lower case; an author without capitals has more.
-SENTENCE_STOP = LINE_STOP  # page furniture knows it by this name
 MAX_LOWERCASE_SHARE = 0.1
 MIN_TORN_WORDS = 8  # of a paragraph that a page break split; a shorter block is something else
 
@@ -49,7 +49,7 @@ class Block:
     @property
     def words(self) -> int:
         """The number of words."""
-        return sum(len(line.split()) for line in self.lines)
+        return sum(map(count_running_words, self.lines))
 
 
 @dataclass(frozen=True)

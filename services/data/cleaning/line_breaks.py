@@ -13,9 +13,11 @@ from enum import Enum, auto
 from itertools import pairwise
 from statistics import quantiles
 
-LINE_STOP = re.compile(r"[.!?…。！？][\"'”’»“«›‹」』）)\]_*]*$")
+from scriptorium.text.sentences import CLOSING_SIGNS, SENTENCE_STOPS
+
+LINE_STOP = re.compile(rf"[{SENTENCE_STOPS}][{CLOSING_SIGNS}]*$")
 # Han and kana with the signs and the full-width forms beside them: they are set without spaces. Korean has spaces.
-UNSPACED = re.compile("[\u2e80-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffee\U00020000-\U0003ffff]")
+FULL_WIDTH = re.compile("[\u2e80-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffee\U00020000-\U0003ffff]")
 FIRST_LETTER = re.compile(r"[^\W\d_]")
 
 STOP_CHARACTERS = 20  # at the end of a line
@@ -151,7 +153,7 @@ def fits_before(line: str, after: str, limit: float) -> bool:
 def first_word(line: str) -> str:
     """Return the first word of a line; in a script without spaces, its first character."""
     word = line.split(None, 1)[0]
-    return word[0] if UNSPACED.match(word) else word
+    return word[0] if FULL_WIDTH.match(word) else word
 
 
 def ended_on_purpose(line: str, after: str, limit: float) -> bool:
@@ -188,4 +190,4 @@ def join_hanging(lines: Iterable[str], width: int) -> Iterator[str]:
 
 def space_between(line: str, after: str) -> str:
     """Return what separates two joined lines: nothing in a script that is set without spaces."""
-    return "" if UNSPACED.match(line[-1:]) and UNSPACED.match(after[:1]) else " "
+    return "" if FULL_WIDTH.match(line[-1:]) and FULL_WIDTH.match(after[:1]) else " "

@@ -11,7 +11,8 @@ from statistics import median
 
 from scriptorium.text.words import word_pattern
 from services.data.cleaning.headings import is_labelled
-from services.data.cleaning.layout import FORM_FEED, SENTENCE_STOP
+from services.data.cleaning.layout import FORM_FEED
+from services.data.cleaning.line_breaks import LINE_STOP
 from services.data.cleaning.steps import StepName
 
 MIN_REPEATS = 3  # of numbers or equal lines
@@ -94,7 +95,7 @@ def next_line(lines: Sequence[str], order: Iterable[int]) -> str:
 def interrupts_sentence(lines: Sequence[str], index: int) -> bool:
     """Return whether a sentence continues across a line."""
     before, after = neighbours(lines, index)
-    return bool(before.strip()) and not SENTENCE_STOP.search(before) and after.strip()[:1].islower()
+    return bool(before.strip()) and not LINE_STOP.search(before) and after.strip()[:1].islower()
 
 
 def find_running_heads(lines: Sequence[str], numbers: set[int], words: int) -> Iterator[int]:
@@ -131,7 +132,7 @@ def is_set_apart(lines: Sequence[str], index: int, beside: int) -> bool:
 
 def can_be_head(line: str) -> bool:
     """Return whether a line is short, has letters, and is not a sentence."""
-    return len(line) <= MAX_HEAD_CHARACTERS and bool(LETTER_RUN.search(line)) and not SENTENCE_STOP.search(line)
+    return len(line) <= MAX_HEAD_CHARACTERS and bool(LETTER_RUN.search(line)) and not LINE_STOP.search(line)
 
 
 def head_key(line: str) -> str:
@@ -151,7 +152,7 @@ def opens_chapter(lines: Sequence[str], index: int) -> bool:
     """Return whether the first of equal lines is the chapter's own heading."""
     order = (position for position in range(index - 1, -1, -1) if lines[position] != FORM_FEED)
     before = next_line(lines, order)
-    finished = not before.strip() or bool(SENTENCE_STOP.search(before))
+    finished = not before.strip() or bool(LINE_STOP.search(before))
     alone = not "".join(lines[index + 1 : index + 2]).strip()
     return is_labelled(lines[index].strip()) or (finished and alone)
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from scriptorium.text.word_spans import count_running_words
 from scriptorium.text.words import LETTERS, word_pattern
 
 SLICE_CHARACTERS = 1_000_000  # whose words are counted at once
@@ -26,7 +27,7 @@ BEGINNINGS, ENDINGS = (frozenset(syllables.split()) for syllables in SYLLABLES)
 
 @dataclass(frozen=True)
 class BookVocabulary:
-    """The counts of uncut words as they are spelled and in lower case; `words` counts all by white space.
+    """The counts of uncut words as they are spelled and in lower case; `words` counts all as they are written.
 
     `cuts_words` says whether the book cuts words at the ends of lines; None that its habit is not clear.
     """
@@ -54,10 +55,10 @@ class BookVocabulary:
 
 def read_vocabulary(text: str) -> BookVocabulary:
     """Count the words of a text; halves of words that were cut do not count."""
-    tokens: Counter[str] = Counter()
+    tokens, words = Counter[str](), 0
     for piece in slice_lines(text):
         tokens.update(piece.split())
-    words = tokens.total()
+        words += count_running_words(piece)
     halves = list(find_cuts(text))
     for head, tail in halves:
         tokens[head] -= 1

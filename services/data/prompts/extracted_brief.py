@@ -15,16 +15,15 @@ from functools import cache
 from math import log
 
 from scriptorium.contracts import Finding
-from scriptorium.sampling import spread
 from scriptorium.text.book_counts import BookCounts, count_book
 from scriptorium.text.briefs import Dialogue, Person, word_instruction, word_names, word_topics
-from scriptorium.text.languages.detect import SAMPLED_TEXTS, detect_book_language
+from scriptorium.text.languages.detect import detect_book_language
 from scriptorium.text.languages.language import ENGLISH, Language
 from scriptorium.text.names import keep_names, name_pattern
 from scriptorium.text.quotation import QUOTE_LENGTH, join_words, quotes_passage
 from scriptorium.text.word_spans import count_running_words, part_words
 from scriptorium.text.words import COMPOUND_WORD, plain
-from services.data.passage import Passage
+from services.data.passage import Passage, detect_passage_language
 
 MAX_NAMES = 4
 MAX_TOPICS = 8
@@ -58,7 +57,7 @@ def add_briefs(passages: Sequence[Passage]) -> tuple[list[Passage], list[Finding
     """
     ready = [passage for passage in passages if passage.ready]
     passages = [passage for passage in passages if not passage.ready]
-    language = choose_language([passage.text for passage in spread(passages, SAMPLED_TEXTS)])
+    language = choose_language(detect_passage_language(passages))
     lexicon = build_lexicon((passage.text for passage in passages), language)
     briefed: list[Passage] = []
     findings: list[Finding] = []
@@ -73,13 +72,12 @@ def add_briefs(passages: Sequence[Passage]) -> tuple[list[Passage], list[Finding
 
 def write_briefs(texts: Sequence[str]) -> list[str | None]:
     """Write a brief for each passage of one book; None if every wording would quote the passage."""
-    lexicon = build_lexicon(texts, choose_language(texts))
+    lexicon = build_lexicon(texts, choose_language(detect_book_language(texts)))
     return [write_brief(text, lexicon) for text in texts]
 
 
-def choose_language(texts: Sequence[str]) -> Language:
+def choose_language(language: Language) -> Language:
     """Return the language of a book's briefs: its own if there are sentences in it, English otherwise."""
-    language = detect_book_language(texts)
     return language if language.brief else ENGLISH
 
 

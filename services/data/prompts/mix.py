@@ -16,9 +16,7 @@ from scriptorium.recipe import Mix, Prompt, PromptKind
 from scriptorium.rewriting.book_words import BookWords, read_book
 from scriptorium.rewriting.outline import write_outline
 from scriptorium.rewriting.wording import ask_to_rewrite
-from scriptorium.sampling import spread
-from scriptorium.text.languages.detect import SAMPLED_TEXTS, detect_book_language
-from services.data.passage import Passage
+from services.data.passage import Passage, detect_passage_language
 
 FRAME_TOKENS = 128  # of a row that are neither passage nor context: the chat template's and the instruction's
 OUTLINE_SHARE = 0.6  # of a passage's tokens that its outline may have; the longest seen have half of that
@@ -69,7 +67,7 @@ def add_outlines(passages: Sequence[Passage]) -> list[Passage]:
     """
     if not any(passage.kind == "rewrite" for passage in passages):
         return list(passages)
-    language = detect_book_language(passage.text for passage in spread(passages, SAMPLED_TEXTS))
+    language = detect_passage_language(passages)
     book = read_book((passage.text for passage in passages), language)
     wordings = count_up()
     return [add_outline(passage, book, wordings) if passage.kind == "rewrite" else passage for passage in passages]

@@ -75,7 +75,9 @@ def read_entries(entries: Sequence[Entry], filename: str, store: StoreText) -> M
         refuse_type(entries, filename)
     curated = any(is_curated(entry) for entry in readable)
     used = [entry for entry in readable if not curated or is_curated(entry)]
-    manuscript = Manuscript([], curated, list(note_ignored([entry for entry in entries if entry not in used])))
+    unused = [entry for entry in readable if curated and not is_curated(entry)]
+    others = [entry for entry in entries if entry.suffix not in READERS]
+    manuscript = Manuscript([], curated, list(note_ignored(unused, others)))
     problems: list[Problem] = []
     for entry in used:
         for content in read_entry(entry, manuscript.findings):
@@ -140,13 +142,11 @@ def is_curated(entry: Entry) -> bool:
     return bool(CURATED_NAME.match(PurePosixPath(entry.name).name))
 
 
-def note_ignored(entries: Sequence[Entry]) -> Iterator[Finding]:
+def note_ignored(unused: Sequence[Entry], others: Sequence[Entry]) -> Iterator[Finding]:
     """Yield a finding for each text that is not part of the manuscript, and one for all files of other types."""
-    others = [entry for entry in entries if entry.suffix not in READERS]
-    for entry in entries:
-        if entry not in others or len(others) == 1:
-            message = "is not part of the manuscript and was left out"
-            yield Finding(code="file_ignored", place=entry.name, message=message)
+    for entry in [*unused, *others] if len(others) == 1 else unused:
+        message = "is not part of the manuscript and was left out"
+        yield Finding(code="file_ignored", place=entry.name, message=message)
     if len(others) > 1:
         types = Counter(entry.suffix or "without an extension" for entry in others)
         counts = ", ".join(f"{count:,} {kind}" for kind, count in types.most_common())

@@ -84,13 +84,14 @@ def open_files(path: Path, filename: str, budget: Budget) -> Iterator[list[Entry
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """Yield every ordinary file below a folder. Raises Unreadable for a folder within that may not be read."""
+    """Yield every ordinary file in the visible folders of one. Raises Unreadable for one that may not be read."""
 
     def refuse(error: OSError) -> NoReturn:
         name = Path(str(error.filename)).relative_to(folder).as_posix()
         raise Unreadable(f"has a folder that cannot be read: {name} ({error.strerror})") from None
 
-    for place, _, names in os.walk(folder, onerror=refuse):
+    for place, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = filter(is_visible, folders)  # a .git may be private, and is not asked
         yield from (path for name in names if (path := Path(place, name)).is_file())
 
 

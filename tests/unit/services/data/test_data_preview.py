@@ -29,6 +29,13 @@ def typed(tmp_path: Path) -> Path:
     return path
 
 
+def test_a_preview_counts_chinese_words_in_one_way(tmp_path: Path) -> None:
+    path = tmp_path / "river.txt"
+    path.write_text("老人提着灯走到河边。\n\n他什么也没有说。\n" * 3)
+    preview = preview_manuscript(path, "river.txt", SilentReporter(), examples=1)
+    assert preview.words_in == preview.words_kept == sum(chapter.words for chapter in preview.chapters) > 20
+
+
 def test_a_preview_has_every_step_and_writes_nothing(typed: Path) -> None:
     preview = preview_manuscript(typed, "river.txt", SilentReporter(), examples=1)
     steps = {step.name: step for step in preview.steps}

@@ -59,9 +59,16 @@ def test_what_fits_is_cut_as_the_recipe_says(tmp_path: Path, ask: Callable[..., 
     assert not [finding for finding in result.findings if finding.code == "cut_to_fit"]
 
 
-def test_a_curated_passage_that_does_not_fit_is_left_out_and_told(base: Path) -> None:
+def test_a_curated_passage_that_does_not_fit_is_left_out_and_told(
+    ask: Callable[..., PrepareRequest], base: Path
+) -> None:
     passages = [
         Passage("word " * size, "I", f"chunk_{size}.txt", size, size, stored_prompt="Write it.") for size in (50, 500)
     ]
-    kept, (finding,) = drop_overlong(passages, chat_tokenizer(base), 300)
+    kept, (finding,) = drop_overlong(passages, chat_tokenizer(base), ask("x", sequence_len=300))
     assert (kept, finding.code, finding.place) == (passages[:1], "row_too_long", "chunk_500.txt")
+    request = ask("x", sequence_len=300, system="You are an author. " * 100)
+    assert [finding.place for finding in drop_overlong(passages, chat_tokenizer(base), request)[1]] == [
+        "chunk_50.txt",
+        "chunk_500.txt",
+    ]

@@ -196,6 +196,29 @@ def test_the_end_that_somebody_speaks_of_is_story(speech: str) -> None:
     assert speech in chapter.paragraphs
 
 
+@pytest.mark.parametrize("speech", ["“FIRE!”", "“FIRE”", "Er rief: »Halt!«", "»HALT«", "„RUHE“", "「火事」"])
+def test_speech_right_under_a_heading_is_no_title(speech: str) -> None:
+    (chapter,) = clean_book(f"CHAPTER I\n\n{speech}\n\n{LONG_STORY}")
+    assert chapter.title == "CHAPTER I"
+    assert chapter.paragraphs[0] == speech
+
+
+@pytest.mark.parametrize(
+    "paragraph",
+    [
+        "老人提着灯走到河边。他什么也没有说，没有人回答他！",
+        "「灯はどこだ？」と老人は言った。誰も答えなかった。",
+        "ชายชราเดินไปที่แม่น้ำพร้อมตะเกียงของเขา เขาไม่ได้พูดอะไร",
+        "बूढ़ा आदमी अपना दीपक लेकर नदी की ओर चला गया। उसने कुछ नहीं कहा।",
+        "ذهب الرجل العجوز إلى النهر ومعه مصباحه، فمن رآه؟",
+        "»Halt!« rief der Alte am Fluss, und niemand antwortete ihm »nein.«",
+    ],
+)
+def test_no_opening_is_lost_whatever_ends_a_sentence(paragraph: str) -> None:
+    (chapter,) = clean_book("\n\n".join([*[paragraph] * 80, STORY]))
+    assert chapter.paragraphs == [*[paragraph] * 80, STORY]
+
+
 @pytest.mark.parametrize("end", ["The End", "THE END.", "* * * FIN * * *", "_Finis._", "The End!"])
 def test_the_end_of_the_book_is_left_out(end: str) -> None:
     (chapter,) = clean_book(f"CHAPTER I\n\n{LONG_STORY}\n\n{end}")

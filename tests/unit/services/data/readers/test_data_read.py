@@ -61,6 +61,14 @@ def test_a_folder_inside_that_cannot_be_read_is_named(tmp_path: Path, monkeypatc
         read_manuscript(tmp_path, "book")
 
 
+def test_a_hidden_folder_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "one.txt").write_text("It rained.")
+    scan = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda place: 1 / 0 if Path(place).name == ".git" else scan(place))
+    assert [part.name for part in read_manuscript(tmp_path, "book").parts] == ["one.txt"]
+
+
 @pytest.mark.timeout(20)
 def test_a_pipe_is_never_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "two.txt")
