@@ -15,13 +15,13 @@ from scriptorium.errors import InvalidTrainingFile, Problem
 from scriptorium.text.file_names import printable_name
 from services.data.readers.archive import damage_as_unreadable
 from services.data.readers.decode import Unreadable
-from services.data.readers.docx import read_docx
-from services.data.readers.epub import read_epub
-from services.data.readers.html import read_html
+from services.data.readers.formats.docx import read_docx
+from services.data.readers.formats.epub import read_epub
+from services.data.readers.formats.html import read_html
+from services.data.readers.formats.markdown import read_markdown
+from services.data.readers.formats.plain_text import read_text
 from services.data.readers.limits import MIN_EXAMPLES, Budget
 from services.data.readers.manuscript import Manuscript, Part, ReadyRow
-from services.data.readers.markdown import read_markdown
-from services.data.readers.plain_text import read_text
 from services.data.readers.rows.jsonl import read_rows
 from services.data.readers.sources import Entry, open_files
 from services.data.text_file import StoreText, keep_in_memory

@@ -15,7 +15,7 @@ from lxml import etree
 from scriptorium.contracts import Finding
 from services.data.readers.archive import Archive
 from services.data.readers.decode import Unreadable
-from services.data.readers.html import decode_html, feed_html
+from services.data.readers.formats.html import decode_html, feed_html
 from services.data.readers.manuscript import Part
 from services.data.readers.sources import Entry
 from services.data.readers.structure import FORM_FEED, Structure

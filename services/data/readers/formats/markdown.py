@@ -16,7 +16,7 @@ from scriptorium.contracts import Finding
 from services.data.cleaning.line_breaks import PassageKind, judge_book, judge_passages, measure_width
 from services.data.passage import PARAGRAPH_BREAK
 from services.data.readers.decode import decode
-from services.data.readers.html import feed_html
+from services.data.readers.formats.html import feed_html
 from services.data.readers.manuscript import Part
 from services.data.readers.sources import Entry
 from services.data.readers.structure import SCENE_BREAK, Structure

@@ -1,0 +1,1 @@
+"""The formats of manuscripts: one module reads each."""
