@@ -70,13 +70,30 @@ class Split(Section):
     test: float = Field(default=0.2, gt=0, lt=0.5)
 
 
+RemovalStep = Literal[
+    "encoding",
+    "licence",
+    "front_matter",
+    "contents",
+    "back_matter",
+    "headings",
+    "scene_breaks",
+    "page_numbers",
+    "running_heads",
+    "notes",
+    "emphasis",
+    "capitals",
+]  # the steps of cleaning that can be skipped
+
+
 class Data(Section):
     """How a manuscript becomes examples; `mix` weights the kinds of prompt if `prompt` is "mixed".
 
     `briefs` says where they come from: they are extracted, or written by the model that the settings name. `drafts`
     says what a prompt of the kind "rewrite" holds: the passage as the base retells it before training, or an outline.
     `rename` is the share of the training rows in which the book's names are replaced, in each by others. `system` is a
-    system message before every prompt for a passage; what is replayed has none.
+    system message before every prompt for a passage; what is replayed has none. The steps of cleaning in
+    `skip_cleaning` are not made: what they would leave out or change trains as it is.
     """
 
     prompt: Prompt = "mixed"
@@ -85,6 +102,7 @@ class Data(Section):
     rename: float = Field(default=0.0, ge=0, le=1)
     drafts: Drafts = "base"
     system: Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)] = ""
+    skip_cleaning: tuple[RemovalStep, ...] = ()
     chunking: Chunking = Chunking()
     split: Split = Split()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -150,11 +150,11 @@ def check_alpaca_holds(dataset: Path, output: Path) -> None:
         )
 
 
-def preview(book: Path, examples: int) -> Preview:
-    """Return what cleaning would change in a manuscript, without writing anything."""
+def preview(book: Path, examples: int, skipped: Collection[str]) -> Preview:
+    """Return what cleaning would change in a manuscript, without writing anything; the skipped steps are not made."""
     from services.data.preview import preview_manuscript
 
-    return preview_manuscript(book.resolve(), printable_name(book.name), SilentReporter(), examples)
+    return preview_manuscript(book.resolve(), printable_name(book.name), SilentReporter(), examples, skipped)
 
 
 def train(dataset: Path, output: Path, model: str, recipe: Recipe, settings: Settings) -> BaseModel:

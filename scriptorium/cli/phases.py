@@ -63,6 +63,10 @@ def prepare(
         bool, typer.Option("--preview", help="Show what cleaning changes, without writing anything.")
     ] = False,
     changes: Annotated[int, typer.Option(min=0, help="With --preview: how many changes to show for each step.")] = 5,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STEP", help="A step of cleaning to skip: keep what it would leave out; may be repeated."),
+    ] = None,
     impostors: Impostors = None,
     as_json: Json = False,
 ) -> None:
@@ -70,13 +74,14 @@ def prepare(
     settings = get_settings()
     if impostors:
         settings = settings.model_copy(update={"impostors_dir": impostors.absolute()})
+    skipped = [f"data.skip_cleaning=[{', '.join(keep)}]"] if keep else []
+    loaded_recipe = by_hand.resolve_recipe(recipe, settings, [*(assignments or []), *skipped])
     if preview:
-        cleaning = by_hand.preview(book, changes)
+        cleaning = by_hand.preview(book, changes, loaded_recipe.data.skip_cleaning)
         show_json(cleaning.model_dump(mode="json")) if as_json else print_preview(cleaning, out)
         return
     if output is None:
         raise typer.BadParameter("name the output, or use --preview", param_hint="--output")
-    loaded_recipe = by_hand.resolve_recipe(recipe, settings, assignments or [])
     if loaded_recipe.data.briefs == "model" and not settings.brief_url:
         key = settings.brief_key or settings.api_key
         settings = settings.model_copy(update={"brief_url": api_url(settings), "brief_key": key})

@@ -23,10 +23,12 @@ def print_preview(preview: Preview, console: Console) -> None:
     for finding in preview.findings:
         console.print(Text(f"{finding.place}: {finding.message}", style="yellow"))
     print_chapters(preview, console)
-    table = Table("step", "changes", "what it does", box=None, header_style="bold")
-    table.columns[1].justify = "right"
+    table = Table("step", "changes", "words left out", "in doubt", "what it does", box=None, header_style="bold")
+    for column in table.columns[1:4]:
+        column.justify = "right"
     for step in preview.steps:
-        table.add_row(display_name(step.name), f"{step.count:,}", step.meaning)
+        counts = [f"{step.count:,}", f"{step.words:,}", f"{step.doubtful_words:,}"]
+        table.add_row(display_name(step.name), *counts, step.meaning)
     console.print(table, soft_wrap=False)
     removed = preview.words_in - preview.words_kept
     console.print(f"\n{preview.words_in:,} words in, {preview.words_kept:,} kept ({removed:,} fewer); "
@@ -39,6 +41,13 @@ def print_step(step: CleaningStep, console: Console) -> None:
         Text.assemble((display_name(step.name), "bold"), (f"  {step.count:,}", "bold cyan"), f"  {step.meaning}")
     )
     for change in step.examples:
+        print_change(change, console)
+    others = [change for change in step.doubtful if change not in step.examples]
+    if step.doubtful:
+        console.print(
+            Text(f"  {step.doubtful_words:,} words could be story; --keep {step.name} keeps them", style="yellow")
+        )
+    for change in others:
         print_change(change, console)
     shown = len(step.examples)
     if step.count > shown > 0:

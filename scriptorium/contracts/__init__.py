@@ -12,6 +12,7 @@ from scriptorium.contracts.event import Event, EventType, Level
 from scriptorium.contracts.files import StoredFile, Upload, UploadStatus
 from scriptorium.contracts.job import (
     GO_ON_ANSWER,
+    KEEP_ANSWER,
     STOP_ANSWER,
     Decision,
     DecisionKind,
@@ -52,6 +53,7 @@ Request = PrepareRequest | TrainRequest | CalibrateRequest | MergeRequest | Serv
 
 __all__ = [
     "GO_ON_ANSWER",
+    "KEEP_ANSWER",
     "MAX_ROUNDS",
     "STOP_ANSWER",
     "Agreement",

@@ -109,6 +109,7 @@ class Option(Contract):
 
 
 GO_ON_ANSWER, STOP_ANSWER = "go_on", "stop"  # the answers to go on as it is, and to end the job
+KEEP_ANSWER = "keep"  # the answer to go on with everything that cleaning left out and that could be story
 
 
 class Decision(Contract):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scriptorium.contracts.base import Answerer, Contract
 from scriptorium.contracts.serve import Endpoint
-from scriptorium.recipe import TOLERATED_SHARE, Chunking, Method, Mix, Prompt, Split
+from scriptorium.recipe import TOLERATED_SHARE, Chunking, Method, Mix, Prompt, RemovalStep, Split
 
 
 class PrepareRequest(Contract):
@@ -18,7 +18,8 @@ class PrepareRequest(Contract):
     another manuscript, are dev, which then takes none of the first. Without a `brief_writer`, briefs are extracted.
     `rename` is the share of training rows whose names are replaced, `system` a message before each prompt. `impostors`
     is a folder or an uploaded .zip (`impostors_name`), with a file or folder per author. With the `method` dpo every
-    row is a preference, with any other none. A recommended "go on" is taken if findings touch at most
+    row is a preference, with any other none. The steps of `skip_cleaning` are not made, and with `keep_doubtful`
+    nothing is left out that could be story. A recommended "go on" is taken if findings touch at most
     `tolerated_share` of the passages; `answered` says that the question about them has been asked before, and answered.
     """
 
@@ -39,6 +40,8 @@ class PrepareRequest(Contract):
     references: Path | None = None
     impostors: Path | None = None
     impostors_name: str = ""
+    skip_cleaning: tuple[RemovalStep, ...] = ()
+    keep_doubtful: bool = False
     tolerated_share: float = TOLERATED_SHARE
     answered: bool = False
     seed: int = 42
@@ -103,22 +106,32 @@ class Change(Contract):
 
 
 class CleaningStep(Contract):
-    """One kind of change made by cleaning, how often it was made, and the first few examples."""
+    """One kind of change made by cleaning, how often it was made, how many words it left out, and its first examples.
+
+    `doubtful_words` of them could be story; `doubtful` are the first such changes.
+    """
 
     name: str
     meaning: str
     count: int
+    words: int = 0
     examples: list[Change] = []
+    doubtful_words: int = 0
+    doubtful: list[Change] = []
 
 
 class PrepareResult(Contract):
     """The contents of the dataset folder, by split ("all", "train", "dev", "test", "reference").
 
-    `title` is the book's. `decision` is what was decided about debatable findings; None if there are none.
+    `title` is the book's. `words_in` are those of the texts before cleaning, `words` those of the chapters.
+    `letters_missing` are in no chapter though no step left them out: 0, or a fault of ours. `decision` is
+    what was decided about debatable findings; None if there are none.
     """
 
     title: str = ""
+    words_in: int = 0
     words: int
+    letters_missing: int = 0
     chapters: int
     splits: dict[str, TokenStatistics]
     steps: list[CleaningStep] = []

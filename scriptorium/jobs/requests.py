@@ -65,15 +65,17 @@ def prepare(job: c.Job, context: RequestContext) -> c.PrepareRequest:
         split=data.split,
         references=context.volume.references if context.volume.references.is_dir() else None,
         **impostors(job, context),
+        skip_cleaning=data.skip_cleaning,
+        keep_doubtful=answer_to(job, c.DecisionKind.DATA_QUALITY) == c.KEEP_ANSWER,
         tolerated_share=job.recipe.decisions.tolerated_share,
-        answered=is_answered(job, c.DecisionKind.DATA_QUALITY),
+        answered=answer_to(job, c.DecisionKind.DATA_QUALITY) is not None,
         seed=job.seed,
     )
 
 
-def is_answered(job: c.Job, kind: c.DecisionKind) -> bool:
-    """Return whether a question of the kind has been asked and answered."""
-    return kind in job.decisions and job.decisions[kind].answer is not None
+def answer_to(job: c.Job, kind: c.DecisionKind) -> str | None:
+    """Return the answer to the question of a kind, if it has been asked and answered."""
+    return job.decisions[kind].answer if kind in job.decisions else None
 
 
 def validation(job: c.Job, context: RequestContext) -> dict[str, Any]:

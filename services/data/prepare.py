@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from scriptorium.artifacts.dataset import REFERENCE, SPLITS
-from scriptorium.contracts import CleaningStep, Finding, FindingsDecision, PrepareRequest, PrepareResult
+from scriptorium.contracts import KEEP_ANSWER, CleaningStep, Finding, FindingsDecision, PrepareRequest, PrepareResult
 from scriptorium.errors import VALIDATION_FILE, FileTooLarge, InvalidTrainingFile, InvalidValidationFile, Problem
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
@@ -19,6 +19,7 @@ from scriptorium.text.titles import choose_title
 from services.data.checks import lengths
 from services.data.checks.ask_about_findings import ask_about_findings, raise_if_stopped, weigh_findings
 from services.data.checks.codes import grade_findings
+from services.data.checks.left_out import examine_left_out
 from services.data.checks.row_method import check_method
 from services.data.checks.run_checks import raise_for_findings, run_checks
 from services.data.chunking.cut import cut_chapters, take_curated, take_rows
@@ -50,7 +51,9 @@ class CutManuscript:
 
     title: str
     passages: list[Passage]
+    words_in: int
     words: int
+    letters_missing: int
     chapters: int
     steps: list[CleaningStep]
     curated: bool
@@ -73,7 +76,16 @@ def prepare_manuscript(request: PrepareRequest, folder: Path, reporter: Reporter
     of `folder` meanwhile, so that only a part of them is in memory at a time.
     """
     with TextFile(folder) as texts:
-        return prepare_texts(request, folder, texts, reporter)
+        result = prepare_texts(request, folder, texts, reporter)
+    if is_to_keep(result) and not request.keep_doubtful:
+        reporter.message("[DATA] Preparing again, with everything that cleaning left out and that could be story")
+        return prepare_manuscript(request.model_copy(update={"keep_doubtful": True}), folder, reporter)
+    return result
+
+
+def is_to_keep(result: PrepareResult) -> bool:
+    """Return whether the answer was to keep what cleaning left out in doubt."""
+    return result.decision is not None and result.decision.answer == KEEP_ANSWER
 
 
 def prepare_texts(request: PrepareRequest, folder: Path, texts: TextFile, reporter: Reporter) -> PrepareResult:
@@ -121,6 +133,8 @@ def prepare_texts(request: PrepareRequest, folder: Path, texts: TextFile, report
     raise_for_findings(findings, len(splits["train"]), held_out)
     write_examples(map(make_row, choose_examples(splits["train"])), tokenizer, folder, reporter)
     result = decide(result, show, reporter)
+    if is_to_keep(result) and not request.keep_doubtful:
+        return result
     write_dataset(folder, splits)
     verify.check_written(folder, splits)
     return result
@@ -151,7 +165,9 @@ def summarise(
     """Summarise a dataset: its title, words, chapters, splits, cleaning steps, findings and what to decide."""
     return PrepareResult(
         title=cut.title,
+        words_in=cut.words_in,
         words=cut.words,
+        letters_missing=cut.letters_missing,
         chapters=cut.chapters,
         splits={name: verify.token_statistics(members) for name, members in splits.items()},
         steps=cut.steps,
@@ -169,7 +185,7 @@ def cut_manuscript(
     """
     manuscript = read_manuscript(request.manuscript, request.filename, store)
     check_method(manuscript, request.filename, request.method)
-    cleaning = CleaningLog()
+    cleaning = CleaningLog(skipped=request.skip_cleaning, keep_doubtful=request.keep_doubtful)
     sizes: list[int] = []
     chapters = record_sizes(gather_chapters(manuscript, cleaning, reporter), sizes)
     if manuscript.curated:
@@ -180,15 +196,19 @@ def cut_manuscript(
             reporter.check()
             passages += chapter_passages
     rows = take_rows(manuscript.rows, tokenizer, store)
+    steps, words = cleaning.steps(), sum(sizes) + sum(row.words for row in rows)
     return CutManuscript(
         title=choose_title(manuscript.stated_title, request.filename),
         passages=[*passages, *rows],
-        words=sum(sizes) + sum(row.words for row in rows),
+        words_in=cleaning.words_in + sum(row.words for row in rows),
+        words=words,
+        letters_missing=cleaning.letters_missing,
         chapters=len(sizes) + len({row.chapter for row in rows}),
-        steps=cleaning.steps(),
+        steps=steps,
         curated=manuscript.curated,
         findings=[
             *manuscript.findings,
+            *examine_left_out(steps, cleaning.words_in, cleaning.letters_missing, request.filename),
             *note_fitted(sum(passage.fitted for passage in passages), len(passages), request),
         ],
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from scriptorium.contracts import CleaningStep, Contract, Finding
 from scriptorium.jobs.reporter import Reporter
-from scriptorium.text.word_spans import count_running_words
+from services.data.checks.left_out import examine_left_out
 from services.data.cleaning.steps import MAX_EXAMPLES, CleaningLog
 from services.data.prepare import gather_chapters
 from services.data.readers import read_manuscript
@@ -30,20 +31,28 @@ class Preview(Contract):
     findings: list[Finding]
 
 
-def preview_manuscript(path: Path, filename: str, reporter: Reporter, examples: int = MAX_EXAMPLES) -> Preview:
-    """Clean a manuscript and keep so many examples of each step; writes nothing. Raises as `read_manuscript` does."""
-    log = CleaningLog(examples)
+def preview_manuscript(
+    path: Path, filename: str, reporter: Reporter, examples: int = MAX_EXAMPLES, skipped: Collection[str] = ()
+) -> Preview:
+    """Clean a manuscript without the skipped steps, and keep so many examples of each other step; writes nothing.
+
+    Raises as `read_manuscript` does.
+    """
+    log = CleaningLog(examples, skipped=skipped)
     with TextFile() as texts:
         manuscript = read_manuscript(path, filename, texts.add)
         chapters = [
             ChapterPreview(title=chapter.title, words=chapter.words)
             for chapter in gather_chapters(manuscript, log, reporter)
         ]
-        words = sum(count_running_words(part.text) for part in manuscript.parts)
+    steps = log.steps()
     return Preview(
-        words_in=words,
+        words_in=log.words_in,
         words_kept=sum(chapter.words for chapter in chapters),
         chapters=chapters,
-        steps=log.steps(),
-        findings=manuscript.findings,
+        steps=steps,
+        findings=[
+            *manuscript.findings,
+            *examine_left_out(steps, log.words_in, log.letters_missing, filename),
+        ],
     )

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 
 from scriptorium.contracts import (
     GO_ON_ANSWER,
+    KEEP_ANSWER,
     STOP_ANSWER,
     Decision,
     DecisionKind,
@@ -23,7 +24,11 @@ from scriptorium.jobs.reporter import Reporter
 from scriptorium.recipe import TOLERATED_SHARE
 from scriptorium.text.shares import format_share
 from services.data.checks.codes import GATES, MIN_PASSAGES
+from services.data.checks.left_out import DOUBTFUL_REMOVAL
 
+KEEP_OPTION = Option(
+    name=KEEP_ANSWER, meaning="train on everything that cleaning left out and that could be story, too"
+)
 OPTIONS = [
     Option(name=GO_ON_ANSWER, meaning="train on the text as it is"),
     Option(name=STOP_ANSWER, meaning="stop the job, correct the text and upload it again"),
@@ -42,24 +47,30 @@ def weigh_findings(
 
     `places` are those of its passages, `left_out` those of passages that do not train. A finding at another place is
     about the whole manuscript. It is recommended to go on if few passages are touched; nobody is asked then, unless a
-    finding may not be tolerated.
+    finding may not be tolerated. Then what cleaning left out in doubt is kept: no word of a story is worth a guess.
     """
     debatable = list_debatable(findings)
     if not debatable:
         return None
-    touched = {finding.place for finding in debatable}
+    touched = {finding.place for finding in debatable if finding.code != DOUBTFUL_REMOVAL}
     passages = set(places)
-    share = len(touched) / len(passages | touched) if touched <= passages.union(left_out) else 1.0
+    share = len(touched) / max(1, len(passages | touched)) if touched <= passages.union(left_out) else 1.0
     codes = Counter(finding.code for finding in debatable)
     tolerable = all(GATES[code].tolerable for code in codes if code in GATES)
     return FindingsDecision(
         codes=dict(codes.most_common()),
         share=share,
         tolerated=tolerated,
-        recommended=GO_ON_ANSWER if share <= max(TOLERATED_SHARE, tolerated) else STOP_ANSWER,
+        recommended=recommend(codes, few=share <= max(TOLERATED_SHARE, tolerated)),
         asked=not tolerable or share > tolerated,
-        left_out=touched <= set(left_out),
+        left_out=bool(touched) and touched <= set(left_out),
     )
+
+
+def recommend(codes: Collection[str], *, few: bool) -> str:
+    """Return the answer to recommend about findings of these codes; `few` says that few passages are touched."""
+    go_on = KEEP_ANSWER if DOUBTFUL_REMOVAL in codes else GO_ON_ANSWER
+    return go_on if few else STOP_ANSWER
 
 
 def ask_about_findings(weighed: FindingsDecision, reporter: Reporter) -> FindingsDecision:
@@ -86,7 +97,7 @@ def make_question(weighed: FindingsDecision) -> Decision:
         kind=DecisionKind.DATA_QUALITY,
         question=f"Train in spite of {weighed.count} debatable finding(s) about the text?",
         reason=f"Found: {list_codes(weighed)}, {describe_share(weighed)}. {advise(weighed)}",
-        options=OPTIONS,
+        options=[KEEP_OPTION, *OPTIONS] if DOUBTFUL_REMOVAL in weighed.codes else OPTIONS,
         recommended=weighed.recommended,
         harmless=not weighed.asked,
         page=PAGE,
@@ -102,6 +113,8 @@ def list_codes(weighed: FindingsDecision) -> str:
 
 def describe_share(weighed: FindingsDecision) -> str:
     """Say how much of the manuscript the findings touch."""
+    if not weighed.share:
+        return "in what cleaning left out"
     return "in the manuscript as a whole" if weighed.share >= 1 else f"in {format_share(weighed.share)} of the passages"
 
 
@@ -113,6 +126,8 @@ def advise(weighed: FindingsDecision) -> str:
         return "None of them trains: they are left out. If they should train, correct the text first."
     if weighed.recommended == STOP_ANSWER:
         return describe_habit(weighed)
+    if weighed.recommended == KEEP_ANSWER:
+        return "Keep it if it is the author's text; a title page or a notice does not train otherwise."
     if weighed.share > weighed.tolerated:
         return f"{few} to matter, but more than the {format_share(weighed.tolerated)} that the recipe tolerates."
     if weighed.asked:

@@ -272,6 +272,18 @@ GATES: dict[str, DataGate] = {
     ),
     "mixed_forms": DataGate(NOTE, "Rows of several forms in one file.", "Check that all of them are intended."),
     "keys_unused": DataGate(NOTE, "Row keys that nothing uses.", "Nothing to do, unless a key is misspelt."),
+    "doubtful_removal": DataGate(
+        DEBATABLE,
+        "Text that cleaning left out for its shape or place, and that could be story: more than 0.1% of the words.",
+        "Keep it by the answer `keep`, or name its step in the recipe's `data.skip_cleaning`.",
+        tolerable=False,
+    ),
+    "letters_missing": DataGate(
+        DEBATABLE,
+        "Letters that are in no chapter, though no step of cleaning left them out.",
+        "That is a fault of ours: report it with the preview, and compare the chapters with the book.",
+        tolerable=False,
+    ),
     "markup_left_out": DataGate(
         NOTE, "Tables, pictures and the like in a file of a known format.", "Nothing to do: they do not train."
     ),

@@ -9,19 +9,19 @@ from scriptorium.contracts import Finding, Severity
 from scriptorium.errors import InvalidTrainingFile, Problem
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.recipe import Chunking
-from services.data.checks import (
+from services.data.checks import lengths
+from services.data.checks.passages import (
     boilerplate,
     characters,
     form,
     language,
     leftover_markup,
-    lengths,
     machine_written,
     ocr,
     pii,
     repetition,
 )
-from services.data.checks.tokenized_passage import TokenizedPassage
+from services.data.checks.passages.tokenized_passage import TokenizedPassage
 from services.data.passage import Passage, detect_passage_language
 from services.data.readers.limits import MIN_EXAMPLES
 from services.data.splits.near_duplicates import SimilarPair

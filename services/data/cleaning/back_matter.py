@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from services.data.cleaning.doubt import could_be_story
 from services.data.cleaning.headings import MAX_TITLE_CHARACTERS, NON_STORY_HEADING, THE_END, is_numbered
 from services.data.cleaning.layout import Block, Layout
 from services.data.cleaning.steps import CleaningLog, StepName
@@ -20,9 +21,14 @@ TRANSCRIBER = re.compile(
 def drop_back_matter(blocks: list[Block], layout: Layout, log: CleaningLog) -> list[Block]:
     """Return the blocks up to the end of the story."""
     end = find_end(blocks, layout.vocabulary.words)
+    titled = False
+    story: list[Block] = []
     for block in blocks[end:]:
-        log.note(StepName.BACK_MATTER, block.line, block.text)
-    return blocks[:end]
+        titled = titled or is_back_matter_title(block.text)
+        doubtful = could_be_story(block) and not titled
+        if not log.change(StepName.BACK_MATTER, block.line, block.text, doubtful=doubtful):
+            story.append(block)
+    return [*blocks[:end], *story]
 
 
 def find_end(blocks: Sequence[Block], words: int) -> int:
@@ -50,4 +56,9 @@ def begins_back_matter(text: str, after: int, words: int) -> bool:
         return False
     if THE_END.match(text):
         return after <= MAX_SHARE_AFTER_END * words
-    return bool(NON_STORY_HEADING.match(text) or TRANSCRIBER.match(text))
+    return is_back_matter_title(text)
+
+
+def is_back_matter_title(text: str) -> bool:
+    """Return whether a text is a heading of what is not story."""
+    return len(text) <= MAX_TITLE_CHARACTERS and bool(NON_STORY_HEADING.match(text) or TRANSCRIBER.match(text))

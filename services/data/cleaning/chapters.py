@@ -6,13 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from itertools import takewhile
 
 from scriptorium.text.word_spans import count_running_words
 from services.data.cleaning.back_matter import drop_back_matter
+from services.data.cleaning.doubt import could_be_poem, could_be_story, find_repeated_lines, is_prose
 from services.data.cleaning.headings import (
     NON_STORY_HEADING,
-    QUOTES,
     SENTENCE_END,
     WIDE_GAP,
     BlockKind,
@@ -33,6 +34,11 @@ BOOK_NOTICE = re.compile(
     r"|\btranscriber|produced by|printed in|published by|dedicated to",
     re.IGNORECASE,
 )
+STEPS = {
+    BlockKind.HEADING: StepName.HEADINGS,
+    BlockKind.SUBTITLE: StepName.HEADINGS,
+    BlockKind.SCENE_BREAK: StepName.SCENE_BREAKS,
+}
 BY_SOMEBODY = re.compile(
     r"^\W*(?i:by)(?:\s+(?:the|of|and|de|la|le|du|da|di|del|van|von|der|den|[^\W\d_a-z][^\s!?]*))+$"
 )
@@ -108,47 +114,54 @@ def split_at_headings(layout: Layout, log: CleaningLog) -> list[HeadedBlocks]:
     """Group the text by the headings before it; leave out the entries of a table of contents."""
     groups = [HeadedBlocks()]
     in_contents = False
+    repeated_lines = cache(partial(find_repeated_lines, layout.blocks))
     for block in layout.blocks:
         group = groups[-1]
         kind = classify(block, layout, after_heading=bool(group.headings) and not group.blocks)
         if group.blocks and (block.page_break or kind in (BlockKind.HEADING, BlockKind.CONTENTS)):
             group = HeadedBlocks()
             groups.append(group)
-        if kind is BlockKind.CONTENTS or (in_contents and kind is BlockKind.TEXT and not is_prose(block)):
-            in_contents = True
-            log.note(StepName.CONTENTS, block.line, block.text)
-        elif kind is BlockKind.SCENE_BREAK:
-            log.note(StepName.SCENE_BREAKS, block.line, block.text)
-        elif kind is BlockKind.TEXT:
-            in_contents = False
+        in_contents = kind is BlockKind.CONTENTS or (in_contents and not (kind is BlockKind.TEXT and is_prose(block)))
+        if kind is BlockKind.TEXT and not in_contents:
             group.blocks.append(block)
-        else:
-            group.headings += [] if group.blocks else [block.text]  # a scene's own heading names no chapter
-            log.note(StepName.HEADINGS, block.line, block.text)
+            continue
+        if kind in (BlockKind.HEADING, BlockKind.SUBTITLE) and not group.blocks:
+            group.headings.append(block.text)  # a scene's own heading names no chapter
+        step = STEPS.get(kind, StepName.CONTENTS)
+        doubtful = step is StepName.CONTENTS and could_be_poem(block, repeated_lines())
+        if not log.change(step, block.line, block.text, doubtful=doubtful):
+            group.blocks.append(block)
     return [group for group in groups if group.blocks]
 
 
 def drop_front_matter(groups: list[HeadedBlocks], log: CleaningLog) -> list[HeadedBlocks]:
-    """Return the groups from the first numbered heading on, or from an earlier one that has enough of the story."""
+    """Return the groups from the first numbered heading on, or from an earlier one that has enough of the story.
+
+    What is wanted of the front matter nevertheless opens the first of them.
+    """
     limit = MAX_FRONT_MATTER_SHARE * sum(block.words for group in groups for block in group.blocks)
+    wanted: list[Block] = []
     for index, group in enumerate(groups):
         if any(map(is_numbered, group.headings)):
-            return groups[index:]
+            return [HeadedBlocks(group.headings, [*wanted, *group.blocks]), *groups[index + 1 :]]
         blocks = drop_imprint(group.blocks, limit)
         outside = any(map(NON_STORY_HEADING.match, group.headings))
         is_story = not outside and sum(block.words for block in blocks) >= MIN_OPENING_WORDS
         if is_story or index == len(groups) - 1:
             blocks = blocks or group.blocks
-            note_front_matter(group.blocks[: len(group.blocks) - len(blocks)], log)
-            return [HeadedBlocks(group.headings, blocks), *groups[index + 1 :]]
-        note_front_matter(group.blocks, log)
+            wanted += keep_wanted(group.blocks[: len(group.blocks) - len(blocks)], outside, log)
+            return [HeadedBlocks(group.headings, [*wanted, *blocks]), *groups[index + 1 :]]
+        wanted += keep_wanted(group.blocks, outside, log)
     return []
 
 
-def note_front_matter(blocks: Iterable[Block], log: CleaningLog) -> None:
-    """Record blocks that come before the story."""
-    for block in blocks:
-        log.note(StepName.FRONT_MATTER, block.line, block.text)
+def keep_wanted(blocks: Iterable[Block], outside: bool, log: CleaningLog) -> list[Block]:
+    """Leave out blocks that come before the story; return those that are wanted nevertheless."""
+    return [
+        block
+        for block in blocks
+        if not log.change(StepName.FRONT_MATTER, block.line, block.text, doubtful=not outside and could_be_story(block))
+    ]
 
 
 def drop_imprint(blocks: list[Block], limit: float) -> list[Block]:
@@ -160,12 +173,6 @@ def drop_imprint(blocks: list[Block], limit: float) -> list[Block]:
 def is_notice(text: str) -> bool:
     """Return whether a text is about the book, or not a sentence; "By Edgar Allan Poe" may end in a full stop."""
     return bool(BOOK_NOTICE.search(text) or BY_SOMEBODY.match(text)) or not SENTENCE_END.search(text)
-
-
-def is_prose(block: Block) -> bool:
-    """Return whether a block is prose rather than an entry of a list."""
-    text = block.text
-    return bool(SENTENCE_END.search(text)) and (block.words >= 8 or text[0] in QUOTES)
 
 
 def name_chapter(headings: list[str], number: int) -> str:

@@ -6,7 +6,7 @@ Every step records its changes (services/data/cleaning/steps.py), so that a pers
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -45,7 +45,9 @@ def clean_book(text: str, log: CleaningLog | None = None, line: int = 1, *, open
     """
     log = log or CleaningLog()
     source = Source(text, range(line, line + text.count("\n") + 1))
-    return find_chapters(lay_out(source, log), log, opens=opens)
+    chapters = find_chapters(lay_out(source, log), log, opens=opens)
+    log.weigh(text, iterate_paragraphs(chapters))
+    return chapters
 
 
 def clean_sections(sections: Iterable[SectionLike], log: CleaningLog | None = None) -> list[Chapter]:
@@ -54,12 +56,19 @@ def clean_sections(sections: Iterable[SectionLike], log: CleaningLog | None = No
     pieces = [piece for section in sections for piece in flatten_section(section) if piece[1]]
     numbers = [number for number, (_, text) in enumerate(pieces, start=1) for _ in range(text.count("\n") + 2)]
     log.unit = "paragraph"
-    layout = lay_out(Source("\n\n".join(text for _, text in pieces), numbers[:-1] or [1]), log, wrapped=False)
+    text = "\n\n".join(text for _, text in pieces)
+    layout = lay_out(Source(text, numbers[:-1] or [1]), log, wrapped=False)
     levels = {number: level for number, (level, _) in enumerate(pieces, start=1)}
     layout = replace(layout, blocks=[replace(block, level=levels[block.line]) for block in layout.blocks])
     chapters = find_chapters(replace(layout, chapter_level=find_chapter_level(layout)), log)
     log.unit = ""
+    log.weigh(text, iterate_paragraphs(chapters))
     return chapters
+
+
+def iterate_paragraphs(chapters: Iterable[Chapter]) -> Iterator[str]:
+    """Yield the paragraphs of chapters."""
+    return (paragraph for chapter in chapters for paragraph in chapter.paragraphs)
 
 
 def flatten_section(section: SectionLike) -> list[tuple[int, str]]:
@@ -82,11 +91,12 @@ def clean_passage(text: str, log: CleaningLog | None = None, line: int = 1) -> s
     layout = lay_out(Source(text, range(line, line + text.count("\n") + 1)), log)
     blocks = []
     for block in layout.blocks:
-        if classify(block, layout, after_heading=False) is BlockKind.SCENE_BREAK:
-            log.note(StepName.SCENE_BREAKS, block.line, block.text)
-        else:
+        scene_break = classify(block, layout, after_heading=False) is BlockKind.SCENE_BREAK
+        if not scene_break or not log.change(StepName.SCENE_BREAKS, block.line, block.text):
             blocks.append(block)
-    return "\n\n".join(join_blocks(blocks, layout, log)[0])
+    paragraphs, _ = join_blocks(blocks, layout, log)
+    log.weigh(text, paragraphs)
+    return "\n\n".join(paragraphs)
 
 
 def lay_out(source: Source, log: CleaningLog, wrapped: bool = True) -> Layout:
@@ -97,10 +107,12 @@ def lay_out(source: Source, log: CleaningLog, wrapped: bool = True) -> Layout:
     source = drop_markup(repair_source(source, log), log)
     lines = split_lines(source)
     vocabulary = read_vocabulary(source.text)
-    furniture = find_furniture(lines.texts, vocabulary.words) if wrapped else {}
-    for index, step in sorted(furniture.items()):
-        log.note(step, lines.numbers[index], lines.texts[index].strip())
-    return read_layout(lines, furniture, vocabulary, wrapped)
+    furniture = [
+        index
+        for index, step in sorted(find_furniture(lines.texts, vocabulary.words).items() if wrapped else ())
+        if log.change(step, lines.numbers[index], lines.texts[index].strip())
+    ]
+    return read_layout(lines, frozenset(furniture), vocabulary, wrapped)
 
 
 def repair_source(source: Source, log: CleaningLog) -> Source:
@@ -110,6 +122,6 @@ def repair_source(source: Source, log: CleaningLog) -> Source:
     lines = source.text.split("\n")
     for index, line in list(repair_proven_lines(lines)):
         repaired = " ".join(line.split("\n"))
-        log.note(StepName.ENCODING, source.numbers[index], lines[index].strip(), repaired.strip())
-        lines[index] = repaired
+        if log.change(StepName.ENCODING, source.numbers[index], lines[index].strip(), repaired.strip()):
+            lines[index] = repaired
     return Source("\n".join(lines), source.numbers)

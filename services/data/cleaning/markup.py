@@ -90,9 +90,13 @@ def drop_licence(source: Source, log: CleaningLog) -> Source:
     if "gutenberg" not in source.text.lower() and "small print" not in source.text.lower():
         return source
     spans = list(find_licences(source.text))
-    for (start, end), line in zip(spans, source.locate_lines(start for start, _ in spans), strict=True):
-        log.note(StepName.LICENCE, line, source.text[start:end].strip())
-    return source.edit([(start, end, "") for start, end in spans])
+    return source.edit(
+        [
+            (start, end, "")
+            for (start, end), line in zip(spans, source.locate_lines(start for start, _ in spans), strict=True)
+            if log.change(StepName.LICENCE, line, source.text[start:end].strip())
+        ]
+    )
 
 
 def find_licences(text: str) -> Iterator[tuple[int, int]]:
@@ -146,9 +150,9 @@ def drop_notes(source: Source, pattern: re.Pattern[str], step: StepName, log: Cl
     matches = list(pattern.finditer(source.text))
     edits: list[Edit] = []
     for match, line in zip(matches, source.locate_lines(match.start() for match in matches), strict=True):
-        log.note(step, line, match.group())
-        start, end = widen_to_space(source.text, *match.span())
-        edits.append((max(start, edits[-1][1] if edits else 0), end, ""))
+        if log.change(step, line, match.group()):
+            start, end = widen_to_space(source.text, *match.span())
+            edits.append((max(start, edits[-1][1] if edits else 0), end, ""))
     return source.edit(edits)
 
 
@@ -166,6 +170,10 @@ def widen_to_space(text: str, start: int, end: int) -> tuple[int, int]:
 def drop_emphasis(source: Source, pattern: re.Pattern[str], log: CleaningLog) -> Source:
     """Return the text without the signs around emphasised words, which are the pattern's last group."""
     matches = list(pattern.finditer(source.text))
-    for match, line in zip(matches, source.locate_lines(match.start() for match in matches), strict=True):
-        log.note(StepName.EMPHASIS, line, match.group(), match[match.lastindex or 0])
-    return source.edit([(*match.span(), match[match.lastindex or 0]) for match in matches])
+    return source.edit(
+        [
+            (*match.span(), match[match.lastindex or 0])
+            for match, line in zip(matches, source.locate_lines(match.start() for match in matches), strict=True)
+            if log.change(StepName.EMPHASIS, line, match.group(), match[match.lastindex or 0])
+        ]
+    )

@@ -51,10 +51,9 @@ def lower_opening(
         pieces += [paragraph[end : word.start()], respell(word.group(), vocabulary, first=not number)]
         end = word.end()
     before, after = paragraph[:end], "".join(pieces)
-    if after == before:
-        return paragraph
     tail = paragraph[end : end + SHOWN_CHARACTERS]
-    log.note(StepName.CAPITALS, line, before + tail, after + tail)
+    if after == before or not log.change(StepName.CAPITALS, line, before + tail, after + tail):
+        return paragraph
     return after + paragraph[end:]
 
 

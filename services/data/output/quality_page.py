@@ -95,6 +95,8 @@ def render_page(
         unit=chunking.unit,
         map=draw_map([passage.chapter for passage in order], splits),
         steps=[(step, step.examples[:SHOWN_CHANGES]) for step in result.steps],
+        doubtful_words=sum(step.doubtful_words for step in result.steps),
+        kept_doubtful=request.keep_doubtful,
         changes=count_changes(result.steps),
         severities=group_findings_by_severity(result.findings),
         leak_check=leak_check,

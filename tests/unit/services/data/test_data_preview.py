@@ -180,4 +180,4 @@ def test_a_name_that_is_not_utf8_is_written_with_the_number_of_its_byte(
         assert r"\xe9" in result["title"]
         assert (output / "train.jsonl").exists()
         json.dumps(result, ensure_ascii=False).encode()
-    json.dumps(by_hand.preview(folder, 3).model_dump(mode="json"), ensure_ascii=False).encode()
+    json.dumps(by_hand.preview(folder, 3, ()).model_dump(mode="json"), ensure_ascii=False).encode()

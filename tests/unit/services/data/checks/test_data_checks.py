@@ -11,9 +11,9 @@ from scriptorium.errors import Cancelled, InvalidTrainingFile
 from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.recipe import Chunking
 from services.data.checks.codes import GATES, DataGate, grade_findings, make_finding
-from services.data.checks.language import PROFILES, best_language
+from services.data.checks.passages.language import PROFILES, best_language
+from services.data.checks.passages.tokenized_passage import TokenizedPassage
 from services.data.checks.run_checks import raise_for_findings, run_checks
-from services.data.checks.tokenized_passage import TokenizedPassage
 from services.data.passage import Passage
 from services.data.splits.near_duplicates import find_near_duplicates
 

@@ -8,7 +8,7 @@ from math import sqrt
 
 from scriptorium.contracts import Finding
 from services.data.checks.codes import make_finding
-from services.data.checks.tokenized_passage import TokenizedPassage, quote
+from services.data.checks.passages.tokenized_passage import TokenizedPassage, quote
 from services.data.passage import Passage
 from services.data.splits.near_duplicates import SimilarPair
 

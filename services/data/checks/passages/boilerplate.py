@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from scriptorium.contracts import Finding
-from services.data.checks.tokenized_passage import TokenizedPassage, quote
+from services.data.checks.passages.tokenized_passage import TokenizedPassage, quote
 
 PHRASES = (
     "project gutenberg",

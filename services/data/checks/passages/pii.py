@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from scriptorium.contracts import Finding
-from services.data.checks.tokenized_passage import TokenizedPassage
+from services.data.checks.passages.tokenized_passage import TokenizedPassage
 
 EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+\s?(?:@|\(at\)|\[at\])\s?[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)
 PHONE = re.compile(r"(?<![\w.,/$£€-])(?:\+|00)?\(?\d{1,4}\)?(?:[ ./-]\(?\d{2,8}\)?){1,5}(?![\w,/]|\.\d|[ -]\d)")

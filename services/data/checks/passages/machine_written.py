@@ -9,7 +9,7 @@ from statistics import median
 
 from scriptorium.contracts import Finding
 from services.data.checks.codes import make_finding
-from services.data.checks.tokenized_passage import TokenizedPassage, quote
+from services.data.checks.passages.tokenized_passage import TokenizedPassage, quote
 from services.data.passage import Passage
 
 PHRASES = (

@@ -10,7 +10,7 @@ from statistics import median
 from scriptorium.contracts import Finding
 from scriptorium.text.languages.language import read_language
 from services.data.checks.codes import make_finding
-from services.data.checks.tokenized_passage import TokenizedPassage, quote
+from services.data.checks.passages.tokenized_passage import TokenizedPassage, quote
 
 NUMBER_WITH_UNIT = re.compile(r"^\d+(?:st|nd|rd|th|s|d|am|pm|mm|cm|km|kg|m|lb|lbs|x|a|b|c)$")  # 21st, 1890s
 EAST_ASIAN = re.compile(f"[{''.join(read_language(code).script for code in ('zh', 'ja', 'ko'))}]")

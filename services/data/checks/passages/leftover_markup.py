@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from scriptorium.contracts import Finding
-from services.data.checks.tokenized_passage import TokenizedPassage, quote
+from services.data.checks.passages.tokenized_passage import TokenizedPassage, quote
 
 # code: substrings of which every match has one (they are fast to look for), and the pattern
 MARKUP_KINDS: dict[str, tuple[tuple[str, ...], re.Pattern[str]]] = {

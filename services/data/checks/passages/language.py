@@ -17,7 +17,7 @@ import numpy as np
 from scriptorium.contracts import Finding
 from scriptorium.text.languages.detect import rank_languages
 from scriptorium.text.languages.language import list_codes, read_language
-from services.data.checks.tokenized_passage import TokenizedPassage, quote
+from services.data.checks.passages.tokenized_passage import TokenizedPassage, quote
 from services.data.passage import Passage
 
 PROFILES = {

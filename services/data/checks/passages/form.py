@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from scriptorium.contracts import Finding
 from scriptorium.text.sentences import CLOSING_SIGNS, SENTENCE_STOPS
-from services.data.checks.tokenized_passage import TokenizedPassage, quote
+from services.data.checks.passages.tokenized_passage import TokenizedPassage, quote
 
 CLOSING = "\"'”’“»«」』）)]*_ \n"
 CUT_START = re.compile(r"[\"'“‘(]?([,;:)]|\w)")

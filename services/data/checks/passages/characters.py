@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ftfy.badness import BADNESS_RE
 
 from scriptorium.contracts import Finding
-from services.data.checks.tokenized_passage import QUOTE_CHARS, TokenizedPassage, quote
+from services.data.checks.passages.tokenized_passage import QUOTE_CHARS, TokenizedPassage, quote
 
 REPLACEMENT = "\ufffd"
 CONTEXT_CHARS = 20  # quoted in front of the fault
