@@ -16,6 +16,7 @@ from scriptorium.artifacts.dataset import EXAMPLES, QUALITY, QUALITY_PAGE, SPLIT
 from scriptorium.artifacts.manifest import replace_file
 from scriptorium.contracts import (
     STOP_ANSWER,
+    Change,
     CleaningStep,
     Finding,
     FindingsDecision,
@@ -94,7 +95,7 @@ def render_page(
         histogram=draw_histogram(lengths, chunking.minimum, chunking.maximum, chunking.unit) if lengths else None,
         unit=chunking.unit,
         map=draw_map([passage.chapter for passage in order], splits),
-        steps=[(step, step.examples[:SHOWN_CHANGES]) for step in result.steps],
+        steps=[(step, choose_examples(step)) for step in result.steps],
         doubtful_words=sum(step.doubtful_words for step in result.steps),
         kept_doubtful=request.keep_doubtful,
         changes=count_changes(result.steps),
@@ -146,6 +147,11 @@ def describe_answer(decision: FindingsDecision) -> str:
     if stop:
         return "It trains by decision, although the advice was to correct the text first."
     return "Ready to train, by decision."
+
+
+def choose_examples(step: CleaningStep) -> list[Change]:
+    """Return the first changes of a step, except those that are shown as doubtful."""
+    return [change for change in step.examples if change not in step.doubtful][:SHOWN_CHANGES]
 
 
 def count_changes(steps: Sequence[CleaningStep]) -> int:
