@@ -23,6 +23,7 @@ from tests.made_up_authors import write_text
 from tests.word_model import write_word_model
 
 CHAPTERS, CHAPTER_WORDS = 9, 1_040  # made of few different words, which is a finding of its own from 10,000 on
+OPENING = "Nobody in the village remembered the winter of the wolves, and whoever did was silent about it."
 REFRAIN = "And the sea was calm again. "
 PAGE, JSON = "/jobs/ftjob-1/quality", "/v1/x/jobs/ftjob-1/quality"
 
@@ -44,9 +45,10 @@ def write_book(refrains: int) -> str:
     return "\n\n".join(f"CHAPTER {number}\n\n{text}" for number, text in enumerate(paragraphs, 1))
 
 
-def prepare(context: Context, refrains: int, **decisions: Any) -> Job:
-    """Submit a job with such a book and run its first phase."""
-    file = FileStore(context.volume.files).add(io.BytesIO(write_book(refrains).encode()), "the_sea.txt", "fine-tune")
+def prepare(context: Context, refrains: int, opening: str = "", **decisions: Any) -> Job:
+    """Submit a job with such a book, after an opening, and run its first phase."""
+    text = f"{opening}\n\n{write_book(refrains)}"
+    file = FileStore(context.volume.files).add(io.BytesIO(text.encode()), "the_sea.txt", "fine-tune")
     chunking = {"unit": "words", "minimum": 60, "maximum": 150}
     body = {"name": "r", "decisions": decisions, "data": {"prompt": "brief", "chunking": chunking}}
     job = Job(id="ftjob-1", created_at=int(time.time()), model=BASE, training_file=file.id,
@@ -117,6 +119,33 @@ def test_the_page_of_a_job_that_was_stopped_outlives_its_folder(context: Context
     assert not list(Path(context.volume.run(job.id)).glob("*.tmp"))
     assert "Stopped by decision" in http.get(PAGE).text
     assert http.get(JSON).json()["decision"]["answer"] == "stop"
+
+
+def test_what_could_be_story_is_asked_about_and_kept(context: Context, http: httpx.Client) -> None:
+    job = prepare(context, 0, OPENING)
+    decision = job.decisions[DecisionKind.DATA_QUALITY]
+    assert (job.status, decision.recommended) == (Status.PAUSED, "keep")
+    assert "could be story" in http.get(PAGE).text
+    assert OPENING not in read_passages(context, job)
+    context.pipeline.answer(job.id, DecisionKind.DATA_QUALITY, "keep")
+    job = run(context)
+    assert (job.status, job.phase) == (Status.QUEUED, Phase.TRAIN)
+    assert OPENING in read_passages(context, job)
+    assert "what could be story was kept" in http.get(PAGE).text
+
+
+def test_a_recipe_that_asks_nobody_keeps_what_could_be_story(context: Context, http: httpx.Client) -> None:
+    job = prepare(context, 0, OPENING, data_quality="auto")
+    assert (job.status, job.phase) == (Status.QUEUED, Phase.TRAIN)
+    assert job.decisions[DecisionKind.DATA_QUALITY].answer == "keep"
+    assert OPENING in read_passages(context, job)
+    assert "what could be story was kept" in http.get(PAGE).text
+
+
+def read_passages(context: Context, job: Job) -> str:
+    """Return the text of every row that has been published."""
+    folder = context.volume.folder(job.id, Phase.PREPARE) / "alpaca"
+    return "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.jsonl")))
 
 
 def test_a_recipe_that_stops_a_job_says_so(context: Context, http: httpx.Client) -> None:
