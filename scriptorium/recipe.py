@@ -83,6 +83,7 @@ RemovalStep = Literal[
     "notes",
     "emphasis",
     "capitals",
+    "wrapped_lines",
 ]  # the steps of cleaning that can be skipped
 
 

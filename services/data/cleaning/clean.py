@@ -112,7 +112,7 @@ def lay_out(source: Source, log: CleaningLog, wrapped: bool = True) -> Layout:
         for index, step in sorted(find_furniture(lines.texts, vocabulary.words).items() if wrapped else ())
         if log.change(step, lines.numbers[index], lines.texts[index].strip())
     ]
-    return read_layout(lines, frozenset(furniture), vocabulary, wrapped)
+    return read_layout(lines, frozenset(furniture), vocabulary, wrapped and not log.skips(StepName.WRAPPED_LINES))
 
 
 def repair_source(source: Source, log: CleaningLog) -> Source:

@@ -87,6 +87,10 @@ class CleaningLog:
         self._changes: dict[StepName, list[Change]] = {step: [] for step in StepName}
         self._doubtful: dict[StepName, list[Change]] = {step: [] for step in StepName}
 
+    def skips(self, step: StepName) -> bool:
+        """Return whether a step is not to be made."""
+        return step in self._skipped
+
     def note(self, step: StepName, line: int, before: str, after: str = "", count: int = 1) -> None:
         """Count a change that leaves no word out, and keep it as an example while there are few."""
         self._counts[step] += count

@@ -144,7 +144,14 @@ def test_prose_after_the_end_could_be_story() -> None:
     assert [change.before for step in log.steps() for change in step.doubtful] == [after]
 
 
-@pytest.mark.parametrize("step", get_args(RemovalStep))
+def test_line_breaks_can_be_kept() -> None:
+    text = "\n".join(["Nobody in the village remembered the winter of the wolves, and"] * 20 + ["it was spring."])
+    book = f"{text}\n\n{text}"
+    assert "\n" not in clean_book(book)[0].paragraphs[0]
+    assert clean_book(book, CleaningLog(skipped=["wrapped_lines"]))[0].paragraphs == [text, text]
+
+
+@pytest.mark.parametrize("step", sorted({*get_args(RemovalStep)} - {"wrapped_lines"}))
 def test_a_step_can_be_skipped(step: str) -> None:
     text = "\n\n".join(
         [
