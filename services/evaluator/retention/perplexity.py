@@ -1,4 +1,4 @@
-"""The perplexity of both models on neutral text: twenty plain paragraphs of our own that no model was trained on.
+"""The perplexity of both models on neutral text: eighty plain paragraphs of our own that no model was trained on.
 
 The text is scored outside of any chat: inside one, a model that has learned to answer in an author's voice finds every
 other voice less likely, as it should.
@@ -24,7 +24,7 @@ NEUTRAL_TEXT = Path(__file__).with_name("neutral.txt")
 
 
 def read_neutral_paragraphs() -> list[str]:
-    """Read the twenty paragraphs."""
+    """Read the eighty paragraphs."""
     return [paragraph.strip() for paragraph in split_paragraphs(NEUTRAL_TEXT.read_text(encoding="utf-8"))]
 
 

@@ -41,7 +41,7 @@ def test_both_models_are_asked_the_same_greedily_and_base_first(engines, tokeniz
         requests[:INSTRUCTIONS] == requests[INSTRUCTIONS:] == [one.request for one in write_instructions(INSTRUCTIONS)]
     )
     assert "[VALIDATE] 384/384 instructions answered" in reporter.messages
-    assert "[VALIDATE] 40/40 neutral paragraphs read" in reporter.messages
+    assert "[VALIDATE] 160/160 neutral paragraphs read" in reporter.messages
     assert retention.following.base == retention.following.tuned
     assert Retention.model_validate_json(retention.model_dump_json()) == retention
 
@@ -207,6 +207,6 @@ def test_the_worse_part_decides():
 
 def test_neutral_text_is_what_it_says():
     text = read_neutral_paragraphs()
-    assert len(text) == 20
+    assert len(set(text)) == len(text) == 80
     assert all(110 <= len(paragraph.split()) <= 140 for paragraph in text)
     assert not any(mark in "".join(text) for mark in '“”"!?')
