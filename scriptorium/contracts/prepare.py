@@ -111,16 +111,27 @@ class CleaningStep(Contract):
     examples: list[Change] = []
 
 
+class BookSummary(Contract):
+    """One of several books: its name, its words and chapters, and its passages by split."""
+
+    name: str
+    words: int
+    chapters: int
+    splits: dict[str, int]
+
+
 class PrepareResult(Contract):
     """The contents of the dataset folder, by split ("all", "train", "dev", "test", "reference").
 
-    `title` is the book's. `decision` is what was decided about debatable findings; None if there are none.
+    `title` is the manuscript's, `books` are those in it if there are several. `decision` is what was decided about
+    debatable findings; None if there are none.
     """
 
     title: str = ""
     words: int
     chapters: int
     splits: dict[str, TokenStatistics]
+    books: list[BookSummary] = []
     steps: list[CleaningStep] = []
     findings: list[Finding] = []
     decision: FindingsDecision | None = None

@@ -1,15 +1,15 @@
-"""The split into training and held-out passages, by whole chapters, so that no scene is on both sides."""
+"""The split into training and held-out passages, by whole chapters or books, so that no scene is on both sides."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 from scriptorium.artifacts.dataset import SPLITS
 from scriptorium.contracts import Finding
+from scriptorium.errors import InvalidRecipe
 from scriptorium.recipe import Split
 from services.data.passage import Passage
 from services.data.splits.decontaminate import (
@@ -21,8 +21,9 @@ from services.data.splits.decontaminate import (
 )
 from services.data.splits.near_duplicates import NEAR_DUPLICATE_SHARE, SimilarPair, find_pairs, index_ngrams
 
-SHUFFLES = 64  # of the chapters; the one nearest to the target shares is used
+SHUFFLES = 64  # of the chapters or books; the one nearest to the target shares is used
 UNEVEN_FACTOR = 2.0  # times too much or too little before it is a finding
+UNEVEN_BOOKS_STEP = "Books are held out as a whole: send more of them, or set `data.split.by` to `chapter`."
 
 Passages = Sequence[Passage]
 
@@ -62,28 +63,47 @@ def divide_passages(
 def split_passages(
     passages: Passages, split: Split, seed: int, *, with_dev: bool = True
 ) -> tuple[dict[str, list[Passage]], list[Finding]]:
-    """Split passages, in the order of the book and the same for the same seed; return findings about the split, too."""
-    chapters = [list(group) for _, group in groupby(passages, key=lambda passage: passage.chapter)]
+    """Split passages, in the order of the book and the same for the same seed; return findings about the split, too.
+
+    Raises InvalidRecipe if whole books are to be held out and there are too few.
+    """
     shares = {"dev": split.dev, "test": split.test} if with_dev else {"test": split.test}
-    if len(chapters) <= len(shares):
-        message = f"only {len(chapters)} chapter(s) found, so the end of the text is held out: {', then '.join(shares)}"
+    by_book = split.by == "book"
+    units: dict[str, list[Passage]] = {}
+    for passage in passages:
+        units.setdefault(passage.book if by_book else passage.chapter, []).append(passage)
+    if len(units) <= len(shares):
+        if by_book:
+            raise too_few_books(units, shares)
+        message = f"only {len(units)} chapter(s) found, so the end of the text is held out: {', then '.join(shares)}"
         return split_blocks(passages, shares), [Finding(code="split_in_blocks", place="chapters", message=message)]
-    chosen = choose_chapters([count_words(chapter) for chapter in chapters], shares, seed)
+    chosen = choose_units([count_words(unit) for unit in units.values()], shares, seed)
     splits: dict[str, list[Passage]] = {name: [] for name in SPLITS}
-    for chapter, name in zip(chapters, chosen, strict=True):
-        splits[name] += chapter
-    return splits, find_uneven(splits, shares)
+    for unit, name in zip(units.values(), chosen, strict=True):
+        splits[name] += unit
+    return splits, find_uneven(splits, shares, UNEVEN_BOOKS_STEP if by_book else "")
 
 
-def choose_chapters(words: Sequence[int], shares: dict[str, float], seed: int) -> list[str]:
-    """Choose the split of each chapter by the chapters' words; every split gets at least one chapter."""
+def too_few_books(books: Collection[str], shares: Collection[str]) -> InvalidRecipe:
+    """Return the error for a manuscript with too few books to hold whole ones out."""
+    names = ", ".join(filter(None, books))
+    return InvalidRecipe(
+        f"The manuscript has {len(books)} book(s){names and f' ({names})'}, and data.split.by: book needs at least "
+        f"{len(shares) + 1}: one to train on, one for {' and one for '.join(shares)}.",
+        param="data.split.by",
+        next_step="Set data.split.by to chapter, or send more books, each as one file or in a folder of its own.",
+    )
+
+
+def choose_units(words: Sequence[int], shares: dict[str, float], seed: int) -> list[str]:
+    """Choose the split of each chapter or book by their words; every split gets at least one."""
     generator = random.Random(seed)  # noqa: S311  # a repeatable choice, not a secret
-    candidates = [deal_chapters(words, shares, generator) for _ in range(SHUFFLES)]
+    candidates = [deal_units(words, shares, generator) for _ in range(SHUFFLES)]
     return min(candidates, key=lambda chosen: measure_distance(chosen, words, shares))
 
 
-def deal_chapters(words: Sequence[int], shares: dict[str, float], generator: random.Random) -> list[str]:
-    """Deal chapters in random order: each held-out split takes them while that brings it nearer to its share."""
+def deal_units(words: Sequence[int], shares: dict[str, float], generator: random.Random) -> list[str]:
+    """Deal units in random order: each held-out split takes them while that brings it nearer to its share."""
     order = list(range(len(words)))
     generator.shuffle(order)
     chosen = ["train"] * len(words)
@@ -127,8 +147,11 @@ def find_beginning(passages: Passages, cut: int) -> int:
     return cut
 
 
-def find_uneven(splits: dict[str, list[Passage]], shares: dict[str, float]) -> list[Finding]:
-    """Return a finding for each held-out split that is far from its target share, as long chapters make it."""
+def find_uneven(splits: dict[str, list[Passage]], shares: dict[str, float], next_step: str) -> list[Finding]:
+    """Return a finding for each held-out split that is far from its target share, as long chapters make it.
+
+    `next_step` is another one than the gate's, if there is one.
+    """
     words = {name: count_words(passages) for name, passages in splits.items()}
     total = sum(words.values())
     return [
@@ -136,6 +159,7 @@ def find_uneven(splits: dict[str, list[Passage]], shares: dict[str, float]) -> l
             code="uneven_split",
             place=name,
             message=f"has {words[name] / total:.0%} of the words; the recipe asks for {share:.0%}",
+            next_step=next_step,
         )
         for name, share in shares.items()
         if not 1 / UNEVEN_FACTOR <= words[name] / (share * total) <= UNEVEN_FACTOR
