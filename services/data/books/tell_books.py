@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import PurePosixPath
@@ -21,7 +21,8 @@ from services.data.readers import Part
 MIN_SEVERAL = 2
 MIN_BOOK_CHAPTERS = 3
 MIN_BOOK_WORDS = 10_000  # with so many chapters; a file of one chapter may have several scenes with headings
-MIN_NOVEL_WORDS = 40_000  # more than a chapter has, or most parts of a book
+MIN_WHOLE_WORDS = 20_000  # more than a chapter has, so that the file's own were not recognised
+MAX_DIVISION_WORDS = 40_000  # more than most parts of a book have
 NAME_GAP = re.compile(r"[_-]|(?<=[^\W\d_])(?=\d)")  # "part-2" and "part2" are "part 2"
 PUBLICATIONS = frozenset([".epub", ".fb2"])  # formats in which nobody saves a single chapter
 
@@ -54,7 +55,7 @@ class SourceFile:
         """Whether it has a whole book in it."""
         if is_division(self.path.stem, self.words):
             return False
-        if self.path.suffix.lower() in PUBLICATIONS or self.words >= MIN_NOVEL_WORDS:
+        if self.path.suffix.lower() in PUBLICATIONS or self.words >= MIN_WHOLE_WORDS:
             return True
         return self.chapters >= MIN_BOOK_CHAPTERS and (self.title != "" or self.words >= MIN_BOOK_WORDS)
 
@@ -108,19 +109,25 @@ def find_books(folder: PurePosixPath, files: Iterable[SourceFile]) -> list[Separ
     whole = sum(file.is_whole for file in own)
     if whole >= MIN_SEVERAL and len(own) < 2 * whole:
         books, own = [SeparateBook("", folder, (file,)) for file in own], []
-    several = len(subfolders) > 1 or bool(own)
+    divisions = find_divisions(subfolders) if own or len(subfolders) > 1 else set()
     for name, members in subfolders.items():
-        if several and is_division(name, sum(file.words for file in members)):
+        if name in divisions:
             own += members
         else:
             books += find_books(folder / name, members)
     return [*books, SeparateBook("", folder, tuple(own))] if own else books
 
 
+def find_divisions(subfolders: Mapping[str, Sequence[SourceFile]]) -> set[str]:
+    """Return the folders that are parts of one book; none if most of them are not named like that."""
+    divisions = {name for name, files in subfolders.items() if is_division(name, sum(file.words for file in files))}
+    return divisions if 2 * len(divisions) >= len(subfolders) else set()
+
+
 def is_division(name: str, words: int) -> bool:
     """Return whether a file or folder is named like a part of a book, and has no more words than one."""
     readable = " ".join(NAME_GAP.sub(" ", name).split())
-    return words < MIN_NOVEL_WORDS and bool(is_labelled(readable) or BARE_NUMBER.match(readable))
+    return words < MAX_DIVISION_WORDS and bool(is_labelled(readable) or BARE_NUMBER.match(readable))
 
 
 def choose_name(book: SeparateBook, filename: str) -> str:
