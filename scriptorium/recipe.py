@@ -64,8 +64,9 @@ class Chunking(Section):
 
 
 class Split(Section):
-    """The shares of the text that are held out, in whole chapters."""
+    """The shares of the text that are held out, in whole chapters; or in whole books, if there are several."""
 
+    by: Literal["chapter", "book"] = "chapter"
     dev: float = Field(default=0.1, gt=0, lt=0.5)
     test: float = Field(default=0.2, gt=0, lt=0.5)
 

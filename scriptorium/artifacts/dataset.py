@@ -3,7 +3,8 @@
 train.jsonl dev.jsonl test.jsonl   chat rows: {"messages": [user, assistant], "chapter": "...", "author": "...",
                                    "kind": "brief" | "context" | "continue" | "rewrite", "genuine": "..."}; dev and
                                    test have briefs only; `genuine` is the author's text if the row trains on other
-                                   names; "rejected": the answer that a preference puts behind the last message
+                                   names; "book": the name of one of several books, else ""; "rejected": the answer that
+                                   a preference puts behind the last message
 reference.jsonl                    the same from other authors, if there are any; briefs only
 alpaca/{train,dev,test}.jsonl      the same passages with the seed workflow's constant instruction
 impostors.jsonl                    {"author": "...", "works": ["...", ...]}: cleaned excerpts of other authors' works
@@ -48,6 +49,7 @@ class Row(BaseModel):
     author: str = ""
     kind: PromptKind = "brief"
     genuine: str = ""
+    book: str = ""
 
     @model_validator(mode="before")
     @classmethod

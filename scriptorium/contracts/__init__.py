@@ -27,6 +27,7 @@ from scriptorium.contracts.job import (
 )
 from scriptorium.contracts.merge import MergeProof, MergeRequest, MergeResult
 from scriptorium.contracts.prepare import (
+    BookSummary,
     Change,
     CleaningStep,
     Finding,
@@ -58,6 +59,7 @@ __all__ = [
     "STOP_ANSWER",
     "Agreement",
     "AnswerEndings",
+    "BookSummary",
     "CalibrateRequest",
     "CalibrateResult",
     "Change",

@@ -120,12 +120,21 @@ class CleaningStep(Contract):
     doubtful: list[Change] = []
 
 
+class BookSummary(Contract):
+    """One of several books: its name, its words and chapters, and its passages by split."""
+
+    name: str
+    words: int
+    chapters: int
+    splits: dict[str, int]
+
+
 class PrepareResult(Contract):
     """The contents of the dataset folder, by split ("all", "train", "dev", "test", "reference").
 
-    `title` is the book's. `words_in` are those of the texts before cleaning, `words` those of the chapters.
-    `letters_missing` are in no chapter though no step left them out: 0, or a fault of ours. `decision` is
-    what was decided about debatable findings; None if there are none.
+    `title` is the manuscript's, `books` are those in it if there are several. `words_in` are the words of the texts
+    before cleaning, `words` those of the chapters. `letters_missing` are in no chapter though no step left them out: 0,
+    or a fault of ours. `decision` is what was decided about debatable findings; None if there are none.
     """
 
     title: str = ""
@@ -134,6 +143,7 @@ class PrepareResult(Contract):
     letters_missing: int = 0
     chapters: int
     splits: dict[str, TokenStatistics]
+    books: list[BookSummary] = []
     steps: list[CleaningStep] = []
     findings: list[Finding] = []
     decision: FindingsDecision | None = None

@@ -25,7 +25,8 @@ class Passage:
     names were replaced in the one that trains. A passage of a `ready` row keeps the row's own prompt, and `turns` are
     the messages before that: the first `turn_count` of those stored. The answers of one `conversation` are passages
     side by side, and so are preferences with the same prompt and text. `rejected` is the answer that a preference puts
-    behind the text. `fitted` says that the recipe's range was lowered for it, so that its row is not too long.
+    behind the text. `fitted` says that the recipe's range was lowered for it, so that its row is not too long. `book`
+    names its book if there are several.
     """
 
     stored_text: LazyText
@@ -44,6 +45,7 @@ class Passage:
     conversation: str = ""  # the place of its row, or of the first one
     stored_rejected: LazyText = ""
     fitted: bool = False
+    book: str = ""
 
     @property
     def text(self) -> str:

@@ -16,6 +16,10 @@ from scriptorium.errors import VALIDATION_FILE, FileTooLarge, InvalidTrainingFil
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
 from scriptorium.text.titles import choose_title
+from services.data.books.name_passages import name_passages, summarise_books
+from services.data.books.remarks import note_books
+from services.data.books.repeated_books import replace_repeated
+from services.data.books.tell_books import ChapterSize, list_files, tell_books
 from services.data.checks import lengths
 from services.data.checks.ask_about_findings import ask_about_findings, raise_if_stopped, weigh_findings
 from services.data.checks.codes import grade_findings
@@ -116,6 +120,7 @@ def prepare_texts(request: PrepareRequest, folder: Path, texts: TextFile, report
         reporter=reporter,
     )
     remarks = [*cut.findings, *chosen.findings, *validation.findings, *divided.findings, *left_out, *checks]
+    remarks = replace_repeated(remarks, [*cut.passages, *validation.passages], passages, divided.near_duplicates)
     findings = grade_findings(remarks, len(passages))
     splits = {name: members for name, members in splits.items() if members or name == "train"}
     if request.system:
@@ -170,6 +175,7 @@ def summarise(
         letters_missing=cut.letters_missing,
         chapters=cut.chapters,
         splits={name: verify.token_statistics(members) for name, members in splits.items()},
+        books=summarise_books(cut.passages, {name: splits[name] for name in SPLITS if name in splits}),
         steps=cut.steps,
         findings=findings,
         decision=decision,
@@ -186,7 +192,7 @@ def cut_manuscript(
     manuscript = read_manuscript(request.manuscript, request.filename, store)
     check_method(manuscript, request.filename, request.method)
     cleaning = CleaningLog(skipped=request.skip_cleaning, keep_doubtful=request.keep_doubtful)
-    sizes: list[int] = []
+    sizes: list[ChapterSize] = []
     chapters = record_sizes(gather_chapters(manuscript, cleaning, reporter), sizes)
     if manuscript.curated:
         passages = take_curated(chapters, tokenizer, store)
@@ -195,13 +201,15 @@ def cut_manuscript(
         for chapter_passages in cut_chapters(chapters, request.chunking, tokenizer, store, room):
             reporter.check()
             passages += chapter_passages
+    books = tell_books(list_files(manuscript.parts, sizes), request.filename)
+    passages = name_passages(passages, sizes, books)
     rows = take_rows(manuscript.rows, tokenizer, store)
-    steps, words = cleaning.steps(), sum(sizes) + sum(row.words for row in rows)
+    steps = cleaning.steps()
     return CutManuscript(
         title=choose_title(manuscript.stated_title, request.filename),
         passages=[*passages, *rows],
         words_in=cleaning.words_in + sum(row.words for row in rows),
-        words=words,
+        words=sum(size.words for size in sizes) + sum(row.words for row in rows),
         letters_missing=cleaning.letters_missing,
         chapters=len(sizes) + len({row.chapter for row in rows}),
         steps=steps,
@@ -209,15 +217,16 @@ def cut_manuscript(
         findings=[
             *manuscript.findings,
             *examine_left_out(steps, cleaning.words_in, cleaning.letters_missing, request.filename),
+            *note_books(books, request.filename),
             *note_fitted(sum(passage.fitted for passage in passages), len(passages), request),
         ],
     )
 
 
-def record_sizes(chapters: Iterable[Chapter], sizes: list[int]) -> Iterator[Chapter]:
-    """Yield the chapters, and append the words of each to `sizes`."""
+def record_sizes(chapters: Iterable[Chapter], sizes: list[ChapterSize]) -> Iterator[Chapter]:
+    """Yield the chapters, and append the size of each to `sizes`."""
     for chapter in chapters:
-        sizes.append(chapter.words)
+        sizes.append(ChapterSize(chapter.source, chapter.title, chapter.words))
         yield chapter
 
 
@@ -245,7 +254,8 @@ def clean_parts(
         if opens and not any(chapter.words for chapter in chapters):
             problems.append(Problem(part.name, "has no text apart from headings and a licence"))
         for chapter in chapters:
-            yield replace(chapter, title=f"{part.name}: {chapter.title}") if several else chapter
+            title = f"{part.name}: {chapter.title}" if several else chapter.title
+            yield replace(chapter, title=title, source=part.name)
 
 
 def clean_part(part: Part, curated: bool, cleaning: CleaningLog, *, opens: bool) -> list[Chapter]:

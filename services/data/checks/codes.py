@@ -222,6 +222,14 @@ GATES: dict[str, DataGate] = {
     "line_repeated": DataGate(
         DEBATABLE, "One line or sentence five times or more in a passage.", "Keep it once, unless it is a refrain."
     ),
+    "book_repeated": DataGate(
+        NOTE, "A book that is in the manuscript twice, word for word.", "Nothing to do: it trains once."
+    ),
+    "book_edition": DataGate(
+        DEBATABLE,
+        "Two editions of a book, or a collection beside a book in it.",
+        "Send each book once; a model memorises what occurs twice.",
+    ),
     "low_variety": DataGate(
         DEBATABLE, "A passage that repeats the same few words over and over.", "Remove the repetition."
     ),
@@ -264,6 +272,17 @@ GATES: dict[str, DataGate] = {
     "split_in_blocks": DataGate(NOTE, "Too few chapters to hold out whole ones.", "Mark chapters with headings."),
     "uneven_split": DataGate(
         NOTE, "A held-out split far from the share that the recipe asks for.", "Use shorter chapters or other shares."
+    ),
+    # several books
+    "several_books": DataGate(
+        NOTE,
+        "Several books in one manuscript.",
+        "Nothing to do; `data.split.by: book` tests on whole books instead of chapters of each.",
+    ),
+    "several_voices": DataGate(
+        NOTE,
+        "Folders with several books: series, or pen names with voices of their own.",
+        "If their voices differ, send one of the folders alone: a job learns one voice.",
     ),
     # reading
     "guessed_encoding": DataGate(NOTE, "A file that is not UTF-8.", "Check accents and quotes; save it as UTF-8."),

@@ -35,15 +35,18 @@ def drop_repeated(passages: Sequence[Passage]) -> tuple[list[Passage], list[Find
 
     Ready rows may have the same answer to different prompts, or prefer it to different ones.
     """
+    repeats = find_repeats(passages)
+    return [passage for passage in passages if passage.place not in repeats], [
+        make_finding("passage_repeated", place, f"is the same as {earlier}; left out")
+        for place, earlier in repeats.items()
+    ]
+
+
+def find_repeats(passages: Sequence[Passage]) -> dict[str, str]:
+    """Return the places of passages that occurred before, each with the first place."""
     first_places: dict[bytes, str] = {}
-    remaining, findings = [], []
-    for passage in passages:
-        earlier = first_places.setdefault(make_digest(passage), passage.place)
-        if earlier == passage.place:
-            remaining.append(passage)
-        else:
-            findings.append(make_finding("passage_repeated", passage.place, f"is the same as {earlier}; left out"))
-    return remaining, findings
+    firsts = {passage.place: first_places.setdefault(make_digest(passage), passage.place) for passage in passages}
+    return {place: first for place, first in firsts.items() if place != first}
 
 
 def make_digest(passage: Passage) -> bytes:

@@ -104,7 +104,7 @@ def preference_key(passage: Passage) -> bytes | str:
     """Return what the preferences of one prompt and preferred answer in a chapter have in common; else the place."""
     if not passage.stored_rejected:
         return passage.place
-    texts = "\0".join([passage.chapter, passage.prompt, passage.text])
+    texts = "\0".join([passage.book, passage.chapter, passage.prompt, passage.text])
     return blake2b(texts.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
@@ -132,6 +132,7 @@ def take_row(row: ReadyRow, store: StoreText) -> list[Passage]:
             turn_count=answer - 1,
             conversation=row.place if several else "",
             stored_rejected=row.stored_rejected,
+            book=row.book,
         )
         for number, answer in enumerate(answers, start=1)
     ]

@@ -46,12 +46,13 @@ BY_SOMEBODY = re.compile(
 
 @dataclass
 class Chapter:
-    """A title, unique in its manuscript, and cleaned paragraphs with the lines at which they begin."""
+    """A title, unique in its manuscript, and cleaned paragraphs with the lines at which they begin in their file."""
 
     title: str
     paragraphs: list[str] = field(default_factory=list)
     lines: Sequence[int] = ()
     name_place: Callable[[int], str] = str
+    source: str = ""  # the name of the file
 
     @property
     def words(self) -> int:

@@ -28,7 +28,7 @@ from scriptorium.html.templates import page_templates
 from scriptorium.text.titles import read_name
 from services.data.checks.ask_about_findings import advise, describe_share
 from services.data.checks.codes import GATES
-from services.data.output.chapter_map import draw_map
+from services.data.output.chapter_map import SPLIT_NAMES, draw_map
 from services.data.output.histogram import draw_histogram
 from services.data.passage import Passage
 from services.data.readers.limits import MIN_EXAMPLES
@@ -85,7 +85,9 @@ def render_page(
     """Render the page as HTML."""
     chunking = request.chunking
     lengths = [passage.length(chunking.unit) for name in SPLITS for passage in splits.get(name, ())]
-    templates = page_templates(Path(__file__).parent, number=_format_number, plain=_strip_control, readable=_readable)
+    templates = page_templates(
+        Path(__file__).parent, number=_format_number, plain=_strip_control, readable=_readable, in_words=list_splits
+    )
     return templates.get_template("quality_page.html.j2").render(
         version=__version__,
         title=result.title or read_name(request.filename),
@@ -102,7 +104,13 @@ def render_page(
         severities=group_findings_by_severity(result.findings),
         leak_check=leak_check,
         examples=examples,
+        by_book=request.split.by == "book",
     )
+
+
+def list_splits(passages: Mapping[str, int]) -> str:
+    """List the splits of a book in plain words, with its passages in each."""
+    return ", ".join(f"{SPLIT_NAMES[split]} {_format_number(count)}" for split, count in passages.items()) or "none"
 
 
 def make_verdict(result: PrepareResult) -> str:

@@ -32,6 +32,7 @@ def make_row(passage: Passage) -> Row:
         author=passage.author,
         kind=passage.kind,
         genuine=passage.genuine,
+        book=passage.book,
     )
     rejected = passage.rejected
     return PreferenceRow(**row.model_dump(), rejected=rejected) if rejected else row

@@ -62,13 +62,14 @@ def dump_sections(sections: Sequence[ManuscriptSection]) -> str:
 class ReadyRow:
     """A row that is ready to train: its messages, the assistant's answer last; `place` is its file and line.
 
-    A preference has the answer, too, that the last one is preferred to.
+    A preference has the answer, too, that the last one is preferred to. `book` is "" if the row names none.
     """
 
     place: str
     chapter: str
     stored_messages: LazyText  # as JSON
     stored_rejected: LazyText = ""
+    book: str = ""
 
     @property
     def messages(self) -> tuple[Message, ...]:

@@ -30,7 +30,7 @@ FORMS: dict[str, tuple[str, ...]] = {
     "chat": ("messages",), "alpaca": ("instruction", "output"), "prompt/completion": ("prompt", "completion"),
     "preference": ("preferred_output", "non_preferred_output"),
 }  # fmt: skip
-OPTIONAL_KEYS = frozenset(["input", "chapter"])
+OPTIONAL_KEYS = frozenset(["input", "chapter", "book"])
 PREFERENCE_HINT = 'write a preference as {"input": {"messages"}, "preferred_output", "non_preferred_output"}'
 LIKELY_MISTAKES = {
     "conversations": "rename it to messages, and from/value to role/content",

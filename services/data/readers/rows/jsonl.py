@@ -1,6 +1,6 @@
 """JSON lines: a ready row in each, in any of the forms of services/data/readers/rows/forms.py, used unchanged.
 
-A row may have a "chapter": rows of one chapter are never on both sides of a split.
+A row may have a "chapter": rows of one chapter are never on both sides of a split. It may name its "book", too.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def read_rows(entry: Entry, findings: list[Finding]) -> Iterator[ReadyRow | Prob
                 forms[form] += 1
                 unused.update(row.keys() - set(FORMS[form]) - OPTIONAL_KEYS)
                 content = FORM_READERS[form](row, unused)
-                chapter = read_chapter(row) or entry.name
-                yield ReadyRow(place, chapter, json.dumps(content.messages), content.rejected)
+                chapter, book = read_label(row, "chapter") or entry.name, read_label(row, "book")
+                yield ReadyRow(place, chapter, json.dumps(content.messages), content.rejected, book)
             except RowProblem as error:
                 problems += 1
                 if problems <= MAX_PROBLEMS:
@@ -84,10 +84,10 @@ def parse_row(line: str, number: int) -> Mapping[str, Any]:
     return row
 
 
-def read_chapter(row: Mapping[str, Any]) -> str:
-    """Return the chapter of a row; "" if it has none."""
-    value = row.get("chapter")
-    return "" if value is None else " ".join(read_text(value, "'chapter'", empty=True).split())
+def read_label(row: Mapping[str, Any], key: str) -> str:
+    """Return the chapter or the book of a row; "" if it has none."""
+    value = row.get(key)
+    return "" if value is None else " ".join(read_text(value, f"'{key}'", empty=True).split())
 
 
 def note_forms(place: str, forms: Mapping[str, int], unused: Mapping[str, int]) -> Iterator[Finding]:

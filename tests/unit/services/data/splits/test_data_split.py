@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scriptorium.errors import InvalidRecipe
 from scriptorium.recipe import Split
 from services.data.passage import Passage
 from services.data.splits.decontaminate import LeakCheck
@@ -181,3 +182,65 @@ def test_a_conversation_is_on_one_side_unless_it_is_the_only_one(lengths: list[i
     if len(lengths) > 1:
         sides = [{passage.conversation for passage in members} for members in splits.values()]
         assert not (sides[0] & sides[1] or sides[0] & sides[2] or sides[1] & sides[2])
+
+
+def make_books(*sizes: int, chapters: int = 5) -> list[Passage]:
+    """Make books of chapters with so many passages."""
+    return [
+        replace(
+            passage, book=f"Book {book}", chapter=f"Book {book}: {passage.chapter}", place=f"{book} {passage.place}"
+        )
+        for book, size in enumerate(sizes)
+        for passage in make([size] * chapters)
+    ]
+
+
+def list_books(splits: dict[str, list[Passage]]) -> dict[str, list[str]]:
+    return {name: sorted({passage.book for passage in members}) for name, members in splits.items()}
+
+
+@given(st.lists(st.integers(1, 6), min_size=2, max_size=12), st.integers(0, 5))
+@settings(max_examples=40)
+def test_no_book_of_the_test_is_on_another_side_and_nothing_is_lost(sizes: list[int], seed: int) -> None:
+    passages = make_books(*sizes)
+    splits, _ = split_passages(passages, Split(by="book"), seed)
+    assert sorted(passage.place for members in splits.values() for passage in members) == sorted(
+        passage.place for passage in passages
+    )
+    assert all(splits.values())
+    books = list_books(splits)
+    assert not set(books["test"]) & {*books["train"], *books["dev"]}
+    chapters = [{passage.chapter for passage in members} for members in splits.values()]
+    assert sum(map(len, chapters)) == len(set.union(*chapters))
+
+
+def test_many_books_are_held_out_as_near_to_the_shares_as_they_allow() -> None:
+    splits, findings = split_passages(make_books(*[2] * 10), Split(by="book", dev=0.1, test=0.2), 1)
+    assert {name: len(books) for name, books in list_books(splits).items()} == {"train": 7, "dev": 1, "test": 2}
+    assert not findings
+    assert split_passages(make_books(*[2] * 10), Split(by="book"), 2)[0] != splits
+
+
+@pytest.mark.parametrize("sizes", [(4, 4, 4), (3, 1)])
+def test_a_few_books_are_not_used_up_by_dev(sizes: tuple[int, ...]) -> None:
+    splits, _ = split_passages(make_books(*sizes), Split(by="book", dev=0.1, test=0.2), 1)
+    books = list_books(splits)
+    assert len(books["test"]) == 1
+    assert set(books["dev"]) < set(books["train"]) or books["dev"] == books["train"]
+    total = sum(map(len, splits.values()))
+    assert len(splits["train"]) / total > 0.5
+
+
+def test_books_of_a_chapter_each_are_dev_as_a_whole() -> None:
+    splits, findings = split_passages(make_books(4, 4, 4, chapters=1), Split(by="book"), 1)
+    assert sorted(map(len, splits.values())) == [4, 4, 4]
+    assert [finding.place for finding in findings] == ["dev"]
+    assert "data.split.by" in findings[0].next_step
+
+
+@pytest.mark.parametrize("passages", [make([3, 3, 3]), make_books(5), make_books(5, 5, chapters=1)])
+def test_too_few_books_are_refused(passages: list[Passage]) -> None:
+    with pytest.raises(InvalidRecipe) as caught:
+        split_passages(passages, Split(by="book"), 1)
+    assert (caught.value.code, caught.value.param) == ("invalid_recipe", "data.split.by")
+    assert "more books" in str(caught.value.next_step)
