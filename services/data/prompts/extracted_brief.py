@@ -50,14 +50,16 @@ class Lexicon:
     language: Language = ENGLISH
 
 
-def add_briefs(passages: Sequence[Passage]) -> tuple[list[Passage], list[Finding]]:
+def add_briefs(
+    passages: Sequence[Passage], book_language: Language | None = None
+) -> tuple[list[Passage], list[Finding]]:
     """Return passages of one author with their briefs; leave out those whose every brief would quote them.
 
     Ready rows keep their own prompts.
     """
     ready = [passage for passage in passages if passage.ready]
     passages = [passage for passage in passages if not passage.ready]
-    language = choose_language(detect_passage_language(passages))
+    language = choose_language(book_language or detect_passage_language(passages))
     lexicon = build_lexicon((passage.text for passage in passages), language)
     briefed: list[Passage] = []
     findings: list[Finding] = []
