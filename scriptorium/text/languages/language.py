@@ -27,11 +27,17 @@ OrderedWords = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 
 class BriefSentences(BaseModel):
-    """The sentences of an extracted brief; what stands in braces is filled in."""
+    """The sentences of an extracted brief; what stands in braces is filled in.
+
+    `instruction` asks for a passage of a novel; `verse`, `script` and `letter` stand for it where that is the kind.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     instruction: str
+    verse: str
+    script: str
+    letter: str
     first_person: str
     third_person: str
     no_dialogue: str
@@ -51,7 +57,7 @@ class Language(BaseModel):
     `capitals`: what is capitalised inside a sentence. `calibrated`: T was measured on mixtures of novels.
     `script`: its letters, as in a pattern's brackets, if they tell it from others. `first_person_endings`: of verbs, if
     they need no pronoun. `topic_length`: the letters of a word that says something. `draft_lookalikes`: words that
-    elsewhere mark a draft.
+    elsewhere mark a draft. `letter_openings` begin a salutation, `letter_closings` begin or end the last line.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -78,6 +84,8 @@ class Language(BaseModel):
     script: str = ""
     topic_length: int = 4
     draft_lookalikes: Words = frozenset()
+    letter_openings: Words = frozenset()
+    letter_closings: Words = frozenset()
     capitals: Literal["names", "nouns"] = "names"
     brief: BriefSentences | None = None
 

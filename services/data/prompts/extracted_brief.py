@@ -16,7 +16,7 @@ from math import log
 
 from scriptorium.contracts import Finding
 from scriptorium.text.book_counts import BookCounts, count_book
-from scriptorium.text.briefs import Dialogue, Person, word_instruction, word_names, word_topics
+from scriptorium.text.briefs import Dialogue, Person, word_instruction, word_kind, word_names, word_topics
 from scriptorium.text.languages.detect import detect_book_language
 from scriptorium.text.languages.language import ENGLISH, Language
 from scriptorium.text.names import keep_names, name_pattern
@@ -24,6 +24,7 @@ from scriptorium.text.quotation import QUOTE_LENGTH, join_words, quotes_passage
 from scriptorium.text.word_spans import count_running_words, part_words
 from scriptorium.text.words import COMPOUND_WORD, plain
 from services.data.passage import Passage, detect_passage_language
+from services.data.passage_kind import judge_kind
 
 MAX_NAMES = 4
 MAX_TOPICS = 8
@@ -112,8 +113,13 @@ def list_wordings(text: str, words: Sequence[str], lexicon: Lexicon) -> Iterator
 
 
 def write_instruction(text: str, counts: Counter[str], language: Language = ENGLISH) -> str:
-    """Write an instruction with length, point of view and share of dialogue; `counts` are the text's words."""
+    """Write an instruction with the kind of text and its length; for prose, with point of view and dialogue, too.
+
+    `counts` are the text's words.
+    """
     length = max(10, round(count_running_words(text), -1))
+    if (kind := judge_kind(text, language)) != "prose":
+        return word_kind(length, kind, language)
     speech = "\n".join(match.group() for match in speech_pattern(language).finditer(text))
     dialogue = describe_dialogue(len(speech) / max(1, len(text)))
     person = recognise_person(counts, Counter(list_separate_words(speech, language)), language)

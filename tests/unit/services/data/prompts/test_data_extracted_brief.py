@@ -102,7 +102,7 @@ def test_no_brief_quotes_its_passage(texts: list[str]) -> None:
     for text, brief in zip(texts, write_briefs(texts), strict=True):
         assert brief is None or (
             not quotes_passage(brief, join_words(COMPOUND_WORD.findall(text)))
-            and re.match(r"Write a passage of about \d+ words", brief)
+            and re.match(r"Write a (?:passage|poem|scene of a play,|letter) of about \d+ words", brief)
         )
 
 
