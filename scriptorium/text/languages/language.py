@@ -54,7 +54,8 @@ class Language(BaseModel):
     by themselves. `elisions` are words that lean on the next one ("l'homme"). `contraction` is a pattern of what is a
     choice of style ("don't"), in text that is plain. `endings` class the words of the grammar score; the first that
     fits counts. `quotes` are pairs of signs; with `dialogue_dash` a line that opens with a dash is speech, too.
-    `capitals`: what is capitalised inside a sentence. `calibrated`: T was measured on mixtures of novels.
+    `capitals`: what is capitalised inside a sentence; `noun_endings` are of capitalised words that are no names.
+    `calibrated`: T was measured on mixtures of novels.
     `script`: its letters, as in a pattern's brackets, if they tell it from others. `first_person_endings`: of verbs, if
     they need no pronoun. `topic_length`: the letters of a word that says something. `draft_lookalikes`: words that
     elsewhere mark a draft. `letter_openings` begin a salutation, `letter_closings` begin or end the last line.
@@ -87,6 +88,7 @@ class Language(BaseModel):
     letter_openings: Words = frozenset()
     letter_closings: Words = frozenset()
     capitals: Literal["names", "nouns"] = "names"
+    noun_endings: OrderedWords = ()
     brief: BriefSentences | None = None
 
     @cached_property

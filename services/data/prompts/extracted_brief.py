@@ -36,6 +36,7 @@ STEM_LENGTH = 5  # letters by which "cabin" and "cabins" are the same topic
 MIN_NARRATED_WORDS = 30  # words outside speech that are needed to recognise the narrator
 FIRST_PERSON_SHARE = 0.01  # share of the narrated words; a third-person narrator hardly ever says "I"
 
+NO_APOSTROPHE = {"'": r"(?<!\w)'"}  # a straight opening sign has no letter before it
 SPEECH = re.compile(r"\"[^\"\n]*(?:\"|$)|“[^”\n]*(?:”|$)|«[^»\n]*(?:»|$)|‘(?<!\w‘)[^\n]*?’(?!\w)", re.MULTILINE)
 
 
@@ -132,8 +133,11 @@ def speech_pattern(language: Language) -> re.Pattern[str]:
     if language == ENGLISH:
         return SPEECH
     pairs = [(opening, closing, plain(closing)) for opening, closing in language.quote_pairs]
-    quoted = [rf"{opening}[^{closing}{straight}\n]*(?:[{closing}{straight}]|$)" for opening, closing, straight in pairs]
-    dash = [r"^[^\S\n]*(?:[—–]|--?)[^\S\n]?(?=[^\W\d_]|[«¿¡“\"])[^\n]*$"] if language.dialogue_dash else []
+    quoted = [
+        rf"{NO_APOSTROPHE.get(opening, opening)}[^{closing}{straight}\n]*(?:[{closing}{straight}]|$)"
+        for opening, closing, straight in pairs
+    ]
+    dash = [r"^[^\S\n]*(?:[—–―]|--?)[^\S\n]?(?=[^\W\d_]|[«¿¡“\"„….])[^\n]*$"] if language.dialogue_dash else []
     return re.compile("|".join([*dash, *quoted, SPEECH.pattern]), re.MULTILINE)
 
 
@@ -142,6 +146,7 @@ def recognise_person(counts: Counter[str], speech: Counter[str], language: Langu
 
     def count_narrated(pronouns: Iterable[str]) -> int:
         forms = {form for pronoun in pronouns for form in (pronoun, pronoun.capitalize())}
+        forms -= language.title_abbreviations  # "M. Homais" says nothing of "m'"
         return sum(counts[form] - speech[form] for form in forms)
 
     length, first_person = counts.total() - speech.total(), count_narrated(language.first_person)
