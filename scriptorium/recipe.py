@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from scriptorium.errors import InvalidRecipe, list_problems
 from scriptorium.patterns import explain_unknown_keys, matching, suggest
+from scriptorium.text.languages.language import list_codes
 
 PromptKind = Literal["brief", "context", "continue", "rewrite"]
 Prompt = Literal["brief", "context", "continue", "rewrite", "mixed"]
@@ -21,6 +22,7 @@ Select = Literal["balance", "loss", "voice", "decision"]
 Drafts = Literal["base", "outline"]
 Method = Literal["supervised", "dpo"]
 Auto = Literal["auto"]
+AUTO: Auto = "auto"
 Mix = dict[PromptKind, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
 
 
@@ -91,6 +93,7 @@ RemovalStep = Literal[
 class Data(Section):
     """How a manuscript becomes examples; `mix` weights the kinds of prompt if `prompt` is "mixed".
 
+    `language` is the code of the book's language; "auto" detects it.
     `briefs` says where they come from: they are extracted, or written by the model that the settings name. `drafts`
     says what a prompt of the kind "rewrite" holds: the passage as the base retells it before training, or an outline.
     `rename` is the share of the training rows in which the book's names are replaced, in each by others. `system` is a
@@ -98,6 +101,7 @@ class Data(Section):
     `skip_cleaning` are not made: what they would leave out or change trains as it is.
     """
 
+    language: str = AUTO
     prompt: Prompt = "mixed"
     mix: Mix = {"brief": 0.6, "context": 0.15, "continue": 0.1, "rewrite": 0.15}
     briefs: Literal["extracted", "model"] = "extracted"
@@ -107,6 +111,14 @@ class Data(Section):
     skip_cleaning: tuple[RemovalStep, ...] = ()
     chunking: Chunking = Chunking()
     split: Split = Split()
+
+    @field_validator("language")
+    @classmethod
+    def check_language(cls, code: str) -> str:
+        """Refuse a language that has no file of words: nothing here would know it."""
+        if code not in (AUTO, *list_codes()):
+            raise ValueError(f"must be auto or one of {', '.join(list_codes())}")
+        return code
 
     @model_validator(mode="after")
     def check_weights(self) -> Self:

@@ -25,6 +25,8 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from scriptorium.contracts.base import Message
 from scriptorium.contracts.prepare import PrepareResult
 from scriptorium.recipe import PromptKind
+from scriptorium.text.languages.detect import detect_book_language
+from scriptorium.text.languages.language import Language, list_codes, read_language
 
 SPLITS = ("train", "dev", "test")
 REFERENCE = "reference"
@@ -170,6 +172,16 @@ def read_quality(folder: Path) -> PrepareResult | None:
         return PrepareResult.model_validate_json((folder / QUALITY).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return None
+
+
+def read_book_language(folder: Path, passages: Iterable[str]) -> Language:
+    """Return the language that a book was prepared in; detect that of its passages if the folder does not say."""
+    quality = read_quality(folder)
+    return (
+        read_language(quality.language)
+        if quality and quality.language in list_codes()
+        else detect_book_language(passages)
+    )
 
 
 def read_other_authors(path: Path) -> list[OtherAuthor]:

@@ -94,7 +94,8 @@ def prepare(book: Path, output: Path, model: str, recipe: Recipe, settings: Sett
     data, impostors = recipe.data, settings.impostors
     request = PrepareRequest(
         manuscript=book.resolve(), filename=printable_name(book.name), base=resolve_base(model, settings),
-        prompt=data.prompt, mix=data.mix, brief_writer=brief_writer(data, served_name(model), settings),
+        language=data.language, prompt=data.prompt, mix=data.mix,
+        brief_writer=brief_writer(data, served_name(model), settings),
         rename=data.rename, system=data.system, method=recipe.training.method,
         sequence_len=recipe.training.sequence_len, chunking=data.chunking, split=data.split,
         references=settings.data_dir / "references" if (settings.data_dir / "references").is_dir() else None,

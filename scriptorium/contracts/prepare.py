@@ -7,12 +7,13 @@ from pathlib import Path
 
 from scriptorium.contracts.base import Answerer, Contract
 from scriptorium.contracts.serve import Endpoint
-from scriptorium.recipe import TOLERATED_SHARE, Chunking, Method, Mix, Prompt, RemovalStep, Split
+from scriptorium.recipe import AUTO, TOLERATED_SHARE, Chunking, Method, Mix, Prompt, RemovalStep, Split
 
 
 class PrepareRequest(Contract):
     """A manuscript and how to cut it; lengths are in the unit of `chunking`.
 
+    `language` is the code of the book's language, or "auto".
     `prompt` and `mix` choose the prompts of training passages; held-out passages always have briefs. Training would cut
     or drop a row of more than `sequence_len` tokens, so no prompt is made that long. The passages of `validation`,
     another manuscript, are dev, which then takes none of the first. Without a `brief_writer`, briefs are extracted.
@@ -28,6 +29,7 @@ class PrepareRequest(Contract):
     validation: Path | None = None
     validation_name: str = ""
     base: Path
+    language: str = AUTO
     prompt: Prompt
     method: Method = "supervised"
     mix: Mix = {"brief": 1.0}
@@ -132,12 +134,14 @@ class BookSummary(Contract):
 class PrepareResult(Contract):
     """The contents of the dataset folder, by split ("all", "train", "dev", "test", "reference").
 
-    `title` is the manuscript's, `books` are those in it if there are several. `words_in` are the words of the texts
-    before cleaning, `words` those of the chapters. `letters_missing` are in no chapter though no step left them out: 0,
-    or a fault of ours. `decision` is what was decided about debatable findings; None if there are none.
+    `title` is the manuscript's, `books` are those in it if there are several. `language` is the code of its language;
+    "" for one that is not known. `words_in` are the words of the texts before cleaning, `words` those of the chapters.
+    `letters_missing` are in no chapter though no step left them out: 0, or a fault of ours. `decision` is what was
+    decided about debatable findings; None if there are none.
     """
 
     title: str = ""
+    language: str = ""
     words_in: int = 0
     words: int
     letters_missing: int = 0

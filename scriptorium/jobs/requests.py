@@ -54,6 +54,7 @@ def prepare(job: c.Job, context: RequestContext) -> c.PrepareRequest:
         filename=file.filename,
         **validation(job, context),
         base=obtain_model(job.model, context.volume.models, context.reporter),
+        language=data.language,
         prompt=data.prompt,
         method=job.recipe.training.method,
         mix=data.mix,

@@ -5,6 +5,7 @@ Markup is cut away with one pattern and nothing is cleaned, so front matter coun
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 import zipfile
@@ -24,6 +25,7 @@ from scriptorium.planning.dataset_size import (
     with_replay,
 )
 from scriptorium.recipe import Recipe
+from scriptorium.text.word_spans import estimate_words
 
 PLAIN = {".txt", ".md", ".markdown"}
 MARKUP = {".html", ".htm", ".xhtml"}
@@ -33,7 +35,7 @@ DOCUMENT = "word/document.xml"  # the text of a .docx
 READ_BYTES = 32 * 1024**2  # of one file; what is beyond counts like what was read
 MAX_MEMBERS = 20_000
 TAG = re.compile(rb"<[^>]*>")
-WORD = re.compile(rb"\S*\w\S*")
+LEADING_BYTE = 0xC0  # of a character of several bytes in UTF-8
 ROW_KEYS = 6  # words of a row of .jsonl that are not text: keys and roles
 
 
@@ -121,7 +123,22 @@ def count_rows(path: Path, filename: str, recipe: Recipe) -> tuple[list[int], fl
 
 def count_row(line: bytes) -> int:
     """Return the words of a row, without its keys and roles."""
-    return len(WORD.findall(line)) - ROW_KEYS
+    return estimate_words(decode(line)) - ROW_KEYS
+
+
+def decode(body: bytes) -> str:
+    """Decode a text well enough to count its words: as UTF-8, or byte by byte if it is in an older encoding."""
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return body.decode("utf-16", "replace")
+    try:
+        return body[: len(body) - cut_end(body)].decode("utf-8")
+    except UnicodeDecodeError:
+        return body.decode("latin-1")
+
+
+def cut_end(body: bytes) -> int:
+    """Return the bytes of a character at the end that reading has cut off."""
+    return next((back for back in range(1, min(4, len(body) + 1)) if body[-back] >= LEADING_BYTE), 0)
 
 
 def count_preference(line: bytes) -> int:
@@ -159,7 +176,7 @@ def count_in_file(file: BinaryIO, filename: str, size: int, packed: Collection[s
     if suffix not in PLAIN | MARKUP and filename != DOCUMENT:
         return 0
     text = file.read(READ_BYTES)
-    words = len(WORD.findall(text if suffix in PLAIN else TAG.sub(b" ", text)))
+    words = estimate_words(decode(text if suffix in PLAIN else TAG.sub(b" ", text)))
     return round(words * max(1.0, size / max(1, len(text))))
 
 

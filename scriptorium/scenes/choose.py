@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from scriptorium.sampling import spread
 from scriptorium.scenes.bank import Scene, list_languages, read_bank
 from scriptorium.text.languages.detect import detect_book_language
-from scriptorium.text.languages.language import ENGLISH
+from scriptorium.text.languages.language import ENGLISH, Language
 from scriptorium.text.words import COMPOUND_WORD
 
 
@@ -21,22 +21,21 @@ class SceneChoice:
     skipped: int
 
 
-def choose_scenes(passages: Sequence[str], number: int) -> SceneChoice:
+def choose_scenes(passages: Sequence[str], number: int, book_language: Language | None = None) -> SceneChoice:
     """Choose at most `number` scenes, evenly spread; `passages` are all of the book's. English if its bank is missing.
 
     A scene is left out if the book has a word of its names, with the same capital.
     """
-    language = choose_language(passages)
+    language = choose_language(book_language or detect_book_language(passages))
     words = {word for passage in passages for word in COMPOUND_WORD.findall(passage)}
     scenes = read_bank(language).scenes
     new = [scene for scene in scenes if words.isdisjoint(list_name_words(scene))]
     return SceneChoice(language, spread(new, number), len(scenes) - len(new))
 
 
-def choose_language(passages: Sequence[str]) -> str:
+def choose_language(language: Language) -> str:
     """Return the book's language if the bank has it, else English."""
-    language = detect_book_language(passages).code
-    return language if language in list_languages() else ENGLISH.code
+    return language.code if language.code in list_languages() else ENGLISH.code
 
 
 def list_name_words(scene: Scene) -> list[str]:

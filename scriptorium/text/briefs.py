@@ -13,6 +13,7 @@ from scriptorium.text.languages.language import ENGLISH, BriefSentences, Languag
 
 Person = Literal["first", "third"]
 Dialogue = Literal["no", "some", "much"]
+TextKind = Literal["prose", "verse", "script", "letter"]
 
 
 def word_brief(
@@ -30,11 +31,18 @@ def word_brief(
 
 
 def word_instruction(words: int, person: Person | None, dialogue: Dialogue, language: Language = ENGLISH) -> str:
-    """Return the sentence with length, point of view and share of dialogue."""
+    """Return the sentence for prose with length, point of view and share of dialogue."""
     sentences = brief_sentences(language)
     views = {None: "", "first": sentences.first_person, "third": sentences.third_person}
     amounts = {"no": sentences.no_dialogue, "some": sentences.some_dialogue, "much": sentences.much_dialogue}
     return sentences.instruction.format(length=words, view=views[person], dialogue=amounts[dialogue])
+
+
+def word_kind(words: int, kind: TextKind, language: Language = ENGLISH) -> str:
+    """Return the sentence for a poem, a scene of a play or a letter, with its length."""
+    sentences = brief_sentences(language)
+    wordings = {"verse": sentences.verse, "script": sentences.script, "letter": sentences.letter}
+    return wordings[kind].format(length=words)
 
 
 def word_names(names: Sequence[str], language: Language = ENGLISH) -> str:

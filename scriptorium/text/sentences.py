@@ -26,7 +26,7 @@ MAX_ABBREVIATION = 12  # characters to look back
 PLAIN_ENDING = re.compile(rf"(?<=[.!?])(?:[\"'“]| ?»|«)?\s+(?=(?:[\"'„¿¡»]|« ?)?{ANY_CAPITAL})")
 ROUGH_ENDING = re.compile(r"(?<![.!?…])[.!?…]+[\"'”’“»«)]*\s+|[。！？｡]+[」』”’）]*|\n+")
 ANSWER_ENDING = re.compile(r"[.!?…]+[\"'”’)*_]*(?=\s|$)")
-COMPLETE_ENDING = re.compile(r"[.!?][\"'”’]?(?=\s)")
+COMPLETE_ENDING = re.compile(r"[.!?][\"'”’]?(?=\s)|[。！？][」』”’]*")
 
 
 def split_sentences(paragraph: str) -> list[str]:

@@ -15,7 +15,9 @@ from scriptorium.contracts import KEEP_ANSWER, CleaningStep, Finding, FindingsDe
 from scriptorium.errors import VALIDATION_FILE, FileTooLarge, InvalidTrainingFile, InvalidValidationFile, Problem
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
+from scriptorium.text.languages.language import Language
 from scriptorium.text.titles import choose_title
+from services.data.book_language import choose_language, note_language
 from services.data.books.name_passages import name_passages, summarise_books
 from services.data.books.remarks import note_books
 from services.data.books.repeated_books import replace_repeated
@@ -99,16 +101,19 @@ def prepare_texts(request: PrepareRequest, folder: Path, texts: TextFile, report
         check_system(request.system, tokenizer)
     cut = cut_manuscript(request, tokenizer, texts.add, reporter)
     reporter.message(f"[DATA] Processing {len(cut.passages)} chunks -> JSONL")
-    chosen = choose_passages(cut.passages, request, cut.curated, tokenizer, reporter)
-    validation = choose_validation(request, tokenizer, texts.add, reporter)
+    language = choose_language(request.language, cut.passages)
+    chosen = choose_passages(cut, request, tokenizer, language, reporter)
+    validation = choose_validation(request, tokenizer, texts.add, language, reporter)
     divided = divide_passages(chosen.passages, request.split, request.seed, folder, validation.passages)
     passages, splits = [*chosen.passages, *validation.passages], divided.splits
     if validation.passages and not splits["dev"]:
         raise InvalidValidationFile(f"Every passage of {request.validation_name} is held out for the test already.")
     all_passages = [passage for name in SPLITS for passage in splits[name]]
     room = request.sequence_len - tokenizer.count([request.system])[0]
-    splits["train"] = assign_prompts(splits["train"], request.prompt, request.mix, request.seed, room)
-    splits["train"] = rename_passages(splits["train"], request, tokenizer, texts.add, reporter)
+    splits["train"] = assign_prompts(
+        splits["train"], request.prompt, request.mix, request.seed, room, language=language
+    )
+    splits["train"] = rename_passages(splits["train"], request, tokenizer, texts.add, reporter, language=language)
     splits[REFERENCE], left_out = collect_references(request, iterate_paragraphs(passages), tokenizer, reporter)
     left_out += write_impostors(request, iterate_paragraphs(passages), folder, reporter)
     checks = run_checks(
@@ -118,8 +123,10 @@ def prepare_texts(request: PrepareRequest, folder: Path, texts: TextFile, report
         curated=cut.curated,
         place=request.filename,
         reporter=reporter,
+        book_language=language,
     )
-    remarks = [*cut.findings, *chosen.findings, *validation.findings, *divided.findings, *left_out, *checks]
+    noted = note_language(language, request.filename)
+    remarks = [*cut.findings, *noted, *chosen.findings, *validation.findings, *divided.findings, *left_out, *checks]
     remarks = replace_repeated(remarks, [*cut.passages, *validation.passages], passages, divided.near_duplicates)
     findings = grade_findings(remarks, len(passages))
     splits = {name: members for name, members in splits.items() if members or name == "train"}
@@ -127,7 +134,7 @@ def prepare_texts(request: PrepareRequest, folder: Path, texts: TextFile, report
         splits = {name: add_system(members, request.system) for name, members in splits.items()}
     places = {passage.place for passage in passages}
     decision = weigh_findings(findings, places, request.tolerated_share, chosen.left_out | validation.left_out)
-    result = summarise(cut, {"all": all_passages, **splits}, findings, decision)
+    result = summarise(cut, language, {"all": all_passages, **splits}, findings, decision)
     log_result(result, reporter)
     reporter.message(f"[DATA] Leak check: {divided.leak_check}")
     show = partial(write_quality, folder, request, order=passages, splits=splits, leak_check=str(divided.leak_check))
@@ -163,13 +170,15 @@ def decide(result: PrepareResult, show: Callable[[PrepareResult], None], reporte
 
 def summarise(
     cut: CutManuscript,
+    language: Language,
     splits: Mapping[str, Sequence[Passage]],
     findings: list[Finding],
     decision: FindingsDecision | None,
 ) -> PrepareResult:
-    """Summarise a dataset: its title, words, chapters, splits, cleaning steps, findings and what to decide."""
+    """Summarise a dataset: its title, language, words, chapters, splits, steps, findings and what to decide."""
     return PrepareResult(
         title=cut.title,
+        language=language.code,
         words_in=cut.words_in,
         words=cut.words,
         letters_missing=cut.letters_missing,
@@ -268,25 +277,26 @@ def clean_part(part: Part, curated: bool, cleaning: CleaningLog, *, opens: bool)
 
 
 def choose_passages(
-    passages: Sequence[Passage], request: PrepareRequest, curated: bool, tokenizer: ChatTokenizer, reporter: Reporter
+    cut: CutManuscript, request: PrepareRequest, tokenizer: ChatTokenizer, language: Language, reporter: Reporter
 ) -> ChosenPassages:
     """Choose the passages to train on, with their briefs.
 
     Curated passages may have any length.
     """
-    chosen, tiny = (list(passages), []) if curated else lengths.drop_tiny(passages, request.chunking)
+    passages = cut.passages
+    chosen, tiny = (list(passages), []) if cut.curated else lengths.drop_tiny(passages, request.chunking)
     chosen, repeated = lengths.drop_repeated(chosen)
-    chosen, quoting = add_briefs(chosen)
+    chosen, quoting = add_briefs(chosen, language)
     extracted: list[Finding] = []
     if request.brief_writer:
-        chosen, extracted = describe_passages(chosen, request.brief_writer, reporter)
+        chosen, extracted = describe_passages(chosen, request.brief_writer, language, reporter)
     chosen, overlong = lengths.drop_overlong(chosen, tokenizer, request)
     left_out = {passage.place for passage in passages} - {passage.place for passage in chosen}
     return ChosenPassages(chosen, [*tiny, *repeated, *overlong, *quoting, *extracted], left_out)
 
 
 def choose_validation(
-    request: PrepareRequest, tokenizer: ChatTokenizer, store: StoreText, reporter: Reporter
+    request: PrepareRequest, tokenizer: ChatTokenizer, store: StoreText, language: Language, reporter: Reporter
 ) -> ChosenPassages:
     """Cut the validation file, if there is one, like the manuscript, and choose its passages.
 
@@ -303,7 +313,7 @@ def choose_validation(
     except FileTooLarge as error:
         error.param = VALIDATION_FILE
         raise
-    chosen = choose_passages(cut.passages, request, cut.curated, tokenizer, reporter)
+    chosen = choose_passages(cut, request, tokenizer, language, reporter)
     if not chosen.passages:
         raise InvalidValidationFile(f"{name} has no passage that is long enough to measure a loss on.")
     reporter.message(f"[DATA] {len(chosen.passages)} chunks of the validation file {name} are dev")

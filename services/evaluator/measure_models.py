@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from scriptorium.artifacts.dataset import REFERENCE, SPLITS, Row, read_rows
+from scriptorium.artifacts.dataset import REFERENCE, SPLITS, Row, read_book_language, read_rows
 from scriptorium.contracts import EvaluateRequest
 from scriptorium.contracts.report.document import ModelInfo, PassageLoss, Role, Sample
 from scriptorium.contracts.report.retention import Retention
@@ -23,7 +23,6 @@ from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
 from scriptorium.replay.kinds import replayed_gate_kinds
 from scriptorium.rewriting.book_words import BookWords, read_book
 from scriptorium.sampling import spread
-from scriptorium.text.languages.detect import detect_book_language
 from services.evaluator.calibration.base_temperature import choose_base_temperature
 from services.evaluator.generation.protocol import Protocol, plan_protocol, run_protocol
 from services.evaluator.generation.vllm_client import VllmClient, fetch_model_info
@@ -103,7 +102,7 @@ def read_held_out(dataset: Path) -> HeldOut:
 def read_author_book(dataset: Path) -> BookWords:
     """Read the words of the author's book from all of its passages."""
     passages = [row.passage for split in SPLITS for row in read_rows(dataset / f"{split}.jsonl")]
-    return read_book(passages, detect_book_language(passages))
+    return read_book(passages, read_book_language(dataset, passages))
 
 
 async def measure_models(

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scriptorium.artifacts.dataset import read_rows
+from scriptorium.artifacts.dataset import read_book_language, read_rows
 from scriptorium.artifacts.report import read_samples
 from scriptorium.contracts.report.document import SAMPLES, Role, Sample, Split
+from scriptorium.text.languages.language import Language
 from services.evaluator.impostors import Impostor, read_impostors
 
 
@@ -31,6 +32,7 @@ class EvaluationTexts:
     `author_renamed` are training passages as they train, if names were replaced in them: they may be copied as well.
     """
 
+    language: Language
     author_train: list[str]
     author_dev: list[str]
     author_renamed: list[str]
@@ -54,8 +56,10 @@ class Pair:
 def read_texts(dataset: Path, samples: Sequence[Sample], seed: int) -> EvaluationTexts:
     """Read the texts of an evaluation; `seed` is the one that divides the impostors."""
     base, train = select_samples(samples, "base"), read_rows(dataset / "train.jsonl")
+    author_train = [row.passage for row in train]
     return EvaluationTexts(
-        author_train=[row.passage for row in train],
+        language=read_book_language(dataset, author_train),
+        author_train=author_train,
         author_dev=[row.passage for row in read_rows(dataset / "dev.jsonl")],
         author_renamed=[row.answer for row in train if row.genuine],
         held_out=[GenuinePassage(sample.genuine, sample.chapter) for sample in base],

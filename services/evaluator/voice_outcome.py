@@ -17,7 +17,6 @@ from scriptorium.contracts.report.rewriting import RewriteSample
 from scriptorium.contracts.report.voice import Estimate, Gate, GateCode, RewrittenVoice, VoiceOutcome, VoiceVerdict
 from scriptorium.errors import EvaluationFailed
 from scriptorium.jobs.reporter import Reporter
-from scriptorium.text.languages.detect import detect_book_language
 from services.evaluator.impostors import Impostor
 from services.evaluator.retention.verdict import ASK_ENOUGH, judge_adherence, worst
 from services.evaluator.rewriting.samples import select_rewrites
@@ -52,7 +51,7 @@ def measure_voice_outcome(
 
     `rewrites` are the drafts of held-out passages, and what both models made of them.
     """
-    language = describe_language(detect_book_language(texts.author_train))
+    language = describe_language(texts.language)
     try:
         inputs = gather_inputs(texts, samples, losses, alike)
         reporter.message("[VALIDATE] Learning the author's voice from the training text")
@@ -86,6 +85,7 @@ def gather_inputs(
         unseen_impostors=[impostor for impostor in impostors if impostor.name not in seen_names],
         author_other=[*texts.author_dev, *texts.author_renamed],
         losses=losses,
+        book_language=texts.language,
         endings=Endings(base=_ended(select_samples(samples, "base")), tuned=_ended(select_samples(samples, "tuned"))),
     )
 

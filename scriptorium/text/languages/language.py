@@ -27,11 +27,17 @@ OrderedWords = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 
 class BriefSentences(BaseModel):
-    """The sentences of an extracted brief; what stands in braces is filled in."""
+    """The sentences of an extracted brief; what stands in braces is filled in.
+
+    `instruction` asks for a passage of a novel; `verse`, `script` and `letter` stand for it where that is the kind.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     instruction: str
+    verse: str
+    script: str
+    letter: str
     first_person: str
     third_person: str
     no_dialogue: str
@@ -48,10 +54,11 @@ class Language(BaseModel):
     by themselves. `elisions` are words that lean on the next one ("l'homme"). `contraction` is a pattern of what is a
     choice of style ("don't"), in text that is plain. `endings` class the words of the grammar score; the first that
     fits counts. `quotes` are pairs of signs; with `dialogue_dash` a line that opens with a dash is speech, too.
-    `capitals`: what is capitalised inside a sentence. `calibrated`: T was measured on mixtures of novels.
+    `capitals`: what is capitalised inside a sentence; `noun_endings` are of capitalised words that are no names.
+    `calibrated`: T was measured on mixtures of novels.
     `script`: its letters, as in a pattern's brackets, if they tell it from others. `first_person_endings`: of verbs, if
     they need no pronoun. `topic_length`: the letters of a word that says something. `draft_lookalikes`: words that
-    elsewhere mark a draft.
+    elsewhere mark a draft. `letter_openings` begin a salutation, `letter_closings` begin or end the last line.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -78,7 +85,10 @@ class Language(BaseModel):
     script: str = ""
     topic_length: int = 4
     draft_lookalikes: Words = frozenset()
+    letter_openings: Words = frozenset()
+    letter_closings: Words = frozenset()
     capitals: Literal["names", "nouns"] = "names"
+    noun_endings: OrderedWords = ()
     brief: BriefSentences | None = None
 
     @cached_property

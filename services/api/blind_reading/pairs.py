@@ -8,6 +8,7 @@ from pathlib import Path
 
 from scriptorium.artifacts.report import read_sample_lines
 from scriptorium.contracts.report.document import PairedSample, Sample
+from scriptorium.text.word_spans import count_running_words, find_word_spans
 
 SLACK_WORDS = 40  # the genuine passage may be this much longer than the longer of the two texts
 MIN_WORDS = 150  # of the genuine passage, whatever the length of the texts
@@ -60,7 +61,7 @@ def choose_genuine(pairs: Sequence[TextPair], pair: TextPair) -> str:
         other for other in _start_half_a_book_on(pairs, pair) if other is not pair and other.author == pair.author
     ]
     chosen = min(others, key=lambda other: other.chapter == pair.chapter, default=pair)
-    max_words = max(MIN_WORDS, *(len(text.split()) for text in (pair.base, pair.tuned)))
+    max_words = max(MIN_WORDS, *map(count_running_words, (pair.base, pair.tuned)))
     return shorten(chosen.genuine, max_words)
 
 
@@ -71,10 +72,7 @@ def _start_half_a_book_on(pairs: Sequence[TextPair], pair: TextPair) -> Iterator
 
 def shorten(text: str, max_words: int) -> str:
     """Cut a text after `max_words` words and add an ellipsis, unless it is at most SLACK_WORDS longer."""
-    words = text.split()
+    words = find_word_spans(text)
     if len(words) <= max_words + SLACK_WORDS:
         return text
-    end = 0
-    for word in words[:max_words]:
-        end = text.index(word, end) + len(word)
-    return f"{text[:end]} …"
+    return f"{text[: words[max_words - 1][1]]} …"

@@ -307,6 +307,11 @@ GATES: dict[str, DataGate] = {
         NOTE, "Tables, pictures and the like in a file of a known format.", "Nothing to do: they do not train."
     ),
     "file_ignored": DataGate(NOTE, "A file that is not part of the manuscript.", "Nothing to do: it was left out."),
+    "language_fallback": DataGate(
+        NOTE,
+        "A book in a language that Scriptorium has no sentences for, or in none that it knows.",
+        "If another language was meant, name it in the recipe's `data.language`.",
+    ),
     "brief_extracted": DataGate(
         NOTE,
         "A passage that the brief-writing model cannot describe without quoting it.",

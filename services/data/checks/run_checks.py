@@ -9,6 +9,7 @@ from scriptorium.contracts import Finding, Severity
 from scriptorium.errors import InvalidTrainingFile, Problem
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.recipe import Chunking
+from scriptorium.text.languages.language import Language
 from services.data.checks import lengths
 from services.data.checks.passages import (
     boilerplate,
@@ -50,14 +51,15 @@ def run_checks(
     curated: bool,
     place: str,
     reporter: Reporter,
+    book_language: Language | None = None,
 ) -> list[Finding]:
     """Return the findings about passages in reading order; `pairs` are the near-duplicates among them.
 
-    `place` names the manuscript in findings about all of it.
+    `place` names the manuscript in findings about all of it; without a `book_language`, it is detected.
     """
     findings = list(lengths.find_out_of_range(passages, chunking, curated))
-    main_language = language.detect_main_language(passages)
-    book_language = detect_passage_language(passages)
+    main_language = language.find_main_language(passages, book_language)
+    book_language = book_language or detect_passage_language(passages)
     word_owners, paragraphs = ocr.WordOwners(), repetition.LongParagraphs(passages, pairs)
     for index, passage in enumerate(passages):
         if index % STOP_CHECK_INTERVAL == 0:

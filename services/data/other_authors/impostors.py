@@ -15,6 +15,7 @@ from scriptorium.contracts import Finding, PrepareRequest
 from scriptorium.errors import UserError
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.sampling import spread
+from scriptorium.text.word_spans import count_running_words
 from scriptorium.text.words import word_pattern
 from services.data.cleaning.chapters import Chapter
 from services.data.cleaning.clean import clean_book, clean_sections
@@ -133,7 +134,7 @@ def take_stretches(works: Sequence[Work], words: int = WORDS_PER_AUTHOR) -> list
 
 def take_middle(work: Work, words: int) -> Work:
     """Take consecutive paragraphs around the middle of a work, about `words` words."""
-    lengths = [len(paragraph.split()) for paragraph in work]
+    lengths = [count_running_words(paragraph) for paragraph in work]
     before, skipped = 0, max(0, (sum(lengths) - words) // 2)
     start = 0
     while before < skipped:
@@ -148,4 +149,4 @@ def take_middle(work: Work, words: int) -> Work:
 
 def count_words(work: Iterable[str]) -> int:
     """Count the words of several paragraphs."""
-    return sum(len(paragraph.split()) for paragraph in work)
+    return sum(map(count_running_words, work))

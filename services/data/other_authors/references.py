@@ -11,6 +11,7 @@ from scriptorium.errors import UserError
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer
 from scriptorium.recipe import Chunking
+from scriptorium.text.word_spans import count_running_words, has_unspaced
 from services.data.chunking.cut import cut_chapters
 from services.data.cleaning.chapters import Chapter, make_unique
 from services.data.cleaning.clean import clean_book
@@ -84,5 +85,10 @@ def take_middle(passages: list[Passage], share: int) -> list[Passage]:
 def hash_long_paragraphs(paragraphs: Iterable[str]) -> frozenset[int]:
     """Hash the paragraphs that are long enough to identify a book, without their white space."""
     return frozenset(
-        hash("".join(paragraph.split())) for paragraph in paragraphs if paragraph.count(" ") >= MIN_PARAGRAPH_WORDS
+        hash("".join(paragraph.split())) for paragraph in paragraphs if has_words(paragraph, MIN_PARAGRAPH_WORDS)
     )
+
+
+def has_words(paragraph: str, number: int) -> bool:
+    """Return whether a paragraph has more words than a number."""
+    return paragraph.count(" ") >= number or (has_unspaced(paragraph) and count_running_words(paragraph) > number)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from scriptorium.artifacts.dataset import REFERENCE, SPLITS
 from scriptorium.contracts import Finding, Level, PrepareResult, TokenStatistics
 from scriptorium.jobs.reporter import Reporter
+from scriptorium.text.languages.language import read_language
 
 SHOWN_FINDINGS = 5  # of each code that are logged one by one
 
@@ -21,6 +22,8 @@ def log_result(result: PrepareResult, reporter: Reporter) -> None:
     if result.steps:
         steps = ", ".join(f"{step.name.replace('_', ' ')} {step.count:,}" for step in result.steps)
         reporter.message(f"[DATA] Cleaned: {steps}")
+    if result.language:
+        reporter.message(f"[DATA] Language: {read_language(result.language).name}")
 
 
 def log_findings(findings: Sequence[Finding], reporter: Reporter) -> None:

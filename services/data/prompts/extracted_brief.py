@@ -16,7 +16,7 @@ from math import log
 
 from scriptorium.contracts import Finding
 from scriptorium.text.book_counts import BookCounts, count_book
-from scriptorium.text.briefs import Dialogue, Person, word_instruction, word_names, word_topics
+from scriptorium.text.briefs import Dialogue, Person, word_instruction, word_kind, word_names, word_topics
 from scriptorium.text.languages.detect import detect_book_language
 from scriptorium.text.languages.language import ENGLISH, Language
 from scriptorium.text.names import keep_names, name_pattern
@@ -24,6 +24,7 @@ from scriptorium.text.quotation import QUOTE_LENGTH, join_words, quotes_passage
 from scriptorium.text.word_spans import count_running_words, part_words
 from scriptorium.text.words import COMPOUND_WORD, plain
 from services.data.passage import Passage, detect_passage_language
+from services.data.passage_kind import judge_kind
 
 MAX_NAMES = 4
 MAX_TOPICS = 8
@@ -35,6 +36,7 @@ STEM_LENGTH = 5  # letters by which "cabin" and "cabins" are the same topic
 MIN_NARRATED_WORDS = 30  # words outside speech that are needed to recognise the narrator
 FIRST_PERSON_SHARE = 0.01  # share of the narrated words; a third-person narrator hardly ever says "I"
 
+NO_APOSTROPHE = {"'": r"(?<!\w)'"}  # a straight opening sign has no letter before it
 SPEECH = re.compile(r"\"[^\"\n]*(?:\"|$)|“[^”\n]*(?:”|$)|«[^»\n]*(?:»|$)|‘(?<!\w‘)[^\n]*?’(?!\w)", re.MULTILINE)
 
 
@@ -50,14 +52,16 @@ class Lexicon:
     language: Language = ENGLISH
 
 
-def add_briefs(passages: Sequence[Passage]) -> tuple[list[Passage], list[Finding]]:
+def add_briefs(
+    passages: Sequence[Passage], book_language: Language | None = None
+) -> tuple[list[Passage], list[Finding]]:
     """Return passages of one author with their briefs; leave out those whose every brief would quote them.
 
     Ready rows keep their own prompts.
     """
     ready = [passage for passage in passages if passage.ready]
     passages = [passage for passage in passages if not passage.ready]
-    language = choose_language(detect_passage_language(passages))
+    language = choose_language(book_language or detect_passage_language(passages))
     lexicon = build_lexicon((passage.text for passage in passages), language)
     briefed: list[Passage] = []
     findings: list[Finding] = []
@@ -110,8 +114,13 @@ def list_wordings(text: str, words: Sequence[str], lexicon: Lexicon) -> Iterator
 
 
 def write_instruction(text: str, counts: Counter[str], language: Language = ENGLISH) -> str:
-    """Write an instruction with length, point of view and share of dialogue; `counts` are the text's words."""
+    """Write an instruction with the kind of text and its length; for prose, with point of view and dialogue, too.
+
+    `counts` are the text's words.
+    """
     length = max(10, round(count_running_words(text), -1))
+    if (kind := judge_kind(text, language)) != "prose":
+        return word_kind(length, kind, language)
     speech = "\n".join(match.group() for match in speech_pattern(language).finditer(text))
     dialogue = describe_dialogue(len(speech) / max(1, len(text)))
     person = recognise_person(counts, Counter(list_separate_words(speech, language)), language)
@@ -124,8 +133,11 @@ def speech_pattern(language: Language) -> re.Pattern[str]:
     if language == ENGLISH:
         return SPEECH
     pairs = [(opening, closing, plain(closing)) for opening, closing in language.quote_pairs]
-    quoted = [rf"{opening}[^{closing}{straight}\n]*(?:[{closing}{straight}]|$)" for opening, closing, straight in pairs]
-    dash = [r"^[^\S\n]*(?:[—–]|--?)[^\S\n]?(?=[^\W\d_]|[«¿¡“\"])[^\n]*$"] if language.dialogue_dash else []
+    quoted = [
+        rf"{NO_APOSTROPHE.get(opening, opening)}[^{closing}{straight}\n]*(?:[{closing}{straight}]|$)"
+        for opening, closing, straight in pairs
+    ]
+    dash = [r"^[^\S\n]*(?:[—–―]|--?)[^\S\n]?(?=[^\W\d_]|[«¿¡“\"„….])[^\n]*$"] if language.dialogue_dash else []
     return re.compile("|".join([*dash, *quoted, SPEECH.pattern]), re.MULTILINE)
 
 
@@ -134,6 +146,7 @@ def recognise_person(counts: Counter[str], speech: Counter[str], language: Langu
 
     def count_narrated(pronouns: Iterable[str]) -> int:
         forms = {form for pronoun in pronouns for form in (pronoun, pronoun.capitalize())}
+        forms -= language.title_abbreviations  # "M. Homais" says nothing of "m'"
         return sum(counts[form] - speech[form] for form in forms)
 
     length, first_person = counts.total() - speech.total(), count_narrated(language.first_person)

@@ -16,6 +16,7 @@ from scriptorium.recipe import Mix, Prompt, PromptKind
 from scriptorium.rewriting.book_words import BookWords, read_book
 from scriptorium.rewriting.outline import write_outline
 from scriptorium.rewriting.wording import ask_to_rewrite
+from scriptorium.text.languages.language import Language
 from services.data.passage import Passage, detect_passage_language
 
 FRAME_TOKENS = 128  # of a row that are neither passage nor context: the chat template's and the instruction's
@@ -23,7 +24,15 @@ OUTLINE_SHARE = 0.6  # of a passage's tokens that its outline may have; the long
 FILLED_KINDS: tuple[PromptKind, ...] = ("context", "continue", "rewrite")  # in this order; the rest are briefs
 
 
-def assign_prompts(passages: Sequence[Passage], prompt: Prompt, mix: Mix, seed: int, max_tokens: int) -> list[Passage]:
+def assign_prompts(
+    passages: Sequence[Passage],
+    prompt: Prompt,
+    mix: Mix,
+    seed: int,
+    max_tokens: int,
+    *,
+    language: Language | None = None,
+) -> list[Passage]:
     """Return training passages with their prompts, the same for the same seed; a row has at most `max_tokens` tokens.
 
     A passage keeps its brief if the passage before it does not train, or if its prompt would make the row too long.
@@ -40,7 +49,7 @@ def assign_prompts(passages: Sequence[Passage], prompt: Prompt, mix: Mix, seed: 
     fits_outline = [(1 + OUTLINE_SHARE) * passage.tokens + FRAME_TOKENS <= max_tokens for passage in passages]
     kinds = assign_kinds({"context": fits_context, "rewrite": fits_outline}, len(passages), weights, seed)
     prompted = [replace(passage, kind=kind) for passage, kind in zip(passages, kinds, strict=True)]
-    return [*add_outlines(prompted), *ready]
+    return [*add_outlines(prompted, language), *ready]
 
 
 def assign_kinds(fits: Mapping[PromptKind, Sequence[bool]], count: int, weights: Mix, seed: int) -> list[PromptKind]:
@@ -60,14 +69,14 @@ def assign_kinds(fits: Mapping[PromptKind, Sequence[bool]], count: int, weights:
     return kinds
 
 
-def add_outlines(passages: Sequence[Passage]) -> list[Passage]:
+def add_outlines(passages: Sequence[Passage], language: Language | None = None) -> list[Passage]:
     """Give each passage of the kind "rewrite" its request with an outline, the wordings in turn.
 
     A passage without an outline, or with one that is too long, keeps its brief.
     """
     if not any(passage.kind == "rewrite" for passage in passages):
         return list(passages)
-    language = detect_passage_language(passages)
+    language = language or detect_passage_language(passages)
     book = read_book((passage.text for passage in passages), language)
     wordings = count_up()
     return [add_outline(passage, book, wordings) if passage.kind == "rewrite" else passage for passage in passages]

@@ -16,10 +16,11 @@ from pydantic import BaseModel, Field, ValidationError
 from scriptorium.contracts import Endpoint, Finding
 from scriptorium.errors import EngineFailed, Problem
 from scriptorium.jobs.reporter import Reporter
+from scriptorium.text.languages.language import ENGLISH, Language
 from scriptorium.text.quotation import join_words, quotes_passage
-from scriptorium.text.words import COMPOUND_WORD
+from scriptorium.text.word_spans import part_words
 from services.data.passage import Passage
-from services.data.prompts.extracted_brief import write_instruction
+from services.data.prompts.extracted_brief import choose_language, list_separate_words, write_instruction
 
 DESCRIBE_PROMPT = (
     "Say in one or two plain sentences who is in the following passage, where they are and what happens, so that "
@@ -50,7 +51,11 @@ class _ChatCompletion(BaseModel):
 
 
 def describe_passages(
-    passages: Sequence[Passage], endpoint: Endpoint, reporter: Reporter, transport: httpx.BaseTransport | None = None
+    passages: Sequence[Passage],
+    endpoint: Endpoint,
+    language: Language,
+    reporter: Reporter,
+    transport: httpx.BaseTransport | None = None,
 ) -> tuple[list[Passage], list[Finding]]:
     """Return the passages with a model's briefs, and a finding for each that keeps its extracted brief.
 
@@ -65,7 +70,7 @@ def describe_passages(
     with httpx.Client(
         base_url=endpoint.url, headers=headers, transport=transport, timeout=TIMEOUT, trust_env=False
     ) as client:
-        briefs = list(write_briefs(passages, endpoint, client, reporter))
+        briefs = list(write_briefs(passages, endpoint, client, choose_language(language), reporter))
     pairs = list(zip(passages, briefs, strict=True))
     described = [replace(passage, stored_prompt=brief or passage.stored_prompt) for passage, brief in pairs]
     message = f"keeps its extracted brief: {endpoint.model} quoted the passage or answered nothing"
@@ -76,12 +81,12 @@ def describe_passages(
 
 
 def write_briefs(
-    passages: Sequence[Passage], endpoint: Endpoint, client: httpx.Client, reporter: Reporter
+    passages: Sequence[Passage], endpoint: Endpoint, client: httpx.Client, language: Language, reporter: Reporter
 ) -> Iterator[str | None]:
     """Yield the brief of each passage, in order; several are requested at once."""
     pool = ThreadPoolExecutor(MAX_CONCURRENT_REQUESTS)
     try:
-        briefs = pool.map(lambda passage: write_brief(passage.text, endpoint, client), passages)
+        briefs = pool.map(lambda passage: write_brief(passage.text, endpoint, client, language), passages)
         for number, brief in enumerate(briefs, start=1):
             reporter.check()
             if number % PROGRESS_INTERVAL == 0 or number == len(passages):
@@ -91,22 +96,26 @@ def write_briefs(
         pool.shutdown(cancel_futures=True)
 
 
-def write_brief(text: str, endpoint: Endpoint, client: httpx.Client) -> str | None:
+def write_brief(text: str, endpoint: Endpoint, client: httpx.Client, language: Language = ENGLISH) -> str | None:
     """Write the instruction and what happens; None if every answer is empty or quotes the text."""
-    words = COMPOUND_WORD.findall(text)
-    instruction, passage = write_instruction(text, Counter(words)), join_words(words)
+    words = list_separate_words(text, language)
+    instruction, passage = write_instruction(text, Counter(words), language), join_words(words)
     for temperature in TEMPERATURES:
-        description = " ".join(request_description(text, temperature, endpoint, client).split())
-        if description and not quotes_passage(brief := f"{instruction} {description}", passage):
+        description = " ".join(request_description(text, temperature, endpoint, client, language).split())
+        brief = f"{instruction} {description}"
+        if description and not quotes_passage(part_words(language.separate(brief)), passage):
             return brief
     return None
 
 
-def request_description(text: str, temperature: float, endpoint: Endpoint, client: httpx.Client) -> str:
+def request_description(
+    text: str, temperature: float, endpoint: Endpoint, client: httpx.Client, language: Language
+) -> str:
     """Ask the model what happens in a passage; raises EngineFailed if it does not answer."""
+    request = DESCRIBE_PROMPT if language == ENGLISH else f"{DESCRIBE_PROMPT} Answer in {language.name}."
     body = {
         "model": endpoint.model,
-        "messages": [{"role": "user", "content": f"{DESCRIBE_PROMPT}\n\n{text}"}],
+        "messages": [{"role": "user", "content": f"{request}\n\n{text}"}],
         "temperature": temperature,
         "max_tokens": MAX_ANSWER_TOKENS,
     }

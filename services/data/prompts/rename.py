@@ -14,14 +14,12 @@ from dataclasses import dataclass, replace
 from scriptorium.contracts import PrepareRequest
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer
-from scriptorium.sampling import spread
 from scriptorium.scenes.bank import read_bank
 from scriptorium.scenes.choose import choose_language
 from scriptorium.scenes.own_names import CAPITALISED, count_places, is_place, list_capitalised, select_names
-from services.data.passage import Passage, make_messages
+from scriptorium.text.languages.language import Language
+from services.data.passage import Passage, detect_passage_language, make_messages
 from services.data.text_file import StoreText
-
-SAMPLED_PASSAGES = 25  # to detect the language
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,13 @@ class NameBook:
 
 
 def rename_passages(
-    passages: Sequence[Passage], request: PrepareRequest, tokenizer: ChatTokenizer, store: StoreText, reporter: Reporter
+    passages: Sequence[Passage],
+    request: PrepareRequest,
+    tokenizer: ChatTokenizer,
+    store: StoreText,
+    reporter: Reporter,
+    *,
+    language: Language | None = None,
 ) -> list[Passage]:
     """Return training passages, a share of them with other names; the same for the same seed.
 
@@ -43,7 +47,7 @@ def rename_passages(
     """
     if not request.rename:
         return list(passages)
-    book = list_names([passage for passage in passages if not passage.ready])
+    book = list_names([passage for passage in passages if not passage.ready], language)
     names_by_place = {index: _names_in(passage, book) for index, passage in enumerate(passages) if not passage.ready}
     order = [index for index, names in names_by_place.items() if names]
     random.Random(request.seed).shuffle(order)  # noqa: S311  # a repeatable choice, not a secret
@@ -62,9 +66,9 @@ def rename_passages(
     return [renamed.get(index, passage) for index, passage in enumerate(passages)]
 
 
-def list_names(passages: Sequence[Passage]) -> NameBook:
+def list_names(passages: Sequence[Passage], language: Language | None = None) -> NameBook:
     """List the own names of a book, and those that may replace them."""
-    bank = read_bank(choose_language([passage.text for passage in spread(passages, SAMPLED_PASSAGES)]))
+    bank = read_bank(choose_language(language or detect_passage_language(passages)))
     places = count_places((passage.text for passage in passages), bank)
     names = select_names(places, bank)
     sites = frozenset(name for name in names if is_place(name, places))

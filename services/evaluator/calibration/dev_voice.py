@@ -13,7 +13,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from scriptorium.artifacts.dataset import read_rows
+from scriptorium.artifacts.dataset import read_book_language, read_rows
 from scriptorium.contracts.report.voice import Transfer
 from services.evaluator.impostors import read_impostors
 from services.evaluator.voice.align_lengths import align_lengths
@@ -56,8 +56,10 @@ def learn_dev_voice(
     """
     impostors = read_impostors(dataset, seed)
     train = read_rows(dataset / "train.jsonl")
+    author_train = [row.passage for row in train]
     inputs = VoiceInputs(
-        author_train=[row.passage for row in train],
+        book_language=read_book_language(dataset, author_train),
+        author_train=author_train,
         author_other=[row.answer for row in train if row.genuine],
         held_out=genuine,
         base=base,

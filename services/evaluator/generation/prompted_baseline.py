@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from scriptorium.artifacts.dataset import Row
@@ -10,6 +9,7 @@ from scriptorium.contracts.base import Message
 from scriptorium.models.tokenizer import ChatTokenizer
 from scriptorium.sampling import spread
 from scriptorium.text.sentences import drop_incomplete
+from scriptorium.text.word_spans import count_running_words, find_word_spans
 
 EXCERPTS = 3
 MAX_WORDS = 200  # of one excerpt, if the engine's context has room for that
@@ -22,7 +22,7 @@ def choose_excerpts(rows: Sequence[Row], room: int, tokenizer: ChatTokenizer) ->
     passages = [row.passage for row in spread(rows, EXCERPTS)]
     if not passages:
         return []
-    tokens, words = sum(tokenizer.count(passages)), sum(len(passage.split()) for passage in passages)
+    tokens, words = sum(tokenizer.count(passages)), sum(map(count_running_words, passages))
     length = min(MAX_WORDS, int((room - FRAME_TOKENS) / len(passages) * words / max(1, tokens)))
     excerpts = [cut_excerpt(passage, length) for passage in passages] if length >= MIN_WORDS else []
     return excerpts if sum(tokenizer.count(excerpts)) + FRAME_TOKENS <= room else []
@@ -30,8 +30,8 @@ def choose_excerpts(rows: Sequence[Row], room: int, tokenizer: ChatTokenizer) ->
 
 def cut_excerpt(passage: str, words: int) -> str:
     """Return the first `words` words of a passage, without the incomplete sentence at the end."""
-    match = re.match(rf"\s*(?:\S+\s+){{0,{words - 1}}}\S+", passage)
-    return drop_incomplete(match.group() if match else passage)
+    spans = find_word_spans(passage)[:words]
+    return drop_incomplete(passage[: spans[-1][1]] if spans else passage)
 
 
 def build_messages(row: Row, excerpts: Sequence[str]) -> list[Message]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scriptorium.artifacts.dataset import Row, read_rows
+from scriptorium.artifacts.dataset import Row, read_book_language, read_rows
 from scriptorium.contracts import EvaluateRequest
 from scriptorium.contracts.base import Message
 from scriptorium.contracts.report.document import Decoding, ModelInfo, Role, Sample
@@ -48,7 +48,8 @@ def plan_protocol(
     """Plan all passages; the engine with the shorter context limits the length of answers and excerpts."""
     context = min((model.max_model_len for model in models if model.max_model_len), default=None)
     train, dev = read_rows(request.dataset / "train.jsonl"), read_rows(request.dataset / "dev.jsonl")
-    choice = choose_scenes([row.passage for row in (*train, *dev, *test)], request.scenes)
+    passages = [row.passage for row in (*train, *dev, *test)]
+    choice = choose_scenes(passages, request.scenes, read_book_language(request.dataset, passages))
     scenes = [make_scene_row(scene, test[0]) for scene in choice.scenes]
     cap = min(request.max_tokens, count_room(scenes, tokenizer, context)) if scenes and context else request.max_tokens
     max_tokens = choose_budget(test, tokenizer, cap, context)

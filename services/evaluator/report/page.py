@@ -20,6 +20,7 @@ from scriptorium.html.loss_curve import draw_curve
 from scriptorium.html.paragraphs import split_paragraphs
 from scriptorium.html.templates import page_templates
 from scriptorium.sampling import spread
+from scriptorium.text.word_spans import count_running_words, find_word_spans
 from services.evaluator.calibration.picture import TEMPLATES, draw_calibration
 from services.evaluator.report.dot_plots import draw_loss_drops, draw_transfer_plot
 from services.evaluator.report.headline import write_headline
@@ -111,7 +112,7 @@ def _shorten(pair: Pair) -> tuple[str, str]:
     """Split the author's passage in two: about as much as the models wrote, and the rest."""
     genuine = pair.base.genuine
     room = max(_count_words(pair.base.text), _count_words(pair.tuned.text)) + SPARE_WORDS
-    ends = [word.end() for word in re.finditer(r"\S+", genuine)]
+    ends = [end for _, end in find_word_spans(genuine)]
     if len(ends) <= room + SPARE_WORDS:
         return genuine, ""
     return genuine[: ends[room - 1]], genuine[ends[room - 1] :]
@@ -134,8 +135,8 @@ def _format_percent(share: float) -> str:
 
 
 def _count_words(text: str) -> int:
-    """Count what stands between white space."""
-    return len(text.split())
+    """Count the words of a text; white space parts them, or a dictionary."""
+    return count_running_words(text)
 
 
 def _format_day(seconds: int) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from scriptorium.models.tokenizer import ChatTokenizer
-from scriptorium.text.languages.detect import detect_book_language
+from scriptorium.text.languages.language import Language
 from scriptorium.text.words import WORD, list_words, plain
 from services.evaluator.second_judge.contexts import Contexts
 from services.evaluator.voice.features.names import find_names
@@ -26,11 +26,9 @@ class ContextualPassage:
     places: list[int]
 
 
-def list_uncounted(texts: Iterable[str]) -> frozenset[str]:
+def list_uncounted(texts: Iterable[str], language: Language) -> frozenset[str]:
     """List the words that do not count: the names of an author's texts, and their language's titles."""
-    author = list(texts)
-    language = detect_book_language(author)
-    return find_names(author, language) | language.titles
+    return find_names(list(texts), language) | language.titles
 
 
 def put_behind(

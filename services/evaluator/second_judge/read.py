@@ -121,7 +121,7 @@ def plan_readings(
     tuned = [(aligned.tuned[row] if aligned.tuned[row].long_enough else aligned.base[row]).unmasked for row in rows]
     impostors = _choose_impostors(inputs, len(rows))
     contexts = choose_contexts(inputs, tokenizer, len(rows), context_tokens, seed)
-    uncounted = list_uncounted([*inputs.author_train, *genuine, *base, *tuned, *impostors])
+    uncounted = list_uncounted([*inputs.author_train, *genuine, *base, *tuned, *impostors], inputs.language)
     read = partial(_put_all_behind, contexts, tokenizer=tokenizer, uncounted=uncounted, tokens=passage_tokens)
     return ReadingPlan(read(genuine), read(base), read(tuned), read(impostors), context_tokens, passage_tokens)
 

@@ -67,7 +67,7 @@ class VoiceInputs:
     base[i] and tuned[i] were written from held_out[i].brief with the same settings. `base_calibration` is what the base
     wrote from other briefs. The scores learn from the seen impostors what the author is not; the unseen ones are only
     measured. `author_other`: other text of the author, such as training passages with other names, which a model may
-    have copied as well.
+    have copied as well. Without a `book_language`, it is detected.
     """
 
     author_train: Sequence[str]
@@ -80,11 +80,12 @@ class VoiceInputs:
     author_other: Sequence[str] = ()
     losses: Losses | None = None
     endings: Endings | None = None
+    book_language: Language | None = None
 
     @cached_property
     def language(self) -> Language:
-        """The language of the author's training text."""
-        return detect_book_language(self.author_train)
+        """The language of the author's book."""
+        return self.book_language or detect_book_language(self.author_train)
 
     def __post_init__(self) -> None:
         """Raise EvaluationFailed with all problems at once."""

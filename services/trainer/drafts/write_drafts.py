@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from scriptorium.artifacts.base_answers import ANSWERS, read_answers
-from scriptorium.artifacts.dataset import Row, read_rows, write_rows
+from scriptorium.artifacts.dataset import Row, read_book_language, read_rows, write_rows
 from scriptorium.contracts import DraftResult, TrainRequest
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
@@ -23,7 +23,6 @@ from scriptorium.replay.catalogue import ReplayRequest
 from scriptorium.rewriting.book_words import BookWords, read_book
 from scriptorium.rewriting.judge_draft import MAX_LENGTH, judge_draft
 from scriptorium.rewriting.wording import TEMPERATURES, ask_to_retell, replace_draft
-from scriptorium.text.languages.detect import detect_book_language
 from services.trainer.replay.ask import Inquiry, ask_base
 from services.trainer.replay.requests import as_asked
 from services.trainer.run.resume import DRAFTS as FOLDER
@@ -63,7 +62,7 @@ def retell(
     """Have the base retell the passages at these places; return their rows, with a draft where there is a good one."""
     started, tokenizer = time.monotonic(), chat_tokenizer(request.base)
     passages = [row.answer for row in rows]
-    book = read_book(passages, detect_book_language(passages))
+    book = read_book(passages, read_book_language(request.dataset, passages))
     output = folder / ANSWERS
     drafted: dict[int, Row] = {}
     refused: Counter[str] = Counter()

@@ -10,7 +10,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from scriptorium.artifacts.base_answers import answers_path, read_answers
-from scriptorium.artifacts.dataset import Row
+from scriptorium.artifacts.dataset import Row, read_book_language
 from scriptorium.contracts import TrainRequest
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
@@ -78,7 +78,8 @@ def choose_answers(
 ) -> Choice:
     """Choose good answers of the base until they have the tokens that are needed; what the cache lacks is asked."""
     output = answers_path(request.replay_cache or folder, request.base, hashes)
-    rounds = plan_rounds(write_book_requests(rows), needed)
+    language = read_book_language(request.dataset, (row.passage for row in rows))
+    rounds = plan_rounds(write_book_requests(rows, language), needed)
 
     def choose(requests: Sequence[ReplayRequest]) -> Choice:
         return choose_good(request, requests, output, needed)

@@ -16,7 +16,7 @@ import numpy as np
 
 from scriptorium.contracts import Finding
 from scriptorium.text.languages.detect import rank_languages
-from scriptorium.text.languages.language import list_codes, read_language
+from scriptorium.text.languages.language import Language, list_codes, read_language
 from services.data.checks.passages.tokenized_passage import TokenizedPassage, quote
 from services.data.passage import Passage
 
@@ -51,12 +51,19 @@ class MainLanguage:
     language: str | None
 
 
-def detect_main_language(passages: Sequence[Passage]) -> MainLanguage:
-    """Detect the alphabet and language of most passages, by a sample that is spread over the text."""
+def find_main_language(passages: Sequence[Passage], book_language: Language | None = None) -> MainLanguage:
+    """Return the alphabet and language of most passages, by a sample that is spread over the text.
+
+    The book's language is the main one if it is known and small words tell it from others.
+    """
     sample = [TokenizedPassage(passage) for passage in passages[:: len(passages) // SAMPLED_PASSAGES + 1]]
     alphabets = Counter(main_alphabet(passage.text) for passage in sample).most_common(1)
     languages = Counter(best_language(passage.counts) for passage in sample).most_common(1)
-    return MainLanguage(alphabets[0][0] if sample else "Latin", languages[0][0] if sample else None)
+    detected = languages[0][0] if sample else None
+    is_told_apart = book_language is not None and book_language.small_words
+    return MainLanguage(
+        alphabets[0][0] if sample else "Latin", book_language.name if book_language and is_told_apart else detected
+    )
 
 
 def find_other_language(passage: TokenizedPassage, main: MainLanguage) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ import pytest
 
 from scriptorium.errors import InvalidTrainingFile
 from scriptorium.planning import manuscript_words
-from scriptorium.planning.manuscript_words import count_words, size_of_manuscript
+from scriptorium.planning.manuscript_words import count_words, decode, size_of_manuscript
 from scriptorium.recipe import Recipe
 
 RECIPE = Recipe(name="r")
@@ -118,3 +118,23 @@ def test_no_row_is_longer_than_all_rows(tmp_path: Path, words: int) -> None:
     for name in ("book.txt", "rows.jsonl"):
         size = size_of_manuscript(tmp_path / name.partition(".")[0], name, RECIPE)
         assert max(size.rows, size.longest_row, size.answer_tokens) <= size.tokens, name
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "words"),
+    [
+        ("Лодки плывут по реке. " * 100, "utf-8", 400),
+        ("Лодки плывут по реке. " * 100, "cp1251", 400),
+        ("塔立在岩石上，夜里经过的船都能看见它的灯。" * 100, "utf-8", 1300),
+        ("The boats came in. " * 100, "utf-16", 400),
+    ],
+)
+def test_words_of_every_script_are_counted(tmp_path: Path, text: str, encoding: str, words: int) -> None:
+    """Seen: letters that are not ASCII were none, so that a Russian or Chinese book had nothing to count."""
+    path = tmp_path / "book.txt"
+    path.write_bytes(text.encode(encoding))
+    assert count_words(path, path.name) == pytest.approx(words, rel=0.2)
+
+
+def test_a_character_that_reading_cuts_off_does_no_harm() -> None:
+    assert decode("塔立".encode()[:-1]) == "塔"

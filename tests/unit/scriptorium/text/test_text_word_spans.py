@@ -2,7 +2,7 @@ import pytest
 
 from scriptorium.text.languages.detect import detect_language
 from scriptorium.text.sentences import split_sentences
-from scriptorium.text.word_spans import count_running_words, find_word_spans, part_words
+from scriptorium.text.word_spans import count_running_words, estimate_words, find_word_spans, part_words
 
 CHINESE = "塔立在岩石上，夜里经过的船都能看见它的灯。"
 
@@ -38,3 +38,8 @@ def test_quotes_of_every_style_close_a_sentence(text: str, sentences: int) -> No
 def test_korean_and_czech_are_known() -> None:
     assert detect_language("탑은 바위 위에 서 있고 밤에 지나가는 배들은 그 불빛을 본다.") == "ko"
     assert detect_language("Věž stojí na skále a lodě, které v noci plují, se dívají, jak její světlo září.") == "cs"
+
+
+@pytest.mark.parametrize("text", [CHINESE * 50, f"Anna said {CHINESE * 50}", "She said - it’s late."])
+def test_an_estimate_is_near_the_count(text: str) -> None:
+    assert estimate_words(text) == pytest.approx(count_running_words(text), rel=0.25)

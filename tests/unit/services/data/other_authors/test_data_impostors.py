@@ -110,3 +110,11 @@ def test_a_dataset_has_its_impostors_beside_it(ask, book, others, tmp_path):
     left_out = {finding.place: finding.next_step for finding in result.findings if finding.code == "impostor_left_out"}
     assert set(left_out) == {"me", "short"}
     assert all(left_out.values())
+
+
+def test_words_that_no_spaces_part_are_counted() -> None:
+    """A Chinese author has enough of them, and a stretch is no whole book."""
+    work = ["塔立在岩石上，夜里经过的船都能看见它的灯。"] * 1000
+    assert count_words(work) > 10_000
+    (stretch,) = take_stretches([work], 1300)
+    assert len(stretch.split("\n\n")) == pytest.approx(100, abs=10)

@@ -132,3 +132,9 @@ def test_samples_of_a_file_that_is_not_there_or_torn(tmp_path):
     assert read_samples(tmp_path / SAMPLES) == []
     (tmp_path / SAMPLES).write_bytes(b'{"role": "ba\xff')
     assert read_samples(tmp_path / SAMPLES) == []
+
+
+def test_an_excerpt_of_a_book_without_spaces_is_short_and_ends_with_a_sentence() -> None:
+    sentence = "塔立在岩石上，夜里经过的船都能看见它的灯。"
+    assert cut_excerpt(sentence * 100, 40) == sentence * 3
+    assert cut_excerpt("The lamp was lit. She came in, and he", 7) == "The lamp was lit."

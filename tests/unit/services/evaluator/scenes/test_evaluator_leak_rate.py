@@ -4,6 +4,7 @@ import pytest
 
 from scriptorium.contracts.report.scenes import LeakedName, SceneLeak
 from scriptorium.scenes.choose import SceneChoice
+from scriptorium.text.languages.language import ENGLISH
 from services.evaluator.scenes.leak_rate import MAX_LEAK_SHARE, measure_leaks
 from services.evaluator.scenes_outcome import measure_scenes
 from services.evaluator.voice_inputs import EvaluationTexts
@@ -65,6 +66,7 @@ def test_a_book_without_names_is_not_measured():
 
 def test_names_come_from_the_training_text_and_scenes_from_both_models():
     texts = EvaluationTexts(
+        language=ENGLISH,
         author_train=["There was Tarzan."] * 3, author_dev=[], author_renamed=[], held_out=[], briefs=[], base=[],
         tuned=[], prompted=[], base_calibration=[], impostors=[],
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from scriptorium.text.languages.language import ENGLISH
 from services.evaluator.second_judge.contexts import Contexts
 from services.evaluator.second_judge.passages import list_uncounted, mean_of, put_behind
 
@@ -37,5 +38,5 @@ def test_the_mean_is_of_the_places_that_count():
 
 def test_names_and_titles_are_listed():
     texts = ["and then Tarzan spoke to the lady, Tarzan again, then Jane"]
-    assert list_uncounted(texts) >= {"tarzan", "jane", "mrs"}
-    assert "spoke" not in list_uncounted(texts)
+    assert list_uncounted(texts, ENGLISH) >= {"tarzan", "jane", "mrs"}
+    assert "spoke" not in list_uncounted(texts, ENGLISH)

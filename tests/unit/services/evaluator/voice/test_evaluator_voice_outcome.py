@@ -7,7 +7,7 @@ from scriptorium.contracts.report.retention import Adherence, Retention, Retenti
 from scriptorium.contracts.report.rewriting import RewriteRole, RewriteSample
 from scriptorium.contracts.report.voice import CopiedRun, VoiceOutcome
 from scriptorium.jobs.reporter import SilentReporter
-from scriptorium.text.languages.language import read_language
+from scriptorium.text.languages.language import ENGLISH, read_language
 from services.evaluator.impostors import Impostor
 from services.evaluator.report.dot_plots import draw_transfer_plot
 from services.evaluator.report.headline import describe_voice, write_headline
@@ -33,6 +33,7 @@ def texts(inputs: VoiceInputs) -> EvaluationTexts:
     seen_authors = [Impostor(other.name, tuple(other.texts), True) for other in inputs.seen_impostors]
     unseen_authors = [Impostor(other.name, tuple(other.texts), False) for other in inputs.unseen_impostors]
     return EvaluationTexts(
+        language=ENGLISH,
         author_train=list(inputs.author_train),
         author_dev=[],
         author_renamed=[],
@@ -105,7 +106,7 @@ def test_the_language_of_the_book_goes_with_the_outcome(outcome: VoiceOutcome) -
 
 def test_words_that_no_spaces_part_cannot_be_measured(texts: EvaluationTexts, inputs: VoiceInputs) -> None:
     chinese = ["塔立在岩石上，夜里经过的船都能看见它的灯。" * 20] * 40
-    unmeasured = measure_outcome(replace(texts, author_train=chinese), inputs)
+    unmeasured = measure_outcome(replace(texts, author_train=chinese, language=read_language("zh")), inputs)
     assert (unmeasured.verdict.name, unmeasured.measured) == ("not_measurable", None)
     assert "cannot be measured in Chinese" in unmeasured.verdict.reasons[0]
     assert len(unmeasured.verdict.reasons) == 1  # and not "has 40 words; 500 are needed"

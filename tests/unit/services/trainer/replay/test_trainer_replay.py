@@ -13,6 +13,7 @@ from scriptorium.contracts import ReplayResult, TrainRequest
 from scriptorium.errors import Cancelled, ModelTooLarge
 from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.recipe import Training
+from scriptorium.text.languages.language import ENGLISH
 from services.trainer.replay import ask, choose, mix, requests
 from services.trainer.replay.mix import replay_rows
 from services.trainer.run.resume import resume_training
@@ -186,7 +187,7 @@ def test_requests_come_again_for_other_samples_only_when_all_were_asked(
 ) -> None:
     monkeypatch.setattr(requests, "MAX_REQUESTS", 8)
     monkeypatch.setattr(choose, "MIN_ROUND", 8)
-    assert [item.sample for item in requests.write_book_requests(passages())] == [0] * 8 + [1] * 8 + [2] * 8
+    assert [item.sample for item in requests.write_book_requests(passages(), ENGLISH)] == [0] * 8 + [1] * 8 + [2] * 8
     _, few = replay(request(tmp_path, keep=0.02), attempt(tmp_path, "1"), passages())
     answers = next((tmp_path / "cache").glob("*/answers.jsonl"))
     assert {json.loads(line)["sample"] for line in answers.read_text().splitlines()} == {0}
