@@ -19,9 +19,11 @@ from services.data.readers.decode import decode
 from services.data.readers.formats.html_kinds import (
     BLOCK_TAGS,
     MAX_FRONT_MATTER_WORDS,
+    SELF_CLOSING_TAG,
     UNCOUNTED_TAGS,
     VOID_TAGS,
     classify_tag,
+    expand_tag,
     find_front_matter,
     find_note,
     is_title,
@@ -33,7 +35,6 @@ from services.data.readers.structure import FORM_FEED, SCENE_BREAK, Structure
 
 MAX_TITLE_CHARACTERS = 200  # of a paragraph that says it is a title
 HEADING = re.compile(r"h([1-6])$")
-SELF_CLOSING_TAG = re.compile(r"<([A-Za-z][\w:-]*)((?:\s[^<>]*)?)/>")
 SPACE = re.compile(r"[ \t\r\n\f]+")
 GAP = re.compile(r"\n\s*\n")
 NEW_PAGE = re.compile(r"(?:page-)?break-before\s*:\s*(?:always|page|left|right)", re.IGNORECASE)
@@ -85,11 +86,6 @@ def feed_html(text: str, structure: Structure, anchors: Anchors | None = None) -
         parser.feed(expanded[start : start + FEED_CHARACTERS].encode("utf-8", "replace"))
     parser.close()
     return target.marks
-
-
-def expand_tag(match: re.Match[str]) -> str:
-    """Return `<a/>` as `<a></a>`, which HTML understands, too."""
-    return match.group() if match[1].lower() in VOID_TAGS else f"<{match[1]}{match[2]}></{match[1]}>"
 
 
 class HtmlTarget:
@@ -207,14 +203,17 @@ class HtmlTarget:
 
     def drop_note(self, kind: str) -> None:
         """Let the element that a note's link begins be left out: its `div` if nothing comes before the link there."""
+        chosen = -1
         for index in range(len(self.stack) - 1, -1, -1):
             element = self.stack[index]
+            if element.pieces < len(self.structure.pieces) or "".join(self.text[element.texts :]).strip():
+                break
             if element.tag in ("p", "li", "div"):
-                if element.pieces < len(self.structure.pieces) or "".join(self.text[element.texts :]).strip():
-                    return
-                self.stack[index] = replace(element, dropped=kind)
-                if element.tag != "p":
-                    return
+                chosen = index
+            if element.tag == "div":
+                break
+        if chosen >= 0:
+            self.stack[chosen] = replace(self.stack[chosen], dropped=kind)
 
     def drop_element(self, element: OpenTag) -> None:
         """Leave out an element that was read, unless it says that it is front matter and has a chapter's text."""
@@ -247,6 +246,5 @@ class HtmlTarget:
         """Return the level of a paragraph that says it is a title, if headings do not deny it; else 0."""
         if not self.in_title or len(text) > MAX_TITLE_CHARACTERS:
             return 0
-        pieces = reversed(self.structure.pieces)
-        above = next((level for level, piece in pieces if piece not in ("", FORM_FEED)), 0)
+        above = next((level for level, piece in reversed(self.structure.pieces) if piece not in ("", FORM_FEED)), 0)
         return above + 1 if above else int(bool(self.open["hgroup"]) or not self.has_headings)

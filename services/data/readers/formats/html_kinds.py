@@ -26,6 +26,7 @@ BLOCK_TAGS = frozenset(["address", "article", "aside", "blockquote", "body", "ce
                         "dt", "fieldset", "figcaption", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hgroup", "hr",
                         "html", "legend", "li", "main", "ol", "p", "pre", "section", "summary", "table", "td", "th",
                         "tr", "ul"])  # fmt: skip
+SELF_CLOSING_TAG = re.compile(r"<([A-Za-z][\w:-]*)((?:\s[^<>]*)?)/>")
 UNCOUNTED_TAGS = ("script", "style")  # their text has no words
 FRONT_MATTER = {
     "titlepage": "title pages", "title-page": "title pages", "halftitlepage": "title pages", "halftitle": "title pages",
@@ -88,3 +89,8 @@ def read_classes(attributes: Mapping[str, str]) -> list[str]:
 def read_id(attributes: Mapping[str, str]) -> str:
     """Return the name that links know an element by."""
     return attributes.get("id") or attributes.get("name") or ""
+
+
+def expand_tag(match: re.Match[str]) -> str:
+    """Return `<a/>` as `<a></a>`, which HTML understands, too."""
+    return match.group() if match[1].lower() in VOID_TAGS else f"<{match[1]}{match[2]}></{match[1]}>"

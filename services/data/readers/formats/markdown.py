@@ -105,9 +105,9 @@ def add_other(token: Token, structure: Structure) -> None:
         structure.leave_out("code blocks", token.content)
     elif token.type == "html_block":
         html = take_out("comments", COMMENT, token.content, structure)
-        feed_html(
-            TAG.sub(lambda tag: tag.group() if is_tag(tag.group()) else f"&lt;{tag.group()[1:]}", html), structure
-        )
+        html = TAG.sub(lambda tag: tag.group() if is_tag(tag.group()) else f"&lt;{tag.group()[1:]}", html)
+        if html.strip():
+            feed_html(html, structure)
 
 
 def join_inline(children: Sequence[Token], structure: Structure) -> str:

@@ -35,7 +35,7 @@ KNOWN_TAGS = defs.tags | {"image", "math", "picture", "rb", "rtc", "svg", "templ
 def parser() -> MarkdownIt:
     """Return the parser, built once."""
     markdown = MarkdownIt("commonmark", {"maxNesting": 20}).enable("table").disable("code")
-    interrupted: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}  # by a fence, as CommonMark has it
+    interrupted: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}  # by a fence
     markdown.block.ruler.at("fence", read_fence, interrupted)
     markdown.block.ruler.at("reference", read_reference)
     markdown.block.ruler.at("lheading", read_underlined)
