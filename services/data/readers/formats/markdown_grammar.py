@@ -17,10 +17,13 @@ from markdown_it.rules_block import StateBlock, fence, lheading, reference
 from services.data.cleaning.headings import MAX_TITLE_CHARACTERS, SENTENCE_END, is_labelled
 
 CODE_LINE = re.compile(
-    r"[{};\\]\s*$|^\s*(?:[}\])]|#include\b|@\w+$|//|/\*|\$ \S|>>> |</?[a-z])|\w\(\)|[=!<>+]=|=>|->|\w = \S"
+    r"[{}]\s*$|(?:[)\]]|=.*);\s*$|^\s*(?:[}\])]|#include\b|@\w+$|//|/\*|\$ \S|>>> |</?[a-z])"
+    r"|\w\(\)|[=!<>+]=|=>|->|\w = \S"
     r"|^\s*(?:def|class|for|while|if|elif|else|try|except|with)\b.*:\s*$|^\s*(?:import|from) [\w.]+(?: import .+)?$"
-    r"|^\s*(?:return|print|var|let|const|echo|sudo)\b.*[()=;\"'/]|^\s*[\w-]+: \S+$"
+    r"|^\s*(?:return|print|var|let|const|echo|sudo)\b.*[()=;\"'/]"
 )
+MAX_FENCED_LINES = 500_000  # looked at in one text; then `~~~` is a rule, or a file of nothing else would take hours
+FENCED_LINES = "fenced lines"
 MIN_CODE_SHARE = 0.3  # of the lines: code has comments and lines of a word, too
 LINK_TARGET = re.compile(
     r" {0,3}\[[^\]]+\]:\s*<?(?:[a-z][a-z0-9+.-]+:|[#/.]|www\.|\S+\.[a-z]{2,5}(?:[#?/]|>?(?:\s|$)))"
@@ -44,11 +47,13 @@ def parser() -> MarkdownIt:
 
 def read_fence(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """Read a block of code; where it is none, only its first line, as a rule with the words beside it."""
-    if not fence(state, start, end, silent):
+    lines = state.env.get(FENCED_LINES, 0)
+    if not fence(state, start, end if lines < MAX_FENCED_LINES else start + 1, silent):
         return False
     if silent:
         return True
     token = state.tokens[-1]
+    state.env[FENCED_LINES] = lines + state.line - start
     if is_code(token.content):
         return True
     state.tokens.pop()

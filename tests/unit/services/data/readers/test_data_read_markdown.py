@@ -33,6 +33,7 @@ def read_left_out(read: Read, text: str) -> str:
         f"One.\n\n~~~\n{STORY}",
         f"One.\n\n~~~ Three years later ~~~\n\n{STORY}",
         f"One.\n\n```text\n{STORY}\n```\n\nTwo.",
+        f"One.\n\n```\nThe sun was low;\nAnna: Yes\nThe moon was high;\n\n{STORY}\n```",
         f"One.\n\n~~~~\n{STORY}\n~~~~\n\n~~~~\nMore of it.\n~~~~",
     ],
 )
