@@ -60,10 +60,10 @@ class Looks:
             if other == look and piece < len(sizes) and could_be_title(structure.pieces[piece][1])
         ]
         spans = pairwise([*short, len(sizes)])
-        openings = [piece for piece, end in spans if any(sizes[piece + 1 : end])]  # not a title above another one
-        spans = pairwise([*openings, len(sizes)])
+        starts = [piece for piece, end in spans if any(sizes[piece + 1 : end])]  # not a title above another one
+        spans = pairwise([*starts, len(sizes)])
         chapters = [piece for piece, end in spans if sum(sizes[piece + 1 : end]) >= MIN_CHAPTER_WORDS]
-        enough = len(chapters) >= MIN_HEADINGS and len(chapters) >= MIN_CHAPTER_SHARE * len(openings)
+        enough = len(chapters) >= MIN_HEADINGS and len(chapters) >= MIN_CHAPTER_SHARE * len(starts)
         return chapters if look != usual and enough else []
 
 

@@ -38,10 +38,10 @@ def read_left_out(read: Read, text: str) -> str:
     ],
 )
 def test_a_fence_around_a_story_is_a_scene_break(read: Read, text: str) -> None:
-    kept = read_text(read, text)
-    assert all(paragraph in kept for paragraph in STORY.split("\n\n"))
-    assert "* * *" in kept and "~" not in kept
-    assert ("Three years later" in text) == ("Three years later" in kept)
+    result = read_text(read, text)
+    assert all(paragraph in result for paragraph in STORY.split("\n\n"))
+    assert "* * *" in result and "~" not in result
+    assert ("Three years later" in text) == ("Three years later" in result)
 
 
 @pytest.mark.parametrize("fence", ["~~~", "```", "```python", "~~~ python"])
@@ -68,9 +68,9 @@ def test_prose_in_a_table_is_kept_and_data_is_counted(read: Read) -> None:
     prose = "| | |\n|---|---|\n| He said that he would come home. | She did not believe a word of it. |"
     data = "| item | price |\n|---|---|\n| a lamp | 2 d. |\n| rope | 11 |"
     text = f"One.\n\n{prose}\n\n{data}\n\nTwo."
-    kept = read_text(read, text)
-    assert "He said that he would come home.\n\nShe did not believe a word of it." in kept
-    assert "lamp" not in kept and "1 tables (8 words)" in read_left_out(read, text)
+    result = read_text(read, text)
+    assert "He said that he would come home.\n\nShe did not believe a word of it." in result
+    assert "lamp" not in result and "1 tables (8 words)" in read_left_out(read, text)
 
 
 def test_readings_and_deleted_words_are_left_out_of_a_line(read: Read) -> None:
