@@ -47,6 +47,7 @@ class Paragraph:
     number_level: int = 0
     centred: bool | None = None
     ends_section: bool = False
+    continues: bool = False  # in the next one, as its end was deleted
     hidden: bool = False
     bold: bool | None = None  # of the run that is being read
     plain: bool = False  # some of its text is not bold
@@ -76,6 +77,7 @@ class DocxTarget:
         self.skipped_depth: int | None = None  # the number of open tags where an element to be left out began
         self.skipped: list[str] = []
         self.paragraphs = [Paragraph()]  # those inside text boxes lie on the one with the box
+        self.continued: Paragraph | None = None
         self.tables: list[int] = []  # the pieces before each
         self.frames: list[bool] = []  # whether each has text
 
@@ -96,8 +98,9 @@ class DocxTarget:
             return
         values = {local_name(key): value for key, value in attributes.items()}
         if name == "p":
-            self.paragraphs.append(Paragraph())
+            self.paragraphs.append(self.continue_paragraph() if len(self.paragraphs) == 1 else Paragraph())
         elif name == "tbl":
+            self.end_continued()
             self.tables.append(len(self.structure.pieces))
         elif name in FRAMES:
             self.frames.append(False)
@@ -118,6 +121,8 @@ class DocxTarget:
             paragraph.take_property(name, value)
             if name == "pageBreakBefore" and value not in FALSE_VALUES:
                 self.structure.add_page_break()
+        elif name == "del":
+            paragraph.continues = True
         elif parent == "numPr" and name == "numId":
             paragraph.number = value
         elif parent == "numPr" and name == "ilvl" and DIGIT.match(value):
@@ -163,14 +168,33 @@ class DocxTarget:
             paragraph = self.paragraphs.pop()
             if len(self.paragraphs) > 1:  # in a text box
                 self.paragraphs[-1].boxed += [paragraph, *paragraph.boxed]
+            elif paragraph.continues:
+                self.continued = paragraph
             else:
-                for block in [paragraph, *paragraph.boxed]:
-                    self.add(block)
+                self.add_blocks(paragraph)
+        elif name in ("tc", "body"):
+            self.end_continued()
         elif name == "tbl" and (start := self.tables.pop()) < len(self.structure.pieces):
             self.structure.drop_table(start)
             self.looks.forget(len(self.structure.pieces))
         elif name in FRAMES and not self.frames.pop():
             self.structure.leave_out("images")
+
+    def continue_paragraph(self) -> Paragraph:
+        """Return a new paragraph, with the content of the one before if the end of that was deleted."""
+        before, self.continued = self.continued or Paragraph(), None
+        return Paragraph(text=before.text, plain=before.plain, boxed=before.boxed)
+
+    def end_continued(self) -> None:
+        """Add a paragraph whose end was deleted, though no other one follows it."""
+        if self.continued:
+            self.add_blocks(self.continued)
+            self.continued = None
+
+    def add_blocks(self, paragraph: Paragraph) -> None:
+        """Add a paragraph and those in its text boxes."""
+        for block in [paragraph, *paragraph.boxed]:
+            self.add(block)
 
     def close(self) -> None:
         """Do nothing at the end of the document; lxml requires the method."""

@@ -105,6 +105,12 @@ def test_deleted_words_are_counted(read: Read) -> None:
     assert "1 deleted pieces (3 words)" in read_left_out(read, gone + p("went."))
 
 
+def test_paragraphs_are_joined_where_the_end_between_them_was_deleted(read: Read) -> None:
+    joined = p("He went ", "", "<w:rPr><w:del/></w:rPr>")
+    assert read_paragraphs(read, joined + p("home.") + p("Two.") + joined) == ["He went home.", "Two.", "He went"]
+    assert read_paragraphs(read, joined + table("He said that he would come.") + p("Two."))[0] == "He went"
+
+
 def test_automatic_numbers_name_chapters(read: Read) -> None:
     first, deeper = NUMBERED.format(0), NUMBERED.format(1)
     body = p("", "H", first) + p("One.") + p("The Sea", "H", first) + p("Two.") + p("", "H", deeper) + p("Three.")
@@ -133,6 +139,7 @@ SHAPES: list[Callable[[str], str]] = [
     lambda text: p(text, "", CENTRED, BOLD),
     lambda text: p(text, "", "", "<w:vanish/>"),
     lambda text: table(text, "7"),
+    lambda text: p(f"{text} ", "", "<w:rPr><w:del/></w:rPr>"),
     lambda text: BOX.format(p(text), "So."),
     lambda text: BOX.format(table(text, "7"), "So."),
     lambda text: f"<w:sdt><w:sdtContent>{p(text)}</w:sdtContent></w:sdt>",
@@ -151,7 +158,7 @@ def test_every_word_comes_out_or_is_counted(
     generator = random.Random(seed)  # noqa: S311  # no secret
     sizes = [generator.randrange(1, 60) for _ in shapes]
     texts = [" ".join(f"w{number}y{index}" for index in range(size)) for number, size in enumerate(sizes)]
-    body = p("Start.") + "".join(shape(text) for shape, text in zip(shapes, texts, strict=True))
+    body = p("Start.") + " ".join(shape(text) for shape, text in zip(shapes, texts, strict=True))
     manuscript = read(write(body), "a.docx")
     lost = set(" ".join(texts).split()) - set(manuscript.parts[0].text.split())
     assert len(lost) <= words_left_out(manuscript)
