@@ -8,17 +8,19 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 from lxml import etree
 
 from scriptorium.contracts import Finding
+from scriptorium.text.word_spans import count_running_words
 from services.data.readers.archive import Archive
 from services.data.readers.decode import Unreadable
+from services.data.readers.formats.epub_contents import Titles, place_titles, read_contents, resolve
 from services.data.readers.formats.html import decode_html, feed_html
+from services.data.readers.formats.html_kinds import FRONT_MATTER, FRONT_MATTER_TYPES, MAX_FRONT_MATTER_WORDS
 from services.data.readers.manuscript import Part
 from services.data.readers.sources import Entry
-from services.data.readers.structure import FORM_FEED, Structure
+from services.data.readers.structure import Structure
 from services.data.readers.xml import parse_xml, read_title
 
 CONTAINER = "META-INF/container.xml"
@@ -28,7 +30,12 @@ FONT_ALGORITHMS = (
     "http://ns.adobe.com/pdf/enc#RC",
 )  # obfuscated fonts are no copy protection
 TEXT_TYPES = ("application/xhtml+xml", "text/html", "application/xml", "text/x-oeb1-document")
-NON_PROSE_TYPES = {"cover": "covers", "toc": "contents", "loi": "contents", "lot": "contents", "index": "indexes"}
+NCX_TYPE = "application/x-dtbncx+xml"
+NON_PROSE_TYPES = {  # of the guide's references
+    "cover": "covers", "toc": "contents", "loi": "contents", "lot": "contents", "index": "indexes",
+    **FRONT_MATTER, **FRONT_MATTER_TYPES,
+}  # fmt: skip
+FRONT_MATTER_KINDS = frozenset([*FRONT_MATTER.values(), *FRONT_MATTER_TYPES.values()])
 SHOWN_DOCUMENTS = 5  # missing documents named in an error
 
 
@@ -50,9 +57,12 @@ def read_epub(entry: Entry, findings: list[Finding]) -> Iterator[Part]:
         book = parse_xml(archive.read(package))
         structure.title = read_title(book)
         items = read_items(book, posixpath.dirname(package))
-        labels = read_labels(archive, items)
-        for name in choose_documents(book, items, package, archive, structure):
-            findings += read_document(archive, name, labels.get(name, ""), structure)
+        contents = read_contents(archive, *find_contents(archive, items))
+        for name, kind in choose_documents(book, items, package, archive, structure):
+            start = len(structure.pieces)
+            findings += read_document(archive, name, contents.get(name, ()), structure)
+            if kind and (kind not in FRONT_MATTER_KINDS or is_short(structure.text_since(start))):
+                structure.drop_since(start, kind)
     findings += structure.findings()
     yield structure.make_part()
 
@@ -89,80 +99,60 @@ def read_items(book: etree._Element, folder: str) -> dict[str, ManifestItem]:
 
 def choose_documents(
     book: etree._Element, items: dict[str, ManifestItem], package: str, archive: Archive, structure: Structure
-) -> list[str]:
-    """Return the documents of the spine that are prose; raises Unreadable if one is missing, or there is none."""
+) -> list[tuple[str, str]]:
+    """Return the documents of the spine, each with the kind that it says it is if it does not train, else "".
+
+    Raises Unreadable if one is missing, or none is prose.
+    """
     guide = {
-        resolve(posixpath.dirname(package), str(reference.get("href", ""))): str(reference.get("type", "")).lower()
+        resolve(posixpath.dirname(package), str(reference.get("href", ""))): NON_PROSE_TYPES.get(
+            str(reference.get("type", "")).lower(), ""
+        )
         for reference in book.iter("{*}reference")
     }
-    chosen, missing = [], []
+    chosen: dict[str, str] = {}
+    missing = []
     for itemref in book.iter("{*}itemref"):
         item = items.get(str(itemref.get("idref", "")))
         if item is None or item.name not in archive:
             missing.append(item.name if item else str(itemref.get("idref", "")))
-        elif kind := classify_document(item, guide, str(itemref.get("linear", ""))):
-            structure.left_out[kind] += 1
+        elif kind := classify_file(item):
+            structure.leave_out(kind)
         else:
-            chosen.append(item.name)
+            linear = str(itemref.get("linear", ""))
+            chosen.setdefault(item.name, "documents beside the text" if linear == "no" else guide.get(item.name, ""))
     if missing:
         names = ", ".join(repr(name[:80]) for name in missing[:SHOWN_DOCUMENTS])
         raise Unreadable(f"lacks {len(missing)} of its documents: {names}; save or export it again")
-    if not chosen:
+    if all(kind and kind not in FRONT_MATTER_KINDS for kind in chosen.values()):
         raise Unreadable("has no document in its spine; save or export it again")
-    return list(dict.fromkeys(chosen))
+    return list(chosen.items())
 
 
-def classify_document(item: ManifestItem, guide: dict[str, str], linear: str) -> str:
-    """Return what a document of the spine is if it is not prose; else ""."""
+def classify_file(item: ManifestItem) -> str:
+    """Return what a file of the spine is if it is no document of text; else ""."""
     if "nav" in item.properties.split():
         return "contents"
-    if item.media_type and item.media_type not in TEXT_TYPES:
-        return "images"
-    return "documents beside the text" if linear == "no" else NON_PROSE_TYPES.get(guide.get(item.name, ""), "")
+    return "images" if item.media_type and item.media_type not in TEXT_TYPES else ""
 
 
-def read_labels(archive: Archive, items: dict[str, ManifestItem]) -> dict[str, str]:
-    """Return the label of each document in the book's contents, by its name; the first one if there are several."""
-    labels: dict[str, str] = {}
-    for item in items.values():
-        is_nav, is_ncx = "nav" in item.properties.split(), item.media_type == "application/x-dtbncx+xml"
-        if not (is_nav or is_ncx) or item.name not in archive:
-            continue
-        folder = posixpath.dirname(item.name)
-        root = parse_xml(archive.read(item.name), recover=True)
-        for target, label in read_nav_labels(root) if is_nav else read_ncx_labels(root):
-            labels.setdefault(resolve(folder, target), " ".join(label.split()))
-    return labels
+def is_short(text: str) -> bool:
+    """Return whether a text is short enough to be the front matter that it says it is."""
+    return count_running_words(text) <= MAX_FRONT_MATTER_WORDS
 
 
-def read_nav_labels(root: etree._Element) -> Iterator[tuple[str, str]]:
-    """Yield targets and labels of an EPUB 3's navigation; lists of pages and landmarks come after the contents."""
-    for nav in list(root.iter("{*}nav"))[:1]:
-        for link in nav.iter("{*}a"):
-            yield str(link.get("href", "")), "".join(map(str, link.itertext()))
+def find_contents(archive: Archive, items: dict[str, ManifestItem]) -> tuple[list[str], list[str]]:
+    """Return the files of an EPUB 3's navigation, and those of an EPUB 2's contents."""
+    there = [item for item in items.values() if item.name in archive]
+    navigations = [item.name for item in there if "nav" in item.properties.split()]
+    return navigations, [item.name for item in there if item.media_type == NCX_TYPE]
 
 
-def read_ncx_labels(root: etree._Element) -> Iterator[tuple[str, str]]:
-    """Yield targets and labels of an EPUB 2's contents."""
-    for point in root.iter("{*}navPoint"):
-        content, label = point.find("{*}content"), point.find("{*}navLabel/{*}text")
-        if content is not None and label is not None:
-            yield str(content.get("src", "")), str(label.text or "")
-
-
-def read_document(archive: Archive, name: str, label: str, structure: Structure) -> list[Finding]:
-    """Add a document to a structure, its label as the heading if it has none; return findings about its encoding."""
+def read_document(archive: Archive, name: str, titles: Titles, structure: Structure) -> list[Finding]:
+    """Add a document to a structure, its titles as headings where it has none; return findings about its encoding."""
     text, findings = decode_html(archive.read(name), f"{structure.name}, {name}")
-    before = len(structure.pieces)
     structure.add_page_break()
-    feed_html(text, structure)
-    added = structure.pieces[before:]
-    has_text = any(text not in ("", FORM_FEED) for _, text in added)
-    if label and has_text and not any(level for level, _ in added):
-        structure.pieces[before:] = [added[0], (1, label), *added[1:]]
+    start = len(structure.pieces)
+    anchors = {anchor: title for anchor, title in reversed(titles) if anchor}
+    place_titles(structure, start, titles, feed_html(text, structure, anchors))
     return findings
-
-
-def resolve(folder: str, target: str) -> str:
-    """Return the name in the archive that a link points at."""
-    return posixpath.normpath(posixpath.join(folder, unquote(target.partition("#")[0])))

@@ -1,15 +1,10 @@
-"""Markdown, according to CommonMark, with exceptions for prose.
-
-An indented line is not code, and a dash or a number that begins a paragraph stays, since it may be speech or a year.
-"""
+"""Markdown: its grammar for prose is in markdown_grammar.py; what is left out is counted with its words."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from scriptorium.contracts import Finding
@@ -17,36 +12,49 @@ from services.data.cleaning.line_breaks import PassageKind, judge_book, judge_pa
 from services.data.passage import PARAGRAPH_BREAK
 from services.data.readers.decode import decode
 from services.data.readers.formats.html import feed_html
+from services.data.readers.formats.html_kinds import LEFT_OUT, VOID_TAGS
+from services.data.readers.formats.markdown_grammar import TAG, is_tag, parser
 from services.data.readers.manuscript import Part
 from services.data.readers.sources import Entry
 from services.data.readers.structure import SCENE_BREAK, Structure
 
-METADATA = re.compile(r"\A---[ \t]*\n(?:[^\n]*\n){0,200}?(?:---|\.\.\.)[ \t]*(?:\n|\Z)")
+METADATA = re.compile(  # a story may begin with a rule, too
+    r"\A---[ \t]*\n(?=[\w-]+:)(?:(?:[\w -]{1,40}:(?:[ \t][^\n]*)?|[ \t]+[^\n]*|- [^\n]*|#[^\n]*|[ \t]*)\n){0,200}?"
+    r"(?:---|\.\.\.)[ \t]*(?:\n|\Z)"
+)
 FOOTNOTE = re.compile(r"^\[\^[^\]\s]{1,40}\]:[^\n]*(?:\n[ \t]+\S[^\n]*)*", re.MULTILINE)
 FOOTNOTE_MARK = re.compile(r"\[\^[^\]\s]{1,40}\]")
+COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+BEFORE_PARSING = {  # or a footnote would count as the target of a link
+    "metadata blocks": METADATA,
+    "footnotes": FOOTNOTE,
+    "footnote marks": FOOTNOTE_MARK,
+}
 LINE_BREAK = re.compile(r"<br\b", re.IGNORECASE)
 KEPT_BREAKS = {PassageKind.VERSE: "\n", PassageKind.PARAGRAPHS: PARAGRAPH_BREAK}
-MAX_TITLE_CHARACTERS = 200  # a longer text with a rule right under it is a paragraph, not a heading
-
-
-@lru_cache(maxsize=1)
-def parser() -> MarkdownIt:
-    """Return the parser, built once."""
-    return MarkdownIt("commonmark", {"maxNesting": 20}).enable("table").disable("code")
 
 
 def read_markdown(entry: Entry, findings: list[Finding]) -> Iterator[Part]:
     """Read a file; raises Unreadable or FileTooLarge."""
     text, encoding_findings = decode(entry.read(), entry.name)
     structure = Structure(entry.name)
-    for name, pattern in (("metadata blocks", METADATA), ("footnotes", FOOTNOTE), ("footnote marks", FOOTNOTE_MARK)):
-        text, count = pattern.subn("", text)  # before parsing, or a footnote would count as the target of a link
-        structure.left_out.update({name: count} if count else {})
+    for name, pattern in BEFORE_PARSING.items():
+        text = take_out(name, pattern, text, structure)
     tokens = parser().parse(text)
     keep_line_breaks(tokens)
     add_tokens(tokens, structure)
     findings += [*encoding_findings, *structure.findings()]
     yield structure.make_part()
+
+
+def take_out(name: str, pattern: re.Pattern[str], text: str, structure: Structure) -> str:
+    """Return a text without what matches a pattern, which is counted."""
+
+    def count(match: re.Match[str]) -> str:
+        structure.leave_out(name, "" if name == "footnote marks" else match.group())
+        return ""
+
+    return pattern.sub(count, text)
 
 
 def keep_line_breaks(tokens: Sequence[Token]) -> None:
@@ -63,13 +71,12 @@ def keep_line_breaks(tokens: Sequence[Token]) -> None:
 def add_tokens(tokens: Sequence[Token], structure: Structure) -> None:
     """Add the content of a text's tokens to a structure."""
     heading: Token | None = None
-    mark, in_table = "", False
+    mark, table_start = "", 0
     for token in tokens:
-        if token.type in ("table_open", "table_close"):
-            in_table = token.type == "table_open"
-            structure.left_out["tables"] += in_table
-        elif in_table:
-            continue
+        if token.type == "table_open":
+            table_start = len(structure.pieces)
+        elif token.type == "table_close":
+            structure.drop_table(table_start)
         elif token.type == "list_item_open":
             mark = f"{token.info}{token.markup} " if token.info or token.markup == "-" else ""
         elif token.type == "heading_open":
@@ -83,7 +90,7 @@ def add_tokens(tokens: Sequence[Token], structure: Structure) -> None:
 
 def add_text(text: str, heading: Token | None, structure: Structure) -> None:
     """Add a paragraph or a heading."""
-    if heading and (heading.markup.startswith("#") or len(text) <= MAX_TITLE_CHARACTERS):
+    if heading:
         structure.add_heading(int(heading.tag[1]), text)
     elif text.strip():
         for paragraph in text.split(PARAGRAPH_BREAK):
@@ -95,21 +102,58 @@ def add_other(token: Token, structure: Structure) -> None:
     if token.type == "hr":
         structure.add_paragraph(SCENE_BREAK)
     elif token.type == "fence":
-        structure.left_out["code blocks"] += 1
-    elif token.type == "html_block" and not token.content.lstrip().startswith("<!--"):
-        feed_html(token.content, structure)
+        structure.leave_out("code blocks", token.content)
+    elif token.type == "html_block":
+        html = take_out("comments", COMMENT, token.content, structure)
+        html = TAG.sub(lambda tag: tag.group() if is_tag(tag.group()) else f"&lt;{tag.group()[1:]}", html)
+        if html.strip():
+            feed_html(html, structure)
 
 
 def join_inline(children: Sequence[Token], structure: Structure) -> str:
-    """Return the text of a paragraph, without the signs around it."""
-    pieces = []
+    """Return the text of a paragraph, without the signs around it and what the writer's own HTML leaves out."""
+    pieces: list[str] = []
+    left_out: list[str] = []
+    tag = ""  # that is left out and still open
     for child in children:
-        if child.type in ("text", "code_inline", "text_special"):
-            pieces.append(child.content)
-        elif child.type == "hardbreak" or (child.type == "html_inline" and LINE_BREAK.match(child.content)):
-            pieces.append("\n")
-        elif child.type == "softbreak":
-            pieces.append(child.content)
-        elif child.type == "image":
-            structure.left_out["images"] += 1
+        if child.type == "html_inline" and not tag and (name := tag_name(child)) in LEFT_OUT:
+            if name in VOID_TAGS or child.content.endswith("/>"):
+                count_left_out(name, [], structure)
+            else:
+                tag = name
+        elif child.type == "html_inline" and tag and child.content.lower().startswith(f"</{tag}"):
+            count_left_out(tag, left_out, structure)
+            left_out, tag = [], ""
+        elif tag:
+            left_out.append(child.content)
+        else:
+            pieces.append(show_inline(child, structure))
+    count_left_out(tag, left_out, structure)
     return "".join(pieces)
+
+
+def tag_name(token: Token) -> str:
+    """Return the name of the element that a tag opens; empty if it closes one, or is none."""
+    match = TAG.match(token.content)
+    return match["name"].lower() if match and not token.content.startswith("</") else ""
+
+
+def count_left_out(tag: str, texts: Sequence[str], structure: Structure) -> None:
+    """Count an element that is left out, if its kind is worth reporting."""
+    if LEFT_OUT.get(tag):
+        structure.leave_out(LEFT_OUT[tag], "".join(texts))
+
+
+def show_inline(child: Token, structure: Structure) -> str:
+    """Return the text that a piece of a paragraph stands for."""
+    if child.type in ("text", "code_inline", "text_special", "softbreak"):
+        return child.content
+    if child.type == "hardbreak" or (child.type == "html_inline" and LINE_BREAK.match(child.content)):
+        return "\n"
+    if child.type == "image":
+        structure.leave_out("images")
+    elif child.type == "html_inline" and child.content.startswith("<!--"):
+        structure.leave_out("comments", child.content[4:-3])
+    elif child.type == "html_inline" and not is_tag(child.content):
+        return child.content
+    return ""
