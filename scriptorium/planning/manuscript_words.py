@@ -24,8 +24,8 @@ from scriptorium.planning.dataset_size import (
     train_share,
     with_replay,
 )
-from scriptorium.text.words_in_bytes import WORD, count_in_bytes
 from scriptorium.recipe import Recipe
+from scriptorium.text.words_in_bytes import WORD, count_in_bytes
 
 BOOKS = {suffix for suffix, content in CONTENTS.items() if content is Content.PACKED_MARKUP}
 DOCUMENTS = ("word/document.xml", "content.xml")  # the text of a .docx, and of an .odt

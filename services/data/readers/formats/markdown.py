@@ -17,6 +17,7 @@ from services.data.cleaning.line_breaks import PassageKind, judge_book, judge_pa
 from services.data.passage import PARAGRAPH_BREAK
 from services.data.readers.decode import decode
 from services.data.readers.formats.html import feed_html
+from services.data.readers.formats.obsidian import strip_obsidian
 from services.data.readers.manuscript import Part
 from services.data.readers.sources import Entry
 from services.data.readers.structure import SCENE_BREAK, Structure
@@ -42,7 +43,7 @@ def read_markdown(entry: Entry, findings: list[Finding]) -> Iterator[Part]:
     for name, pattern in (("metadata blocks", METADATA), ("footnotes", FOOTNOTE), ("footnote marks", FOOTNOTE_MARK)):
         text, count = pattern.subn("", text)  # before parsing, or a footnote would count as the target of a link
         structure.left_out.update({name: count} if count else {})
-    tokens = parser().parse(text)
+    tokens = parser().parse(strip_obsidian(text, structure.left_out))
     keep_line_breaks(tokens)
     add_tokens(tokens, structure)
     findings += [*encoding_findings, *structure.findings()]

@@ -30,7 +30,10 @@ def left_out(manuscript: Manuscript) -> str:
 
 
 def test_headings_are_those_of_styles_and_outline_levels() -> None:
-    body = r"\pard\s1 One\par\pard It rained.\par{\pard\s2 Two\par}\pard It {\b snowed}.\par\pard\outlinelevel0 3\par\pard Sun."
+    body = (
+        r"\pard\s1 One\par\pard It rained.\par{\pard\s2 Two\par}\pard It {\b snowed}.\par"
+        r"\pard\outlinelevel0 3\par\pard Sun."
+    )
     assert read_book(rtf(body), "book.rtf") == [
         ("One", ["It rained."]), ("Two", ["It snowed."]), ("3", ["Sun."]),
     ]  # fmt: skip
