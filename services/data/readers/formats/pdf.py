@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 from pypdf import PageObject, PdfReader
@@ -19,33 +16,15 @@ from scriptorium.contracts import Finding
 from scriptorium.text.pdf import MAX_PAGE_BYTES, PDF_DAMAGE, silence_pypdf
 from services.data.readers.decode import Unreadable, mend_characters, note_replacements
 from services.data.readers.manuscript import Part
+from services.data.readers.pages import Line, Page, drop_heads, lay_out
 from services.data.readers.sources import Entry
-from services.data.readers.structure import FORM_FEED, Structure
+from services.data.readers.structure import Structure
 
 START = b"%PDF-"
 START_BYTES = 1024  # in which the start may be, according to the format
 MAX_SECONDS = 240.0  # for one file; a novel takes twenty
 MIN_CHARACTERS = 100  # of a file with a text layer; less is a stamp on pictures of pages
-WIDE_GAP = 1.3  # of the usual distance between lines: a paragraph begins
-SAME_PLACE = 1.5  # points between the left ends of two lines that stand under each other
 NO_TEXT = "has no text layer: its pages are pictures; send the file that it was made from, or run it through OCR first"
-
-
-@dataclass
-class Line:
-    """A line with the place of its left end, in points from the left and from the bottom of the page."""
-
-    x: float = 0.0
-    y: float = 0.0
-    pieces: list[str] = field(default_factory=list)
-
-    @property
-    def text(self) -> str:
-        """The text of the line."""
-        return " ".join("".join(self.pieces).split())
-
-
-Page = Sequence[Line]
 
 
 def read_pdf(entry: Entry, findings: list[Finding]) -> Iterator[Part]:
@@ -60,6 +39,8 @@ def read_pdf(entry: Entry, findings: list[Finding]) -> Iterator[Part]:
         raise Unreadable(NO_TEXT)
     if blank := sum(not page for page in pages):
         structure.left_out["pages without text"] = blank
+    pages, heads = drop_heads(pages)
+    structure.left_out.update({"running heads and page numbers": heads} if heads else {})
     text = mend_characters(lay_out(pages))
     findings += [*note_replacements(text, entry.name), *structure.findings()]
     yield Part(entry.name, text)  # most titles that such files state are names of documents, or "untitled"
@@ -107,44 +88,3 @@ def read_page(page: PageObject, number: int, deadline: float) -> Page:
     check_time()
     page.extract_text(visitor_text=add_piece, visitor_operand_before=check_time)
     return [line for line in lines if line.text]
-
-
-def lay_out(pages: Sequence[Page]) -> str:
-    """Return the text with page breaks, and blank lines between paragraphs as far as the pages show them."""
-    gaps = Counter(round(above.y - below.y) for page in pages for above, below in pairwise(page) if above.y > below.y)
-    gap = gaps.most_common(1)[0][0] if gaps else 0
-    margins = [find_margin(page) for page in pages]
-    indents = Counter(
-        round(line.x - margin)
-        for page, margin in zip(pages, margins, strict=True)
-        for line in page
-        if line.x > margin + SAME_PLACE
-    )
-    indent = indents.most_common(1)[0][0] if indents else 0
-    return f"\n{FORM_FEED}\n".join(
-        "\n".join(part_paragraphs(page, margin, gap, indent)) for page, margin in zip(pages, margins, strict=True)
-    )
-
-
-def find_margin(page: Page) -> float:
-    """Return the place at which most lines of a page begin; the left one of two that are as frequent."""
-    places = Counter(round(line.x) for line in page)
-    return min(places, key=lambda place: (-places[place], place)) if places else 0
-
-
-def part_paragraphs(page: Page, margin: float, gap: float, indent: float) -> Iterator[str]:
-    """Yield the lines of a page, and a blank line before each that begins a paragraph."""
-    for index, line in enumerate(page):
-        if index and begins_paragraph(page[index - 1], line, margin, gap, indent):
-            yield ""
-        yield line.text
-
-
-def begins_paragraph(above: Line, line: Line, margin: float, gap: float, indent: float) -> bool:
-    """Return whether a line is far from the one above it, has the indent of paragraphs, or another place than it."""
-    if not -SAME_PLACE <= above.y - line.y <= WIDE_GAP * gap:
-        return True
-    if abs(line.x - above.x) > SAME_PLACE:
-        is_second = abs(line.x - margin) <= SAME_PLACE and abs(above.x - margin - indent) <= SAME_PLACE
-        return not is_second
-    return indent > 0 and abs(line.x - margin - indent) <= SAME_PLACE

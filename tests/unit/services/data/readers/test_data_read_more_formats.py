@@ -167,6 +167,22 @@ def test_the_pages_of_a_pdf_show_their_paragraphs() -> None:
     assert part.text == "\n\f\n".join("\n\n".join([paragraph] * 3 + [number]) for number in "12")
 
 
+def test_what_the_margins_of_a_pdf_repeat_is_counted_and_its_headings_stay() -> None:
+    pages = [[(72, 800, "THE SEA" if number % 2 else "ANN LEE"), *page(number)] for number in range(5, 13)]
+    pages[3] = [(72, 800, "Yes."), *page(8)]
+    for number, chapter in enumerate((1, 2, 3)):
+        pages[number * 2].insert(1, (72, 740, f"Chapter {chapter}"))
+    manuscript = read(write_pdf(pages), "book.pdf")
+    lines = manuscript.parts[0].text.split("\n")
+    assert [line for line in lines if line not in ("", "\f", *PARAGRAPH)] == [
+        "Chapter 1",
+        "Yes.",
+        "Chapter 2",
+        "Chapter 3",
+    ]
+    assert "15 running heads and page numbers" in left_out(manuscript)
+
+
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
