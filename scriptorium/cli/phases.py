@@ -12,6 +12,7 @@ from scriptorium.cli.app import Assignments, Impostors, Json, Model, RecipeName,
 from scriptorium.cli.preview import print_preview
 from scriptorium.cli.terminal import out, show, show_json
 from scriptorium.contracts import Endpoint
+from scriptorium.manuscript_types import BOOK_HELP
 from scriptorium.recipe import Select
 from scriptorium.settings import get_settings
 from scriptorium.urls import check_address
@@ -48,9 +49,7 @@ Output = Annotated[Path, typer.Option("--output", "-o", help="New folder to writ
 def prepare(
     book: Annotated[
         Path,
-        typer.Argument(
-            help="A book (.txt, .md, .docx, .epub, .html), rows (.jsonl), or a .zip or folder.", exists=True
-        ),
+        typer.Argument(help=BOOK_HELP, exists=True),
     ],
     output: Annotated[
         Path | None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scriptorium.errors.base import Problem, UserError
+from scriptorium.manuscript_types import TYPE_NAMES
 
 VALIDATION_FILE = "validation_file"
 
@@ -26,7 +27,7 @@ class InvalidTrainingFile(UserError):
     """A manuscript is empty, unreadable or of an unsupported format."""
 
     code = "invalid_training_file"
-    default_next_step = "Send a .txt, .md, .docx, .epub, .html or .jsonl file, or a .zip of these; see docs/data.md."
+    default_next_step = f"Send a file of a supported type ({TYPE_NAMES}), or a .zip of these; see docs/data.md."
 
 
 class InvalidValidationFile(UserError):

@@ -5,7 +5,6 @@ Markup is cut away with one pattern and nothing is cleaned, so front matter coun
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
 import zipfile
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from scriptorium.errors import InvalidTrainingFile, InvalidValidationFile
+from scriptorium.manuscript_types import CONTENTS, ROWS, Content, find_suffix
 from scriptorium.planning.dataset_size import (
     PROMPT_TOKENS,
     TOKENS_PER_WORD,
@@ -26,16 +26,14 @@ from scriptorium.planning.dataset_size import (
 )
 from scriptorium.recipe import Recipe
 from scriptorium.text.word_spans import estimate_words
+from scriptorium.text.words_in_bytes import count_in_bytes, decode
 
-PLAIN = {".txt", ".md", ".markdown"}
-MARKUP = {".html", ".htm", ".xhtml"}
-BOOKS = {".docx", ".epub"}
-ROWS = ".jsonl"
-DOCUMENT = "word/document.xml"  # the text of a .docx
+BOOKS = {suffix for suffix, content in CONTENTS.items() if content is Content.PACKED_MARKUP}
+DOCUMENTS = ("word/document.xml", "content.xml")  # the text of a .docx, and of an .odt
+NOTES = re.compile(r"(?:^|/)Files/(?:Data|Docs)/.*(?:notes\.rtf|synopsis\.txt)$|(?:^|/)Snapshots/")  # of Scrivener
 READ_BYTES = 32 * 1024**2  # of one file; what is beyond counts like what was read
+UNCOUNTED = (Content.ROWS, Content.PROJECT, Content.PACKED_MARKUP)  # beside texts, an index, an archive in one
 MAX_MEMBERS = 20_000
-TAG = re.compile(rb"<[^>]*>")
-LEADING_BYTE = 0xC0  # of a character of several bytes in UTF-8
 ROW_KEYS = 6  # words of a row of .jsonl that are not text: keys and roles
 
 
@@ -126,21 +124,6 @@ def count_row(line: bytes) -> int:
     return estimate_words(decode(line)) - ROW_KEYS
 
 
-def decode(body: bytes) -> str:
-    """Decode a text well enough to count its words: as UTF-8, or byte by byte if it is in an older encoding."""
-    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return body.decode("utf-16", "replace")
-    try:
-        return body[: len(body) - cut_end(body)].decode("utf-8")
-    except UnicodeDecodeError:
-        return body.decode("latin-1")
-
-
-def cut_end(body: bytes) -> int:
-    """Return the bytes of a character at the end that reading has cut off."""
-    return next((back for back in range(1, min(4, len(body) + 1)) if body[-back] >= LEADING_BYTE), 0)
-
-
 def count_preference(line: bytes) -> int:
     """Return the words of a preference with the longer of its answers; half of those of a line that is none."""
     try:
@@ -161,7 +144,10 @@ def count_words(path: Path, filename: str) -> int:
     for part in files:
         with part.open("rb") as file:
             words += count_in_file(
-                file, part.name if path.is_dir() else filename, part.stat().st_size, {".zip", *BOOKS}
+                file,
+                part.relative_to(path).as_posix() if path.is_dir() else filename,
+                part.stat().st_size,
+                {".zip", *BOOKS},
             )
     if not words:
         raise InvalidTrainingFile(f"{filename} has no text that can be counted.", param="training_file")
@@ -170,19 +156,19 @@ def count_words(path: Path, filename: str) -> int:
 
 def count_in_file(file: BinaryIO, filename: str, size: int, packed: Collection[str] = ()) -> int:
     """Return the words of one file of `size` bytes; 0 if it is of another kind. `packed` are the archives to open."""
-    suffix = Path(filename).suffix.lower()
+    suffix = find_suffix(filename)
     if suffix in packed:
         return count_in_archive(file, filename)
-    if suffix not in PLAIN | MARKUP and filename != DOCUMENT:
+    content = Content.MARKUP if filename in DOCUMENTS else CONTENTS.get(suffix)
+    if content is None or content in UNCOUNTED or NOTES.search(filename):
         return 0
     text = file.read(READ_BYTES)
-    words = estimate_words(decode(text if suffix in PLAIN else TAG.sub(b" ", text)))
-    return round(words * max(1.0, size / max(1, len(text))))
+    return round(count_in_bytes(text, content) * max(1.0, size / max(1, len(text))))
 
 
 def count_in_archive(file: BinaryIO, filename: str) -> int:
     """Return the words of an archive's members; books in a .zip are opened, archives in a book are not."""
-    packed = BOOKS if Path(filename).suffix.lower() == ".zip" else ()
+    packed = BOOKS if find_suffix(filename) == ".zip" else ()
     words = read = 0
     try:
         with zipfile.ZipFile(file) as archive:

@@ -35,6 +35,7 @@ WITH_EXAMPLES = (
     "scriptorium.stats.bootstrap",
     "scriptorium.stats.wilson",
     "scriptorium.text.briefs",
+    "scriptorium.manuscript_types",
 )
 MAX_DOC_LINE = 120
 

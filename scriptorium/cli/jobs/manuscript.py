@@ -10,6 +10,7 @@ from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from scriptorium.errors import InvalidTrainingFile
+from scriptorium.manuscript_types import TYPE_NAMES, find_suffix
 
 
 @contextmanager
@@ -33,9 +34,9 @@ def pack(folder: Path, target: BinaryIO) -> None:
     from services.data.readers import KINDS, is_visible  # here, not above: importing the readers takes a while
 
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    names = sorted(name for name, path in files.items() if path.suffix.lower() in KINDS and is_visible(name))
+    names = sorted(name for name, path in files.items() if find_suffix(name) in KINDS and is_visible(name))
     if not names:
-        raise InvalidTrainingFile(f"{folder} has no files of a supported kind ({', '.join(KINDS)}).", param="BOOK")
+        raise InvalidTrainingFile(f"{folder} has no files of a supported kind ({TYPE_NAMES}).", param="BOOK")
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
         for name in names:
             archive.write(files[name], name)

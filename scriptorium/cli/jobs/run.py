@@ -18,6 +18,7 @@ from scriptorium.cli.jobs.manuscript import open_manuscript
 from scriptorium.cli.jobs.plan import announce_plan
 from scriptorium.cli.terminal import show
 from scriptorium.errors import ScriptoriumError
+from scriptorium.manuscript_types import BOOK_HELP
 from scriptorium.planning.default_recipe import AUTO
 from scriptorium.recipe_overrides import parse_assignments
 from scriptorium.settings import Settings, get_settings
@@ -27,9 +28,7 @@ Body = dict[str, Any]
 
 @app.command(epilog="Example: scriptorium run my-book.txt --suffix my-voice", rich_help_panel="Jobs")
 def run(
-    book: Annotated[
-        Path, typer.Argument(help="A book (.txt, .md, .docx, .epub, .html), rows (.jsonl), or a .zip or folder.")
-    ],
+    book: Annotated[Path, typer.Argument(help=BOOK_HELP)],
     model: Model = None,
     recipe: RecipeName = None,
     assignments: Assignments = None,

@@ -14,6 +14,7 @@ from scriptorium.artifacts.dataset import IMPOSTORS, write_lines
 from scriptorium.contracts import Finding, PrepareRequest
 from scriptorium.errors import UserError
 from scriptorium.jobs.reporter import Reporter
+from scriptorium.manuscript_types import find_suffix
 from scriptorium.sampling import spread
 from scriptorium.text.word_spans import count_running_words
 from scriptorium.text.words import word_pattern
@@ -62,7 +63,7 @@ def read_authors(source: Path, name: str, findings: list[Finding]) -> Iterator[t
         return
     authors: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(source.iterdir()):
-        if is_visible(path.name) and (path.is_dir() or path.suffix.lower() in KINDS):
+        if is_visible(path.name) and (path.is_dir() or find_suffix(path.name) in KINDS):
             authors[path.stem if path.is_file() else path.name].append(path)
     for author, paths in authors.items():
         parts = [part for path in paths for part in read_parts(path, path.name, findings)]

@@ -164,6 +164,12 @@ def read_slices(opener: Opener, encoding: Encoding) -> Iterator[str]:
             yield OTHER_LINE_ENDS.sub("\n", piece + rest)
 
 
+def mend_characters(text: str) -> str:
+    """Return a text with one character for each pair of halves; a lone half and a control character become U+FFFD."""
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return CONTROL_CHARACTER.sub(REPLACEMENT, whole)
+
+
 def note_encoding(encoding: Encoding, place: str) -> Iterator[Finding]:
     """Yield a finding if the encoding was guessed, with an example, or if bytes are no text in it."""
     if encoding.guessed:

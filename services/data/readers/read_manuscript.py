@@ -12,14 +12,21 @@ from lxml import etree
 
 from scriptorium.contracts import Finding
 from scriptorium.errors import InvalidTrainingFile, Problem
+from scriptorium.manuscript_types import TYPE_NAMES, TYPES
 from scriptorium.text.file_names import printable_name
 from services.data.readers.archive import damage_as_unreadable
 from services.data.readers.decode import Unreadable
 from services.data.readers.formats.docx import read_docx
 from services.data.readers.formats.epub import read_epub
+from services.data.readers.formats.fb2 import read_fb2, read_packed_fb2
+from services.data.readers.formats.fountain import read_fountain
 from services.data.readers.formats.html import read_html
 from services.data.readers.formats.markdown import read_markdown
+from services.data.readers.formats.odt import read_odt
+from services.data.readers.formats.pdf import read_pdf
 from services.data.readers.formats.plain_text import read_text
+from services.data.readers.formats.rtf import read_rtf
+from services.data.readers.formats.scrivener import read_scrivener
 from services.data.readers.limits import MIN_EXAMPLES, Budget
 from services.data.readers.manuscript import Manuscript, Part, ReadyRow
 from services.data.readers.rows.jsonl import read_rows
@@ -28,24 +35,41 @@ from services.data.text_file import StoreText, keep_in_memory
 
 Reader = Callable[[Entry, list[Finding]], Iterator[Part | ReadyRow | Problem]]
 
-READERS: dict[str, Reader] = {
+READERS_BY_TYPE: dict[str, Reader] = {
     ".txt": read_text,
     ".md": read_markdown,
-    ".markdown": read_markdown,
-    ".html": read_html,
-    ".htm": read_html,
-    ".xhtml": read_html,
     ".docx": read_docx,
+    ".odt": read_odt,
+    ".rtf": read_rtf,
     ".epub": read_epub,
+    ".fb2": read_fb2,
+    ".fbz": read_packed_fb2,
+    ".pdf": read_pdf,
+    ".html": read_html,
+    ".fountain": read_fountain,
+    ".scrivx": read_scrivener,
     ".jsonl": read_rows,
 }
+READERS = {suffix: READERS_BY_TYPE[kind.suffix] for kind in TYPES for suffix in (kind.suffix, *kind.aliases)}
 CONVERSION_HINTS = {
-    ".doc": "Save it as .docx.",
-    ".rtf": "Save it as .docx.",
-    ".odt": "Save it as .docx.",
-    ".pdf": "Send the file that it was made from, or convert it to .epub or .txt.",
-    ".mobi": "Convert it to .epub.",
-    ".azw3": "Convert it to .epub.",
+    ".doc": "Open it in a word processor and save it as .docx.",
+    ".docm": "Save it as .docx, without macros.",
+    ".dot": "Open it in a word processor and save it as .docx.",
+    ".dotx": "Open it in a word processor and save it as .docx.",
+    ".fodt": "Save it as .odt.",
+    ".sxw": "Open it in LibreOffice and save it as .odt.",
+    ".wpd": "Open it in LibreOffice and save it as .odt.",
+    ".pages": "Export it from Pages as Word (.docx) or EPUB.",
+    ".mobi": "Convert it to .epub, for instance with Calibre.",
+    ".azw": "Convert it to .epub, for instance with Calibre; a book with copy protection cannot be converted.",
+    ".azw3": "Convert it to .epub, for instance with Calibre; a book with copy protection cannot be converted.",
+    ".kfx": "Convert it to .epub, for instance with Calibre; a book with copy protection cannot be converted.",
+    ".scriv": "It is a folder: send all of it, or a .zip of it.",
+    ".gdoc": "It is only a link: download the document as .docx.",
+    ".tex": "Convert it to .docx or .md, for instance with Pandoc.",
+    ".zipx": "Pack it as an ordinary .zip.",
+    ".rar": "Pack it as an ordinary .zip.",
+    ".7z": "Pack it as an ordinary .zip.",
     ".json": "Write one row per line, as .jsonl.",
 }
 SHOWN_PROBLEMS = 200  # of all files together; a file of rows has half as many
@@ -127,13 +151,12 @@ def read_entry(entry: Entry, findings: list[Finding]) -> Iterator[Part | ReadyRo
 
 def refuse_type(entries: Sequence[Entry], filename: str) -> None:
     """Raise InvalidTrainingFile, as no file is of a supported type."""
-    types = ", ".join(READERS)
     step = next((CONVERSION_HINTS[entry.suffix] for entry in entries if entry.suffix in CONVERSION_HINTS), None)
     if len(entries) == 1 and entries[0].name == PurePosixPath(filename).name:
         suffix = entries[0].suffix or "no extension"
-        message = f"{filename} is of an unsupported type ({suffix}); supported are {types}, and .zip."
+        message = f"{filename} is of an unsupported type ({suffix}); supported are {TYPE_NAMES}, and .zip."
     else:
-        message = f"{filename} contains no file of a supported type ({types})."
+        message = f"{filename} contains no file of a supported type ({TYPE_NAMES})."
     raise InvalidTrainingFile(message, param="training_file", next_step=step)
 
 

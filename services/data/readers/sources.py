@@ -5,18 +5,20 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NoReturn
 
+from scriptorium.manuscript_types import find_suffix
 from services.data.readers.archive import BLOCK_BYTES, Archive
 from services.data.readers.decode import Opener, Unreadable
 from services.data.readers.limits import Budget, check_markup
 
 HIDDEN = (".", "~$")  # the second is Word's lock of an open document
+PROJECT_INDEX = ".scrivx"  # of a Scrivener project, which is all of the folder around it
 SYSTEM_FILES = frozenset(["__MACOSX", "Thumbs.db", "desktop.ini"])
 
 
@@ -29,11 +31,12 @@ class Entry:
     measure: Callable[[], int]
     open: Opener
     packed: bool = False
+    siblings: Mapping[str, Entry] = field(default_factory=dict)  # of a project's index: its files, by path from there
 
     @property
     def suffix(self) -> str:
         """The extension of the name, in lower case."""
-        return PurePosixPath(self.name).suffix.lower()
+        return find_suffix(self.name)
 
     @property
     def stem(self) -> str:
@@ -73,14 +76,14 @@ def open_files(path: Path, filename: str, budget: Budget) -> Iterator[list[Entry
         entries = [disk_entry(name, file, budget) for name, file in files.items()]
     elif PurePosixPath(filename).suffix.lower() == ".zip":
         with path.open("rb") as file, Archive(file, ".zip", budget) as archive:
-            yield sort_visible([archive_entry(name, archive, budget) for name in archive.names])
+            yield join_projects(sort_visible([archive_entry(name, archive, budget) for name in archive.names]))
         return
     else:
         budget.count(1)
         entries = [disk_entry(PurePosixPath(filename).name, path, budget)]
         yield entries
         return
-    yield sort_visible(entries)
+    yield join_projects(sort_visible(entries))
 
 
 def walk(folder: Path) -> Iterator[Path]:
@@ -117,6 +120,22 @@ def sort_visible(entries: list[Entry]) -> list[Entry]:
         (entry for entry in entries if is_visible(entry.name)),
         key=lambda entry: (natural_sort_key(entry.name), entry.name),
     )
+
+
+def join_projects(entries: Sequence[Entry]) -> list[Entry]:
+    """Return the files with each project as its index alone, which has the project's other files."""
+    folders = {PurePosixPath(entry.name).parent: entry for entry in entries if entry.suffix == PROJECT_INDEX}
+    siblings: dict[PurePosixPath, dict[str, Entry]] = {folder: {} for folder in folders}
+    others = []
+    for entry in entries if folders else ():
+        path = PurePosixPath(entry.name)
+        folder = next((parent for parent in path.parents if parent in folders), None)
+        if folder is None:
+            others.append(entry)
+        elif entry is not folders[folder]:
+            siblings[folder][path.relative_to(folder).as_posix()] = entry
+    indexes = [replace(entry, siblings=siblings[folder]) for folder, entry in folders.items()]
+    return sort_visible([*others, *indexes]) if folders else list(entries)
 
 
 def is_visible(name: str) -> bool:

@@ -14,6 +14,7 @@ from starlette.datastructures import URL
 from scriptorium.contracts.estimate import TrainingEstimate
 from scriptorium.errors import BaseModelUnusable, InvalidRequest, ScriptoriumError
 from scriptorium.jobs.runner import Context as PhaseContext
+from scriptorium.manuscript_types import TYPE_NAMES, UPLOADED_SUFFIXES
 from scriptorium.planning.describe import describe_changes
 from services.api.dependencies import Caller, Context, StoredFiles, caller_id
 from services.api.files.files import upload
@@ -60,7 +61,9 @@ class Outlook:
 def choose_book(context: Context) -> HTMLResponse:
     """Show the form for a book."""
     choices, limit = list_choices(context), context.settings.max_upload_bytes
-    return render_page(TEMPLATES, "submit", room="submit", choices=choices, limit=limit)
+    return render_page(
+        TEMPLATES, "submit", room="submit", choices=choices, limit=limit, accepted=UPLOADED_SUFFIXES, types=TYPE_NAMES
+    )
 
 
 @router.post("")

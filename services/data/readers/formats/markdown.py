@@ -14,6 +14,7 @@ from services.data.readers.decode import decode
 from services.data.readers.formats.html import feed_html
 from services.data.readers.formats.html_kinds import LEFT_OUT, VOID_TAGS
 from services.data.readers.formats.markdown_grammar import TAG, is_tag, parser
+from services.data.readers.formats.obsidian import OBSIDIAN_PIECES, strip_links
 from services.data.readers.manuscript import Part
 from services.data.readers.sources import Entry
 from services.data.readers.structure import SCENE_BREAK, Structure
@@ -30,6 +31,7 @@ BEFORE_PARSING = {  # or a footnote would count as the target of a link
     "footnotes": FOOTNOTE,
     "footnote marks": FOOTNOTE_MARK,
 }
+MARKS = ("footnote marks", "images", "marks of blocks")  # have no words of the book
 LINE_BREAK = re.compile(r"<br\b", re.IGNORECASE)
 KEPT_BREAKS = {PassageKind.VERSE: "\n", PassageKind.PARAGRAPHS: PARAGRAPH_BREAK}
 
@@ -38,9 +40,9 @@ def read_markdown(entry: Entry, findings: list[Finding]) -> Iterator[Part]:
     """Read a file; raises Unreadable or FileTooLarge."""
     text, encoding_findings = decode(entry.read(), entry.name)
     structure = Structure(entry.name)
-    for name, pattern in BEFORE_PARSING.items():
+    for name, pattern in (BEFORE_PARSING | OBSIDIAN_PIECES).items():
         text = take_out(name, pattern, text, structure)
-    tokens = parser().parse(text)
+    tokens = parser().parse(strip_links(text))
     keep_line_breaks(tokens)
     add_tokens(tokens, structure)
     findings += [*encoding_findings, *structure.findings()]
@@ -51,7 +53,7 @@ def take_out(name: str, pattern: re.Pattern[str], text: str, structure: Structur
     """Return a text without what matches a pattern, which is counted."""
 
     def count(match: re.Match[str]) -> str:
-        structure.leave_out(name, "" if name == "footnote marks" else match.group())
+        structure.leave_out(name, "" if name in MARKS else match.group())
         return ""
 
     return pattern.sub(count, text)

@@ -11,6 +11,7 @@ from scriptorium.errors import InvalidTrainingFile
 from scriptorium.planning import manuscript_words
 from scriptorium.planning.manuscript_words import count_words, decode, size_of_manuscript
 from scriptorium.recipe import Recipe
+from tests.unit.services.data.readers.test_data_read_more_formats import write_pdf
 
 RECIPE = Recipe(name="r")
 PROSE = "It was a dark and stormy night -- rain fell. " * 50
@@ -26,6 +27,9 @@ def archive(**members: bytes) -> bytes:
 
 HTML = f"<html><body class='a b c'><p>{PROSE}</p></body></html>".encode()
 DOCX = archive(word__document_xml=f"<w:p>{PROSE}</w:p>".encode(), word__styles_xml=b"<a>not these words</a>")
+RTF = rb"{\rtf1\ansi{\fonttbl{\f0 Not these;}}{\*\x not these}\pard " + PROSE.encode() + rb"\par}"
+NOTES = {"Files__Data__A__notes_rtf": RTF, "Files__Data__A__synopsis_txt": b"not these"}
+PDF = write_pdf([[(72, 700 - 14 * line, PROSE[:45]) for line in range(10)]] * 5)
 EPUB = archive(text__one_xhtml=HTML, mimetype=b"application/epub+zip")
 
 
@@ -39,6 +43,16 @@ EPUB = archive(text__one_xhtml=HTML, mimetype=b"application/epub+zip")
         ("book.epub", EPUB),
         ("books.zip", archive(one_txt=PROSE.encode(), image_png=b"word word")),
         ("books.zip", archive(one_epub=EPUB)),
+        ("book.odt", archive(content_xml=f"<p>{PROSE}</p>".encode(), styles_xml=b"<a>not these words</a>")),
+        ("book.fb2", f"<p>{PROSE}</p><binary id='a'>AA BB</binary>".encode()),
+        ("book.fbz", archive(book_fb2=HTML)),
+        ("book.fb2.zip", archive(book_fb2=HTML)),
+        ("book.fountain", PROSE.encode()),
+        ("book.mkd", PROSE.encode()),
+        ("book.rtf", RTF),
+        ("book.pdf", PDF),
+        ("books.zip", archive(one_pdf=PDF)),
+        ("Sea.scriv.zip", archive(Sea_scrivx=b"<a>not these</a>", Files__Data__A__content_rtf=RTF, **NOTES)),
     ],
 )
 def test_every_kind_has_the_same_words(name: str, content: bytes, tmp_path: Path) -> None:

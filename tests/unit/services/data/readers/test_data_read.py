@@ -120,7 +120,7 @@ def test_unreadable_files_give_clear_errors(tmp_path: Path, raw: bytes, filename
 
 
 def test_a_zip_without_texts_and_a_cut_zip_are_clear_errors(pack: Callable[..., Path]) -> None:
-    path = pack({"book.pdf": b"%PDF"})
+    path = pack({"book.doc": b"\xd0\xcf"})
     with pytest.raises(InvalidTrainingFile, match="no file of a supported type"):
         read_manuscript(path, "book.zip")
     path.write_bytes(pack({"chunk_1.txt": b"text" * 100}).read_bytes()[:-30])
