@@ -14,6 +14,8 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from scriptorium.text.languages.heading_words import HeadingWords
+
 FOLDER = Path(__file__).parent
 
 
@@ -51,7 +53,7 @@ class Language(BaseModel):
     `capitals`: what is capitalised inside a sentence. `calibrated`: T was measured on mixtures of novels.
     `script`: its letters, as in a pattern's brackets, if they tell it from others. `first_person_endings`: of verbs, if
     they need no pronoun. `topic_length`: the letters of a word that says something. `draft_lookalikes`: words that
-    elsewhere mark a draft.
+    elsewhere mark a draft. `headings`: words in headings and around a story.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -79,6 +81,7 @@ class Language(BaseModel):
     topic_length: int = 4
     draft_lookalikes: Words = frozenset()
     capitals: Literal["names", "nouns"] = "names"
+    headings: HeadingWords = HeadingWords()
     brief: BriefSentences | None = None
 
     @cached_property
