@@ -15,6 +15,7 @@ from services.data.cleaning.headings import BlockKind, classify
 from services.data.cleaning.layout import Layout, join_blocks, read_layout, split_lines
 from services.data.cleaning.markup import Source, drop_markup
 from services.data.cleaning.mojibake import SUSPECT, repair_proven_lines
+from services.data.cleaning.numbering import Numbering, find_numbering
 from services.data.cleaning.page_furniture import find_furniture
 from services.data.cleaning.steps import CleaningLog, StepName
 from services.data.cleaning.vocabulary import read_vocabulary
@@ -97,10 +98,16 @@ def lay_out(source: Source, log: CleaningLog, wrapped: bool = True) -> Layout:
     source = drop_markup(repair_source(source, log), log)
     lines = split_lines(source)
     vocabulary = read_vocabulary(source.text)
+    numbering = find_numbering(lines.texts) if wrapped else Numbering()
     furniture = find_furniture(lines.texts, vocabulary.words) if wrapped else {}
+    furniture = {index: step for index, step in furniture.items() if index not in numbering.headings}
     for index, step in sorted(furniture.items()):
         log.note(step, lines.numbers[index], lines.texts[index].strip())
-    return read_layout(lines, furniture, vocabulary, wrapped)
+    layout = read_layout(lines, furniture, vocabulary, wrapped)
+    numbered, loose = (
+        frozenset(lines.numbers[index] for index in part) for part in (numbering.headings, numbering.loose)
+    )
+    return replace(layout, numbered=numbered, loose=loose)
 
 
 def repair_source(source: Source, log: CleaningLog) -> Source:

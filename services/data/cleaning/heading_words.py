@@ -15,7 +15,7 @@ from functools import cache
 from scriptorium.text.languages.heading_words import HeadingWords, alternatives
 from scriptorium.text.languages.language import ENGLISH, Language, list_codes, read_language
 
-ROMAN = r"(?=[IVXLC])C{0,3}(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
+ROMAN = r"(?:(?=[IVXLC])C{0,3}(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})(?<=[IVXLC]))"  # never empty
 ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
 EAST_ASIAN_DIGITS = {sign: value for value, sign in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "兩": 2}
 EAST_ASIAN_UNITS = {"十": 10, "百": 100, "千": 1000}
@@ -52,7 +52,43 @@ LABEL = "|".join(map(label, LANGUAGES))
 NAMED = alternatives(tuple(phrase for words in LANGUAGES for phrase in words.named))
 LABELLED = re.compile(rf"^(?:(?P<label>{LABEL})|{NAMED}(?!\w))\s*(?P<rest>.*)$", re.IGNORECASE)
 SPELLED = "|".join(spell(words) for words in LANGUAGES if words.numbers)
-NUMBER_VALUES = {word: value for words in LANGUAGES for word, value in words.values().items()}
+
+
+SIGNS = re.compile(rf"(?P<digits>\d+)|(?P<east_asian>{EAST_ASIAN}+)|\b(?P<roman>{ROMAN})\b", re.IGNORECASE)
+SPELLINGS = [
+    (re.compile(rf"\b{spell(words)}\b", re.IGNORECASE), re.compile(alternatives(tuple(words.values()))), words.values())
+    for words in LANGUAGES
+    if words.numbers
+]
+
+
+def read_value(text: str) -> int:
+    """Return the value of the number in a text, 0 if it has none: "XIV", "第二十三回", "Dreiundzwanzigstes Kapitel"."""
+    if signs := SIGNS.search(text):
+        if signs["digits"]:
+            return int(signs["digits"])
+        return read_roman(signs["roman"].upper()) if signs["roman"] else read_east_asian(signs["east_asian"])
+    for spelled, part, values in SPELLINGS:
+        if number := spelled.search(text):
+            return sum(values[word] for word in part.findall(number[0].casefold()))
+    return 0
+
+
+def read_roman(text: str) -> int:
+    """Return the value of a Roman number."""
+    values = [ROMAN_VALUES[sign] for sign in text]
+    return sum(-value if value < max(values[place:]) else value for place, value in enumerate(values))
+
+
+def read_east_asian(text: str) -> int:
+    """Return the value of a Chinese number: 二十三 is 23, and so is 二三."""
+    total = digit = 0
+    for sign in text:
+        if unit := EAST_ASIAN_UNITS.get(sign):
+            total, digit = total + (digit or 1) * unit, 0
+        else:
+            digit = 10 * digit + EAST_ASIAN_DIGITS[sign]
+    return total + digit
 
 
 def of_book(language: Language) -> Iterable[HeadingWords]:

@@ -21,6 +21,8 @@ QUOTES = "\"'“‘„‚«»‹›「『"  # they open speech
 LETTER = re.compile(r"[^\W_]")
 MAX_TITLE_CHARACTERS = 80
 MAX_HEADING_LINES = 2
+MAX_TITLE_LINES = 4  # of a heading in the book's own numbering, as of old novels
+MAX_TITLE_LINES_CHARACTERS = 300
 WIDE_GAP = 2  # blank lines more than usual, which remain of headings that a conversion dropped
 
 
@@ -39,17 +41,32 @@ def split_heading(block: Block, layout: Layout) -> list[Block]:
     if len(block.lines) == 1:
         return [block]
     first, rest = block.lines[0].strip(), block.lines[1:]
+    if layout.numbers(block) and is_title_of_lines(block) and not is_number_alone(first):
+        return [block]
     if (
         len(first) < FULL_LINE_SHARE * layout.width
-        and (is_labelled(first) or BARE_NUMBER.match(first))
+        and (layout.numbers(block) or is_labelled(first) or (BARE_NUMBER.match(first) and layout.may_number(block)))
         and first[-1:] not in ",;"
     ):
         return [replace(block, lines=(first,)), Block(rest, 0, line=block.line + 1)]
     return [block]
 
 
+def is_title_of_lines(block: Block) -> bool:
+    """Return whether a block is short enough for a heading in the book's own numbering."""
+    return len(block.lines) <= MAX_TITLE_LINES and len(block.text) <= MAX_TITLE_LINES_CHARACTERS
+
+
+def is_number_alone(line: str) -> bool:
+    """Return whether a line is a number, or a word with one, without a title."""
+    label = LABELLED.match(line)
+    return not label["rest"].strip(".: ") if label else True
+
+
 def classify(block: Block, layout: Layout, after_heading: bool) -> BlockKind:
     """Classify a block; `after_heading` says that nothing but headings came since the last text."""
+    if layout.numbers(block) and not layout.has_headings and is_title_of_lines(block):
+        return BlockKind.HEADING
     if len(block.lines) > MAX_HEADING_LINES and any(map(LETTER.search, block.lines)):
         return BlockKind.TEXT
     text = block.text
@@ -68,6 +85,8 @@ def classify(block: Block, layout: Layout, after_heading: bool) -> BlockKind:
 
 def judge_short(block: Block, text: str, layout: Layout, after_heading: bool) -> BlockKind:
     """Classify a block that is short enough for a heading: a heading, a title under one, or text."""
+    if BARE_NUMBER.match(text) and not layout.may_number(block):
+        return BlockKind.TEXT
     if is_heading(text, set_apart=block.page_break or block.gap > layout.usual_gap):
         return BlockKind.HEADING
     if text[0] in QUOTES or not (is_all_capitals(text) or looks_like_title(text)):

@@ -68,6 +68,17 @@ class Layout:
     chapter_level: int = 0  # of headings if the format marks headings; deeper ones are scenes
     language: Language = UNKNOWN  # of the book
 
+    numbered: frozenset[int] = frozenset()  # the numbers of lines in the book's own numbering of chapters
+    loose: frozenset[int] = frozenset()  # those of bare numbers that are in no numbering
+
+    def numbers(self, block: Block) -> bool:
+        """Return whether a block begins with a heading in the book's own numbering."""
+        return block.line in self.numbered
+
+    def may_number(self, block: Block) -> bool:
+        """Return whether the bare number that begins a block can be a chapter's."""
+        return block.line not in self.loose
+
     @property
     def has_headings(self) -> bool:
         """True if the format marks headings."""

@@ -7,7 +7,7 @@ from services.data.cleaning.clean import clean_book
 from services.data.cleaning.heading_words import matter, story_end
 from services.data.cleaning.headings import is_labelled
 
-FIRST_CLASS = "en de fr es pt it pl ru sv nl cs zh ja ko".split()
+FIRST_CLASS = ["en", "de", "fr", "es", "pt", "it", "pl", "ru", "sv", "nl", "cs", "zh", "ja", "ko"]
 GERMAN = "Der alte Mann ging mit der Lampe zum Fluss und sah in das Wasser, und es war schon Nacht."
 
 
