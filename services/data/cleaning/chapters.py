@@ -22,6 +22,7 @@ from services.data.cleaning.headings import (
 from services.data.cleaning.layout import Block, Layout, join_blocks
 from services.data.cleaning.opening_capitals import lower_openings
 from services.data.cleaning.steps import CleaningLog, StepName
+from services.data.cleaning.subtitles import find_subtitles
 
 MIN_MEAN_CHAPTER_WORDS = 1000  # else page breaks and gaps are only the look of the page
 MAX_NOTICE_WORDS = 80
@@ -99,9 +100,13 @@ def split_at_headings(layout: Layout, log: CleaningLog) -> list[HeadedBlocks]:
     """Group the text by the headings before it; leave out the entries of a table of contents."""
     groups = [HeadedBlocks()]
     in_contents = False
+    subtitles = find_subtitles(layout) if not layout.has_headings else frozenset()
     for block in layout.blocks:
         group = groups[-1]
-        kind = classify(block, layout, after_heading=bool(group.headings) and not group.blocks)
+        opens = bool(group.headings) and not group.blocks
+        kind = classify(block, layout, after_heading=opens)
+        if opens and kind in (BlockKind.TEXT, BlockKind.SUBTITLE) and not layout.has_headings:
+            kind = judge_title(kind, group.headings, block.line in subtitles)
         if group.blocks and (block.page_break or kind in (BlockKind.HEADING, BlockKind.CONTENTS)):
             group = HeadedBlocks()
             groups.append(group)
@@ -117,6 +122,13 @@ def split_at_headings(layout: Layout, log: CleaningLog) -> list[HeadedBlocks]:
             group.headings += [] if group.blocks else [block.text]  # a scene's own heading names no chapter
             log.note(StepName.HEADINGS, block.line, block.text)
     return [group for group in groups if group.blocks]
+
+
+def judge_title(kind: BlockKind, headings: Sequence[str], is_title: bool) -> BlockKind:
+    """Return the kind of a block under headings: under a numbered one a title needs evidence."""
+    if is_title:
+        return BlockKind.SUBTITLE
+    return BlockKind.TEXT if any(map(is_numbered, headings)) else kind
 
 
 def drop_front_matter(groups: list[HeadedBlocks], language: str, log: CleaningLog) -> list[HeadedBlocks]:

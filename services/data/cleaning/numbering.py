@@ -22,6 +22,7 @@ from services.data.cleaning.page_furniture import neighbours
 
 MIN_CHAPTERS = 3
 MIN_WORDS_BETWEEN = 60  # of two headings; a countdown or a table of contents has fewer
+MIN_SECTION_WORDS = 10  # between two bare numbers that count on, as of the parts of a poem
 MIN_MEAN_WORDS = 100  # between bare numbers; pages of a small screen have fewer
 MAX_LOST = 2  # headings that a conversion may have lost between two
 MAX_TORN_SHARE = 0.1  # of the lines stand inside a sentence; headings never do
@@ -99,20 +100,27 @@ def follow(style: Iterable[NumberedLine]) -> Iterator[list[NumberedLine]]:
     yield chain
 
 
-def apart(earlier: NumberedLine, later: NumberedLine) -> bool:
+def apart(earlier: NumberedLine, later: NumberedLine, words: int = MIN_WORDS_BETWEEN) -> bool:
     """Return whether a text stands between two lines."""
-    return later.words - earlier.words >= MIN_WORDS_BETWEEN
+    return later.words - earlier.words >= words
 
 
 def is_of_chapters(chain: Sequence[NumberedLine], lines: Sequence[str]) -> bool:
     """Return whether a chain is long enough, and its lines neither interrupt sentences nor end pages."""
     if len(chain) < MIN_CHAPTERS or sum(map(is_gap, pairwise(chain))) > MAX_TORN_SHARE * len(chain):
         return False
+    if lines_have_words(chain, lines):
+        return True
     sides = [neighbours(lines, line.index) for line in chain]
     at_foot = sum(before != FORM_FEED and after in (FORM_FEED, "") for before, after in sides)
     torn = sum(is_torn(lines, line.index) for line in chain)
     mean = (chain[-1].words - chain[0].words) / (len(chain) - 1)
     return 2 * at_foot < len(chain) and torn <= MAX_TORN_SHARE * len(chain) and mean >= MIN_MEAN_WORDS
+
+
+def lines_have_words(chain: Sequence[NumberedLine], lines: Sequence[str]) -> bool:
+    """Return whether the lines are headings by their words in some language, too, so that no page needs to be told."""
+    return bool((label := LABELLED.match(lines[chain[0].index].strip().lstrip("# "))) and label["label"])
 
 
 def is_gap(pair: tuple[NumberedLine, NumberedLine]) -> bool:
@@ -136,7 +144,10 @@ def find_loose(bare: Sequence[NumberedLine]) -> Iterator[int]:
         after = next((other for other in bare[place + 1 :] if other.style == line.style), None)
         opens = not line.words or (line.value == 1 and (place == 0 or apart(bare[place - 1], line)))
         counts = any(
-            earlier and later and 0 < later.value - earlier.value <= 1 + MAX_LOST and apart(earlier, later)
+            earlier
+            and later
+            and 0 < later.value - earlier.value <= 1 + MAX_LOST
+            and apart(earlier, later, MIN_SECTION_WORDS)
             for earlier, later in ((before, line), (line, after))
         )
         if not (opens or counts or line.index in listed):
