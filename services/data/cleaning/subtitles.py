@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from services.data.cleaning.headings import (
     LETTER,
@@ -23,6 +24,7 @@ from services.data.cleaning.headings import (
     is_numbered,
 )
 from services.data.cleaning.layout import Block, Layout
+from services.data.cleaning.numbering import read_number
 
 MIN_SHARE = 0.5  # of the headings have a title under them
 MIN_TITLES = 2
@@ -40,6 +42,7 @@ class Candidate:
     """A short block under a numbered heading, at a depth of 1 for the first; `ended`: as a sentence is."""
 
     block: Block
+    style: str  # of the heading
     depth: int
     ended: bool
     wide: bool  # has a wide gap before it
@@ -48,23 +51,32 @@ class Candidate:
 def find_subtitles(layout: Layout) -> frozenset[int]:
     """Return the lines of the titles under numbered headings; a wide gap makes one if most of the book's headings are."""
     candidates: list[Candidate] = []
-    headings = gaps = depth = 0
+    styles: Counter[str] = Counter()  # of the headings that have something under them
+    style = ""
+    gaps = depth = 0
     for block in layout.blocks:
         kind = classify(block, layout, after_heading=depth > 0)
         if kind is BlockKind.HEADING:
             depth = int(is_numbered(block.text) or layout.numbers(block))
+            style = (read_number(block.text) or ("named", 0))[0]
             gaps += depth == 0
         elif depth and kind in (BlockKind.SUBTITLE, BlockKind.TEXT):
             ended = kind is BlockKind.TEXT
-            headings += depth == 1
+            styles[style] += depth == 1
             wide = block.gap >= layout.usual_gap + WIDE_GAP
-            candidates += [Candidate(block, depth, ended, wide)] if may_be_title(block) else []
+            candidates += [Candidate(block, style, depth, ended, wide)] if may_be_title(block) else []
             depth = 0 if ended else depth + 1
     counts = count_lines(layout.blocks)
     by_gap = [
-        candidate.block.line for candidate in candidates if gaps > headings and candidate.wide and not candidate.ended
+        candidate.block.line
+        for candidate in candidates
+        if gaps > styles.total() and candidate.wide and not candidate.ended
     ]
-    return frozenset([*choose_titles(candidates, headings, counts), *by_gap])
+    chosen = (
+        choose_titles([candidate for candidate in candidates if candidate.style == name], headings, counts)
+        for name, headings in styles.items()
+    )
+    return frozenset([*chain.from_iterable(chosen), *by_gap])
 
 
 def may_be_title(block: Block) -> bool:
@@ -75,7 +87,7 @@ def may_be_title(block: Block) -> bool:
 
 
 def choose_titles(candidates: Sequence[Candidate], headings: int, counts: Counter[str]) -> Iterator[int]:
-    """Yield the lines of candidates that are titles, by the evidence of all of them or their own."""
+    """Yield the lines of candidates under headings of one style that are titles, by the evidence of all or their own."""
     rare = [candidate for candidate in candidates if counts[fold(candidate.block.text)] <= MAX_SAME]
     first = sum(candidate.depth == 1 for candidate in rare)
     sentences = headings >= MIN_SENTENCE_HEADINGS and first >= MIN_SENTENCE_SHARE * headings
