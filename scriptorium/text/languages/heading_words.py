@@ -23,12 +23,14 @@ Phrases = Annotated[tuple[str, ...], BeforeValidator(_split_phrases)]
 
 
 class HeadingWords(BaseModel):
-    """Words in lower case with straight apostrophes; `matter` and `notice` are patterns where they have signs of them.
+    """Words in lower case with straight apostrophes.
 
     `chapter` are words beside a number ("Chapter 1", "Erstes Kapitel"), with an `article` perhaps; `numbers` its words,
     by value, joined by `joiners` ("dreiundzwanzig"). Scripts without spaces write `prefix`, a number and one of
-    `counters`. `named` are sections without a number; `story_end`, `contents` and `matter` whole lines; `notice` is
-    what only an imprint says, `by` stands before an author's name, and `transcriber` begins a transcriber's note.
+    `counters`. Sections without a number come before the chapters (`opening`), behind (`closing`) or between (`named`).
+    `story_end`, `contents` and `matter` are whole lines, and so is what `matter_pattern` fits; the pattern `notice`
+    fits what only an imprint says, `by` stands before an author's name, and the pattern `transcriber` begins a
+    transcriber's note.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,6 +41,8 @@ class HeadingWords(BaseModel):
     joiners: NumberWords = ()
     prefix: str = ""
     counters: NumberWords = ()
+    opening: Phrases = ()
+    closing: Phrases = ()
     named: Phrases = ()
     story_end: Phrases = ()
     contents: Phrases = ()

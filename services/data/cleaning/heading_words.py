@@ -49,7 +49,7 @@ def label(words: HeadingWords) -> str:
 
 
 LABEL = "|".join(map(label, LANGUAGES))
-NAMED = alternatives(tuple(phrase for words in LANGUAGES for phrase in words.named))
+NAMED = alternatives(tuple(phrase for words in LANGUAGES for phrase in [*words.opening, *words.closing, *words.named]))
 LABELLED = re.compile(rf"^(?:(?P<label>{LABEL})|{NAMED}(?!\w))\s*(?P<rest>.*)$", re.IGNORECASE)
 SPELLED = "|".join(spell(words) for words in LANGUAGES if words.numbers)
 

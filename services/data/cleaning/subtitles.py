@@ -49,7 +49,7 @@ class Candidate:
 
 
 def find_subtitles(layout: Layout) -> frozenset[int]:
-    """Return the lines of the titles under numbered headings; a wide gap makes one if most of the book's headings are."""
+    """Return the lines of the titles under numbered headings; a wide gap makes one if it makes most headings."""
     candidates: list[Candidate] = []
     styles: Counter[str] = Counter()  # of the headings that have something under them
     style = ""
@@ -87,7 +87,7 @@ def may_be_title(block: Block) -> bool:
 
 
 def choose_titles(candidates: Sequence[Candidate], headings: int, counts: Counter[str]) -> Iterator[int]:
-    """Yield the lines of candidates under headings of one style that are titles, by the evidence of all or their own."""
+    """Yield the lines of candidates under headings of one style that are titles, by evidence of all or their own."""
     rare = [candidate for candidate in candidates if counts[fold(candidate.block.text)] <= MAX_SAME]
     first = sum(candidate.depth == 1 for candidate in rare)
     sentences = headings >= MIN_SENTENCE_HEADINGS and first >= MIN_SENTENCE_SHARE * headings

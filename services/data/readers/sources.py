@@ -15,6 +15,7 @@ from typing import BinaryIO, NoReturn
 from services.data.readers.archive import BLOCK_BYTES, Archive
 from services.data.readers.decode import Opener, Unreadable
 from services.data.readers.limits import Budget, check_markup
+from services.data.readers.story_order import name_by_story
 
 HIDDEN = (".", "~$")  # the second is Word's lock of an open document
 SYSTEM_FILES = frozenset(["__MACOSX", "Thumbs.db", "desktop.ini"])
@@ -112,11 +113,10 @@ def archive_entry(name: str, archive: Archive, budget: Budget) -> Entry:
 
 
 def sort_visible(entries: list[Entry]) -> list[Entry]:
-    """Return the visible files, chunk_2 before chunk_10."""
-    return sorted(
-        (entry for entry in entries if is_visible(entry.name)),
-        key=lambda entry: (natural_sort_key(entry.name), entry.name),
-    )
+    """Return the visible files as the story goes: chunk_2 before chunk_10, "Chapter One" before "Chapter Two"."""
+    visible = [entry for entry in entries if is_visible(entry.name)]
+    names = name_by_story([entry.name for entry in visible])
+    return sorted(visible, key=lambda entry: (natural_sort_key(names.get(entry.name, entry.name)), entry.name))
 
 
 def is_visible(name: str) -> bool:

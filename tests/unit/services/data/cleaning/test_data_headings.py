@@ -69,7 +69,7 @@ def test_every_first_class_language_has_words_of_headings() -> None:
     for code in FIRST_CLASS:
         words = read_language(code).headings
         assert (words.chapter and words.numbers) or (words.prefix and words.counters)
-        assert words.named and words.story_end and words.contents and words.matter and words.notice
+        assert words.opening and words.closing and words.story_end and words.contents and words.matter and words.notice
 
 
 @pytest.mark.parametrize(

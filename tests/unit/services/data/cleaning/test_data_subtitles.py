@@ -7,7 +7,7 @@ from services.data.cleaning.clean import clean_book
 LINE = "The old man went down to the river with his lamp and looked at the water."
 STORY = f"{LINE} He said nothing. {LINE} Nobody answered him. {LINE}"
 CHAPTER = "\n\n".join([STORY] * 14)
-NAMES = "River Lamp Boat Stone Tree Road House Field Bridge Well".split()
+NAMES = ["River", "Lamp", "Boat", "Stone", "Tree", "Road", "House", "Field", "Bridge", "Well"]
 
 
 def write_book(lines: list[str]) -> str:
