@@ -18,6 +18,11 @@ def _split_phrases(value: object) -> object:
     return tuple(phrase.strip() for phrase in value.split(",")) if isinstance(value, str) else value
 
 
+def _list_entries(value: object) -> object:
+    """Return the entries of a mapping, as a language is hashed."""
+    return tuple(value.items()) if isinstance(value, dict) else value
+
+
 NumberWords = Annotated[tuple[str, ...], BeforeValidator(_split_words)]
 Phrases = Annotated[tuple[str, ...], BeforeValidator(_split_phrases)]
 
@@ -37,7 +42,7 @@ class HeadingWords(BaseModel):
 
     chapter: Phrases = ()
     article: Phrases = ()
-    numbers: dict[int, NumberWords] = {}
+    numbers: Annotated[tuple[tuple[int, NumberWords], ...], BeforeValidator(_list_entries)] = ()
     joiners: NumberWords = ()
     prefix: str = ""
     counters: NumberWords = ()
@@ -54,7 +59,7 @@ class HeadingWords(BaseModel):
 
     def values(self) -> dict[str, int]:
         """Return the value of each word of a number."""
-        return {word: value for value, words in self.numbers.items() for word in words}
+        return {word: value for value, words in self.numbers for word in words}
 
 
 def alternatives(phrases: tuple[str, ...]) -> str:
