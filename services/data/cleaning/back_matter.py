@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.data.cleaning.heading_words import matter, story_end, transcriber
+from services.data.cleaning.evidence.heading_words import matter, story_end, transcriber
 from services.data.cleaning.headings import MAX_TITLE_CHARACTERS, is_numbered
 from services.data.cleaning.layout import Block, Layout
 from services.data.cleaning.steps import CleaningLog, StepName

@@ -9,7 +9,8 @@ from itertools import takewhile
 
 from scriptorium.text.word_spans import count_running_words
 from services.data.cleaning.back_matter import drop_back_matter
-from services.data.cleaning.heading_words import by_somebody, matter, notice
+from services.data.cleaning.evidence.heading_words import by_somebody, matter, notice
+from services.data.cleaning.evidence.subtitles import find_subtitles
 from services.data.cleaning.headings import (
     QUOTES,
     SENTENCE_END,
@@ -22,7 +23,6 @@ from services.data.cleaning.headings import (
 from services.data.cleaning.layout import Block, Layout, join_blocks
 from services.data.cleaning.opening_capitals import lower_openings
 from services.data.cleaning.steps import CleaningLog, StepName
-from services.data.cleaning.subtitles import find_subtitles
 
 MIN_MEAN_CHAPTER_WORDS = 1000  # else page breaks and gaps are only the look of the page
 MAX_NOTICE_WORDS = 80

@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import Protocol
 
 from services.data.cleaning.chapters import MIN_MEAN_CHAPTER_WORDS, Chapter, find_chapters
+from services.data.cleaning.evidence.numbering import Numbering, find_numbering
 from services.data.cleaning.headings import BlockKind, classify
 from services.data.cleaning.layout import Layout, join_blocks, read_layout, split_lines
 from services.data.cleaning.markup import Source, drop_markup
 from services.data.cleaning.mojibake import SUSPECT, repair_proven_lines
-from services.data.cleaning.numbering import Numbering, find_numbering
 from services.data.cleaning.page_furniture import find_furniture
 from services.data.cleaning.steps import CleaningLog, StepName
 from services.data.cleaning.vocabulary import read_vocabulary

@@ -7,7 +7,7 @@ from dataclasses import replace
 from enum import Enum, auto
 
 from scriptorium.text.sentences import CLOSING_SIGNS, SENTENCE_STOPS
-from services.data.cleaning.heading_words import LABELLED, ROMAN, SPELLED, contents, story_end
+from services.data.cleaning.evidence.heading_words import LABELLED, ROMAN, SPELLED, contents, story_end
 from services.data.cleaning.layout import FULL_LINE_SHARE, Block, Layout
 
 MARKDOWN = re.compile(r"^#{1,6}\s+\S")

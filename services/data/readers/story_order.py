@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from scriptorium.text.languages.heading_words import alternatives
-from services.data.cleaning.heading_words import LANGUAGES, ROMAN, SPELLED, read_value
+from services.data.cleaning.evidence.heading_words import LANGUAGES, ROMAN, SPELLED, read_value
 
 SEPARATORS = re.compile(r"[_\-. ]+")
 OPENING = re.compile(

@@ -4,7 +4,7 @@ import pytest
 
 from scriptorium.text.languages.language import list_codes, read_language
 from services.data.cleaning.clean import clean_book
-from services.data.cleaning.heading_words import matter, story_end
+from services.data.cleaning.evidence.heading_words import matter, story_end
 from services.data.cleaning.headings import is_labelled
 
 FIRST_CLASS = ["en", "de", "fr", "es", "pt", "it", "pl", "ru", "sv", "nl", "cs", "zh", "ja", "ko"]

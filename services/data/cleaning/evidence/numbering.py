@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from scriptorium.text.word_spans import count_running_words
-from services.data.cleaning.heading_words import LABELLED, ROMAN, read_value
+from services.data.cleaning.evidence.heading_words import LABELLED, ROMAN, read_value
 from services.data.cleaning.headings import BARE_NUMBER, BARE_SPELLED, MAX_TITLE_LINES_CHARACTERS
 from services.data.cleaning.layout import FORM_FEED
 from services.data.cleaning.line_breaks import LINE_STOP

@@ -3,8 +3,8 @@
 import pytest
 
 from services.data.cleaning.clean import clean_book
-from services.data.cleaning.heading_words import read_value
-from services.data.cleaning.numbering import find_numbering
+from services.data.cleaning.evidence.heading_words import read_value
+from services.data.cleaning.evidence.numbering import find_numbering
 
 LINE = "The old man went down to the river with his lamp and looked at the water."
 STORY = f"{LINE} He said nothing. {LINE} Nobody answered him. {LINE}"

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from services.data.cleaning.evidence.numbering import read_number
 from services.data.cleaning.headings import (
     LETTER,
     MAX_TITLE_CHARACTERS,
@@ -24,7 +25,6 @@ from services.data.cleaning.headings import (
     is_numbered,
 )
 from services.data.cleaning.layout import Block, Layout
-from services.data.cleaning.numbering import read_number
 
 MIN_SHARE = 0.5  # of the headings have a title under them
 MIN_TITLES = 2
