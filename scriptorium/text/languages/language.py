@@ -14,6 +14,8 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from scriptorium.text.languages.heading_words import HeadingWords
+
 FOLDER = Path(__file__).parent
 
 
@@ -59,6 +61,7 @@ class Language(BaseModel):
     `script`: its letters, as in a pattern's brackets, if they tell it from others. `first_person_endings`: of verbs, if
     they need no pronoun. `topic_length`: the letters of a word that says something. `draft_lookalikes`: words that
     elsewhere mark a draft. `letter_openings` begin a salutation, `letter_closings` begin or end the last line.
+    `headings`: words in headings and around a story.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -89,6 +92,7 @@ class Language(BaseModel):
     letter_closings: Words = frozenset()
     capitals: Literal["names", "nouns"] = "names"
     noun_endings: OrderedWords = ()
+    headings: HeadingWords = HeadingWords()
     brief: BriefSentences | None = None
 
     @cached_property

@@ -306,6 +306,11 @@ GATES: dict[str, DataGate] = {
     "markup_left_out": DataGate(
         NOTE, "Tables, pictures and the like in a file of a known format.", "Nothing to do: they do not train."
     ),
+    "ordered_by_words": DataGate(
+        NOTE,
+        "Chapter files whose order was told by words in their names.",
+        "If it is wrong, number the names: 01, 02 ...",
+    ),
     "file_ignored": DataGate(NOTE, "A file that is not part of the manuscript.", "Nothing to do: it was left out."),
     "language_fallback": DataGate(
         NOTE,

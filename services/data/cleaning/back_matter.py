@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from services.data.cleaning.doubt import could_be_story
-from services.data.cleaning.headings import MAX_TITLE_CHARACTERS, NON_STORY_HEADING, THE_END, is_numbered
+from services.data.cleaning.evidence.heading_words import matter, story_end, transcriber
+from services.data.cleaning.headings import MAX_TITLE_CHARACTERS, is_numbered
 from services.data.cleaning.layout import Block, Layout
 from services.data.cleaning.steps import CleaningLog, StepName
 
 MAX_BACK_MATTER_SHARE = 0.2  # of a book's words, at its end
 MAX_SHARE_AFTER_END = 0.1  # of a book's words, after its "The End"
 MIN_CHAPTER_WORDS = 60  # under a numbered heading: fewer are an entry of a list
-TRANSCRIBER = re.compile(
-    r"^\W*(?:transcriber[’']?s?[’']? notes?|notes? (?:by|of|from) the transcriber)\b", re.IGNORECASE
-)
 
 
 def drop_back_matter(blocks: list[Block], layout: Layout, log: CleaningLog) -> list[Block]:
     """Return the blocks up to the end of the story."""
-    end = find_end(blocks, layout.vocabulary.words)
+    language = layout.language.code
+    end = find_end(blocks, layout.vocabulary.words, language)
     titled = False
     story: list[Block] = []
     for block in blocks[end:]:
-        titled = titled or is_back_matter_title(block.text)
+        titled = titled or is_back_matter_title(block.text, language)
         doubtful = could_be_story(block) and not titled
         if not log.change(StepName.BACK_MATTER, block.line, block.text, doubtful=doubtful):
             story.append(block)
     return [*blocks[:end], *story]
 
 
-def find_end(blocks: Sequence[Block], words: int) -> int:
+def find_end(blocks: Sequence[Block], words: int, language: str) -> int:
     """Return the index of the first block of the back matter, searched from the end; it contains no chapter."""
     end, after, chapter = len(blocks), 0, 0
     for index in range(len(blocks) - 1, 0, -1):
@@ -43,22 +41,22 @@ def find_end(blocks: Sequence[Block], words: int) -> int:
             if chapter >= MIN_CHAPTER_WORDS:
                 break
             chapter = 0
-        elif begins_back_matter(text, after, words):
+        elif begins_back_matter(text, after, words, language):
             end = index
         after += block.words
         chapter += block.words
     return end
 
 
-def begins_back_matter(text: str, after: int, words: int) -> bool:
+def begins_back_matter(text: str, after: int, words: int, language: str) -> bool:
     """Return whether a text with so many words after it is a heading of back matter, or the book's "The End"."""
     if len(text) > MAX_TITLE_CHARACTERS:
         return False
-    if THE_END.match(text):
+    if story_end(language).match(text):
         return after <= MAX_SHARE_AFTER_END * words
-    return is_back_matter_title(text)
+    return is_back_matter_title(text, language)
 
 
-def is_back_matter_title(text: str) -> bool:
+def is_back_matter_title(text: str, language: str) -> bool:
     """Return whether a text is a heading of what is not story."""
-    return len(text) <= MAX_TITLE_CHARACTERS and bool(NON_STORY_HEADING.match(text) or TRANSCRIBER.match(text))
+    return len(text) <= MAX_TITLE_CHARACTERS and bool(matter(language).match(text) or transcriber(language).match(text))

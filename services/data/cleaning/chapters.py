@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,8 +11,9 @@ from itertools import takewhile
 from scriptorium.text.word_spans import count_running_words
 from services.data.cleaning.back_matter import drop_back_matter
 from services.data.cleaning.doubt import could_be_poem, could_be_story, find_repeated_lines, is_prose
+from services.data.cleaning.evidence.heading_words import by_somebody, matter, notice
+from services.data.cleaning.evidence.subtitles import find_subtitles
 from services.data.cleaning.headings import (
-    NON_STORY_HEADING,
     SENTENCE_END,
     WIDE_GAP,
     BlockKind,
@@ -29,19 +29,11 @@ MIN_MEAN_CHAPTER_WORDS = 1000  # else page breaks and gaps are only the look of 
 MAX_NOTICE_WORDS = 80
 MAX_FRONT_MATTER_SHARE = 0.2  # of the book's words: more that looks like notices is a story without ends of sentences
 MIN_OPENING_WORDS = 60  # before the first heading: a chapter, not a title page
-BOOK_NOTICE = re.compile(
-    r"copyright|all rights reserved|\bisbn\b|project gutenberg|\be-?texts?\b|\be-?books?\b|^\W*transcribed\b|proofread"
-    r"|\btranscriber|produced by|printed in|published by|dedicated to",
-    re.IGNORECASE,
-)
 STEPS = {
     BlockKind.HEADING: StepName.HEADINGS,
     BlockKind.SUBTITLE: StepName.HEADINGS,
     BlockKind.SCENE_BREAK: StepName.SCENE_BREAKS,
 }
-BY_SOMEBODY = re.compile(
-    r"^\W*(?i:by)(?:\s+(?:the|of|and|de|la|le|du|da|di|del|van|von|der|den|[^\W\d_a-z][^\s!?]*))+$"
-)
 
 
 @dataclass
@@ -79,7 +71,7 @@ def find_chapters(layout: Layout, log: CleaningLog, *, opens: bool = True) -> li
     """
     layout = replace(layout, blocks=drop_back_matter(choose_breaks(layout), layout, log))
     groups = split_at_headings(layout, log)
-    groups = drop_front_matter(groups, log) if opens else groups
+    groups = drop_front_matter(groups, layout.language.code, log) if opens else groups
     texts = [join_blocks(group.blocks, layout, log) for group in groups]
     first_paragraphs = lower_openings([(text[0], lines[0]) for text, lines in texts], layout.vocabulary, log)
     return [
@@ -115,10 +107,14 @@ def split_at_headings(layout: Layout, log: CleaningLog) -> list[HeadedBlocks]:
     """Group the text by the headings before it; leave out the entries of a table of contents."""
     groups = [HeadedBlocks()]
     in_contents = False
+    subtitles = find_subtitles(layout) if not layout.has_headings else frozenset()
     repeated_lines = cache(partial(find_repeated_lines, layout.blocks))
     for block in layout.blocks:
         group = groups[-1]
-        kind = classify(block, layout, after_heading=bool(group.headings) and not group.blocks)
+        opens = bool(group.headings) and not group.blocks
+        kind = classify(block, layout, after_heading=opens)
+        if opens and kind in (BlockKind.TEXT, BlockKind.SUBTITLE) and not layout.has_headings:
+            kind = judge_title(kind, group.headings, block.line in subtitles)
         if group.blocks and (block.page_break or kind in (BlockKind.HEADING, BlockKind.CONTENTS)):
             group = HeadedBlocks()
             groups.append(group)
@@ -135,7 +131,14 @@ def split_at_headings(layout: Layout, log: CleaningLog) -> list[HeadedBlocks]:
     return [group for group in groups if group.blocks]
 
 
-def drop_front_matter(groups: list[HeadedBlocks], log: CleaningLog) -> list[HeadedBlocks]:
+def judge_title(kind: BlockKind, headings: Sequence[str], is_title: bool) -> BlockKind:
+    """Return the kind of a block under headings: under a numbered one a title needs evidence."""
+    if is_title:
+        return BlockKind.SUBTITLE
+    return BlockKind.TEXT if any(map(is_numbered, headings)) else kind
+
+
+def drop_front_matter(groups: list[HeadedBlocks], language: str, log: CleaningLog) -> list[HeadedBlocks]:
     """Return the groups from the first numbered heading on, or from an earlier one that has enough of the story.
 
     What is wanted of the front matter nevertheless opens the first of them.
@@ -145,8 +148,8 @@ def drop_front_matter(groups: list[HeadedBlocks], log: CleaningLog) -> list[Head
     for index, group in enumerate(groups):
         if any(map(is_numbered, group.headings)):
             return [HeadedBlocks(group.headings, [*wanted, *group.blocks]), *groups[index + 1 :]]
-        blocks = drop_imprint(group.blocks, limit)
-        outside = any(map(NON_STORY_HEADING.match, group.headings))
+        blocks = drop_imprint(group.blocks, limit, language)
+        outside = any(map(matter(language).match, group.headings))
         is_story = not outside and sum(block.words for block in blocks) >= MIN_OPENING_WORDS
         if is_story or index == len(groups) - 1:
             blocks = blocks or group.blocks
@@ -165,15 +168,15 @@ def keep_wanted(blocks: Iterable[Block], outside: bool, log: CleaningLog) -> lis
     ]
 
 
-def drop_imprint(blocks: list[Block], limit: float) -> list[Block]:
+def drop_imprint(blocks: list[Block], limit: float, language: str) -> list[Block]:
     """Return the blocks from the first one that is not a title, name, dedication or notice; all of `limit` words."""
-    imprint = list(takewhile(lambda block: block.words < MAX_NOTICE_WORDS and is_notice(block.text), blocks))
+    imprint = list(takewhile(lambda block: block.words < MAX_NOTICE_WORDS and is_notice(block.text, language), blocks))
     return blocks if sum(block.words for block in imprint) > limit else blocks[len(imprint) :]
 
 
-def is_notice(text: str) -> bool:
+def is_notice(text: str, language: str) -> bool:
     """Return whether a text is about the book, or not a sentence; "By Edgar Allan Poe" may end in a full stop."""
-    return bool(BOOK_NOTICE.search(text) or BY_SOMEBODY.match(text)) or not SENTENCE_END.search(text)
+    return bool(notice(language).search(text) or by_somebody(language).match(text)) or not SENTENCE_END.search(text)
 
 
 def name_chapter(headings: list[str], number: int) -> str:

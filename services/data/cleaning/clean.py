@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from services.data.cleaning.chapters import MIN_MEAN_CHAPTER_WORDS, Chapter, find_chapters
+from services.data.cleaning.evidence.numbering import Numbering, find_numbering
 from services.data.cleaning.headings import BlockKind, classify
 from services.data.cleaning.layout import Layout, join_blocks, read_layout, split_lines
 from services.data.cleaning.markup import Source, drop_markup
@@ -107,12 +108,18 @@ def lay_out(source: Source, log: CleaningLog, wrapped: bool = True) -> Layout:
     source = drop_markup(repair_source(source, log), log)
     lines = split_lines(source)
     vocabulary = read_vocabulary(source.text)
+    numbering = find_numbering(lines.texts) if wrapped else Numbering()
     furniture = [
         index
         for index, step in sorted(find_furniture(lines.texts, vocabulary.words).items() if wrapped else ())
-        if log.change(step, lines.numbers[index], lines.texts[index].strip())
+        if index not in numbering.headings and log.change(step, lines.numbers[index], lines.texts[index].strip())
     ]
-    return read_layout(lines, frozenset(furniture), vocabulary, wrapped and not log.skips(StepName.WRAPPED_LINES))
+    wrapped = wrapped and not log.skips(StepName.WRAPPED_LINES)
+    layout = read_layout(lines, frozenset(furniture), vocabulary, wrapped)
+    numbered, loose = (
+        frozenset(lines.numbers[index] for index in part) for part in (numbering.headings, numbering.loose)
+    )
+    return replace(layout, numbered=numbered, loose=loose)
 
 
 def repair_source(source: Source, log: CleaningLog) -> Source:

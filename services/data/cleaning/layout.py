@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from scriptorium.text.languages.detect import detect_book_language
+from scriptorium.text.languages.language import UNKNOWN, Language
 from scriptorium.text.word_spans import count_running_words
 from services.data.cleaning.joined_lines import JOIN_CONTEXT, continue_line, join_piece
 from services.data.cleaning.kept_breaks import divide_lines
@@ -64,6 +66,18 @@ class Layout:
     capitals: bool  # whether paragraphs begin with capital letters
     kind: PassageKind = PassageKind.PROSE  # of most passages
     chapter_level: int = 0  # of headings if the format marks headings; deeper ones are scenes
+    language: Language = UNKNOWN  # of the book
+
+    numbered: frozenset[int] = frozenset()  # the numbers of lines in the book's own numbering of chapters
+    loose: frozenset[int] = frozenset()  # those of bare numbers that are in no numbering
+
+    def numbers(self, block: Block) -> bool:
+        """Return whether a block begins with a heading in the book's own numbering."""
+        return block.line in self.numbered
+
+    def may_number(self, block: Block) -> bool:
+        """Return whether the bare number that begins a block can be a chapter's."""
+        return block.line not in self.loose
 
     @property
     def has_headings(self) -> bool:
@@ -107,7 +121,8 @@ def read_layout(lines: Lines, furniture: Collection[int], vocabulary: BookVocabu
     usual_gap = gaps.most_common(1)[0][0] if gaps else 1
     lowercase = sum(block.lines[0].lstrip()[:1].islower() for block in blocks)
     capitals = lowercase <= MAX_LOWERCASE_SHARE * len(blocks)
-    return Layout(blocks, width, wrapped, usual_gap, vocabulary, capitals, kind)
+    language = detect_book_language(block.text for block in blocks)
+    return Layout(blocks, width, wrapped, usual_gap, vocabulary, capitals, kind, language=language)
 
 
 def find_blocks(lines: Lines, furniture: Collection[int], wrapped: bool) -> list[Block]:

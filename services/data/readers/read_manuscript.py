@@ -31,6 +31,7 @@ from services.data.readers.limits import MIN_EXAMPLES, Budget
 from services.data.readers.manuscript import Manuscript, Part, ReadyRow
 from services.data.readers.rows.jsonl import read_rows
 from services.data.readers.sources import Entry, open_files
+from services.data.readers.story_order import name_by_story
 from services.data.text_file import StoreText, keep_in_memory
 
 Reader = Callable[[Entry, list[Finding]], Iterator[Part | ReadyRow | Problem]]
@@ -74,6 +75,7 @@ CONVERSION_HINTS = {
 }
 SHOWN_PROBLEMS = 200  # of all files together; a file of rows has half as many
 ROWS_STEP = "Mend these lines and upload the file again; docs/data.md has every form of a row."
+SHOWN_NAMES = 4  # of files, to show their order
 LINE_MARK = ", line "  # between the name of a file and the number of a row
 CURATED_NAME = re.compile(r"^chunk_.*\.txt$", re.IGNORECASE)
 
@@ -101,7 +103,7 @@ def read_entries(entries: Sequence[Entry], filename: str, store: StoreText) -> M
     used = [entry for entry in readable if not curated or is_curated(entry)]
     unused = [entry for entry in readable if curated and not is_curated(entry)]
     others = [entry for entry in entries if entry.suffix not in READERS]
-    manuscript = Manuscript([], curated, list(note_ignored(unused, others)))
+    manuscript = Manuscript([], curated, [*note_ignored(unused, others), *note_order(used)])
     problems: list[Problem] = []
     for entry in used:
         for content in read_entry(entry, manuscript.findings):
@@ -163,6 +165,15 @@ def refuse_type(entries: Sequence[Entry], filename: str) -> None:
 def is_curated(entry: Entry) -> bool:
     """Return whether a file is a passage that somebody has cut."""
     return bool(CURATED_NAME.match(PurePosixPath(entry.name).name))
+
+
+def note_order(used: Sequence[Entry]) -> Iterator[Finding]:
+    """Yield a finding if words in the names of files decided their order."""
+    names = [entry.name for entry in used]
+    if name_by_story(names):
+        shown = ", ".join(PurePosixPath(name).name for name in names[:SHOWN_NAMES])
+        message = f"is first of {len(names)} files, in the order that their names' words tell: {shown} ..."
+        yield Finding(code="ordered_by_words", place=names[0], message=message)
 
 
 def note_ignored(unused: Sequence[Entry], others: Sequence[Entry]) -> Iterator[Finding]:

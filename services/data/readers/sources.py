@@ -16,6 +16,7 @@ from scriptorium.manuscript_types import find_suffix
 from services.data.readers.archive import BLOCK_BYTES, Archive
 from services.data.readers.decode import Opener, Unreadable
 from services.data.readers.limits import Budget, check_markup
+from services.data.readers.story_order import name_by_story
 
 HIDDEN = (".", "~$")  # the second is Word's lock of an open document
 PROJECT_INDEX = ".scrivx"  # of a Scrivener project, which is all of the folder around it
@@ -115,11 +116,10 @@ def archive_entry(name: str, archive: Archive, budget: Budget) -> Entry:
 
 
 def sort_visible(entries: list[Entry]) -> list[Entry]:
-    """Return the visible files, chunk_2 before chunk_10."""
-    return sorted(
-        (entry for entry in entries if is_visible(entry.name)),
-        key=lambda entry: (natural_sort_key(entry.name), entry.name),
-    )
+    """Return the visible files as the story goes: chunk_2 before chunk_10, "Chapter One" before "Chapter Two"."""
+    visible = [entry for entry in entries if is_visible(entry.name)]
+    names = name_by_story([entry.name for entry in visible])
+    return sorted(visible, key=lambda entry: (natural_sort_key(names.get(entry.name, entry.name)), entry.name))
 
 
 def join_projects(entries: Sequence[Entry]) -> list[Entry]:

@@ -1,0 +1,1 @@
+"""The evidence for headings: words of languages, the numbering of a book, the lines under its headings."""
