@@ -60,10 +60,10 @@ def find_habits(passage: TokenizedPassage) -> Iterator[Finding]:
 
 
 def has_no_capitals(passage: TokenizedPassage) -> bool:
-    """Return whether a passage has next to no capitals, although its script has them."""
+    """Return whether a passage has next to no capitals, although its script has them; a Latin letter may be in any."""
     sample = passage.text[:2000]
-    capitals = sum(map(str.isupper, sample))
-    return capitals < MIN_CAPITALS_SHARE * len(sample.split()) and sample.upper() != sample
+    capitals, small = sum(map(str.isupper, sample)), sum(map(str.islower, sample))
+    return capitals < MIN_CAPITALS_SHARE * len(sample.split()) and small > len(sample) / 2
 
 
 def find_lines(passage: TokenizedPassage) -> Iterator[Finding]:
