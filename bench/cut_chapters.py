@@ -1,8 +1,8 @@
 """Cut the novels of bench/novels/languages: the first chapters of public-domain novels, one compressed file a language.
 
-`python -m bench.cut_chapters FOLDER`, where FOLDER has checkouts of the collections (bench/novels/README.md). A file is
-the JSON of a `ChapteredNovel`: what is heading and what is story is known, so a benchmark can write it as any manuscript
-and count what comes back. The files are in the repository, so nobody needs this but a reviewer.
+`python -m bench.cut_chapters FOLDER`, where FOLDER has checkouts of the collections (bench/novels/README.md). A file
+is the JSON of a `ChapteredNovel`: what is heading and what is story is known, so a benchmark can write it as any
+manuscript and count what comes back. The files are in the repository, so nobody needs this but a reviewer.
 """
 
 from __future__ import annotations

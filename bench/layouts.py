@@ -1,7 +1,7 @@
 """The ways in which a writer's novel lies in a file, each made from the same chapters, so that the truth is known.
 
-A layout is the name of a file and a function that writes a novel as its bytes. None of them breaks a word or adds one but
-the title page, which is no story.
+A layout is the name of a file and a function that writes a novel as its text. None of them breaks a word, or adds one
+but the title page, which is no story.
 """
 
 from __future__ import annotations

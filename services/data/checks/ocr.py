@@ -9,6 +9,7 @@ from statistics import median
 
 from scriptorium.contracts import Finding
 from scriptorium.text.languages.language import read_language
+from scriptorium.text.words import SMALL_LETTERS
 from services.data.checks.codes import make_finding
 from services.data.checks.tokenized_passage import TokenizedPassage, quote
 
@@ -21,9 +22,9 @@ SPACED_LETTERS = re.compile(r"(?<![\w'’.])(?:\w ){4,}\w(?![\w'’])")
 ONE_LETTER_WORDS = frozenset("aiostdmlcnjyeouвияскоà0123456789")  # and the ends of contractions: the s of "it's"
 MIN_LONE_LETTERS = 2
 MAX_WORD_LENGTH = 32  # German novels have words of thirty letters
-MISSING_SPACE = re.compile(r"[.!?;,](?<=[a-z].)[A-Za-z][a-z]")  # "end.The"
+MISSING_SPACE = re.compile(rf"[.!?;,](?<=[{SMALL_LETTERS}].)[^\W\d_][{SMALL_LETTERS}]")  # "end.The"
 MIN_MISSING_SPACES = 5
-CUT_WORD = re.compile(r"\b([a-z]{2,})- ([a-z]{2,})\b")
+CUT_WORD = re.compile(rf"\b([{SMALL_LETTERS}]{{2,}})- ([{SMALL_LETTERS}]{{2,}})\b")
 WORDS_AFTER_HYPHEN = frozenset(
     ["and", "or", "to", "und", "oder", "et", "ou", "the", "but", "in", "as"]
 )  # "pre- and post-war"
@@ -51,7 +52,8 @@ def find_scan_faults(passage: TokenizedPassage) -> Iterator[Finding]:
         message = f"{len(joints)} time(s) no space after a punctuation mark: {quote(joints[0])}"
         yield passage.make_finding("joined_words", message)
     matches = CUT_WORD.finditer(text) if "- " in text else []
-    cut_words = [match.group() for match in matches if match[2] not in WORDS_AFTER_HYPHEN]
+    joining = WORDS_AFTER_HYPHEN | passage.language.conjunctions
+    cut_words = [match.group() for match in matches if match[2] not in joining]
     if len(cut_words) >= MIN_CUT_WORDS:
         yield passage.make_finding(
             "hyphen_left", f"{len(cut_words)} word(s) cut by a hyphen, first {quote(cut_words[0])}"
