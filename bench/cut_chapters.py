@@ -55,14 +55,14 @@ class NovelSource:
 
 
 NOVELS = [
-    NovelSource("en", "Fern's Hollow", "Hesba Stretton", "ELTeC-eng/level1/ENG18641_Stretton.xml", 5),
+    NovelSource("en", "Fern's Hollow", "Hesba Stretton", "ELTeC-eng/level1/ENG18641_Stretton.xml", 9),
     NovelSource("de", "Grete Minde", "Theodor Fontane", "ELTeC-deu/level1/DEU046.xml", 6),
     NovelSource("fr", "Monsieur Lecoq", "Émile Gaboriau", "ELTeC-fra/level1/FRA01902_Gaboriau.xml", 4),
     NovelSource(
-        "es", "Marianela", "Benito Pérez Galdós", "ELTeC-spa/level1/SPA2009_PerezGaldos_Marianela.xml", 4
+        "es", "Marianela", "Benito Pérez Galdós", "ELTeC-spa/level1/SPA2009_PerezGaldos_Marianela.xml", 6
     ),
     NovelSource("pt", "A Rosa do Adro", "Manuel Maria Rodrigues", "ELTeC-por/level1/POR0025_ManMRod_Rosa.xml", 5),
-    NovelSource("it", "Fosca", "Iginio Ugo Tarchetti", "ELTeC-ita/level1/IT18691_Tarchetti_Fosca.xml", 8),
+    NovelSource("it", "Fosca", "Iginio Ugo Tarchetti", "ELTeC-ita/level1/IT18691_Tarchetti_Fosca.xml", 14),
     NovelSource("pl", "Faraon", "Bolesław Prus", "ELTeC-pol/level1/POL0062_prus_faraon.xml", 4),
     NovelSource("cs", "Skaláci", "Alois Jirásek", "ELTeC-cze/level1/CS0016_1875_Jirasek_Skalaci.xml", 5),
     NovelSource("sv", "I Stockholm", "Alfhild Agrell", "ELTeC-swe/level1/SWE1620755_Agrell.xml", 7),

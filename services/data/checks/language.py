@@ -30,7 +30,7 @@ MIN_HOME_SHARE = 0.25  # of small words; prose in its own language has twice as 
 MIN_OTHER_SHARE = 0.2  # of small words of another language
 MIN_OTHER_LEAD = 0.1  # of the other language's share over the main language's
 MIN_DISTINCT_WORDS = 8  # of the other language; dialect has "de" and "en" for "the" and "and", but few others
-MIN_PROSE_SHARE = 0.1  # of small words; with fewer it is not prose in the language
+MIN_PROSE_SHARE = 0.07  # of small words; with fewer it is not prose, even in a language with endings instead of them
 ALPHABETS = {
     "Latin": (0x41, 0x24F),
     "Greek": (0x370, 0x3FF),

@@ -7,12 +7,15 @@ A fault of a passage is found if its code is reported at its place, or if cleani
 
 from __future__ import annotations
 
+import itertools
 import random
+import re
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 
 from bench.cut_chapters import FOLDER, ChapteredNovel, read_novel
+from bench.languages import list_counted
 from tests.faults.data import languages
 from tests.faults.data.corruptions import (
     Paragraphs,
@@ -72,8 +75,16 @@ class BookFault:
 
 
 def lose_bytes(paragraphs: Paragraphs, rng: random.Random) -> Paragraphs:
-    """Read UTF-8 as Windows' encoding and lose what that does not have, which cannot be repaired."""
-    return [text.encode().decode("cp1252", "ignore").replace("Ã¼", "Ã", 1) for text in paragraphs]
+    """Read UTF-8 as Windows' encoding, and lose every third byte that is no ASCII, which cannot be repaired."""
+    counter = itertools.count()
+    return [
+        "".join(
+            character
+            for character in text.encode().decode("cp1252", "replace").replace("\ufffd", "")
+            if character.isascii() or next(counter) % 3
+        )
+        for text in paragraphs
+    ]
 
 
 def passage_faults(code: str) -> Iterator[PassageFault]:
@@ -87,7 +98,7 @@ def passage_faults(code: str) -> Iterator[PassageFault]:
     yield PassageFault("joined words", "joined_words", join_words)
     yield PassageFault("letters in disorder", "strange_words", disorder_letters)
     yield PassageFault("HTML", "html_left", change_paragraphs(lambda text: f"<p>{text}<br></p>"))
-    yield PassageFault("Markdown", "markdown_left", change_paragraphs(lambda text: f"**{text[:40]}** {text[40:]}"))
+    yield PassageFault("Markdown", "markdown_left", change_paragraphs(lambda text: re.sub(r"\w+", r"**\g<0>**", text, 2)))
     yield PassageFault("notes to oneself", "draft_mark", insert_paragraph("TODO"))
     yield PassageFault("another language", "other_language", insert_paragraph(spec.foreign))
     if code != "ru":  # whose letters no digit looks like
@@ -139,16 +150,20 @@ def write_pages(novel: ChapteredNovel, rng: random.Random) -> bytes:
 
 def write_hyphens(novel: ChapteredNovel, rng: random.Random) -> bytes:
     """Write a book with long words cut at the ends of lines, as a typesetter cuts them."""
-    return "\n\n".join("\n".join(hyphenate_lines(text)) for text in list_story(novel)).encode()
+    words = set(list_counted(*list_story(novel)))
+    return "\n\n".join("\n".join(hyphenate_lines(text, words)) for text in list_story(novel)).encode()
 
 
-def hyphenate_lines(text: str) -> Iterator[str]:
-    """Yield lines of a paragraph; a word of seven letters or more that does not fit is cut in its middle."""
+def hyphenate_lines(text: str, words: Set[str]) -> Iterator[str]:
+    """Yield lines of a paragraph; a long word that does not fit is cut in its middle, but never between two `words`.
+
+    Nobody could tell whether that was a compound with a hyphen.
+    """
     line = ""
     for word in text.split(" "):
         if len(line) + len(word) > HYPHENATED_COLUMNS:
             middle = len(word) // 2
-            cut = len(word) > 6 and word.isalpha() and word.islower()
+            cut = len(word) > 6 and word.isalpha() and word.islower() and not {word[:middle], word[middle:]} <= words
             yield f"{line} {word[:middle]}-" if cut else line
             line = word[middle:] if cut else word
         else:

@@ -267,7 +267,8 @@ def find_false_alarms(author: str, files: Mapping[str, bytes]) -> tuple[int, lis
     with tempfile.TemporaryDirectory() as folder:
         content = Path(folder) / "content"
         content.write_bytes(manuscripts.pack(files))
-        request = make_request(content, f"{author}.zip", USUAL_PASSAGES)
+        chunking = SHORT_PASSAGES if author in in_languages.LANGUAGES else USUAL_PASSAGES  # these are only a few chapters
+        request = make_request(content, f"{author}.zip", chunking)
         result = prepare.prepare_manuscript(request, Path(folder), SilentReporter())
     alarms = [finding for finding in result.findings if finding.severity is not Severity.NOTE]
     return result.splits["all"].examples, alarms
