@@ -29,6 +29,7 @@ WORDS_AFTER_HYPHEN = frozenset(
     ["and", "or", "to", "und", "oder", "et", "ou", "the", "but", "in", "as"]
 )  # "pre- and post-war"
 MIN_CUT_WORDS = 2
+MIN_CUT_WORDS_BESIDE_DASHES = 5  # in a language whose speech has dashes: "de piedra- he dicho" is typed with a hyphen
 MIN_PASSAGES = 10  # with fewer, "in no other passage" means little
 MIN_WORDS = 100
 MIN_STRANGE_SHARE = 0.12  # of the words, above the median passage, and as much again as that one has:
@@ -55,7 +56,7 @@ def find_scan_faults(passage: TokenizedPassage) -> Iterator[Finding]:
     matches = CUT_WORD.finditer(text) if "- " in text else []
     joining = WORDS_AFTER_HYPHEN | passage.language.conjunctions
     cut_words = [match.group() for match in matches if match[2] not in joining]
-    if len(cut_words) >= MIN_CUT_WORDS:
+    if len(cut_words) >= (MIN_CUT_WORDS_BESIDE_DASHES if passage.language.dialogue_dash else MIN_CUT_WORDS):
         yield passage.make_finding(
             "hyphen_left", f"{len(cut_words)} word(s) cut by a hyphen, first {quote(cut_words[0])}"
         )
