@@ -26,7 +26,9 @@ PROFILES = {
 
 SAMPLED_PASSAGES = 100  # spread over the text, to detect its language
 MIN_STRETCH = 60  # words, or characters of another alphabet; a shorter stretch may be a quotation
-MIN_KNOWN_SHARE = 0.2  # of small words, to be in a language: Polish prose has a quarter, English a half, others an eighth
+MIN_KNOWN_SHARE = (
+    0.2  # of small words, to be in a language: Polish prose has a quarter, English a half, others an eighth
+)
 MIN_HOME_SHARE = 0.25  # of small words in a stretch; with more nobody looks for another language in it
 MIN_OTHER_SHARE = 0.2  # of small words of another language
 MIN_OTHER_LEAD = 0.1  # of the other language's share over the main language's

@@ -98,7 +98,9 @@ def passage_faults(code: str) -> Iterator[PassageFault]:
     yield PassageFault("joined words", "joined_words", join_words)
     yield PassageFault("letters in disorder", "strange_words", disorder_letters)
     yield PassageFault("HTML", "html_left", change_paragraphs(lambda text: f"<p>{text}<br></p>"))
-    yield PassageFault("Markdown", "markdown_left", change_paragraphs(lambda text: re.sub(r"\w+", r"**\g<0>**", text, 2)))
+    yield PassageFault(
+        "Markdown", "markdown_left", change_paragraphs(lambda text: re.sub(r"\w+", r"**\g<0>**", text, 2))
+    )
     yield PassageFault("notes to oneself", "draft_mark", insert_paragraph("TODO"))
     yield PassageFault("another language", "other_language", insert_paragraph(spec.foreign))
     if code != "ru":  # whose letters no digit looks like

@@ -267,7 +267,9 @@ def find_false_alarms(author: str, files: Mapping[str, bytes]) -> tuple[int, lis
     with tempfile.TemporaryDirectory() as folder:
         content = Path(folder) / "content"
         content.write_bytes(manuscripts.pack(files))
-        chunking = SHORT_PASSAGES if author in in_languages.LANGUAGES else USUAL_PASSAGES  # these are only a few chapters
+        chunking = (
+            SHORT_PASSAGES if author in in_languages.LANGUAGES else USUAL_PASSAGES
+        )  # these are only a few chapters
         request = make_request(content, f"{author}.zip", chunking)
         result = prepare.prepare_manuscript(request, Path(folder), SilentReporter())
     alarms = [finding for finding in result.findings if finding.severity is not Severity.NOTE]
