@@ -36,7 +36,7 @@ HYPHENATED_COLUMNS = 60
 
 @dataclass(frozen=True)
 class LanguageFaults:
-    """What faults look like in a language: its old encodings, a foot of a page, an imprint, a passage that is foreign."""
+    """The look of faults in a language: its old encodings, a foot of a page, an imprint, a foreign passage."""
 
     encodings: tuple[str, ...]
     page: str
@@ -99,7 +99,7 @@ def passage_faults(code: str) -> Iterator[PassageFault]:
     yield PassageFault("letters in disorder", "strange_words", disorder_letters)
     yield PassageFault("HTML", "html_left", change_paragraphs(lambda text: f"<p>{text}<br></p>"))
     yield PassageFault(
-        "Markdown", "markdown_left", change_paragraphs(lambda text: re.sub(r"\w+", r"**\g<0>**", text, 2))
+        "Markdown", "markdown_left", change_paragraphs(lambda text: re.sub(r"\w+", r"**\g<0>**", text, count=2))
     )
     yield PassageFault("notes to oneself", "draft_mark", insert_paragraph("TODO"))
     yield PassageFault("another language", "other_language", insert_paragraph(spec.foreign))
@@ -111,7 +111,7 @@ MANUSCRIPT_FAULTS = [
     ManuscriptFault("copied passage", "passage_repeated", copy_whole),
     ManuscriptFault("nearly copied passage", "near_duplicate", copy_nearly),
     ManuscriptFault("copied paragraph", "paragraph_repeated", copy_paragraph),
-    ManuscriptFault("binary file", "invalid_training_file", spoil_files(lambda raw, _: raw[:99] + b"\0\1\2" + raw[99:])),
+    ManuscriptFault("binary file", "invalid_training_file", spoil_files(lambda raw, _: raw[:99] + b"\0\1" + raw[99:])),
 ]  # fmt: skip
 
 
