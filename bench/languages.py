@@ -47,7 +47,7 @@ COUNTED_WORD = re.compile(
     rf"{UNSPACED.pattern}|(?:(?!{UNSPACED.pattern})[^\W_])+"
 )  # a letter, where a word's ends depend on a dictionary
 REPEATED_TITLE = re.compile(r" \(\d+\)$")
-SHOWN = 5  # places and findings of a manuscript
+SHOWN_EXAMPLES = 5  # places and findings of a manuscript
 
 
 @dataclass(frozen=True)
@@ -119,17 +119,17 @@ def measure_manuscript(novel: ChapteredNovel, layout: str) -> LanguageOutcome:
         path.write_text(LAYOUTS[layout](novel), encoding="utf-8")
         log = CleaningLog(examples=None)
         chapters = list(gather_chapters(read_manuscript(path, path.name), log, SilentReporter()))
-        kept = compare(novel, chapters)
+        comparison = compare(novel, chapters)
         outcome = LanguageOutcome(
             language=novel.language,
             layout=layout,
             words=count_words(text for chapter in novel.chapters for text in chapter.paragraphs).total(),
-            words_lost=kept.lost.total(),
-            words_gained=kept.gained.total(),
+            words_lost=comparison.lost.total(),
+            words_gained=comparison.gained.total(),
             chapters=len(novel.chapters),
-            chapters_right=kept.chapters_right,
-            lost=list(kept.lost.elements()),
-            places=kept.places,
+            chapters_right=comparison.chapters_right,
+            lost=list(comparison.lost.elements()),
+            places=comparison.places,
         )
         for recipe in RECIPES:
             make_rows(path, Path(name) / recipe, recipe, outcome)
@@ -213,8 +213,8 @@ def print_details(outcomes: Sequence[LanguageOutcome]) -> None:
             print(f"{name}: {outcome.chapters_right} of {outcome.chapters} chapters, "
                   f"{outcome.words_gained} words gained")  # fmt: skip
         if outcome.lost:
-            print(f"{name}: {outcome.words_lost} words lost: {' '.join(outcome.lost[: 4 * SHOWN])}")
-        for text in (*outcome.places[:SHOWN], *outcome.findings[:SHOWN]):
+            print(f"{name}: {outcome.words_lost} words lost: {' '.join(outcome.lost[: 4 * SHOWN_EXAMPLES])}")
+        for text in (*outcome.places[:SHOWN_EXAMPLES], *outcome.findings[:SHOWN_EXAMPLES]):
             print(f"    {text[:160]}")
 
 

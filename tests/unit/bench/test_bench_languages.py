@@ -25,15 +25,22 @@ def test_chapters_that_come_out_as_they_are_have_lost_nothing() -> None:
         chapter("Erstes Kapitel: Das Nest", "Ein Nest im Garten.", "Zwei Junge darin."),
         chapter("Zweites Kapitel", "Der Abend kam."),
     ]
-    kept = compare(NOVEL, result)
-    assert (kept.lost.total(), kept.gained.total(), kept.chapters_right, kept.places) == (0, 0, 2, [])
+    comparison = compare(NOVEL, result)
+    assert (comparison.lost.total(), comparison.gained.total(), comparison.chapters_right, comparison.places) == (
+        0,
+        0,
+        2,
+        [],
+    )
 
 
 def test_a_lost_word_is_counted_with_its_place() -> None:
-    kept = compare(NOVEL, [chapter("Erstes Kapitel: Das Nest", "Ein Nest im Garten.", "Zwei darin. Der Abend kam.")])
-    assert kept.lost == {"junge": 1}
-    assert kept.places == ["chapter 1, paragraph 2: Zwei Junge darin."]
-    assert kept.chapters_right == 0
+    comparison = compare(
+        NOVEL, [chapter("Erstes Kapitel: Das Nest", "Ein Nest im Garten.", "Zwei darin. Der Abend kam.")]
+    )
+    assert comparison.lost == {"junge": 1}
+    assert comparison.places == ["chapter 1, paragraph 2: Zwei Junge darin."]
+    assert comparison.chapters_right == 0
 
 
 def test_a_heading_that_would_train_makes_its_chapter_wrong() -> None:
@@ -41,9 +48,9 @@ def test_a_heading_that_would_train_makes_its_chapter_wrong() -> None:
         chapter("Erstes Kapitel", "Das Nest", "Ein Nest im Garten.", "Zwei Junge darin."),
         chapter("Zweites Kapitel", "Der Abend kam."),
     ]
-    kept = compare(NOVEL, result)
-    assert kept.gained == {"das": 1, "nest": 1}
-    assert kept.chapters_right == 1
+    comparison = compare(NOVEL, result)
+    assert comparison.gained == {"das": 1, "nest": 1}
+    assert comparison.chapters_right == 1
 
 
 def test_the_number_of_a_repeated_title_is_not_part_of_it() -> None:
