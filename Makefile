@@ -6,10 +6,10 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 
-.PHONY: gpu-check bench-train load layout bench-merge bench-serve bench-voice voice levers bench-generate help setup light demo test lint test-compose test-pages faults-data bench-data check conformance format lock clean up down
+.PHONY: gpu-check bench-train load layout bench-merge bench-serve bench-voice voice levers bench-generate help setup light demo test lint test-compose test-pages faults-data bench-data bench-languages check conformance format lock clean up down
 
 help: ## show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -82,6 +82,10 @@ bench-data: light ## ten novels through the data service, against Axolotl's prep
 	@PYTHONPATH=. $(BIN)/python -m scriptorium.local.environments axolotl demo
 	@PYTHONPATH=. $(BIN)/python -m bench.data --book
 	@PYTHONPATH=. $(BIN)/python -m bench.data
+
+bench-languages: light ## novels in twelve languages and five layouts: words lost, chapters, false findings, rows too long
+	@PYTHONPATH=. $(BIN)/python -m scriptorium.local.environments axolotl demo
+	@PYTHONPATH=. $(BIN)/python -m bench.languages
 
 bench-generate: light ## the evaluation's sampling against vLLM asked directly, in turns, on the small base model
 	@PYTHONPATH=. $(BIN)/python -m scriptorium.local.environments vllm axolotl demo

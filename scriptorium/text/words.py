@@ -15,6 +15,8 @@ LETTERS = r"[^\W\d_]+"
 LETTERS_AND_DIGITS = r"\w+"
 ANY_CAPITAL = "[A-ZÀ-ÖØ-ÞĄĆĈČĎĘĚĞİĹĽŁŃŇŐŒŘŚŞŠŤŮŰŸŹŻŽΑ-ΩЀ-Я]"  # of European languages
 
+SMALL_LETTERS = "".join(filter(str.islower, map(chr, range(ord("a"), 0x530))))  # Latin, Greek and Cyrillic; for a class
+
 
 def word_pattern(joints: str = "", letters: str = LETTERS) -> re.Pattern[str]:
     """Compile the pattern of a word: a run of letters, and more runs, each behind one of the signs in `joints`."""

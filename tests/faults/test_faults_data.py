@@ -14,6 +14,12 @@ def test_every_fault_is_found_at_its_place() -> None:
 
 
 @pytest.mark.slow
+def test_every_fault_is_found_in_other_languages() -> None:
+    missed = [outcome for outcome in run.find_language_faults(step=3) if outcome.detected < outcome.targets]
+    assert missed == []
+
+
+@pytest.mark.slow
 def test_clean_novels_raise_no_alarm() -> None:
     examples, alarms = run.find_false_alarms("Crane", run.clean_authors()["Crane"])
     assert examples > 20

@@ -1,5 +1,7 @@
 """Seeded faults in real novels: how many the gates find, and how many false alarms they raise. Run: `make faults-data`.
 
+English novels have every kind of fault, novels in six other languages the kinds of tests/faults/data/in_languages.py.
+
 The last line is `faults: found=<n>/<n> false_alarms=<n>/<n>`. A fault is found if its code is reported at its place, or
 if cleaning removed the fault without a trace. A false alarm is a serious or debatable finding about clean novels; the
 second number is that of their passages.
@@ -13,13 +15,15 @@ import sys
 import tempfile
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from bench.languages import list_counted
 from scriptorium.contracts import Finding, PrepareRequest, Severity
 from scriptorium.errors import EnvironmentMissing, ScriptoriumError
 from scriptorium.jobs.reporter import SilentReporter
@@ -28,8 +32,10 @@ from scriptorium.local.environments import DEMO
 from scriptorium.recipe import Chunking, Split
 from services.data import prepare
 from services.data.checks.run_checks import run_checks
+from services.data.cleaning.steps import CleaningLog
 from services.data.passage import Passage
-from tests.faults.data import manuscripts, passages
+from services.data.readers import read_manuscript
+from tests.faults.data import in_languages, manuscripts, passages
 from tests.word_model import write_word_model
 
 SEED = 7
@@ -104,10 +110,18 @@ def prepare_bytes(raw: bytes, filename: str, chunking: Chunking) -> Preparation:
 @cache
 def read_novel(name: str) -> tuple[str, str, tuple[str, ...]]:
     """Return a clean novel as it is on disk, its text in one line, and its passages whose length is in range."""
-    (path,) = list_novels(f"*/{name}.txt")
-    texts = [text for _, text in prepare_bytes(path.read_bytes(), "book.txt", SHORT_PASSAGES).passages]
+    raw = read_raw(name)
+    texts = [text for _, text in prepare_bytes(raw, "book.txt", SHORT_PASSAGES).passages]
     fitting = tuple(text for text in texts if SHORT_PASSAGES.minimum <= len(text.split()) <= SHORT_PASSAGES.maximum)
-    return path.read_text("utf-8"), join_in_line(texts), fitting
+    return raw.decode(), join_in_line(texts), fitting
+
+
+def read_raw(name: str) -> bytes:
+    """Return a clean novel of the demo's corpora, or the one in a language."""
+    if name in in_languages.LANGUAGES:
+        return in_languages.write_book(in_languages.read_language_novel(name)).encode()
+    (path,) = list_novels(f"*/{name}.txt")
+    return path.read_bytes()
 
 
 def join_in_line(texts: Iterable[str]) -> str:
@@ -127,7 +141,8 @@ def spoil_chunks(fault: passages.PassageFault, name: str, rng: random.Random) ->
     texts = list(read_novel(name)[2])
     free = [at for at in range(1, len(texts)) if (fault.code, manuscripts.chunk_name(at)) not in find_usual(name)]
     spoilt: list[int] = []
-    for at in rng.sample([at for at in free if texts[at].count("\n\n") > 3], k=len(free) // 2):
+    candidates = [at for at in free if texts[at].count("\n\n") > 3]
+    for at in rng.sample(candidates, k=min(len(candidates), len(free) // 2)):
         text = "\n\n".join(fault.spoil(texts[at].split("\n\n"), rng))
         if text != texts[at] and len(spoilt) < MAX_SPOILT_PASSAGES:  # a fault cannot spoil every passage
             texts[at] = text
@@ -205,25 +220,57 @@ def find_faults(step: int = 1) -> Iterator[FaultOutcome]:
         yield count_detected(kind, manuscript.targets, preparation)
 
 
+def find_language_faults(step: int = 1) -> Iterator[FaultOutcome]:
+    """Make the faults in each language, or in every `step`th, and count what is detected."""
+    for code in list(in_languages.LANGUAGES)[::step]:
+        kinds = in_languages.passage_faults(code)
+        outcomes = [spoil_chunks(fault, code, seed_random(f"{code} {fault.name}")) for fault in kinds]
+        for kind in in_languages.MANUSCRIPT_FAULTS:
+            manuscript = kind.make(list(read_novel(code)[2]), seed_random(f"{code} {kind.name}"))
+            preparation = prepare_bytes(manuscript.raw, manuscript.filename, SHORT_PASSAGES)
+            outcomes.append(count_detected(kind, manuscript.targets, preparation))
+        outcomes += [spoil_whole_book(fault, code) for fault in in_languages.book_faults(code)]
+        yield from (replace(outcome, name=f"{code}: {outcome.name}") for outcome in outcomes)
+
+
+def spoil_whole_book(fault: in_languages.BookFault, code: str) -> FaultOutcome:
+    """Write a book with a fault everywhere; it is detected if the story comes out word for word."""
+    novel = in_languages.read_language_novel(code)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "book.txt"
+        path.write_bytes(fault.write(novel, seed_random(f"{code} {fault.name}")))
+        manuscript = read_manuscript(path, path.name)
+        chapters = list(prepare.gather_chapters(manuscript, CleaningLog(), SilentReporter()))
+    words = list_counted(*(text for chapter in chapters for text in chapter.paragraphs))
+    return FaultOutcome(fault.name, "repaired", int(words == list_counted(*in_languages.list_story(novel))), 1)
+
+
 def seed_random(name: str) -> random.Random:
     """Return a fault's own random generator, so that a new kind of fault changes no other."""
     return random.Random(f"{SEED} {name}")  # a repeatable choice, not a secret
 
 
-def clean_authors() -> dict[str, list[Path]]:
-    """Return six authors with their clean novels, or parts of novels."""
-    return {"Burroughs": list_novels("problemG/*.txt")} | {
-        author: list_novels(f"problemC/Ctrain0{number}-*.txt")
+def clean_authors() -> dict[str, dict[str, bytes]]:
+    """Return six authors with their clean novels, or parts of novels, and the novels in other languages."""
+    patterns = {"Burroughs": "problemG/*.txt"} | {
+        author: f"problemC/Ctrain0{number}-*.txt"
         for number, author in enumerate(("Cooper", "Hawthorne", "Irving", "Twain", "Crane"), start=1)
     }
+    authors = {
+        author: {path.name: path.read_bytes() for path in list_novels(pattern)} for author, pattern in patterns.items()
+    }
+    return authors | {code: {"book.txt": read_raw(code)} for code in in_languages.LANGUAGES}
 
 
-def find_false_alarms(author: str, paths: Sequence[Path]) -> tuple[int, list[Finding]]:
+def find_false_alarms(author: str, files: Mapping[str, bytes]) -> tuple[int, list[Finding]]:
     """Count the passages of an author's clean novels; return the serious and debatable findings about them, too."""
     with tempfile.TemporaryDirectory() as folder:
         content = Path(folder) / "content"
-        content.write_bytes(manuscripts.pack({path.name: path.read_bytes() for path in paths}))
-        request = make_request(content, f"{author}.zip", USUAL_PASSAGES)
+        content.write_bytes(manuscripts.pack(files))
+        chunking = (
+            SHORT_PASSAGES if author in in_languages.LANGUAGES else USUAL_PASSAGES
+        )  # these are only a few chapters
+        request = make_request(content, f"{author}.zip", chunking)
         result = prepare.prepare_manuscript(request, Path(folder), SilentReporter())
     alarms = [finding for finding in result.findings if finding.severity is not Severity.NOTE]
     return result.splits["all"].examples, alarms
@@ -233,15 +280,15 @@ def main() -> int:
     """Print a row for each kind, the false alarms and the sums; return 1 if a fault is missed or alarms exceed 1 %."""
     detected, targets = Counter[str](), Counter[str]()
     codes: dict[str, str] = {}
-    for outcome in find_faults():
+    for outcome in chain(find_faults(), find_language_faults()):
         detected[outcome.name] += outcome.detected
         targets[outcome.name] += outcome.targets
         codes[outcome.name] = outcome.code
     for name, number in targets.items():
         print(f"{name:34} {codes[name]:24} {detected[name]}/{number}{'' if detected[name] == number else '  MISSED'}")
     total, alarms = 0, 0
-    for author, paths in clean_authors().items():
-        examples, findings = find_false_alarms(author, paths)
+    for author, files in clean_authors().items():
+        examples, findings = find_false_alarms(author, files)
         total, alarms = total + examples, alarms + len(findings)
         for finding in findings:
             print(f"false alarm: {author}, {finding.place}: {finding.code}: {finding.message}")

@@ -77,6 +77,7 @@ DIGIT = re.compile(r"\d")
 MAX_FURNITURE_LENGTH = 90  # characters
 FURNITURE = re.compile(
     r"^\W*(?:page|pg\.?|p\.) ?\d{1,4}(?: ?(?:of|/) ?\d{1,4})?\W*$"  # Page 12 of 300
+    r"|^\W*[^\W\d_]{1,10}\.? ?\d{1,4} ?(?:[^\W\d_]{1,4}|/) ?\d{1,4}\W*$"  # the same in any language
     r"|^[^\w\"'“‘]*\d{1,4}[^\w\"'”’]*$"  # - 12 -
     r"|^\d{1,4} +[|•·] +\S.*$|^.*\S +[|•·] +\d{1,4}$"  # 12 | THE RIVER
     r"|(?:\. ?){5,}\s*\d{1,4}\s*$",  # The River ..... 12

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ftfy.badness import BADNESS_RE
 
 from scriptorium.contracts import Finding
+from scriptorium.text.words import SMALL_LETTERS
 from services.data.checks.passages.tokenized_passage import QUOTE_CHARS, TokenizedPassage, quote
 
 REPLACEMENT = "\ufffd"
@@ -17,6 +18,8 @@ MIN_LOST_LETTERS = 2  # one may be a typing error: "What?he said"
 INVISIBLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
+OPENING_QUOTE = re.compile(r"(?<!\w)[«»]")  # »Åh« is right; the « of "NoÃ«l" is behind a letter
+HALF_LETTER = re.compile(rf"(?<=[{SMALL_LETTERS}])[ÃÂ]")  # "fÃr": a capital that no word has inside
 PRIVATE_USE = re.compile(r"[\ue000-\uf8ff\U000f0000-\U0010fffd]")
 RULES = tuple(sign * 8 for sign in ".-_=*~#!?+$%&/|<>")
 
@@ -45,7 +48,8 @@ def find_damage(passage: TokenizedPassage) -> Iterator[Finding]:
     if lost := text.count(REPLACEMENT):
         context = quote(text, text.index(REPLACEMENT) - CONTEXT_CHARS)
         yield passage.make_finding("replacement_character", f"{lost} character(s) were lost (U+FFFD): {context}")
-    if match := BADNESS_RE.search(text.replace(REPLACEMENT, "")):
+    plain = OPENING_QUOTE.sub("", text.replace(REPLACEMENT, ""))
+    if match := BADNESS_RE.search(plain) or HALF_LETTER.search(plain):
         context = quote(match.string[: match.end() + QUOTE_CHARS], match.start() - CONTEXT_CHARS)
         yield passage.make_finding("mojibake", f"characters were read in the wrong encoding: {context}")
     if private := PRIVATE_USE.findall(text):

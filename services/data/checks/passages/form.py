@@ -17,7 +17,8 @@ MIN_CAPITALS_SHARE = 0.01  # per word; prose has a capital for every ten words
 SIGNS = ".,;:!?…。、،؟।，！？；："
 MIN_PUNCTUATION_SHARE = 0.03  # signs per word; prose has one for every eight words
 MAX_SHORT_LINE = 90  # characters of a line
-SENTENCE_END = re.compile(rf"[{SENTENCE_STOPS}:：—-][{CLOSING_SIGNS}]*$")
+SPEECH_ENDS = ("」", "』")  # Japanese speech has no full stop before its closing sign
+SENTENCE_END = re.compile(rf"(?:[{SENTENCE_STOPS}:：—-][{CLOSING_SIGNS}]*|[{''.join(SPEECH_ENDS)}])$")
 VERSE_SHARE = 0.5  # of the lines; lines of dialogue are short, too, but end as sentences do
 MIN_VERSE_LINES = 8
 COLUMNS = re.compile(r"\t| \| |\s\W?\d[\d.,]*\W?$")
@@ -32,7 +33,8 @@ def find_form_faults(passage: TokenizedPassage) -> Iterator[Finding]:
         yield passage.make_finding("answer_empty", "has no words to train on")
         return
     end = text.rstrip(CLOSING)
-    if end[-1:].isalnum() or end.endswith((",", ";", "，", "、", "；")):
+    is_speech = text.rstrip().endswith(SPEECH_ENDS)
+    if (end[-1:].isalnum() and not is_speech) or end.endswith((",", ";", "，", "、", "；")):
         yield passage.make_finding("cut_end", f"stops inside a sentence: {quote(end, len(end) - 40)}")
     start = CUT_START.match(text.lstrip())
     if start and (start[1].islower() or not start[1].isalnum()):
@@ -60,10 +62,10 @@ def find_habits(passage: TokenizedPassage) -> Iterator[Finding]:
 
 
 def has_no_capitals(passage: TokenizedPassage) -> bool:
-    """Return whether a passage has next to no capitals, although its script has them."""
+    """Return whether a passage has next to no capitals, although its script has them; a Latin letter may be in any."""
     sample = passage.text[:2000]
-    capitals = sum(map(str.isupper, sample))
-    return capitals < MIN_CAPITALS_SHARE * len(sample.split()) and sample.upper() != sample
+    capitals, small = sum(map(str.isupper, sample)), sum(map(str.islower, sample))
+    return capitals < MIN_CAPITALS_SHARE * len(sample.split()) and small > len(sample) / 2
 
 
 def find_lines(passage: TokenizedPassage) -> Iterator[Finding]:

@@ -26,11 +26,14 @@ PROFILES = {
 
 SAMPLED_PASSAGES = 100  # spread over the text, to detect its language
 MIN_STRETCH = 60  # words, or characters of another alphabet; a shorter stretch may be a quotation
-MIN_HOME_SHARE = 0.25  # of small words; prose in its own language has twice as many
+MIN_KNOWN_SHARE = (
+    0.2  # of small words, to be in a language: Polish prose has a quarter, English a half, others an eighth
+)
+MIN_HOME_SHARE = 0.25  # of small words in a stretch; with more nobody looks for another language in it
 MIN_OTHER_SHARE = 0.2  # of small words of another language
 MIN_OTHER_LEAD = 0.1  # of the other language's share over the main language's
 MIN_DISTINCT_WORDS = 8  # of the other language; dialect has "de" and "en" for "the" and "and", but few others
-MIN_PROSE_SHARE = 0.1  # of small words; with fewer it is not prose in the language
+MIN_PROSE_SHARE = 0.07  # of small words; with fewer it is not prose, even in a language with endings instead of them
 ALPHABETS = {
     "Latin": (0x41, 0x24F),
     "Greek": (0x370, 0x3FF),
@@ -78,7 +81,7 @@ def find_other_language(passage: TokenizedPassage, main: MainLanguage) -> Iterat
 def best_language(counts: Counter[str]) -> str | None:
     """Return the language with the most small words in a text, None if they are few in each."""
     code, number = rank_languages(counts)[0]
-    return read_language(code).name if number >= MIN_HOME_SHARE * max(1, counts.total()) else None
+    return read_language(code).name if number >= MIN_KNOWN_SHARE * max(1, counts.total()) else None
 
 
 def find_foreign_stretch(passage: TokenizedPassage, language: str) -> Iterator[Finding]:

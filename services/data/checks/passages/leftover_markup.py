@@ -19,7 +19,7 @@ MARKUP_KINDS: dict[str, tuple[tuple[str, ...], re.Pattern[str]]] = {
     "markdown_left": (
         ("**", "__", "](", "[^", "```", "`", "#", "\n- ", "\n* ", "\n> "),
         re.compile(
-            r"\*\*[\w\"“][^*\n]{0,200}\*\*|\b__\w[^_\n]{0,200}__\b|\]\((?:https?:|#|/|\w+\.)[^)\s]*\)|\[\^\w{1,10}\]|```|(?<!`)`\w[^`\n]{0,60}\w`"
+            r"\*\*[\w\"“„«»‘'][^*\n]{0,200}\*\*|\b__\w[^_\n]{0,200}__\b|\]\((?:https?:|#|/|\w+\.)[^)\s]*\)|\[\^\w{1,10}\]|```|(?<!`)`\w[^`\n]{0,60}\w`"
             r"|^#{1,6} \S|(?:^[-*>] .*\n+){3}",
             re.MULTILINE,
         ),
@@ -63,5 +63,7 @@ def find_kind(passage: TokenizedPassage, code: str) -> Iterator[Finding]:
     signs, pattern = MARKUP_KINDS[code]
     if any(sign in text for sign in signs):
         matches = [match.group() for match in pattern.finditer(text)]
+        if passage.language.dialogue_dash:  # a line that opens with "- " is speech there, and no item of a list
+            matches = [match for match in matches if not match.startswith("- ")]
         if matches:
             yield passage.make_finding(code, f"{len(matches)} time(s), first {quote(matches[0])}")

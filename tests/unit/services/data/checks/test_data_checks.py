@@ -130,6 +130,10 @@ def test_a_whole_passage_may_be_wrong(code: str, text: str) -> None:
     assert code in codes(text)
 
 
+def test_a_script_without_capitals_is_no_fault_for_a_latin_letter() -> None:
+    assert "no_capitals" not in codes("他拿着灯走到河边，看了很久，心里想着昨天的信。" * 8 + "他说的是v的声音。")
+
+
 def test_another_language_is_named_and_gibberish_is_no_prose() -> None:
     german = " ".join(["Der alte Mann ging zum Fluss und sah, dass niemand auf der Straße war, weil er nicht kam."] * 5)
     findings = check(PROSE, PROSE, f"{PROSE}\n\n{german}")
