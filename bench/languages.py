@@ -38,7 +38,8 @@ from scriptorium.recipe import find_recipe
 from scriptorium.text.word_spans import UNSPACED
 from services.data.cleaning.chapters import Chapter
 from services.data.cleaning.steps import CleaningLog
-from services.data.prepare import gather_chapters, prepare_manuscript
+from services.data.cut_manuscript import gather_chapters
+from services.data.prepare import prepare_manuscript
 from services.data.readers import read_manuscript
 
 MODEL = DEMO / "models" / BASE

@@ -5,34 +5,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from scriptorium.artifacts.dataset import REFERENCE, SPLITS
-from scriptorium.contracts import KEEP_ANSWER, CleaningStep, Finding, FindingsDecision, PrepareRequest, PrepareResult
-from scriptorium.errors import VALIDATION_FILE, FileTooLarge, InvalidTrainingFile, InvalidValidationFile, Problem
+from scriptorium.contracts import KEEP_ANSWER, Finding, FindingsDecision, PrepareRequest, PrepareResult
+from scriptorium.errors import VALIDATION_FILE, FileTooLarge, InvalidTrainingFile, InvalidValidationFile
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tokenizer import ChatTokenizer, chat_tokenizer
 from scriptorium.text.languages.language import Language
-from scriptorium.text.titles import choose_title
 from services.data.book_language import choose_language, note_language
-from services.data.books.name_passages import name_passages, summarise_books
-from services.data.books.remarks import note_books
+from services.data.books.name_passages import summarise_books
 from services.data.books.repeated_books import replace_repeated
-from services.data.books.tell_books import ChapterSize, list_files, tell_books
 from services.data.checks import lengths
 from services.data.checks.ask_about_findings import ask_about_findings, raise_if_stopped, weigh_findings
 from services.data.checks.codes import grade_findings
-from services.data.checks.left_out import examine_left_out
-from services.data.checks.row_method import check_method
 from services.data.checks.run_checks import raise_for_findings, run_checks
-from services.data.chunking.cut import cut_chapters, take_curated, take_rows
-from services.data.chunking.fit import measure_room, note_fitted
-from services.data.cleaning.chapters import Chapter, make_unique
-from services.data.cleaning.clean import clean_book, clean_passage, clean_sections
-from services.data.cleaning.steps import CleaningLog
+from services.data.cut_manuscript import CutManuscript, cut_manuscript
 from services.data.other_authors.impostors import write_impostors
 from services.data.other_authors.references import collect_references
 from services.data.output import verify
@@ -46,24 +37,8 @@ from services.data.prompts.model_brief import describe_passages
 from services.data.prompts.rename import rename_passages
 from services.data.prompts.rendered_examples import choose_examples, write_examples
 from services.data.prompts.system_message import add_system, check_system
-from services.data.readers import Manuscript, Part, read_manuscript
 from services.data.splits.split import divide_passages
 from services.data.text_file import StoreText, TextFile
-
-
-@dataclass(frozen=True)
-class CutManuscript:
-    """A manuscript in passages, with its title, words, chapters, cleaning steps and findings."""
-
-    title: str
-    passages: list[Passage]
-    words_in: int
-    words: int
-    letters_missing: int
-    chapters: int
-    steps: list[CleaningStep]
-    curated: bool
-    findings: list[Finding]
 
 
 @dataclass(frozen=True)
@@ -189,91 +164,6 @@ def summarise(
         findings=findings,
         decision=decision,
     )
-
-
-def cut_manuscript(
-    request: PrepareRequest, tokenizer: ChatTokenizer, store: StoreText, reporter: Reporter
-) -> CutManuscript:
-    """Cut a manuscript into passages in reading order; raises InvalidTrainingFile.
-
-    A curated file is one passage and one chapter.
-    """
-    manuscript = read_manuscript(request.manuscript, request.filename, store)
-    check_method(manuscript, request.filename, request.method)
-    cleaning = CleaningLog(skipped=request.skip_cleaning, keep_doubtful=request.keep_doubtful)
-    sizes: list[ChapterSize] = []
-    chapters = record_sizes(gather_chapters(manuscript, cleaning, reporter), sizes)
-    if manuscript.curated:
-        passages = take_curated(chapters, tokenizer, store)
-    else:
-        passages, room = [], measure_room(request, tokenizer)
-        for chapter_passages in cut_chapters(chapters, request.chunking, tokenizer, store, room):
-            reporter.check()
-            passages += chapter_passages
-    books = tell_books(list_files(manuscript.parts, sizes), request.filename)
-    passages = name_passages(passages, sizes, books)
-    rows = take_rows(manuscript.rows, tokenizer, store)
-    steps = cleaning.steps()
-    return CutManuscript(
-        title=choose_title(manuscript.stated_title, request.filename),
-        passages=[*passages, *rows],
-        words_in=cleaning.words_in + sum(row.words for row in rows),
-        words=sum(size.words for size in sizes) + sum(row.words for row in rows),
-        letters_missing=cleaning.letters_missing,
-        chapters=len(sizes) + len({row.chapter for row in rows}),
-        steps=steps,
-        curated=manuscript.curated,
-        findings=[
-            *manuscript.findings,
-            *examine_left_out(steps, cleaning.words_in, cleaning.letters_missing, request.filename),
-            *note_books(books, request.filename),
-            *note_fitted(sum(passage.fitted for passage in passages), len(passages), request),
-        ],
-    )
-
-
-def record_sizes(chapters: Iterable[Chapter], sizes: list[ChapterSize]) -> Iterator[Chapter]:
-    """Yield the chapters, and append the size of each to `sizes`."""
-    for chapter in chapters:
-        sizes.append(ChapterSize(chapter.source, chapter.title, chapter.words))
-        yield chapter
-
-
-def gather_chapters(manuscript: Manuscript, cleaning: CleaningLog, reporter: Reporter) -> Iterator[Chapter]:
-    """Yield the cleaned chapters of every part, with unique titles.
-
-    Raises InvalidTrainingFile after the last chapter if a part has no text.
-    """
-    problems: list[Problem] = []
-    yield from make_unique(clean_parts(manuscript, cleaning, problems, reporter))
-    if problems:
-        raise InvalidTrainingFile(f"{len(problems)} text(s) are empty.", problems=problems)
-
-
-def clean_parts(
-    manuscript: Manuscript, cleaning: CleaningLog, problems: list[Problem], reporter: Reporter
-) -> Iterator[Chapter]:
-    """Yield the chapters of every part; append to `problems` if a part has no text."""
-    several = not manuscript.curated and len({part.name for part in manuscript.parts}) > 1
-    for part in manuscript.parts:
-        reporter.check()
-        opens = cleaning.source != part.name
-        cleaning.source = part.name
-        chapters = clean_part(part, manuscript.curated, cleaning, opens=opens)
-        if opens and not any(chapter.words for chapter in chapters):
-            problems.append(Problem(part.name, "has no text apart from headings and a licence"))
-        for chapter in chapters:
-            title = f"{part.name}: {chapter.title}" if several else chapter.title
-            yield replace(chapter, title=title, source=part.name)
-
-
-def clean_part(part: Part, curated: bool, cleaning: CleaningLog, *, opens: bool) -> list[Chapter]:
-    """Clean a part into chapters, by the headings of its format if it has any; a curated part is one chapter."""
-    if curated:
-        return [Chapter(part.name, [clean_passage(part.text, cleaning, part.line)])]
-    if sections := part.sections:
-        return clean_sections(sections, cleaning)
-    return clean_book(part.text, cleaning, part.line, opens=opens)
 
 
 def choose_passages(

@@ -9,7 +9,7 @@ from scriptorium.contracts import CleaningStep, Contract, Finding
 from scriptorium.jobs.reporter import Reporter
 from services.data.checks.left_out import examine_left_out
 from services.data.cleaning.steps import MAX_EXAMPLES, CleaningLog
-from services.data.prepare import gather_chapters
+from services.data.cut_manuscript import gather_chapters
 from services.data.readers import read_manuscript
 from services.data.text_file import TextFile
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from scriptorium.text.languages.language import Language
 from services.data.cleaning.chapters import MIN_MEAN_CHAPTER_WORDS, Chapter, find_chapters
 from services.data.cleaning.evidence.numbering import Numbering, find_numbering
 from services.data.cleaning.headings import BlockKind, classify
@@ -39,26 +40,36 @@ class SectionLike(Protocol):
         """The text under the heading."""
 
 
-def clean_book(text: str, log: CleaningLog | None = None, line: int = 1, *, opens: bool = True) -> list[Chapter]:
+def clean_book(
+    text: str,
+    log: CleaningLog | None = None,
+    line: int = 1,
+    language: Language | None = None,
+    *,
+    opens: bool = True,
+) -> list[Chapter]:
     """Return the chapters of a book without licence, front and back matter, contents and headings.
 
-    `line` is the number of the text's first line in its file; with `opens` False the text continues a book.
+    `line` is the number of the text's first line in its file; with `opens` False the text continues a book. Without a
+    language the text shows its own.
     """
     log = log or CleaningLog()
     source = Source(text, range(line, line + text.count("\n") + 1))
-    chapters = find_chapters(lay_out(source, log), log, opens=opens)
+    chapters = find_chapters(lay_out(source, log, language), log, opens=opens)
     log.weigh(text, iterate_paragraphs(chapters))
     return chapters
 
 
-def clean_sections(sections: Iterable[SectionLike], log: CleaningLog | None = None) -> list[Chapter]:
+def clean_sections(
+    sections: Iterable[SectionLike], log: CleaningLog | None = None, language: Language | None = None
+) -> list[Chapter]:
     """Return the chapters of a book whose format marks headings; line breaks inside a paragraph are kept."""
     log = log or CleaningLog()
     pieces = [piece for section in sections for piece in flatten_section(section) if piece[1]]
     numbers = [number for number, (_, text) in enumerate(pieces, start=1) for _ in range(text.count("\n") + 2)]
     log.unit = "paragraph"
     text = "\n\n".join(text for _, text in pieces)
-    layout = lay_out(Source(text, numbers[:-1] or [1]), log, wrapped=False)
+    layout = lay_out(Source(text, numbers[:-1] or [1]), log, language, wrapped=False)
     levels = {number: level for number, (level, _) in enumerate(pieces, start=1)}
     layout = replace(layout, blocks=[replace(block, level=levels[block.line]) for block in layout.blocks])
     chapters = find_chapters(replace(layout, chapter_level=find_chapter_level(layout)), log)
@@ -86,10 +97,10 @@ def find_chapter_level(layout: Layout) -> int:
     return long[-1] if long else next(iter([*several, *reversed(levels), 1]))
 
 
-def clean_passage(text: str, log: CleaningLog | None = None, line: int = 1) -> str:
+def clean_passage(text: str, log: CleaningLog | None = None, line: int = 1, language: Language | None = None) -> str:
     """Return all of a curated passage, its lines unwrapped, white space tidied, scene breaks left out."""
     log = log or CleaningLog()
-    layout = lay_out(Source(text, range(line, line + text.count("\n") + 1)), log)
+    layout = lay_out(Source(text, range(line, line + text.count("\n") + 1)), log, language)
     blocks = []
     for block in layout.blocks:
         scene_break = classify(block, layout, after_heading=False) is BlockKind.SCENE_BREAK
@@ -100,7 +111,7 @@ def clean_passage(text: str, log: CleaningLog | None = None, line: int = 1) -> s
     return "\n\n".join(paragraphs)
 
 
-def lay_out(source: Source, log: CleaningLog, wrapped: bool = True) -> Layout:
+def lay_out(source: Source, log: CleaningLog, language: Language | None = None, wrapped: bool = True) -> Layout:
     """Return the layout of a text without licence, notes, signs for italics, page numbers and running heads.
 
     `wrapped` False says that no line ends only because it was full.
@@ -115,7 +126,7 @@ def lay_out(source: Source, log: CleaningLog, wrapped: bool = True) -> Layout:
         if index not in numbering.headings and log.change(step, lines.numbers[index], lines.texts[index].strip())
     ]
     wrapped = wrapped and not log.skips(StepName.WRAPPED_LINES)
-    layout = read_layout(lines, frozenset(furniture), vocabulary, wrapped)
+    layout = read_layout(lines, frozenset(furniture), vocabulary, language, wrapped)
     numbered, loose = (
         frozenset(lines.numbers[index] for index in part) for part in (numbering.headings, numbering.loose)
     )

@@ -109,7 +109,13 @@ def split_lines(source: Source) -> Lines:
     return Lines(texts, numbers)
 
 
-def read_layout(lines: Lines, furniture: Collection[int], vocabulary: BookVocabulary, may_wrap: bool = True) -> Layout:
+def read_layout(
+    lines: Lines,
+    furniture: Collection[int],
+    vocabulary: BookVocabulary,
+    language: Language | None = None,
+    may_wrap: bool = True,
+) -> Layout:
     """Find the blocks of a text and their common properties; `furniture` are the indexes of lines to leave out."""
     lengths = [len(line) for line in lines.texts if line and line != FORM_FEED]
     width = measure_width(lengths)
@@ -121,7 +127,7 @@ def read_layout(lines: Lines, furniture: Collection[int], vocabulary: BookVocabu
     usual_gap = gaps.most_common(1)[0][0] if gaps else 1
     lowercase = sum(block.lines[0].lstrip()[:1].islower() for block in blocks)
     capitals = lowercase <= MAX_LOWERCASE_SHARE * len(blocks)
-    language = detect_book_language(block.text for block in blocks)
+    language = language or detect_book_language(block.text for block in blocks)
     return Layout(blocks, width, wrapped, usual_gap, vocabulary, capitals, kind, language=language)
 
 

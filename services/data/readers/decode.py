@@ -19,7 +19,7 @@ from scriptorium.contracts import Finding
 from scriptorium.text.odd_characters import NOT_ASCII
 from services.data.readers.encodings.damaged_utf8 import SLICE_SIZE, BadBytes, find_bad_bytes
 from services.data.readers.encodings.unmarked_utf16 import find_byte_order
-from services.data.readers.encodings.western import MAC_RELATIVES, WESTERN, WINDOWS, choose_western
+from services.data.readers.encodings.western import MAC_RELATIVES, WESTERN, WINDOWS, choose_western, fits_better
 
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 REPLACEMENT = "\ufffd"
@@ -146,9 +146,9 @@ def guess_codec(sample: bytes) -> str:
     best = matches.best()
     if best is None:
         raise Unreadable("is neither UTF-8 nor text in any other encoding")
-    if best.encoding in MAC_RELATIVES or any(match.encoding in WESTERN for match in matches):
-        return choose_western(sample)
-    return best.encoding
+    western = choose_western(sample)
+    usual = best.encoding in MAC_RELATIVES or any(match.encoding in WESTERN for match in matches)
+    return western if usual or fits_better(sample, western, best.encoding) else best.encoding
 
 
 def open_text(opener: Opener, encoding: Encoding) -> io.TextIOWrapper:

@@ -30,7 +30,7 @@ from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.local.demo_assets import CORPORA
 from scriptorium.local.environments import DEMO
 from scriptorium.recipe import Chunking, Split
-from services.data import prepare
+from services.data import cut_manuscript, prepare
 from services.data.checks.run_checks import run_checks
 from services.data.cleaning.steps import CleaningLog
 from services.data.passage import Passage
@@ -240,7 +240,7 @@ def spoil_whole_book(fault: in_languages.BookFault, code: str) -> FaultOutcome:
         path = Path(folder) / "book.txt"
         path.write_bytes(fault.write(novel, seed_random(f"{code} {fault.name}")))
         manuscript = read_manuscript(path, path.name)
-        chapters = list(prepare.gather_chapters(manuscript, CleaningLog(), SilentReporter()))
+        chapters = list(cut_manuscript.gather_chapters(manuscript, CleaningLog(), SilentReporter()))
     words = list_counted(*(text for chapter in chapters for text in chapter.paragraphs))
     return FaultOutcome(fault.name, "repaired", int(words == list_counted(*in_languages.list_story(novel))), 1)
 

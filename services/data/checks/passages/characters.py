@@ -20,6 +20,7 @@ INVISIBLE = re.compile(
 )
 OPENING_QUOTE = re.compile(r"(?<!\w)[«»]")  # »Åh« is right; the « of "NoÃ«l" is behind a letter
 HALF_LETTER = re.compile(rf"(?<=[{SMALL_LETTERS}])[ÃÂ]")  # "fÃr": a capital that no word has inside
+HALF_SIGN = re.compile(rf"(?<=[{SMALL_LETTERS}]{{3}})[©¨¬¤¦¯´¸]|(?<!\S)¨(?!\S)")  # "perch©", and " ¨ " for " è "
 PRIVATE_USE = re.compile(r"[\ue000-\uf8ff\U000f0000-\U0010fffd]")
 RULES = tuple(sign * 8 for sign in ".-_=*~#!?+$%&/|<>")
 
@@ -49,7 +50,7 @@ def find_damage(passage: TokenizedPassage) -> Iterator[Finding]:
         context = quote(text, text.index(REPLACEMENT) - CONTEXT_CHARS)
         yield passage.make_finding("replacement_character", f"{lost} character(s) were lost (U+FFFD): {context}")
     plain = OPENING_QUOTE.sub("", text.replace(REPLACEMENT, ""))
-    if match := BADNESS_RE.search(plain) or HALF_LETTER.search(plain):
+    if match := BADNESS_RE.search(plain) or HALF_LETTER.search(plain) or HALF_SIGN.search(plain):
         context = quote(match.string[: match.end() + QUOTE_CHARS], match.start() - CONTEXT_CHARS)
         yield passage.make_finding("mojibake", f"characters were read in the wrong encoding: {context}")
     if private := PRIVATE_USE.findall(text):

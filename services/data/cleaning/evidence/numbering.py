@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate, pairwise
 
 from scriptorium.text.word_spans import count_running_words
-from services.data.cleaning.evidence.heading_words import LABELLED, ROMAN, read_value
+from services.data.cleaning.evidence.heading_words import EAST_ASIAN, LABELLED, ROMAN, read_value
 from services.data.cleaning.headings import BARE_NUMBER, BARE_SPELLED, MAX_TITLE_LINES_CHARACTERS
-from services.data.cleaning.layout import FORM_FEED
+from services.data.cleaning.layout import FORM_FEED, LINES_PER_BLANK
 from services.data.cleaning.line_breaks import LINE_STOP
 from services.data.cleaning.page_furniture import neighbours
 
@@ -29,6 +30,8 @@ MAX_TORN_SHARE = 0.1  # of the lines stand inside a sentence; headings never do
 MIN_TORN_CHARACTERS = 30  # of a line before a number that has no end; a shorter one is a heading
 MIN_LISTED = 5  # numbers in a row without text between: a table of contents
 
+EAST_ASIAN_NUMBER = re.compile(rf"^{EAST_ASIAN}{{1,7}}$")
+NUMBER_AND_TITLE = re.compile(rf"^(?P<number>{ROMAN}|\d{{1,3}})[.:)]\s+\S.{{0,100}}$")
 WORD_AND_NUMBER = re.compile(rf"^(?P<word>[^\W\d_]{{2,}})\.?\s+(?:{ROMAN}|\d{{1,3}})\W*$")
 
 
@@ -63,11 +66,12 @@ BARE_STYLES = ("digits", "roman")
 
 
 def group_by_style(lines: Sequence[str]) -> dict[str, list[NumberedLine]]:
-    """Return the numbered lines that are set apart from a text before them."""
+    """Return the numbered lines that are set apart from a text before them; without blank lines, every line is."""
+    spaced = lines.count("") * LINES_PER_BLANK >= len(lines)
     words = [0, *accumulate(map(count_running_words, lines))]
     styles: dict[str, list[NumberedLine]] = defaultdict(list)
     for index, line in enumerate(lines):
-        if line and (index == 0 or not lines[index - 1].strip()) and (read := read_number(line)):
+        if line and (index == 0 or not spaced or not lines[index - 1].strip()) and (read := read_number(line)):
             styles[read[0]].append(NumberedLine(index, *read, words[index]))
     return styles
 
@@ -77,15 +81,36 @@ def read_number(line: str) -> tuple[str, int] | None:
     text = line.strip().lstrip("#").strip()
     if len(text) > MAX_TITLE_LINES_CHARACTERS:
         return None
-    if BARE_NUMBER.match(text):
-        return "digits" if any(map(str.isdigit, text)) else "roman", read_value(text)
-    if (label := LABELLED.match(text)) and label["label"]:
-        return label["label"].split()[0].casefold() if " " in label["label"] else "label", read_value(label["label"])
-    if BARE_SPELLED.match(text):
-        return "spelled", read_value(text)
-    if word := WORD_AND_NUMBER.match(text):
-        return word["word"].casefold(), read_value(text[word.end("word") :])
-    return None
+    styles = (style for pattern, name in STYLES if (match := pattern.match(text)) and (style := name(match)))
+    style = next(styles, None)
+    return style and (style[0], read_value(style[1]))
+
+
+def name_label(match: re.Match[str]) -> tuple[str, str] | None:
+    """Return the word beside a chapter's number, which is the style, and both; None for a name like "Prologue"."""
+    return (find_word(match["label"]), match["label"]) if match["label"] else None
+
+
+def name_number(match: re.Match[str], kind: str = "") -> tuple[str, str]:
+    """Return the style of a number by its signs, and the number."""
+    number = match["number"] if "number" in match.re.groupindex else match[0]
+    return ("digits" if any(map(str.isdigit, number)) else "roman") + kind, number
+
+
+def find_word(label: str) -> str:
+    """Return the word that stands before or behind a chapter's number."""
+    words = label.casefold().split()
+    return next((word for word in words if not read_value(word)), "label")
+
+
+STYLES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], tuple[str, str] | None]], ...] = (
+    (BARE_NUMBER, name_number),
+    (EAST_ASIAN_NUMBER, lambda match: ("east asian", match[0])),
+    (LABELLED, name_label),
+    (BARE_SPELLED, lambda match: ("spelled", match[0])),
+    (NUMBER_AND_TITLE, partial(name_number, kind=" title")),
+    (WORD_AND_NUMBER, lambda match: (match["word"].casefold(), match[0][match.end("word") :])),
+)
 
 
 def follow(style: Iterable[NumberedLine]) -> Iterator[list[NumberedLine]]:

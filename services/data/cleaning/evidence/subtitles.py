@@ -29,7 +29,7 @@ from services.data.cleaning.layout import Block, Layout
 MIN_SHARE = 0.5  # of the headings have a title under them
 MIN_TITLES = 2
 MIN_SENTENCE_SHARE = 0.9  # of the headings, if some titles end as sentences do
-MIN_SENTENCE_HEADINGS = 8
+MIN_SENTENCE_HEADINGS = 5
 MAX_SAME = 2  # times that a title stands in a book, in its contents and in its place; a salutation may in each chapter
 CENTRED = re.compile(r"^ {8}")
 DIGIT = re.compile(r"\d")  # as in a date

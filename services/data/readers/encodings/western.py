@@ -14,4 +14,14 @@ def choose_western(sample: bytes) -> str:
 
     The same byte is an apostrophe in Mac Roman and Õ in Windows', and the other way round ’ and í.
     """
-    return min(WESTERN, key=lambda name: count_odd_characters(sample.decode(name, "replace")))
+    return min(WESTERN, key=lambda name: count_odd_in(sample, name))
+
+
+def fits_better(sample: bytes, name: str, other: str) -> bool:
+    """Return whether a sample in an encoding has fewer characters where no writer puts them than in another."""
+    return count_odd_in(sample, name) < count_odd_in(sample, other)
+
+
+def count_odd_in(sample: bytes, name: str) -> int:
+    """Count the characters of a sample, read in an encoding, that stand where no writer puts them."""
+    return count_odd_characters(sample.decode(name, "replace"))

@@ -14,8 +14,12 @@ from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.recipe import parse_recipe
 from scriptorium.text.languages.language import UNKNOWN, list_codes, read_language
 from services.data.book_language import note_language
+from services.data.cleaning.steps import CleaningLog
+from services.data.cut_manuscript import gather_chapters
 from services.data.prepare import prepare_manuscript
+from services.data.readers import Manuscript, Part
 
+STORY = "Nobody in the village remembered the winter of the wolves, and whoever did was silent about it. " * 12
 Ask = Callable[..., PrepareRequest]
 
 
@@ -64,3 +68,12 @@ def test_a_language_without_sentences_of_its_own_is_noted() -> None:
         (finding,) = note_language(language, "book.txt")
         assert finding.code == "language_fallback"
         assert language.name in finding.message
+
+
+def test_the_recipe_s_language_decides_what_ends_a_story() -> None:
+    manuscript = Manuscript([Part("book.txt", f"CHAPTER 1\n\n{STORY}\n\nFine.\n")], curated=False)
+    ends = [
+        next(gather_chapters(manuscript, CleaningLog(), SilentReporter(), language)).paragraphs[-1]
+        for language in (None, read_language("it"))
+    ]
+    assert ends == ["Fine.", STORY.strip()]

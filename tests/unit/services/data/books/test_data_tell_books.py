@@ -52,8 +52,11 @@ def test_files_with_whole_books_are_books() -> None:
 
 
 def test_folders_are_books() -> None:
-    sea, wood = [[chapter_file(f"{book}/{number}.txt") for number in (1, 2)] for book in ("the_sea", "Vol. 2")]
-    assert name_books(*sea, *wood) == {"The sea": ["the_sea/1.txt", "the_sea/2.txt"], "Vol. 2": [f.name for f in wood]}
+    sea, wood = [[chapter_file(f"{book}/{number}.txt") for number in (1, 2)] for book in ("the_sea", "St. Ives")]
+    assert name_books(*sea, *wood) == {
+        "The sea": ["the_sea/1.txt", "the_sea/2.txt"],
+        "St. Ives": [f.name for f in wood],
+    }
     assert list(name_books(*sea, chapter_file("a.txt"), chapter_file("b.txt"))) == ["The sea", "My works"]
 
 

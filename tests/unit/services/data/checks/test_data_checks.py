@@ -51,6 +51,7 @@ def test_prose_has_no_findings() -> None:
     [
         ("replacement_character", "It was na\ufffdve."),
         ("mojibake", "The cafÃ© and the lâ€."),
+        ("mojibake", "Non so perch© egli ¨ triste."),
         ("lost_letter", "He didn?t and she wasn?t."),
         ("invisible_character", "A zero\u200bwidth space."),
         ("invisible_character", "A bell\x07 rang."),

@@ -162,6 +162,7 @@ def test_an_encoding_that_had_to_be_guessed_is_a_finding(encoding: str) -> None:
 PROSE = {
     "English": "“It’s a long way,” she said—and didn’t look back… ‘No’, he said. The café was shut.\n",
     "German": "Er öffnete die Tür und sagte: „Schön!“ Die Straße war naß – und für ihn zu groß.\n",
+    "German with guillemets": "»Weißt du, daß er kommt?« fragte sie. »Nein,« sagte er, »ich weiß es nicht.«\n",
     "French": "« Où est-il ? » dit-elle. L’été était passé, à côté de la forêt. Ça, c’est français…\n",
     "Spanish": "—¿Qué pasó? —dijo él—. ¡Mañana será otro día! España, razón, corazón.\n",
     "Italian": "Perché è così? «Città», disse. Più tardi, là, andò. L’altra virtù…\n",

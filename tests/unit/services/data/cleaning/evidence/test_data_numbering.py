@@ -22,6 +22,23 @@ def test_numbered_lines_with_a_chapter_between_are_headings(heading: str) -> Non
     assert {paragraph for chapter in chapters for paragraph in chapter.paragraphs} == {STORY}
 
 
+@pytest.mark.parametrize("gap", ["\n\n", "\n"])
+@pytest.mark.parametrize(
+    "headings",
+    [
+        ["一", "二", "三", "四"],
+        ["I. Zbloudilí.", "II. Odměna za přístřeší.", "III. Rodinná kronika.", "IV. „Zpívejte nám!“"],
+        ["1) River", "2) Lamp", "3) Boat", "4) Stone"],
+        ["FÖRSTA KAPITLET.", "ANDRA KAPITLET.", "TREDJE KAPITLET.", "FJÄRDE KAPITLET."],
+    ],
+)
+def test_numbers_of_other_kinds_are_headings_if_they_count_up(headings: list[str], gap: str) -> None:
+    parts = [part for heading in headings for part in (heading, *[STORY] * 14)]
+    chapters = clean_book(gap.join(parts))
+    assert [chapter.title for chapter in chapters] == headings
+    assert all(chapter.paragraphs == [STORY] * 14 for chapter in chapters)
+
+
 def test_a_short_chapter_at_each_page_break_is_a_chapter() -> None:
     book = "\f".join(f"{number}\n\n" + "\n\n".join([STORY] * 4) for number in range(1, 13))
     assert len(clean_book(book)) == 12

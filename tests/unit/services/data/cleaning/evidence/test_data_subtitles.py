@@ -47,3 +47,18 @@ def test_a_line_under_each_heading_is_its_title(title: str) -> None:
 def test_a_title_in_capitals_or_centred_needs_no_others(title: str) -> None:
     first, _, _ = clean_book(write_book([title, "", ""]))
     assert first.title == f"Chapter 1: {title.strip()}"
+
+
+def test_titles_under_spelled_numbers_are_of_one_style() -> None:
+    headings = ["Erstes Kapitel", "Zweites Kapitel", "Drittes Kapitel"]
+    parts = [part for heading, name in zip(headings, NAMES, strict=False) for part in (heading, f"Der {name}", CHAPTER)]
+    chapters = clean_book("\n\n".join(parts))
+    assert [chapter.title for chapter in chapters] == [
+        f"{heading}: Der {name}" for heading, name in zip(headings, NAMES, strict=False)
+    ]
+
+
+@pytest.mark.parametrize(("count", "titles"), [(4, False), (5, True)])
+def test_titles_that_end_as_sentences_need_five_headings(count: int, titles: bool) -> None:
+    chapters = clean_book(write_book([f"The {name}." for name in NAMES[:count]]))
+    assert all((chapter.paragraphs == [STORY] * 14) == titles for chapter in chapters)
