@@ -22,6 +22,8 @@ class XmlTarget:
         self.structure = structure
         self.stack: list[str] = []
         self.skipped_depth: int | None = None  # the number of open tags where an element to be left out began
+        self.skipped_reason = ""
+        self.skipped_text: list[str] = []
 
     def doctype(self, *_: object) -> None:
         """Refuse a document type: it could declare entities, and no program for writers writes one."""
@@ -36,14 +38,15 @@ class XmlTarget:
             if reason is None:
                 self.begin(name, values)
             else:
-                self.structure.left_out.update({reason: 1} if reason else {})
-                self.skipped_depth = len(self.stack)
+                self.skipped_depth, self.skipped_reason = len(self.stack), reason
         self.stack.append(name)
 
     def data(self, text: str) -> None:
         """Take text, which may begin in the middle of a word."""
         if self.skipped_depth is None:
             self.add_text(text)
+        else:
+            self.skipped_text.append(text)
 
     def end(self, _: str) -> None:
         """Take a closing tag."""
@@ -51,7 +54,10 @@ class XmlTarget:
         if self.skipped_depth is None:
             self.finish(name)
         elif self.skipped_depth == len(self.stack):
+            if self.skipped_reason:
+                self.structure.leave_out(self.skipped_reason, "".join(self.skipped_text))
             self.skipped_depth = None
+            self.skipped_text.clear()
 
     def close(self) -> None:
         """Do nothing at the end of the document; lxml requires the method."""

@@ -12,7 +12,6 @@ from services.data.readers.decode import Unreadable
 from services.data.readers.manuscript import Part
 from services.data.readers.sources import Entry
 from services.data.readers.structure import SCENE_BREAK, Structure
-from services.data.readers.tables import drop_table
 from services.data.readers.xml_target import XmlTarget, feed_xml
 
 LEFT_OUT = {"image": "images", "binary": "", "stylesheet": "", "document-info": "", "publish-info": "",
@@ -94,7 +93,7 @@ class Fb2Target(XmlTarget):
             self.structure.add_paragraph("\n".join(self.lines))
             self.lines.clear()
         elif name == "table" and self.tables:
-            drop_table(self.structure, self.tables.pop())
+            self.structure.drop_table(self.tables.pop())
 
     def finish_block(self, name: str, text: str) -> None:
         """Add a paragraph, or a line of a title or a stanza."""

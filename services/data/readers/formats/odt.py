@@ -15,7 +15,6 @@ from services.data.readers.decode import Unreadable
 from services.data.readers.manuscript import Part
 from services.data.readers.sources import Entry
 from services.data.readers.structure import Structure
-from services.data.readers.tables import drop_table
 from services.data.readers.xml import parse_xml, read_title
 from services.data.readers.xml_target import XmlTarget, feed_xml
 
@@ -166,7 +165,7 @@ class OdtTarget(XmlTarget):
             if style.page_after:
                 self.structure.add_page_break()
         elif name == "table" and self.tables:
-            drop_table(self.structure, self.tables.pop())
+            self.structure.drop_table(self.tables.pop())
 
     def find_style(self, values: Mapping[str, str]) -> OdtStyle:
         """Return an element's style, with the heading's level of those that it is based on; a break is its own."""

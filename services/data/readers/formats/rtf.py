@@ -29,7 +29,6 @@ from services.data.readers.formats.rtf_words import (
 from services.data.readers.manuscript import Part
 from services.data.readers.sources import Entry
 from services.data.readers.structure import Structure
-from services.data.readers.tables import drop_table
 
 START = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{\\rtf")
 TOKEN = re.compile(
@@ -218,7 +217,7 @@ class RtfParser:
         if group.destination in ("stylesheet", "title"):
             self.name.append(text)
         elif group.hidden or group.deleted:
-            self.structure.left_out["deleted pieces" if group.deleted else "hidden pieces"] += 1
+            self.structure.leave_out("deleted pieces" if group.deleted else "hidden pieces", text)
         else:
             (self.mark if group.destination else self.text).append(text)
 
@@ -241,8 +240,10 @@ class RtfParser:
         elif self.table_start is None:
             self.table_start = len(self.structure.pieces)
         level = group.find_heading(self.levels)
-        if level == LEFT_OUT_LEVEL:
-            self.structure.left_out.update({"lines of contents": 1} if text.strip() else {})
+        if level == LEFT_OUT_LEVEL and text.strip():
+            self.structure.leave_out("lines of contents", text)
+        elif level == LEFT_OUT_LEVEL:
+            return
         elif level and text.strip():
             self.structure.add_heading(level, text)
         else:
@@ -251,7 +252,7 @@ class RtfParser:
     def finish_table(self) -> None:
         """End a table, if one is open."""
         if self.table_start is not None:
-            drop_table(self.structure, self.table_start)
+            self.structure.drop_table(self.table_start)
             self.table_start = None
 
     def finish_document(self) -> None:

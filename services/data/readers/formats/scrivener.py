@@ -87,8 +87,9 @@ def read_document(item: etree._Element, entry: Entry, structure: Structure) -> l
 def strip_marks(text: str, structure: Structure) -> str:
     """Return a text without the program's marks in it, and count what they enclose."""
     for name, pattern in MARKED_PIECES:
-        text, count = pattern.subn("", text)
-        structure.left_out.update({name: count} if name and count else {})
+        for match in pattern.finditer(text) if name else ():
+            structure.leave_out(name, match.group())
+        text = pattern.sub("", text)
     return text
 
 

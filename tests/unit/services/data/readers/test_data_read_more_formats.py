@@ -137,7 +137,7 @@ def test_opendocument_is_read_as_it_is_shown() -> None:
     ]  # fmt: skip
     manuscript = read(odt(body), "book.odt")
     assert manuscript.stated_title == "The Sea"
-    assert left_out(manuscript).endswith("1 footnotes, 1 hidden pieces, 1 tables")
+    assert left_out(manuscript).endswith("1 footnotes (2 words), 1 hidden pieces (1 word), 1 tables (1 word)")
     assert (
         "\f\n\ntwo" in read(odt('<text:p>one</text:p><text:p text:style-name="P2">two</text:p>'), "a.odt").parts[0].text
     )

@@ -119,7 +119,7 @@ def test_the_draft_of_a_project_is_read_in_the_order_of_its_binder(folder: str, 
     assert read_book(raw, "Sea.scriv.zip") == STORY
     manuscript = read(raw, "Sea.scriv.zip")
     assert len(manuscript.findings) == 1
-    assert "1 comments, 1 documents outside the Draft, 1 documents that are not incl" in left_out(manuscript)
+    assert "1 comments (2 words), 1 documents outside the Draft, 1 documents that are not incl" in left_out(manuscript)
 
 
 def test_a_project_as_a_folder_beside_other_books(tmp_path: Path) -> None:
