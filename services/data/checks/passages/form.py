@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from scriptorium.contracts import Finding
 from scriptorium.text.sentences import CLOSING_SIGNS, SENTENCE_STOPS
 from services.data.checks.passages.tokenized_passage import TokenizedPassage, quote
+from services.data.passage_kind import is_verse
 
 CLOSING = "\"'”’“»«」』）)]*_ \n"
 CUT_START = re.compile(r"[\"'“‘(]?([,;:)]|\w)")
@@ -75,5 +76,5 @@ def find_lines(passage: TokenizedPassage) -> Iterator[Finding]:
     unended = [line for line in short if not SENTENCE_END.search(line)]
     if len(rows) >= MIN_TABLE_ROWS:
         yield passage.make_finding("table_layout", f"{len(rows)} line(s) look like rows of a table: {quote(rows[0])}")
-    elif len(unended) >= max(MIN_VERSE_LINES, VERSE_SHARE * len(passage.lines)):
+    elif not is_verse(passage.text) and len(unended) >= max(MIN_VERSE_LINES, VERSE_SHARE * len(passage.lines)):
         yield passage.make_finding("verse_layout", f"{len(unended)} short lines are not sentences: {quote(unended[0])}")

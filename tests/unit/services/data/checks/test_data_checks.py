@@ -119,7 +119,7 @@ def test_ordinary_prose_is_no_fault(text: str) -> None:
         ("table_layout", PROSE + "\n\n" + "\n".join(f"Rope of best quality {price}" for price in range(5))),
         (
             "verse_layout",
-            "\n".join(f"The {noun} of the sea and sky" for noun in PROSE.split()[:12]),
+            "\n\n".join(f"The {noun} of the sea and sky" for noun in PROSE.split()[:12]),
         ),
         ("line_repeated", (PROSE + " He looked at her and went. ") * 5),
         ("low_variety", "The old man looked at the black water. " * 40),
@@ -281,3 +281,8 @@ def test_a_common_word_of_the_language_is_no_draft_mark() -> None:
 @pytest.mark.parametrize("numbers", ["二〇〇三年、一九九〇年、三〇人、四〇人、五〇人。", "3월 12일 1990년 40명 50명"])
 def test_numbers_of_east_asian_scripts_are_no_scan_faults(numbers: str) -> None:
     assert "ocr_garbage" not in codes(numbers * 6)
+
+
+def test_verse_that_kept_its_lines_is_no_fault() -> None:
+    stanza = "\n".join(f"The {noun} of the sea and sky" for noun in PROSE.split()[:12])
+    assert "verse_layout" not in codes(f"{stanza}\n\n{stanza.replace('sea', 'wood')}")
