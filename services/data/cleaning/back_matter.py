@@ -23,7 +23,7 @@ def drop_back_matter(blocks: list[Block], layout: Layout, log: CleaningLog) -> l
     story: list[Block] = []
     for block in blocks[end:]:
         titled = titled or is_back_matter_title(block.text, language)
-        doubtful = could_be_story(block) and not titled
+        doubtful = could_be_story(block) and not (titled or is_list(block))
         if not log.change(StepName.BACK_MATTER, block.line, block.text, doubtful=doubtful):
             story.append(block)
     return [*blocks[:end], *story]
@@ -44,8 +44,14 @@ def find_end(blocks: Sequence[Block], words: int, language: str) -> int:
         elif begins_back_matter(text, after, words, language):
             end = index
         after += block.words
-        chapter += block.words
+        chapter += 0 if is_list(block) else block.words
     return end
+
+
+def is_list(block: Block) -> bool:
+    """Return whether most lines of a block are numbered, as in a table of contents at the end."""
+    numbered = sum(is_numbered(line.strip()) for line in block.lines)
+    return 2 * numbered > len(block.lines) > 1
 
 
 def begins_back_matter(text: str, after: int, words: int, language: str) -> bool:

@@ -144,6 +144,17 @@ def test_prose_after_the_end_could_be_story() -> None:
     assert [change.before for step in log.steps() for change in step.doubtful] == [after]
 
 
+def test_a_table_of_contents_after_the_end_is_back_matter() -> None:
+    chapters = "\n\n".join(f"CHAPTER {number}\n\n{OPENING * 40}" for number in range(1, 13))
+    entries = "\n".join(
+        f"             {roman}        Of what befell them on the way" for roman in ["II", "III", "IV"] * 3
+    )
+    log = CleaningLog()
+    cleaned = clean_book(f"{chapters}\n\nTHE END\n\nINDEX\n\nCHAPTER I     Of the river\n{entries}", log)
+    assert len(cleaned) == 12
+    assert {step.name: (step.words, step.doubtful_words) for step in log.steps()}["back_matter"] == (3 + 5 + 9 * 8, 0)
+
+
 def test_line_breaks_can_be_kept() -> None:
     text = "\n".join(["Nobody in the village remembered the winter of the wolves, and"] * 20 + ["it was spring."])
     book = f"{text}\n\n{text}"
