@@ -108,6 +108,9 @@ bench-train: light ## training through us and by the bare `axolotl train`, in tu
 gpu-check: light ## this machine's NVIDIA card with every phase: speed, memory beside the plan, hand-over; what is installed is used
 	@PYTHONPATH=. $(BIN)/python -m scriptorium.cli.main gpu-check $(if $(OUTPUT),--output $(OUTPUT))
 
+model: light ## the core as a state machine: twenty thousand steps of jobs, messages, workers and leases in any order
+	@SCRIPTORIUM_MODEL_EXAMPLES=400 $(BIN)/python -m pytest -q tests/integration/test_core_model.py
+
 load: light ## ten thousand ended jobs, a thousand queued, a million events: reads, scrape, reaper, memory, 500 followers
 	@PYTHONPATH=. $(BIN)/python -m bench.load
 
