@@ -50,7 +50,7 @@ def finish(context: Context, job: Job, **changes: Any) -> Job:
 
 def traces(context: Context, job_id: str) -> list[str]:
     """Return what Redis and the volume still have of a job, by name."""
-    keys = [str(key) for key in context.store.client.keys(f"*{job_id}*")]
+    keys = sorted(str(key) for key in context.store.client.keys(f"*{job_id}*"))  # Redis gives them in any order
     files = [str(path) for path in context.volume.root.rglob(f"*{job_id}*")]
     return (
         keys + files + [file.filename for file in FileStore(context.volume.files).newest() if job_id in file.filename]
