@@ -105,8 +105,8 @@ def run_axolotl(
     config.write_text(yaml.safe_dump(options, sort_keys=False), encoding="utf-8")
     reporter.message(f"[TRAIN] Starting Axolotl: {len(rows.train)} rows, {describe_settings(training)}")
     variables = make_environment(environment) | show_gpus(gpus) | wandb_environment(request, folder)
-    child = Child(make_command(environment, config, processes), folder / LOG, variables, folder)
-    watch_training(child, folder, training, reporter, planned_speed)
+    start = partial(Child, make_command(environment, config, processes), folder / LOG, variables, folder)
+    watch_training(start, folder, training, reporter, planned_speed)
 
 
 def hash_base(base: Path, reporter: Reporter) -> dict[str, str]:

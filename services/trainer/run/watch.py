@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -30,18 +31,24 @@ SAVED_GRACE = 5  # times the settings' `exit_grace`
 
 
 def watch_training(
-    child: Child, folder: Path, training: ResolvedTraining, reporter: Reporter, planned_speed: float | None = None
+    start: Callable[[], Child],
+    folder: Path,
+    training: ResolvedTraining,
+    reporter: Reporter,
+    planned_speed: float | None = None,
 ) -> None:
-    """Report the child's progress until it ends; leaves none of its processes behind.
+    """Start a training and report its progress until it ends; leaves none of its processes behind.
 
-    `planned_speed` is in trained tokens per second. Raises what `reporter.check` raises, TrainingStalled,
-    TrainingDiverged, or the error that explains why the training ended before its last step.
+    The log is looked at before the start: what is in it then is of earlier attempts. `planned_speed` is in trained
+    tokens per second. Raises what `reporter.check` raises, TrainingStalled, TrainingDiverged, or the error that
+    explains why the training ended before its last step.
     """
     log, kills = folder / TRAINING_LOG, count_kernel_kills()
     earlier = read_training_log(log)
     progress, lines = TrainingProgress(reporter, earlier), TrainingLogTail(log)
     alarms = TrainingAlarms(reporter, training, earlier, planned_speed)
     silence = Silence()
+    child = start()
     try:
         while child.wait(POLL_INTERVAL) is None:
             if report_new(lines, progress, alarms):

@@ -36,7 +36,7 @@ def test_a_cancelled_training_ends_at_once(tmp_path: Path) -> None:
     child = Child([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path / "log", {})
     started = time.monotonic()
     with pytest.raises(Cancelled):
-        watch_training(child, tmp_path, TRAINING, SecondCheckReporter(Cancelled("enough")))
+        watch_training(lambda: child, tmp_path, TRAINING, SecondCheckReporter(Cancelled("enough")))
     assert time.monotonic() - started < 5
     assert child.returncode is not None
     assert not (tmp_path / "control").exists()
@@ -66,7 +66,7 @@ def test_a_shutdown_waits_for_a_checkpoint(tmp_path: Path) -> None:
         saved = pool.submit(save)
         began = time.monotonic()
         with pytest.raises(Interrupted):
-            watch_training(child, tmp_path, TRAINING, reporter)
+            watch_training(lambda: child, tmp_path, TRAINING, reporter)
         saved.result(timeout=5)
     assert time.monotonic() - began < 8
     assert child.wait(timedelta(seconds=1)) is not None
@@ -77,4 +77,15 @@ def test_only_the_lines_of_this_start_explain_its_end(tmp_path: Path) -> None:
     log.write_text("torch.OutOfMemoryError: CUDA out of memory.\n")
     child = Child([sys.executable, "-c", "raise ValueError('of this start')"], log, {})
     with pytest.raises(TrainingFailed, match="ValueError: of this start"):
-        watch_training(child, tmp_path, TRAINING, SilentReporter())
+        watch_training(lambda: child, tmp_path, TRAINING, SilentReporter())
+
+
+def test_what_a_training_logs_before_it_is_looked_at_is_not_of_an_earlier_one(tmp_path: Path) -> None:
+    def start() -> Child:
+        append_to_log(tmp_path / TRAINING_LOG, [{"time": 0.0, "step": 1, "max_steps": 6, "loss": 3.0}])
+        return Child([sys.executable, "-c", "raise SystemExit(1)"], tmp_path / "log", {})
+
+    reporter = SilentReporter()
+    with pytest.raises(TrainingFailed):
+        watch_training(start, tmp_path, TRAINING, reporter)
+    assert [numbers["step"] for numbers in reporter.numbers] == [1]
