@@ -14,11 +14,7 @@ from services.data.cleaning.layout import Block
 
 MIN_PROSE_WORDS = 8
 MIN_RUNNING_WORDS = 12  # without the end of a sentence
-IMPRINT = re.compile(
-    r"copyright|©|\bisbn\b|gutenberg|\be-?(?:text|book)s?\b|all rights reserved|@|://|www\."
-    r"|^\W*(?:produced|transcribed) (?:by|from)\b",
-    re.IGNORECASE,
-)
+IMPRINT = re.compile(r"copyright|©|\bisbn\b|gutenberg|\be-?(?:text|book)s?\b|@|://|www\.", re.IGNORECASE)  # anywhere
 PAGE_AT_END = re.compile(r"(?:\d|\b[ivxlc])+[\W_]*$", re.IGNORECASE)
 LETTERS = re.compile(r"[^\W\d_]+")
 

@@ -21,12 +21,12 @@ from services.data.readers.manuscript import Part
 from services.data.readers.sources import Entry
 from services.data.readers.structure import Structure
 from services.data.readers.xml import parse_xml, read_title
+from services.data.readers.xml_target import feed_xml
 
 DOCUMENT = "word/document.xml"
 PROPERTIES = "docProps/core.xml"
 DOCUMENT_TYPE = "/officeDocument"  # the end of the type of the relation to it
 OLD_WORD = b"\xd0\xcf\x11\xe0"
-FEED_BYTES = 1 << 16
 
 
 def read_docx(entry: Entry, findings: list[Finding]) -> Iterator[Part]:
@@ -44,7 +44,7 @@ def read_docx(entry: Entry, findings: list[Finding]) -> Iterator[Part]:
         styles: Styles = read_styles(root) if (root := read_part(archive, folder, "styles.xml")) is not None else {}
         numbers = read_numbers(root) if (root := read_part(archive, folder, "numbering.xml")) is not None else Numbers()
         target = DocxTarget(structure, styles, numbers)
-        feed_document(archive.read(document), target)
+        feed_xml(archive.read(document), target)
     target.looks.mark_headings(structure)
     findings += structure.findings()
     yield structure.make_part()
@@ -67,14 +67,3 @@ def read_part(archive: Archive, folder: str, name: str) -> etree._Element | None
     """Return the root of a part beside the document, if the archive has it; raises Unreadable."""
     path = posixpath.join(folder, name)
     return parse_xml(archive.read(path)) if path in archive else None
-
-
-def feed_document(raw: bytes, target: DocxTarget) -> None:
-    """Parse the main document; raises Unreadable."""
-    parser = etree.XMLParser(target=target, resolve_entities=False, no_network=True, load_dtd=False)
-    try:
-        for start in range(0, len(raw), FEED_BYTES):
-            parser.feed(raw[start : start + FEED_BYTES])
-        parser.close()
-    except etree.XMLSyntaxError as error:
-        raise Unreadable(f"is damaged: {error}") from None

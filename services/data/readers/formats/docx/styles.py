@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from services.data.readers.xml_target import local_name
+
 STYLE_HEADING = re.compile(r"^heading ?([1-9])$")
 STYLE_TITLES = {"title": 1, "subtitle": 10}
 MAX_STYLE_CHAIN = 20  # styles, each based on the next
@@ -100,8 +102,3 @@ def read_attribute(element: etree._Element | None, name: str) -> str:
     if element is None:
         return ""
     return next((str(value) for key, value in element.attrib.items() if local_name(str(key)) == name), "")
-
-
-def local_name(name: str) -> str:
-    """Return a name without its namespace."""
-    return name.rpartition("}")[2]

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from services.data.readers.decode import Unreadable
 from services.data.readers.formats.docx.looks import Look, Looks
 from services.data.readers.formats.docx.numbers import Numbers
 from services.data.readers.formats.docx.styles import (
@@ -18,9 +17,9 @@ from services.data.readers.formats.docx.styles import (
     heading_level,
     is_bold,
     is_centred,
-    local_name,
 )
 from services.data.readers.structure import Structure
+from services.data.readers.xml_target import XmlTarget
 
 LEFT_OUT = {
     "oMath": "formulas", "oMathPara": "formulas", "del": "deleted pieces", "moveFrom": "", "rt": "readings",
@@ -65,38 +64,26 @@ class Paragraph:
             self.ends_section = True
 
 
-class DocxTarget:
-    """The parser's target: lxml calls it for each tag and text, and determines the names of the methods."""
+class DocxTarget(XmlTarget):
+    """Collects the text of the document."""
 
     def __init__(self, structure: Structure, styles: Styles, numbers: Numbers) -> None:
-        self.structure = structure
+        super().__init__(structure)
         self.styles = styles
         self.numbers = numbers
         self.looks = Looks()
-        self.stack: list[str] = []
-        self.skipped_depth: int | None = None  # the number of open tags where an element to be left out began
-        self.skipped: list[str] = []
         self.paragraphs = [Paragraph()]  # those inside text boxes lie on the one with the box
         self.continued: Paragraph | None = None
         self.tables: list[int] = []  # the pieces before each
         self.frames: list[bool] = []  # whether each has text
 
-    def doctype(self, *_: object) -> None:
-        """Refuse a document type: it could declare entities, and no word processor writes one."""
-        raise Unreadable("declares a document type, which no word processor writes")
+    def classify(self, name: str, values: Mapping[str, str]) -> str | None:
+        """Return what an element is if it is not prose, "" if it is not worth reporting; None if it is prose."""
+        marks_end = name == "del" and "pPr" in self.stack  # of the paragraph, which was deleted
+        return None if marks_end else LEFT_OUT.get(name)
 
-    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
-        """Take an opening tag."""
-        name = local_name(tag)
-        self.stack.append(name)
-        if self.skipped_depth is not None:
-            return
-        if name in LEFT_OUT and not (
-            name == "del" and "pPr" in self.stack
-        ):  # there, it is a mark of the paragraph's end
-            self.skipped_depth = len(self.stack)
-            return
-        values = {local_name(key): value for key, value in attributes.items()}
+    def begin(self, name: str, values: Mapping[str, str]) -> None:
+        """Take the begin of a paragraph, a table or a frame, a sign, or a property."""
         if name == "p":
             self.paragraphs.append(self.continue_paragraph() if len(self.paragraphs) == 1 else Paragraph())
         elif name == "tbl":
@@ -108,7 +95,7 @@ class DocxTarget:
             self.frames = [True] * len(self.frames)
         elif name == "br" and values.get("type") in ("page", "column"):
             self.structure.add_page_break()
-        elif name in SIGNS and self.stack[-2:-1] == ["r"]:
+        elif name in SIGNS and self.stack[-1:] == ["r"]:
             self.paragraphs[-1].text.append(SIGNS[name])
         else:
             self.take_property(name, values)
@@ -116,7 +103,7 @@ class DocxTarget:
     def take_property(self, name: str, values: Mapping[str, str]) -> None:
         """Take a property of the paragraph or run from its tag."""
         value, paragraph = values.get("val", ""), self.paragraphs[-1]
-        parent = self.stack[-2] if len(self.stack) > 1 else ""
+        parent = self.stack[-1] if self.stack else ""
         if parent == "pPr":
             paragraph.take_property(name, value)
             if name == "pageBreakBefore" and value not in FALSE_VALUES:
@@ -137,32 +124,19 @@ class DocxTarget:
         elif name == "r":
             paragraph.hidden, paragraph.bold = False, None
 
-    def data(self, text: str) -> None:
+    def add_text(self, text: str) -> None:
         """Take text, which may begin in the middle of a word."""
-        if not self.stack or self.stack[-1] not in TEXTS:
+        if self.stack[-1] not in TEXTS:
             return
         paragraph = self.paragraphs[-1]
-        if self.skipped_depth is not None:
-            self.skipped.append(text)
-        elif paragraph.hidden:
+        if paragraph.hidden:
             self.structure.leave_out("hidden pieces", text)
         else:
             paragraph.text.append(text)
             bold = is_bold(paragraph.style, self.styles) if paragraph.bold is None else paragraph.bold
             paragraph.plain |= not bold and bool(text.strip())
 
-    def end(self, tag: str) -> None:
-        """Take a closing tag."""
-        name = local_name(tag)
-        if self.skipped_depth == len(self.stack):
-            self.skipped_depth = None
-            self.count_left_out(LEFT_OUT[name], "".join(self.skipped))
-            self.skipped.clear()
-        elif self.skipped_depth is None:
-            self.close_element(name)
-        self.stack.pop()
-
-    def close_element(self, name: str) -> None:
+    def finish(self, name: str) -> None:
         """Add what an element stands for that is not left out."""
         if name == "p" and len(self.paragraphs) > 1:
             paragraph = self.paragraphs.pop()
@@ -196,14 +170,6 @@ class DocxTarget:
         for block in [paragraph, *paragraph.boxed]:
             self.add(block)
 
-    def close(self) -> None:
-        """Do nothing at the end of the document; lxml requires the method."""
-
-    def count_left_out(self, name: str, text: str = "") -> None:
-        """Count an element that is left out; "" is not worth reporting."""
-        if name:
-            self.structure.leave_out(name, text)
-
     def add(self, paragraph: Paragraph) -> None:
         """Add a paragraph: as a heading if its style makes it one, with the number that Word shows before it."""
         text = "".join(paragraph.text)
@@ -211,7 +177,8 @@ class DocxTarget:
         level = find_level(paragraph.style, self.styles) if paragraph.level is None else paragraph.level
         label = self.next_label(paragraph)
         if STYLE_LEFT_OUT.match(style.name if style else paragraph.style.lower()):
-            self.count_left_out("lines of contents" if text.strip() else "", text)
+            if text.strip():
+                self.structure.leave_out("lines of contents", text)
         elif level and (text.strip() or label):
             sign = ":" if LABEL_END.search(label) else ""
             self.structure.add_heading(level, f"{label}{sign} {text}" if label and text.strip() else label or text)
