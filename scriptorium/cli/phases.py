@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -13,7 +13,7 @@ from scriptorium.cli.preview import print_preview
 from scriptorium.cli.terminal import out, show, show_json
 from scriptorium.contracts import Endpoint
 from scriptorium.manuscript_types import BOOK_HELP
-from scriptorium.recipe import Select
+from scriptorium.recipe import RemovalStep, Select
 from scriptorium.settings import get_settings
 from scriptorium.urls import check_address
 
@@ -45,6 +45,14 @@ Alike = Annotated[
 Output = Annotated[Path, typer.Option("--output", "-o", help="New folder to write.")]
 
 
+def check_steps(steps: list[str] | None) -> list[str] | None:
+    """Return the steps of cleaning; a usage error if one of them is none that can be skipped."""
+    names = get_args(RemovalStep)
+    if unknown := [step for step in steps or () if step not in names]:
+        raise typer.BadParameter(f"no such step: {', '.join(unknown)}; there are {', '.join(names)}")
+    return steps
+
+
 @app.command(epilog="Example: scriptorium prepare my-book.txt --preview", rich_help_panel="By hand")
 def prepare(
     book: Annotated[
@@ -64,7 +72,11 @@ def prepare(
     changes: Annotated[int, typer.Option(min=0, help="With --preview: how many changes to show for each step.")] = 5,
     keep: Annotated[
         list[str] | None,
-        typer.Option(metavar="STEP", help="A step of cleaning to skip: keep what it would leave out; may be repeated."),
+        typer.Option(
+            callback=check_steps,
+            metavar="STEP",
+            help="A step of cleaning to skip: keep what it would leave out; may be repeated.",
+        ),
     ] = None,
     impostors: Impostors = None,
     as_json: Json = False,

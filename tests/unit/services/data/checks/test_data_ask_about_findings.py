@@ -2,8 +2,7 @@
 
 import pytest
 
-from scriptorium.contracts import Decision, DecisionKind, Finding, FindingsDecision, Severity
-from scriptorium.contracts.base import Answerer
+from scriptorium.contracts import Finding, FindingsDecision, Severity
 from scriptorium.errors import InvalidTrainingFile
 from scriptorium.jobs.reporter import SilentReporter
 from scriptorium.recipe import Recipe
@@ -13,24 +12,9 @@ from services.data.checks.ask_about_findings import (
     raise_if_stopped,
     weigh_findings,
 )
+from tests.answering_reporter import AnsweringReporter
 
 PLACES = {f"passage {number}" for number in range(100)}
-
-
-class AnsweringReporter(SilentReporter):
-    def __init__(self, answer: str, answerer: Answerer = "person") -> None:
-        super().__init__()
-        self.answer = answer
-        self.answerer = answerer
-        self.questions: list[Decision] = []
-
-    def ask(self, decision: Decision) -> str:
-        self.questions.append(decision)
-        return self.answer
-
-    def answered_by(self, kind: DecisionKind) -> Answerer:
-        assert kind is self.questions[-1].kind
-        return self.answerer
 
 
 def finding(severity: Severity, place: str = "passage 1", code: str = "line_repeated") -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import tempfile
 from collections.abc import Callable
@@ -36,3 +37,15 @@ def read() -> Callable[[bytes | str, str], Manuscript]:
 def words_left_out() -> Callable[[Manuscript], int]:
     """Count the words that findings say were left out."""
     return count_left_out
+
+
+def make_texts(seed: int, number: int) -> list[str]:
+    generator = random.Random(seed)  # noqa: S311  # no secret
+    sizes = [generator.randrange(1, 60) for _ in range(number)]
+    return [" ".join(f"w{place}y{index}" for index in range(size)) for place, size in enumerate(sizes)]
+
+
+@pytest.fixture(scope="session")
+def unique_texts() -> Callable[[int, int], list[str]]:
+    """Make texts of up to sixty words by a seed; no word occurs twice."""
+    return make_texts

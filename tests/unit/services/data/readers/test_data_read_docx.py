@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import random
 import zipfile
 from collections.abc import Callable
 
@@ -153,11 +152,13 @@ SHAPES: list[Callable[[str], str]] = [
 @given(seed=st.integers(0, 2**16), shapes=st.lists(st.sampled_from(SHAPES), min_size=1, max_size=8))
 @settings(max_examples=60, deadline=None)
 def test_every_word_comes_out_or_is_counted(
-    read: Read, words_left_out: Callable[[Manuscript], int], seed: int, shapes: list[Callable[[str], str]]
+    read: Read,
+    words_left_out: Callable[[Manuscript], int],
+    unique_texts: Callable[[int, int], list[str]],
+    seed: int,
+    shapes: list[Callable[[str], str]],
 ) -> None:
-    generator = random.Random(seed)  # noqa: S311  # no secret
-    sizes = [generator.randrange(1, 60) for _ in shapes]
-    texts = [" ".join(f"w{number}y{index}" for index in range(size)) for number, size in enumerate(sizes)]
+    texts = unique_texts(seed, len(shapes))
     body = p("Start.") + " ".join(shape(text) for shape, text in zip(shapes, texts, strict=True))
     manuscript = read(write(body), "a.docx")
     lost = set(" ".join(texts).split()) - set(manuscript.parts[0].text.split())
