@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from lxml import etree
 
 from scriptorium.contracts import Finding
-from scriptorium.text.word_spans import count_running_words
 from services.data.readers.archive import Archive
 from services.data.readers.decode import Unreadable
 from services.data.readers.formats.epub_contents import Titles, place_titles, read_contents, resolve
 from services.data.readers.formats.html import decode_html, feed_html
-from services.data.readers.formats.html_kinds import FRONT_MATTER, FRONT_MATTER_TYPES, MAX_FRONT_MATTER_WORDS
+from services.data.readers.formats.html_kinds import FRONT_MATTER, FRONT_MATTER_TYPES, is_short
 from services.data.readers.manuscript import Part
 from services.data.readers.sources import Entry
 from services.data.readers.structure import Structure
@@ -134,11 +133,6 @@ def classify_file(item: ManifestItem) -> str:
     if "nav" in item.properties.split():
         return "contents"
     return "images" if item.media_type and item.media_type not in TEXT_TYPES else ""
-
-
-def is_short(text: str) -> bool:
-    """Return whether a text is short enough to be the front matter that it says it is."""
-    return count_running_words(text) <= MAX_FRONT_MATTER_WORDS
 
 
 def find_contents(archive: Archive, items: dict[str, ManifestItem]) -> tuple[list[str], list[str]]:

@@ -14,11 +14,9 @@ from dataclasses import dataclass, replace
 from lxml import etree
 
 from scriptorium.contracts import Finding
-from scriptorium.text.word_spans import count_running_words
 from services.data.readers.decode import decode
 from services.data.readers.formats.html_kinds import (
     BLOCK_TAGS,
-    MAX_FRONT_MATTER_WORDS,
     SELF_CLOSING_TAG,
     UNCOUNTED_TAGS,
     VOID_TAGS,
@@ -26,6 +24,7 @@ from services.data.readers.formats.html_kinds import (
     expand_tag,
     find_front_matter,
     find_note,
+    is_short,
     is_title,
     read_id,
 )
@@ -218,8 +217,7 @@ class HtmlTarget:
     def drop_element(self, element: OpenTag) -> None:
         """Leave out an element that was read, unless it says that it is front matter and has a chapter's text."""
         is_note = element.dropped in ("comments", "footnotes")
-        words = count_running_words(self.structure.text_since(element.pieces))
-        if is_note or words <= MAX_FRONT_MATTER_WORDS:
+        if is_note or is_short(self.structure.text_since(element.pieces)):
             self.structure.drop_since(element.pieces, element.dropped)
             self.marks = [(min(position, element.pieces), title) for position, title in self.marks]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from scriptorium.text.word_spans import count_running_words
+
 LEFT_OUT = {
     "script": "scripts", "style": "styles", "noscript": "scripts", "template": "scripts", "nav": "navigations",
     "svg": "images", "img": "images", "image": "images", "picture": "images", "figure": "images",
@@ -68,6 +70,11 @@ def find_front_matter(attributes: Mapping[str, str]) -> str:
     types, classes = read_types(attributes), read_classes(attributes)
     kinds = [FRONT_MATTER.get(name, "") for name in [*types, *classes]]
     return next(filter(None, [*kinds, *(FRONT_MATTER_TYPES.get(name, "") for name in types)]), "")
+
+
+def is_short(text: str) -> bool:
+    """Return whether a text is short enough to be the front matter that it says it is."""
+    return count_running_words(text) <= MAX_FRONT_MATTER_WORDS
 
 
 def is_title(attributes: Mapping[str, str]) -> bool:
