@@ -30,8 +30,10 @@ MAX_CHANGES_PER_ROUND = 50  # jobs; the rest follow in the next round, a few sec
 def reap(context: Context, waiting: Waiting = queue.count_waiting) -> list[str]:
     """Check every active job once; return the ids of the jobs that were sent again, those of lost workers first."""
     waiting = cache(waiting)  # a queue's length is read once a round
-    jobs = context.store.jobs.active()
-    holders = context.store.leases.holders([phase_lease(job.id, job.phase) for job in jobs])
+    jobs, leases = context.store.jobs.active(), context.store.leases
+    names = [phase_lease(job.id, job.phase) for job in jobs]
+    leases.limit([*names, *leases.devices()], context.settings.lease_ttl)
+    holders = leases.holders(names)
     lost = [job for job in jobs if _is_lost(context, job, holders, waiting)]
     lost.sort(key=lambda job: job.sent_at > 0)
     return [job.id for job in lost[:MAX_CHANGES_PER_ROUND] if _resend(context, job)]

@@ -201,6 +201,22 @@ class Leases:
             pipe.delete(_wait(name, holder))
             pipe.execute()
 
+    def limit(self, names: Sequence[str], ttl: timedelta) -> None:
+        """Let no lease, and no place in a queue, last longer than `ttl` from now.
+
+        One that was granted while Redis's clock was an hour ahead would outlive a dead holder by that hour.
+        """
+        keys = [_lease(name) for name in names]
+        keys += [_wait(name, holder) for name in names for holder, _ in self.waiters(name)]
+        with self._client.pipeline(transaction=False) as pipe:
+            for key in keys:
+                pipe.pttl(key)
+            lengths = dict(zip(keys, pipe.execute(), strict=True))
+            for key, milliseconds in lengths.items():
+                if milliseconds > ttl / timedelta(milliseconds=1):
+                    pipe.pexpire(key, ttl)
+            pipe.execute()
+
     def add_devices(self, names: Sequence[str]) -> None:
         """Record devices by name, so that monitoring knows them."""
         self._client.sadd(DEVICES, *names)
@@ -250,7 +266,7 @@ def _state(body: Any, grants: Any, record: dict[str, str]) -> LeaseState:
 
 def _silent_holder(record: dict[str, str], patience: timedelta) -> list[tuple[str, float]]:
     """Return the last holder with its rank if it has not released the lease and was heard of within `patience`."""
-    silence = time.time() - float(record.get("renewed_at", 0))
+    silence = abs(time.time() - float(record.get("renewed_at", 0)))  # it may be from a clock that was wrong
     return (
         [(record["holder"], float(record["rank"]))] if "holder" in record and silence < patience.total_seconds() else []
     )

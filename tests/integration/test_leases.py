@@ -14,6 +14,7 @@ from scriptorium.contracts import (
     Phase,
 )
 from scriptorium.errors import LeaseLost
+from scriptorium.jobs.reaper import reap
 from scriptorium.jobs.runner import Context, claim
 from scriptorium.process.child import wait_until
 from scriptorium.store.leases import LeaseState
@@ -167,3 +168,28 @@ def test_a_holder_that_released_the_lease_has_no_place(context: Context) -> None
     assert lease is not None
     leases.release(lease)
     assert leases.acquire(DEVICE, "second", SECOND, rank=2.0) is not None
+
+
+def test_a_lease_from_a_clock_that_was_an_hour_ahead_does_not_outlive_its_holder(context: Context, job: Job) -> None:
+    """Redis computes the end of a lease when it is granted; a clock that is set back makes it an hour longer."""
+    lease, ttl = claim(context, job.id, Phase.PREPARE), context.settings.lease_ttl
+    assert lease is not None
+    context.store.leases.add_devices([DEVICE])
+    assert context.store.leases.acquire(DEVICE, job.id, ttl)
+    assert context.store.leases.acquire(DEVICE, "ftjob-2", ttl) is None
+    keys = [str(key) for key in context.store.client.scan_iter("scriptorium:lease:*")]
+    keys += [str(key) for key in context.store.client.scan_iter("scriptorium:lease-wait:*")]
+    assert len(keys) == 3
+    for key in keys:
+        context.store.client.pexpire(key, timedelta(hours=1))
+    reap(context, waiting=lambda _: 0)
+    assert all(0 < int(context.store.client.pttl(key)) <= ttl / timedelta(milliseconds=1) for key in keys)
+    assert wait_until(lambda: context.store.leases.holder(lease.name) is None, 2 * ttl)
+    assert reap(context, waiting=lambda _: 0) == [job.id]
+
+
+def test_a_silent_holder_from_a_clock_that_was_ahead_keeps_no_place(context: Context) -> None:
+    assert context.store.leases.acquire(DEVICE, "ftjob-1", SECOND)
+    context.store.client.hset(f"scriptorium:lease-record:{DEVICE}", "renewed_at", time.time() + 3600)
+    context.store.client.delete(f"scriptorium:lease:{DEVICE}")
+    assert context.store.leases.acquire(DEVICE, "ftjob-2", SECOND, rank=1.0)
