@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 
-.PHONY: gpu-check bench-train load layout bench-merge bench-serve bench-voice voice levers bench-generate help setup light demo test lint test-compose test-pages faults-data bench-data bench-languages check conformance format lock clean up down
+.PHONY: faults gpu-check bench-train load layout bench-merge bench-serve bench-voice voice levers bench-generate help setup light demo test lint test-compose test-pages faults-data bench-data bench-languages check conformance format lock clean up down
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ test-compose: light ## build the images, run the demo's job through the containe
 
 test-pages: light ## the pages in a real Chromium: phone and desk, light and dark, by keyboard, with axe; pictures in build/pages
 	@$(BIN)/python -m tests.pages
+
+faults: setup ## kills, freezes, cuts, full disks and wrong clocks in every phase, two jobs at a time: is anything lost? (40 min)
+	@PYTHONPATH=. $(BIN)/python -m tests.faults.matrix $(if $(SEED),--seed $(SEED)) $(if $(INJECTIONS),--injections $(INJECTIONS))
 
 faults-data: light ## faults of eighty kinds in real novels: how many the data gates find, and how many false alarms
 	@PYTHONPATH=. $(BIN)/python -m scriptorium.local.environments demo
