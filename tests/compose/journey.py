@@ -72,7 +72,7 @@ def wait_for_job(stack: ComposeStack, job_id: str) -> FineTuningJob:
             logged.add(event.id)
         return client.fine_tuning.jobs.retrieve(job_id).status in {"succeeded", "failed", "cancelled"}
 
-    wait_for("the end of the job", ended, seconds=2400)  # beside other work it took more than twenty minutes
+    wait_for("the end of the job", ended, seconds=3600)  # beside other work it took more than forty minutes
     return client.fine_tuning.jobs.retrieve(job_id)
 
 
