@@ -56,7 +56,8 @@ class SupervisedService:
         """Start the service."""
         self.restarts += 1
         self.started = time.time()
-        self.child = Child(self.command.line, log_path(self._settings, self.command.name), self.command.env)
+        log_file = log_path(self._settings, self.command.name)
+        self.child = Child(self.command.line, log_file, self.command.env, has_scratch=False)
 
     def restart_if_dead(self) -> None:
         """Restart the service if it died, after a growing pause if it keeps dying."""

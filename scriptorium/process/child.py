@@ -8,25 +8,38 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 from scriptorium.errors import EnvironmentMissing
+from scriptorium.process.scratch import Scratch
 
 DIE_WITH_PARENT = (sys.executable, "-I", "-S", str(Path(__file__).with_name("die_with_parent.py")))
 
 
 class Child:
-    """A running command and all processes that it started."""
+    """A running command and all processes that it started, with a folder for their temporary files."""
 
     def __init__(
-        self, command: Sequence[str | Path], log: Path, env: Mapping[str, str], cwd: Path | None = None
+        self,
+        command: Sequence[str | Path],
+        log: Path,
+        env: Mapping[str, str],
+        cwd: Path | None = None,
+        *,
+        has_scratch: bool = True,
     ) -> None:
-        """Start `command`; its output is appended to `log`. Raises EnvironmentMissing."""
+        """Start `command`; its output is appended to `log`. Raises EnvironmentMissing.
+
+        Without a scratch folder its temporary files lie where ours do, and stay.
+        """
         program = Path(command[0])
         if not program.exists():
             raise EnvironmentMissing(f"{program.name} is not installed: {program} does not exist.")
         log.parent.mkdir(parents=True, exist_ok=True)
+        self._scratch = Scratch() if has_scratch else None
+        temporary = {"TMPDIR": str(self._scratch.folder)} if self._scratch else {}
         with log.open("ab") as output:
             self.log_start = output.tell()  # the log may hold earlier commands' lines
             self._process = subprocess.Popen(
@@ -34,7 +47,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=dict(env),
+                env={**env, **temporary},
                 cwd=cwd,
                 start_new_session=True,
             )
@@ -44,14 +57,16 @@ class Child:
     @property
     def returncode(self) -> int | None:
         """The exit status, negative for a signal, or None while it runs."""
-        return self._process.poll()
+        status = self._process.poll()
+        if status is not None and self._scratch:
+            self._scratch.remove()
+        return status
 
     def wait(self, timeout: timedelta) -> int | None:
         """Wait at most `timeout` for the end; returns the exit status or None."""
-        try:
-            return self._process.wait(timeout.total_seconds())
-        except subprocess.TimeoutExpired:
-            return None
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout.total_seconds())
+        return self.returncode
 
     def stop(self, grace: timedelta) -> None:
         """Ask the whole process group to end, and kill it after `grace`."""
@@ -60,6 +75,8 @@ class Child:
             self.wait(grace)
         self._signal(signal.SIGKILL)  # also processes that outlived the group's leader
         self._process.wait()
+        if self._scratch:
+            self._scratch.remove()
 
     def _signal(self, number: signal.Signals) -> None:
         try:

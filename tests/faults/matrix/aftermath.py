@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from scriptorium.process.scratch import PREFIX
 from tests.faults.matrix.machine import Machine, command, wait_for
 from tests.faults.matrix.witness import Problem
 
 SWEPT = 60.0  # seconds until the sweeper has been there
+PLACE_OF_LINKS = re.compile(r"files/file-|runs/ftjob-\w+/(dataset|training|merged|report|variants)/")
 TEMPORARY = re.compile(r"\.tmp(/|$)")
 
 
@@ -36,8 +38,12 @@ def check_left(machine: Machine) -> Iterator[Problem]:
     """Yield processes, temporary files and hard links that are left when everything was stopped."""
     yield from (Problem("stuck", f"still runs: {command(process)}") for process in machine.processes())
     for path in machine.temporary.iterdir():
-        if path.name != "redis":
+        if path.name != "redis" and not path.name.startswith(PREFIX):  # the next child removes those
             yield Problem("stuck", f"left of the temporary files: {path.name}")
-    for path in (machine.disk / "runs").rglob("*"):
-        if path.is_file() and path.stat().st_nlink > 1:
+    for path in machine.disk.rglob("*"):
+        if (
+            path.is_file()
+            and path.stat().st_nlink > 1
+            and not PLACE_OF_LINKS.match(str(path.relative_to(machine.disk)))
+        ):
             yield Problem("stuck", f"a second link: {path.relative_to(machine.disk)}")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from scriptorium.artifacts.training_log import TRAINING_LOG, read_training_log
@@ -14,7 +14,7 @@ from scriptorium.contracts import Job, Phase
 from scriptorium.jobs.pipeline import TABLE
 from scriptorium.jobs.queue import send
 from scriptorium.local import stack
-from tests.faults.matrix.machine import LEASE, Machine, free_bytes, send_signal, signal_all
+from tests.faults.matrix.machine import LEASE, Machine, send_signal, signal_all
 from tests.faults.matrix.witness import Witness
 
 WORKER = {
@@ -153,9 +153,13 @@ def fill_disk(scene: Scene) -> bool:
     """Fill the disk, for the volume and for Redis, until somebody frees it again."""
     ballast = scene.machine.disk / "ballast"
     try:
-        with ballast.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, max(free_bytes(scene.machine.disk) - 4096, 4096))
-            time.sleep(LONGER_THAN_A_LEASE)
+        with ballast.open("wb", buffering=0) as file:
+            deadline = time.monotonic() + LONGER_THAN_A_LEASE
+            while time.monotonic() < deadline:  # what others free meanwhile is taken as well
+                with suppress(OSError):
+                    file.write(bytes(2**20))
+                    continue
+                time.sleep(0.05)
     finally:
         ballast.unlink()
     return True

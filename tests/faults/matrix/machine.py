@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -204,10 +203,11 @@ def machine(folder: Path) -> Iterator[Machine]:
     mount(disk)
     os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
     write_model(disk / "models" / BASE, SHAPES["tiny"])
-    for name, value in SETTINGS.items():
-        os.environ[f"SCRIPTORIUM_{name}"] = value
     proxy = RedisProxy(temporary / "redis" / "redis.sock")
-    settings = Settings(data_dir=disk, api_port=free_port(), redis_url=proxy.start(), device="cpu")
+    places = {"DATA_DIR": str(disk), "API_PORT": str(free_port()), "REDIS_URL": proxy.start(), "DEVICE": "cpu"}
+    for name, value in (SETTINGS | places).items():
+        os.environ[f"SCRIPTORIUM_{name}"] = value
+    settings = Settings()
     running = Machine(settings, proxy, Clock(folder / "clock"), temporary)
     try:
         running.start()
@@ -264,11 +264,6 @@ def environment(process: psutil.Process) -> str:
         return "\n".join(Path(f"/proc/{process.pid}/environ").read_bytes().decode(errors="replace").split("\0"))
     except OSError:
         return ""
-
-
-def free_bytes(folder: Path) -> int:
-    """Return the free bytes of a folder's disk."""
-    return shutil.disk_usage(folder).free
 
 
 def send_signal(pid: int, number: signal.Signals) -> bool:
