@@ -29,12 +29,14 @@ from typing import Any, get_args
 from scriptorium.contracts import Job, Phase
 from scriptorium.local.demo_assets import demo_assets
 from tests.faults.matrix.aftermath import check_left, check_store_is_empty
-from tests.faults.matrix.faults import FAULTS, Fault, Scene, fill_disk
+from tests.faults.matrix.ambush import Ambush
+from tests.faults.matrix.faults import FAULTS, WORKER, Fault, Scene, fill_disk
 from tests.faults.matrix.machine import DISK, OWN_DISK, Machine, attempt, machine, now, wait_for
-from tests.faults.matrix.witness import FINAL, Problem, ProblemKind, Watch, Witness, check_run
+from tests.faults.matrix.witness import Problem, ProblemKind, Watch, Witness, check_run
 
 BOOK_BYTES = 60_000
 COSTLY_EVERY, PAUSE = 40.0, (0.5, 4.0)  # seconds between costly faults; between any two
+DELAY = (0.0, 0.2)  # seconds between the release of a held worker and the fault: a merge of the tiny model takes 0.05
 RECOVERY, PATIENCE = 90.0, 600.0  # seconds until everything runs again, and until the last job has ended
 RECIPE: dict[str, Any] = {
     "name": "faults",
@@ -74,15 +76,23 @@ class Matrix:
 
     def attack(self, job_ids: Sequence[str], limit: int) -> None:
         """Do one fault after the other until both jobs have ended or there were enough."""
-        while self.injected < limit and not all(job_id in self._witness.ends for job_id in job_ids):
-            time.sleep(self._chance.uniform(*PAUSE))
-            if job := attempt(lambda: self._victim(job_ids)):
-                self._inject(self._choose(job.phase), job)
+        ambush = Ambush(self._machine)
+        try:
+            while self.injected < limit and not all(job_id in self._witness.ends for job_id in job_ids):
+                ambush.hold(job_ids)
+                time.sleep(self._chance.uniform(*PAUSE))
+                if job := attempt(lambda: self._victim(job_ids, ambush)):
+                    ambush.release()
+                    time.sleep(self._chance.uniform(*DELAY))
+                    self._inject(self._choose(job.phase), job)
+        finally:
+            ambush.release()
 
-    def _victim(self, job_ids: Sequence[str]) -> Job | None:
-        with self._machine.store() as store:
-            jobs = [store.jobs.get(job_id) for job_id in job_ids]
-        active = [job for job in jobs if job.status.value not in FINAL and job.attempts.get(job.phase)]
+    def _victim(self, job_ids: Sequence[str], ambush: Ambush) -> Job | None:
+        """Return a job that is worked on, or better one whose worker is held."""
+        jobs = [job for job in self._machine.jobs(job_ids) if not job.status.final]
+        held = [job for job in jobs if WORKER[job.phase] in ambush.services]
+        active = held or [job for job in jobs if job.attempts.get(job.phase)]
         return self._chance.choice(active) if active else None
 
     def _choose(self, phase: Phase) -> Fault:

@@ -14,6 +14,7 @@ from scriptorium.contracts import Job, Phase
 from scriptorium.jobs.pipeline import TABLE
 from scriptorium.jobs.queue import send
 from scriptorium.local import stack
+from scriptorium.local.demo_assets import demo_assets
 from tests.faults.matrix.machine import LEASE, Machine, send_signal, signal_all
 from tests.faults.matrix.witness import Witness
 
@@ -231,9 +232,8 @@ def pause_and_resume(scene: Scene) -> bool:
 
 def cancel_another(scene: Scene) -> bool:
     """Send a third job, and cancel it at once or a little later."""
-    job_id = scene.witness.submit(
-        b"Once upon a time there was a miller. " * 2000, "miller.txt", scene.job.recipe.model_dump()
-    )
+    text = demo_assets().book.read_bytes()[300_000:340_000]
+    job_id = scene.witness.submit(text, "third.txt", scene.job.recipe.model_dump())
     time.sleep(scene.chance.choice((0.0, SHORT)))
     return scene.witness.cancel(job_id)
 

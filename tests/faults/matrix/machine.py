@@ -23,6 +23,7 @@ import httpx
 import openai
 import psutil
 
+from scriptorium.contracts import Job
 from scriptorium.gpu_check.random_model import write_model
 from scriptorium.gpu_check.shape import SHAPES
 from scriptorium.local import stack, state
@@ -175,6 +176,11 @@ class Machine:
             yield store
         finally:
             store.client.close()
+
+    def jobs(self, job_ids: Iterable[str]) -> list[Job]:
+        """Return the records of jobs, as the store has them."""
+        with self.store() as store:
+            return [store.jobs.get(job_id) for job_id in job_ids]
 
     def openai(self) -> openai.OpenAI:
         """Return a patient client of the API."""
