@@ -16,7 +16,7 @@ from scriptorium.artifacts.dataset import read_quality
 from scriptorium.artifacts.file_store import FileStore
 from scriptorium.artifacts.training_log import TRAINING_LOG
 from scriptorium.artifacts.volume import Volume
-from scriptorium.errors import DiskFull, InternalError, OutOfMemory
+from scriptorium.errors import InternalError, OutOfMemory
 from scriptorium.jobs.reporter import Reporter, SilentReporter
 from scriptorium.models.base_models import locate_model, obtain_model
 from scriptorium.recipe import Data, Training
@@ -296,11 +296,10 @@ def apply_hyperparameters(training: Training, hyperparameters: c.Hyperparameters
 def apply_answers(training: Training, decisions: Mapping[c.DecisionKind, c.Decision]) -> Training:
     """Return the training options with the changes that were decided after earlier attempts.
 
-    Raises OutOfMemory or DiskFull if the answer was to end the job.
+    Raises OutOfMemory if the answer was to end the job.
     """
-    for kind, failure in ((c.DecisionKind.OUT_OF_MEMORY, OutOfMemory), (c.DecisionKind.DISK_FULL, DiskFull)):
-        option = decisions[kind].taken if kind in decisions else None
-        if option and option.name == c.STOP_ANSWER:
-            raise failure(f"Training stopped by your decision. {decisions[kind].reason}")
-        training = training.model_copy(update=option.changes) if option else training
-    return training
+    kind = c.DecisionKind.OUT_OF_MEMORY
+    option = decisions[kind].taken if kind in decisions else None
+    if option and option.name == c.STOP_ANSWER:
+        raise OutOfMemory(f"Training stopped by your decision. {decisions[kind].reason}")
+    return training.model_copy(update=option.changes) if option else training

@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from scriptorium import __version__
-from scriptorium.artifacts.volume import Volume
-from scriptorium.contracts import Job, JobError, NextRound, Phase, Request, Result
+from scriptorium.artifacts.volume import Volume, disk_errors
+from scriptorium.contracts import DecisionKind, Job, JobError, NextRound, Phase, Request, Result
 from scriptorium.errors import (
     Cancelled,
     DecisionNeeded,
+    DiskFull,
     InternalError,
     Interrupted,
     JobMissing,
@@ -33,6 +34,7 @@ from scriptorium.errors import (
     ScriptoriumError,
     StoreUnavailable,
 )
+from scriptorium.jobs.attempt.disk_question import is_stopped, make_disk_question
 from scriptorium.jobs.attempt.heartbeat import Heartbeat
 from scriptorium.jobs.attempt.job_reporter import JobReporter
 from scriptorium.jobs.attempt.outbox import Outbox
@@ -212,7 +214,7 @@ class Attempt:
 
     def _run(self, steps: PhaseSteps) -> None:
         try:
-            with store_errors():
+            with store_errors(), disk_errors():
                 result = self._produce(steps)
                 self._move_on(steps, result)
             self.context.volume.discard_attempts(self.job_id, self.phase)
@@ -228,11 +230,31 @@ class Attempt:
         except StoreUnavailable:
             self._await_excuse()
             raise  # the reaper takes the phase up again
+        except DiskFull as error:
+            self._await_space(error)
         except ScriptoriumError as error:
             self._fail(error)
         except Exception as error:
             log.exception("%s of %s failed", self.phase, self.job_id)
             self._fail(InternalError(f"{self.phase} failed unexpectedly ({type(error).__name__})."))
+
+    def _await_space(self, error: DiskFull) -> None:
+        """Ask a person to free some space, unless nobody is to be asked or the answer was to end the job.
+
+        A full disk may have ended Redis as well: then the attempt is excused, and the next one finds out what is left.
+        """
+        try:
+            with store_errors():
+                job = self._job()
+                if job.recipe.decisions.disk_full == "auto" or is_stopped(job):
+                    return self._fail(error)
+                question = make_disk_question(error, f"with {self.phase}")
+                self.context.pipeline.ask(self.job_id, self.phase, self.lease.token, question)
+        except Cancelled:
+            self.context.pipeline.cancel(self.job_id)
+        except StoreUnavailable:
+            self._await_excuse()
+            raise
 
     def _move_on(self, steps: PhaseSteps, result: Any) -> None:
         """Advance the job, or begin another round of it."""
@@ -254,6 +276,8 @@ class Attempt:
     def _produce(self, steps: PhaseSteps) -> Any:
         job, volume = self._job(), self.context.volume
         check_current_attempt(job, self.phase, self.lease.token)
+        if is_stopped(job):
+            raise DiskFull(f"Stopped by your decision. {job.decisions[DecisionKind.DISK_FULL].reason}")
         published = volume.take_round(self.job_id, self.phase, job.round)
         if published is not None:
             log.info("%s of %s was published before; nothing to do", self.phase, self.job_id)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import shutil
 import time
 from pathlib import Path
 
@@ -22,9 +24,12 @@ from scriptorium.contracts import (
     TrainResult,
 )
 from scriptorium.errors import DiskFull, OutOfMemory
+from scriptorium.jobs.records import update_record
 from scriptorium.jobs.reporter import Reporter
+from scriptorium.jobs.requests import REQUEST_MAKERS
 from scriptorium.jobs.restore import restore_jobs
 from scriptorium.jobs.runner import Context, run_phase
+from scriptorium.jobs.steering import cancel_job
 from scriptorium.planning.resolve import resolve_training
 from scriptorium.recipe import Decisions, Recipe, Training
 from services.trainer.failures.remedies import ask_about_disk, ask_about_memory
@@ -132,3 +137,62 @@ def test_a_full_disk_pauses_the_job_each_time_until_somebody_has_freed_some(cont
         assert attempt(context, fill).status is Status.PAUSED
         context.pipeline.answer("ftjob-1", DecisionKind.DISK_FULL, "go_on")
     assert attempt(context, lambda *_: RESULT).phase is Phase.CALIBRATE
+
+
+def fill(*_: object) -> TrainResult:
+    """Find the disk full, as the operating system says it."""
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def run_full(context: Context, phase: Phase) -> Job:
+    """Run an attempt that finds the disk full."""
+    run_phase("ftjob-1", phase, fill, context=context)
+    return context.store.jobs.get("ftjob-1")
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+def test_a_full_disk_pauses_the_job_in_every_phase_and_costs_no_attempt(
+    context: Context, phase: Phase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by the fault matrix: an evaluation failed for good because the disk was full for six seconds."""
+    submit(context)
+    shutil.rmtree(context.volume.folder("ftjob-1", Phase.PREPARE))
+    update_record(context.store, context.volume, "ftjob-1", lambda job: job.model_copy(update={"phase": phase}))
+    for number in range(2):
+        if number:  # the second time it is the request that cannot be made
+            monkeypatch.setitem(REQUEST_MAKERS, phase, fill)
+        else:
+            monkeypatch.setitem(REQUEST_MAKERS, phase, lambda *_: TrainRequest.model_construct())
+        job = run_full(context, phase)
+        assert (job.status, job.phase, job.error) == (Status.PAUSED, phase, None)
+        assert job.open_decision is not None
+        assert (job.open_decision.kind, job.open_decision.recommended) == (DecisionKind.DISK_FULL, "go_on")
+        job = context.pipeline.answer("ftjob-1", DecisionKind.DISK_FULL, "go_on")
+        assert not job.status.final
+    assert job.excused[phase] == job.attempts[phase] == 2
+    run_full(context, phase)
+    context.pipeline.answer("ftjob-1", DecisionKind.DISK_FULL, "stop")
+    job = run_full(context, phase)
+    assert job.status is Status.FAILED
+    assert job.error is not None
+    assert (job.error.code, job.error.message) == (
+        "disk_full", "Stopped by your decision. There is no space left on the volume.",
+    )  # fmt: skip
+
+
+def test_a_full_disk_ends_a_job_whose_recipe_asks_nobody(context: Context) -> None:
+    submit(context, disk_full="auto")
+    job = run_full(context, Phase.TRAIN)
+    assert job.error is not None
+    assert (job.status, job.error.code) == (Status.FAILED, "disk_full")
+
+
+def test_a_cancel_while_the_disk_is_full_ends_the_job(context: Context) -> None:
+    submit(context)
+
+    def cancel_and_fill(*_: object) -> TrainResult:
+        cancel_job(context.pipeline, "ftjob-1")
+        return fill()
+
+    run_phase("ftjob-1", Phase.TRAIN, cancel_and_fill, context=context)
+    assert context.store.jobs.get("ftjob-1").status is Status.CANCELLED

@@ -11,8 +11,9 @@ import math
 import shutil
 from pathlib import Path
 
-from scriptorium.contracts import GO_ON_ANSWER, STOP_ANSWER, Decision, DecisionKind, Option
+from scriptorium.contracts import STOP_ANSWER, Decision, DecisionKind, Option
 from scriptorium.errors import DiskFull, OutOfMemory
+from scriptorium.jobs.attempt.disk_question import make_disk_question
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.recipe import ResolvedTraining
 
@@ -112,12 +113,6 @@ def _option(name: str, meaning: str, training: ResolvedTraining, changes: dict[s
 
 def ask_about_disk(error: DiskFull, folder: Path, min_free_bytes: int, reporter: Reporter) -> None:
     """Ask whether to go on from the last checkpoint; raises the error if not, or if there is still no space."""
-    question = Decision(
-        kind=DecisionKind.DISK_FULL,
-        question="There is no space left. Go on once some is free?",
-        reason=error.message,
-        options=[Option(name=GO_ON_ANSWER, meaning="go on from the last whole checkpoint: some space was freed"), STOP],
-        recommended=GO_ON_ANSWER,
-    )
+    question = make_disk_question(error, "from the last whole checkpoint")
     if reporter.ask(question) == STOP_ANSWER or shutil.disk_usage(folder).free < min_free_bytes:
         raise error

@@ -22,7 +22,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -62,6 +62,7 @@ class Matrix:
 
     def __init__(self, running: Machine, witness: Witness, seed: int) -> None:
         self.counts: Counter[tuple[str, Phase]] = Counter()
+        self.ambush = Ambush(running)
         self._tries: Counter[tuple[str, Phase]] = Counter()
         self._machine = running
         self._witness = witness
@@ -76,22 +77,21 @@ class Matrix:
 
     def attack(self, job_ids: Sequence[str], limit: int) -> None:
         """Do one fault after the other until both jobs have ended or there were enough."""
-        ambush = Ambush(self._machine)
         try:
             while self.injected < limit and not all(job_id in self._witness.ends for job_id in job_ids):
-                ambush.hold(job_ids)
+                self.ambush.hold(job_ids)
                 time.sleep(self._chance.uniform(*PAUSE))
-                if job := attempt(lambda: self._victim(job_ids, ambush)):
-                    ambush.release()
+                if job := attempt(lambda: self._victim(job_ids)):
+                    self.ambush.release()
                     time.sleep(self._chance.uniform(*DELAY))
                     self._inject(self._choose(job.phase), job)
         finally:
-            ambush.release()
+            self.ambush.release()
 
-    def _victim(self, job_ids: Sequence[str], ambush: Ambush) -> Job | None:
+    def _victim(self, job_ids: Sequence[str]) -> Job | None:
         """Return a job that is worked on, or better one whose worker is held."""
         jobs = [job for job in self._machine.jobs(job_ids) if not job.status.final]
-        held = [job for job in jobs if WORKER[job.phase] in ambush.services]
+        held = [job for job in jobs if WORKER[job.phase] in self.ambush.services]
         active = held or [job for job in jobs if job.attempts.get(job.phase)]
         return self._chance.choice(active) if active else None
 
@@ -186,7 +186,7 @@ def run(folder: Path, options: argparse.Namespace) -> tuple[list[Problem], int]:
                 undisturbed = pair = run_pair(witness, books)
                 problems += check_pair(running, witness, pair, (None, None))
             while matrix.injected < options.injections and not problems:
-                pair = run_pair(witness, books, lambda pair: matrix.attack(pair, options.injections))
+                pair = run_pair(witness, books, matrix, options.injections)
                 problems += check_pair(running, witness, pair, undisturbed)
         problems += witness.check_acknowledged()
         problems += check_store_is_empty(running)
@@ -194,14 +194,15 @@ def run(folder: Path, options: argparse.Namespace) -> tuple[list[Problem], int]:
     return [*problems, *witness.problems, *check_left(running)], matrix.injected
 
 
-def run_pair(
-    witness: Witness, books: dict[str, bytes], attack: Callable[[Sequence[str]], None] = lambda _: None
-) -> list[str]:
+def run_pair(witness: Witness, books: dict[str, bytes], matrix: Matrix | None = None, limit: int = 0) -> list[str]:
     """Submit two jobs, attack them, and wait until they have ended; return their ids."""
     started = time.monotonic()
+    if matrix:
+        matrix.ambush.hold([])  # else they would be prepared before the first fault
     recipes = zip(books.items(), (RECIPE, TRIED), strict=True)
     pair = [witness.submit(book, name, recipe) for (name, book), recipe in recipes]
-    attack(pair)
+    if matrix:
+        matrix.attack(pair, limit)
 
     def is_over() -> bool:
         return witness.machine.is_well() and witness.all_ended()
