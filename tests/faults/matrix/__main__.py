@@ -188,6 +188,8 @@ def run(folder: Path, options: argparse.Namespace) -> tuple[list[Problem], int]:
             while matrix.injected < options.injections and not problems:
                 pair = run_pair(witness, books, matrix, options.injections)
                 problems += check_pair(running, witness, pair, undisturbed)
+        if not problems:
+            problems += witness.check_answers(pair[-1])
         problems += witness.check_acknowledged()
         problems += check_store_is_empty(running)
         print(matrix.table(), flush=True)

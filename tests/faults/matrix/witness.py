@@ -24,7 +24,7 @@ from tests.faults.matrix.machine import BASE, Machine, attempt
 ProblemKind = Literal["lost", "duplicated", "corrupted", "stuck"]
 FINAL = ("succeeded", "failed", "cancelled")
 LOSS_NOISE = 0.02  # of two undisturbed runs; see tests/integration/test_same_curve.py
-UPLOAD_SECONDS = 10.0
+LOAD_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,17 @@ class Witness:
                 reply = http.post(address, json={"answer": decision["recommended"]})
                 if reply.status_code == httpx.codes.OK:
                     self.answers[job_id, decision["kind"]] = decision["recommended"]
+
+    def check_answers(self, job_id: str) -> Iterator[Problem]:
+        """Yield a problem if the model of a job that succeeded does not answer by its name."""
+        with self.machine.openai() as client:
+            model = client.fine_tuning.jobs.retrieve(job_id).fine_tuned_model
+        ask = {"model": model, "messages": [{"role": "user", "content": "Tell a story."}], "max_tokens": 8}
+        headers = {"X-Scriptorium-Wait": str(LOAD_SECONDS)}
+        with httpx.Client(base_url=self.machine.url, timeout=2 * LOAD_SECONDS, trust_env=False) as http:
+            answer = http.post("/v1/chat/completions", json=ask, headers=headers)
+        if answer.status_code != httpx.codes.OK:
+            yield Problem("lost", f"{model} does not answer: {answer.text[:200]}")
 
     def all_ended(self) -> bool:
         """Return whether every job has ended."""
