@@ -36,6 +36,7 @@ from tests.faults.matrix.witness import Problem, ProblemKind, Watch, Witness, ch
 
 BOOK_BYTES = 60_000
 COSTLY_EVERY, PAUSE = 40.0, (0.5, 4.0)  # seconds between costly faults; between any two
+PAIR_INJECTIONS = 50  # then the two jobs may end: a slow machine loads no engine between two faults
 DELAY = (0.0, 0.2)  # seconds between the release of a held worker and the fault: a merge of the tiny model takes 0.05
 RECOVERY, PATIENCE = 90.0, 600.0  # seconds until everything runs again, and until the last job has ended
 RECIPE: dict[str, Any] = {
@@ -186,7 +187,8 @@ def run(folder: Path, options: argparse.Namespace) -> tuple[list[Problem], int]:
                 undisturbed = pair = run_pair(witness, books)
                 problems += check_pair(running, witness, pair, (None, None))
             while matrix.injected < options.injections and not problems:
-                pair = run_pair(witness, books, matrix, options.injections)
+                limit = min(options.injections, matrix.injected + PAIR_INJECTIONS)
+                pair = run_pair(witness, books, matrix, limit)
                 problems += check_pair(running, witness, pair, undisturbed)
         if not problems:
             problems += witness.check_answers(pair[-1])
