@@ -24,6 +24,7 @@ from scriptorium.store.connection import store_errors
 from services.api import disk_use, not_offered, prune
 from services.api.access import login
 from services.api.access.guard import AccessGuard
+from services.api.access.response_headers import ResponseHeaders
 from services.api.blind_reading import page_routes, readings
 from services.api.checkpoint_samples import routes as checkpoint_samples
 from services.api.comparison import compare
@@ -118,7 +119,8 @@ def create_app(context: Context, *, reaping: bool = True, count_waiting: Waiting
     app.add_middleware(BodyLimit, max_upload_bytes=context.settings.max_upload_bytes)
     app.add_middleware(DiskGuard, folder=context.volume.root, min_free=context.settings.min_free_bytes)
     app.add_middleware(AccessGuard, context=context, keys=app.state.keys, routes=app.state.routes)
-    app.add_middleware(Observation, telemetry=app.state.telemetry)  # added last: outermost
+    app.add_middleware(Observation, telemetry=app.state.telemetry)
+    app.add_middleware(ResponseHeaders)  # added last: outermost
     return app
 
 
