@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import io
 import logging
+import runpy
 from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from celery.app.log import TaskFormatter
 from celery.utils.log import ColorFormatter
 
-from scriptorium.process.log_records import INDENT, log_one_line_each
+from scriptorium.cli.main import main
+from scriptorium.jobs import queue
+from scriptorium.process.log_records import INDENT, OneLineRecord, log_one_line_each
 
 EVIL = "book.txt\n2026-01-01 00:00:00,000 INFO root: all is well\r\x1b]0;owned\x07\x9b2J\u2028\u202etxt\udce9"
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -51,3 +56,34 @@ def test_no_line_of_a_traceback_looks_like_a_record(stream: io.StringIO) -> None
     assert r"book.txt\n2026" in first
     assert "ValueError: book.txt" in "".join(lines)
     assert [line for line in lines if not line.startswith(INDENT) or not line.isprintable()] == []
+
+
+@pytest.fixture
+def restored() -> Iterator[None]:
+    """Give the process its record factory back."""
+    factory = logging.getLogRecordFactory()
+    yield
+    logging.setLogRecordFactory(factory)
+
+
+def test_workers_the_api_and_the_command_line_write_such_records(
+    restored: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def run_api() -> None:
+        with pytest.raises(SystemExit, match="there is no key"):  # it stops before it listens
+            runpy.run_module("services.api.worker", run_name="__main__")
+
+    def run_command() -> None:
+        with pytest.raises(SystemExit):
+            main(["--version"])
+
+    def run_worker() -> None:
+        celery = SimpleNamespace(conf=SimpleNamespace(), worker_main=lambda words: None)
+        queue.run_worker("data", celery, on_shutdown=lambda: None)  # type: ignore[arg-type]
+
+    monkeypatch.setenv("SCRIPTORIUM_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("SCRIPTORIUM_API_HOST", "0.0.0.0")  # noqa: S104  what is refused
+    for start in (run_api, run_command, run_worker):
+        logging.setLogRecordFactory(logging.LogRecord)
+        start()
+        assert logging.getLogRecordFactory() is OneLineRecord, start.__name__
