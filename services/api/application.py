@@ -106,7 +106,14 @@ def create_app(context: Context, *, reaping: bool = True, count_waiting: Waiting
         for task in background:
             task.cancel()
 
-    app = FastAPI(title="Scriptorium", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Scriptorium",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        telemetry={"auto_configure": False},  # nothing is exported, whatever OTEL_... variables are set
+    )
     app.state.context = context
     app.state.sender = open_sender(context)
     app.state.keys = open_key_ring(context.settings)
