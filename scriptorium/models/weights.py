@@ -56,7 +56,7 @@ def check_servable(folder: Path) -> None:
 
 
 def refuse_pickles(folder: Path) -> None:
-    """Raise BaseModelUnusable if a loader would take pickled weights, because it looks for them if there is no other."""
+    """Raise BaseModelUnusable if a loader would take pickled weights: it looks for them if there are no others."""
     if (folder / INDEX).exists() or (folder / SINGLE_FILE).exists():
         return  # these are what every loader looks for first
     pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))

@@ -1,6 +1,5 @@
 """Configuration, checks and outcomes of a training; the real Axolotl runs in tests/e2e."""
 
-import json
 from pathlib import Path
 
 import pytest
