@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
+from scriptorium.jobs.runner import Context
 from scriptorium.process.tool_environment import NO_TELEMETRY
 from scriptorium.settings import Settings
+from services.api.application import create_app
 from services.server.engine import make_environment as make_server_environment
 from services.trainer.run.axolotl import make_environment as make_trainer_environment
 
@@ -48,3 +52,16 @@ def test_the_same_look_finds_what_reports_and_runs_without_our_variables(tmp_pat
     ours = {*NO_TELEMETRY, "TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"}
     environment = {name: value for name, value in make_server_environment(SETTINGS).items() if name not in ours}
     assert examine(SETTINGS.vllm_env, environment, tmp_path) == {"reporting": ["huggingface_hub", "vllm"], "ran": True}
+
+
+def test_the_api_exports_nothing_whatever_the_variables_say(
+    context: Context, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("FASTAPI_OTEL_AUTO_CONFIGURE", "true")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    with TestClient(FastAPI()):
+        assert "automatic telemetry" in caplog.text, "an application as it comes tries to export"
+    caplog.clear()
+    with TestClient(create_app(context, reaping=False, count_waiting=lambda _: 0)) as client:
+        assert client.get("/healthz").status_code == 200
+    assert "telemetry" not in caplog.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import runpy
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from celery.utils.log import ColorFormatter
 from scriptorium.cli.main import main
 from scriptorium.jobs import queue
 from scriptorium.process.log_records import INDENT, OneLineRecord, log_one_line_each
+from scriptorium.process.tool_environment import NO_TELEMETRY
 
 EVIL = "book.txt\n2026-01-01 00:00:00,000 INFO root: all is well\r\x1b]0;owned\x07\x9b2J\u2028\u202etxt\udce9"
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -66,7 +68,7 @@ def restored() -> Iterator[None]:
     logging.setLogRecordFactory(factory)
 
 
-def test_workers_the_api_and_the_command_line_write_such_records(
+def test_workers_the_api_and_the_command_line_write_such_records_and_report_nothing(
     restored: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def run_api() -> None:
@@ -85,5 +87,8 @@ def test_workers_the_api_and_the_command_line_write_such_records(
     monkeypatch.setenv("SCRIPTORIUM_API_HOST", "0.0.0.0")  # noqa: S104  what is refused
     for start in (run_api, run_command, run_worker):
         logging.setLogRecordFactory(logging.LogRecord)
+        for name in NO_TELEMETRY:
+            monkeypatch.setenv(name, "as the user has it")
         start()
         assert logging.getLogRecordFactory() is OneLineRecord, start.__name__
+        assert {name: os.environ[name] for name in NO_TELEMETRY} == NO_TELEMETRY, start.__name__
