@@ -46,8 +46,8 @@ def count(report: dict[str, Any]) -> AuditOutcome:
 
 def audit(requirements: Path) -> AuditOutcome:
     """Ask the database about a list; one that cannot be reached at all knows nothing."""
-    program = SUPPLY.folder / "bin" / "pip-audit"
-    line = [program, "--requirement", requirements, "--require-hashes", "--disable-pip", "--format", "json"]
+    program = str(SUPPLY.folder / "bin" / "pip-audit")
+    line = [program, "--requirement", str(requirements), "--require-hashes", "--disable-pip", "--format", "json"]
     process = subprocess.run(
         [*line, "--progress-spinner", "off", "--timeout", "10"], capture_output=True, text=True, check=False
     )

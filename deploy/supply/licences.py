@@ -30,7 +30,7 @@ FORBIDDEN = re.compile(
 # Run-time libraries of makers of processors, which may be passed on with a program that uses them.
 MAKERS = re.compile(r"(intel-(openmp|cmplr)|mkl|tcmlib|umf|tbb|nvidia|cuda)([-_].*)?", re.IGNORECASE)
 LICENCE_FILE = re.compile(r"\.dist-info/(licenses/)?.*(licen[cs]e|copying)[^/]*$", re.IGNORECASE)
-LONGEST = 70  # characters of a licence's name; some packages have its text there
+LONGEST = 120  # characters of a licence's name; some packages have its text there
 OURS = "scriptorium"
 INTRODUCTION = """# Licences of what we depend on
 
@@ -42,11 +42,11 @@ a GPU needs, have licences of NVIDIA's own. `make sbom` writes the same with ver
 
 def licence_of(package: Distribution) -> str:
     """Return a package's licence: as an expression, by its classifiers, by its field, or by its licence file."""
-    metadata = package.metadata
-    classifiers = [
-        line.rpartition(" :: ")[2] for line in metadata.get_all("Classifier") or [] if line.startswith("License ::")
-    ]
-    stated = metadata.get("License-Expression") or "; ".join(sorted(classifiers)) or first_line(metadata.get("License"))
+    expression, field = (
+        first_line("\n".join(package.metadata.get_all(name) or [])) for name in ("License-Expression", "License")
+    )
+    classifiers = [line for line in package.metadata.get_all("Classifier") or [] if line.startswith("License ::")]
+    stated = expression or "; ".join(sorted(line.rpartition(" :: ")[2] for line in classifiers)) or field
     return stated or read_licence_file(package) or "not stated"
 
 

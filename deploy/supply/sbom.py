@@ -19,11 +19,11 @@ def main() -> int:
     written = []
     for folder in filter(lambda folder: folder.exists(), ENVIRONMENTS.values()):
         target = FOLDER / f"{folder.name.lstrip('.')}.cdx.json"
-        options = ["--output-reproducible", "--output-format", "JSON", "--output-file", target]
+        options = ["--output-reproducible", "--output-format", "JSON", "--output-file", str(target)]
         if folder.name == ".venv":
-            options += ["--pyproject", PROJECT / "pyproject.toml"]
-        line = [SUPPLY.folder / "bin" / "cyclonedx-py", "environment", *options, folder / "bin" / "python"]
-        subprocess.run(line, check=True)
+            options += ["--pyproject", str(PROJECT / "pyproject.toml")]
+        program = str(SUPPLY.folder / "bin" / "cyclonedx-py")
+        subprocess.run([program, "environment", *options, str(folder / "bin" / "python")], check=True)
         written.append(target.name)
     sys.stdout.write(f"sbom: {' '.join(written)} in {FOLDER.relative_to(PROJECT)}\n")
     return 0
