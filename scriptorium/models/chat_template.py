@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -68,7 +68,8 @@ class BoundedSandbox(ImmutableSandboxedEnvironment):
     def compile_bounded(self, source: str) -> Template:
         """Compile a template in which every repetition looks at the clock first; raises TemplateError."""
         tree = self.parse(source)
-        for repeated in tree.find_all((nodes.For, nodes.Macro, nodes.CallBlock)):
+        repetitions: Iterator[Any] = tree.find_all((nodes.For, nodes.Macro, nodes.CallBlock))
+        for repeated in repetitions:
             repeated.body.insert(0, nodes.ExprStmt(call_check()))
             if isinstance(repeated, nodes.For) and repeated.test is not None:
                 repeated.test = nodes.And(call_check(), repeated.test)
