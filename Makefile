@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 
-.PHONY: faults gpu-check bench-train load layout bench-merge bench-serve bench-voice voice levers bench-generate help setup light demo test lint test-compose test-pages faults-data bench-data bench-languages check conformance format lock clean up down
+.PHONY: sbom audit licences faults gpu-check bench-train load layout bench-merge bench-serve bench-voice voice levers bench-generate help setup light demo test lint test-compose test-pages faults-data bench-data bench-languages check conformance format lock clean up down
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -120,9 +120,11 @@ load: light ## ten thousand ended jobs, a thousand queued, a million events: rea
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --no-header --no-annotate --no-emit-find-links --no-emit-index-url --python-version 3.11
 COMPILE_GPU = env -u UV_FIND_LINKS -u UV_TORCH_BACKEND $(filter-out --upgrade,$(COMPILE)) --python-platform x86_64-manylinux_2_28
 lock: light ## compile the pinned requirement files anew, for a GPU as well (a few minutes)
-	@$(COMPILE) pyproject.toml -o requirements.txt
-	@$(COMPILE) -c requirements.txt --group dev pyproject.toml -o requirements-dev.txt
-	@$(COMPILE) -c requirements.txt deploy/celery-exporter/requirements.in -o deploy/celery-exporter/requirements.txt
+	@$(COMPILE) --generate-hashes pyproject.toml -o requirements.txt
+	@$(COMPILE) --generate-hashes -c requirements.txt --group dev pyproject.toml -o requirements-dev.txt
+	@$(COMPILE) --generate-hashes -c requirements.txt deploy/celery-exporter/requirements.in -o deploy/celery-exporter/requirements.txt
+	@$(COMPILE) --generate-hashes --no-deps services/evaluator/requirements.in -o services/evaluator/requirements.txt
+	@$(COMPILE) --generate-hashes deploy/supply/requirements.in -o deploy/supply/requirements.txt
 	@$(COMPILE) services/trainer/requirements.in -o services/trainer/requirements.txt
 	@sed -i 's/^\(torch==[0-9.]*\)+cpu$$/\1/' services/trainer/requirements.txt
 	@cp services/trainer/requirements.txt services/trainer/requirements-gpu.txt # uv keeps the versions that it finds there
@@ -133,6 +135,15 @@ lock: light ## compile the pinned requirement files anew, for a GPU as well (a f
 	@for name in openai-newest openai-1.78 schemathesis; do $(COMPILE) tests/conformance/requirements/$$name.in \
 	  -o tests/conformance/requirements/$$name.txt || exit 1; done
 	@$(BIN)/python -m tests.gpu_metadata
+
+sbom: light ## a bill of materials of each environment, in CycloneDX' JSON, in build/sbom
+	@PYTHONPATH=. $(BIN)/python -m deploy.supply.sbom
+
+audit: light ## known holes in what we depend on, by pip-audit; says so if no database answers
+	@PYTHONPATH=. $(BIN)/python -m deploy.supply.audit
+
+licences: light ## write docs/licences.md from what is installed; fails if a licence is forbidden
+	@PYTHONPATH=. $(BIN)/python -m deploy.supply.licences
 
 clean: ## remove environments and everything built
 	rm -rf .venv .envs build

@@ -1,4 +1,4 @@
-"""Typed settings from the environment (SCRIPTORIUM_...) or a .env file; durations are timedeltas.
+"""Typed settings from the environment (SCRIPTORIUM_...), a .env file or a folder of secrets; durations are timedeltas.
 
 docs/settings.md lists them all; a test compares the two.
 """
@@ -24,6 +24,7 @@ from scriptorium.urls import check_address
 from scriptorium.webhook_signature import is_secret
 
 PROJECT = Path(__file__).resolve().parent.parent
+SECRETS_FOLDER = Path("/run/secrets")  # where Docker and Podman put them: a file for each, named like the variable
 
 
 def _default_data_dir() -> Path:
@@ -38,12 +39,20 @@ def split_list(text: str) -> list[str]:
 class Settings(BaseSettings):
     """What a user may change. Components get single values, never a dictionary."""
 
-    model_config = SettingsConfigDict(env_prefix="SCRIPTORIUM_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="SCRIPTORIUM_",
+        env_file=".env",
+        secrets_dir=SECRETS_FOLDER if SECRETS_FOLDER.is_dir() else None,
+        extra="ignore",
+        frozen=True,
+    )
 
     data_dir: Path = Field(default_factory=_default_data_dir, description="All persistent data: files, models, runs.")
     models_dir: Path | None = Field(default=None, description="Base models; default: models/ in the data folder.")
     recipes_dir: Path = Field(default=PROJECT / "recipes", description="Training recipes, one YAML file each.")
-    redis_url: str = Field(default="", description="Redis; default: the embedded one, on a Unix socket.")
+    redis_url: str = Field(
+        default="", repr=False, description="Redis; default: the embedded one, on a Unix socket."
+    )  # it may hold a password
     api_host: str = Field(default="127.0.0.1", description="Address the API listens on.")
     api_port: int = Field(default=8421, ge=0, le=65535, description="Port of the API; 0 takes a free one.")
     api_url: str = Field(default="", description="Where the command line finds the API; default: the local stack's.")

@@ -17,10 +17,14 @@ from scriptorium.cli.jobs import run as run_job  # noqa: F401
 from scriptorium.cli.machine import keys  # noqa: F401
 from scriptorium.cli.models import chat, compare, export, list_models, serve  # noqa: F401
 from scriptorium.cli.terminal import err
+from scriptorium.process.log_records import log_one_line_each
+from scriptorium.process.tool_environment import opt_out_of_telemetry
 
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command and exit with its status."""
+    log_one_line_each()
+    opt_out_of_telemetry()
     sys.exit(run(words))
 
 

@@ -14,9 +14,10 @@ from scriptorium.cli.client import Client
 from scriptorium.cli.failures import StackMissing
 from scriptorium.cli.jobs.ids import JobId, complete_file, open_job, resolve_file
 from scriptorium.cli.jobs.listing import format_time
-from scriptorium.cli.terminal import clean, out, show, show_json, tabulate
+from scriptorium.cli.terminal import out, show, show_json, tabulate
 from scriptorium.errors import Conflict
 from scriptorium.settings import Settings, get_settings
+from scriptorium.text.control_characters import clean
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 

@@ -7,7 +7,6 @@ shows, so they are removed from every piece of text, in one place: where rich re
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,17 +16,11 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-# C0 without tab and newline, DEL, C1, and what reorders the text around it
-CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-SURROGATE = re.compile("[\ud800-\udfff]")  # a file name that is not UTF-8: no terminal can show it
+from scriptorium.text.control_characters import clean
+
 GAP = 2  # columns between two cells
 MIN_FOLDED_WIDTH = 8  # columns: narrower than this nobody reads a folded cell
 ID_COLUMNS = ("id", "job", "file", "model", "tuned model", "engine", "pid")
-
-
-def clean(text: str) -> str:
-    """Return a text without what a terminal would obey instead of show."""
-    return SURROGATE.sub("\ufffd", CONTROL.sub("", text))
 
 
 class SafeConsole(Console):

@@ -18,6 +18,8 @@ from kombu.exceptions import OperationalError
 
 from scriptorium.errors import StoreUnavailable
 from scriptorium.process.liveness import report_liveness
+from scriptorium.process.log_records import log_one_line_each
+from scriptorium.process.tool_environment import opt_out_of_telemetry
 from scriptorium.settings import get_settings
 
 PREPARE = "scriptorium.prepare"
@@ -116,6 +118,8 @@ def run_worker(
 
     The worker counts as alive while the broker answers and it `is_able` to work.
     """
+    log_one_line_each()
+    opt_out_of_telemetry()
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every health check of an engine
     celery.conf.worker_consumer = early_consumer()
     worker_shutting_down.connect(lambda **_: on_shutdown(), weak=False)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from scriptorium.contracts import Checkpoint, Decision, DecisionKind, Level
 from scriptorium.contracts.base import Answerer
+from scriptorium.text.control_characters import clean
 
 
 class Reporter(Protocol):
@@ -83,19 +84,24 @@ class SilentReporter:
 
 
 class ConsoleReporter(SilentReporter):
-    """Prints each line to standard error, for a phase run by hand."""
+    """Prints each line to standard error, for a phase run by hand; titles in it come from manuscripts."""
 
     def message(self, text: str, level: Level = Level.INFO, **data: Any) -> None:
         """Print the line."""
-        print(text, file=sys.stderr, flush=True)
+        print_line(text)
 
     def metrics(self, text: str, **data: float | int | None) -> None:
         """Print the line that belongs to the numbers."""
-        print(text, file=sys.stderr, flush=True)
+        print_line(text)
 
     def ask(self, decision: Decision) -> str:
         """Print the question and continue: by hand there is nobody to wait for, and nothing is lost."""
         first_option = decision.options[0]
         lines = f"{decision.question} {decision.reason}\nRecommended: {decision.recommended}. "
-        print(f"{lines}Continuing: {first_option.meaning}.", file=sys.stderr, flush=True)
+        print_line(f"{lines}Continuing: {first_option.meaning}.")
         return first_option.name
+
+
+def print_line(text: str) -> None:
+    """Print a text to standard error, without what a terminal would obey."""
+    print(clean(text), file=sys.stderr, flush=True)

@@ -44,6 +44,7 @@ class Environment:
     torch: bool = False
     editable: bool = False
     target: bool = False  # a plain folder of packages instead of a virtual environment
+    hashed: bool = False  # every file that is installed has one of the hashes in the requirements
 
     @property
     def stamp(self) -> str:
@@ -67,7 +68,7 @@ def environments(*, gpu: bool) -> dict[str, Environment]:
     llama = PROJECT / "services" / "merger" / "requirements-llama.txt"
     demo = PROJECT / "scriptorium" / "local" / "demo-requirements.txt"
     entries = (
-        Environment("light", PROJECT / ".venv", light, gib=0.8, editable=True),
+        Environment("light", PROJECT / ".venv", light, gib=0.8, editable=True, hashed=True),
         Environment("axolotl", ENVS / "axolotl", (axolotl,), gib=9 if gpu else 4, torch=True),
         Environment("vllm", ENVS / "vllm", (vllm,), gib=13 if gpu else 4, torch=True),
         Environment("llama", ENVS / "llama", (llama,), gib=0.1),
@@ -113,8 +114,8 @@ def commands(environment: Environment, *, gpu: bool) -> Iterator[list[str]]:
     if not python.exists():
         yield [uv, "venv", "--quiet", "--python", sys.executable, str(environment.folder)]
     backend = torch_backend(gpu=gpu) if environment.torch else []
-    compiled = ["--compile-bytecode"] if environment.torch else []
-    yield [uv, "pip", "install", "--quiet", "--python", str(python), "--no-deps", *compiled, *backend, *files]
+    options = ["--compile-bytecode"] * environment.torch + ["--require-hashes"] * environment.hashed
+    yield [uv, "pip", "install", "--quiet", "--python", str(python), "--no-deps", *options, *backend, *files]
     if environment.editable:
         yield [uv, "pip", "install", "--quiet", "--python", str(python), "--no-deps", "--editable", str(PROJECT)]
 

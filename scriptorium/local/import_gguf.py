@@ -16,7 +16,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 def convert(source: Path, folder: Path) -> None:
     """Write bf16 weights, configuration, tokenizer and chat template; the folder appears complete or not at all."""
     temporary = folder.with_name(f".{folder.name}.tmp")
-    names = {"pretrained_model_name_or_path": str(source.parent), "gguf_file": source.name}
+    names: dict[str, Any] = {
+        "pretrained_model_name_or_path": str(source.parent),
+        "gguf_file": source.name,
+        "trust_remote_code": False,
+    }
     model: Any = AutoModelForCausalLM.from_pretrained(**names, dtype=torch.bfloat16)
     tokenizer: Any = AutoTokenizer.from_pretrained(**names)
     tokenizer.eos_token = tokenizer.convert_ids_to_tokens(model.config.eos_token_id)

@@ -14,6 +14,17 @@ from scriptorium.settings import Settings
 
 WORKERS = ("data", "trainer", "merger", "server", "evaluator")
 REDIS = "redis"
+# Whose business each secret is; whoever takes over another service, by a hostile file for instance, does not find it.
+SECRETS = {
+    "SCRIPTORIUM_API_KEY": ("data",),
+    "SCRIPTORIUM_BRIEF_KEY": ("data",),
+    "SCRIPTORIUM_WEBHOOK_URL": ("api",),
+    "SCRIPTORIUM_WEBHOOK_SECRET": ("api",),
+    "SCRIPTORIUM_NOTICES": ("api",),
+    "HF_TOKEN": ("data",),
+    "WANDB_API_KEY": ("trainer",),
+}
+REDIS_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 
 
 @dataclass(frozen=True)
@@ -28,8 +39,17 @@ class Command:
 def commands(settings: Settings) -> list[Command]:
     """Return every service in starting order; without our own Redis if the settings name another."""
     env = service_environment(settings)
-    python = [Command(name, [sys.executable, "-m", f"services.{name}.worker"], env) for name in ("api", *WORKERS)]
-    return python if settings.redis_url else [Command(REDIS, redis_line(settings), env), *python]
+    python = [
+        Command(name, [sys.executable, "-m", f"services.{name}.worker"], without_secrets_of_others(env, name))
+        for name in ("api", *WORKERS)
+    ]
+    redis_env = {name: env[name] for name in REDIS_VARIABLES if name in env}
+    return python if settings.redis_url else [Command(REDIS, redis_line(settings), redis_env), *python]
+
+
+def without_secrets_of_others(env: Mapping[str, str], service: str) -> dict[str, str]:
+    """Return a service's variables: those of all, without the secrets that are not its business."""
+    return {name: value for name, value in env.items() if service in SECRETS.get(name, (service,))}
 
 
 def redis_line(settings: Settings) -> list[str]:
@@ -50,7 +70,7 @@ def redis_line(settings: Settings) -> list[str]:
 
 
 def service_environment(settings: Settings) -> dict[str, str]:
-    """Return the environment of every service: the supervisor's own, with each setting as it was resolved."""
+    """Return the supervisor's environment, which it hands on: its parent's, with each setting as it was resolved."""
     resolved = {"models_dir": settings.models, "redis_url": settings.store_url}
     values = {**settings.model_dump(mode="json"), **resolved}
     setting_variables = {

@@ -28,6 +28,7 @@ from scriptorium.local import state as stack
 from scriptorium.local.services import REDIS, Command, commands, log_path
 from scriptorium.process.child import Child, tail, wait_until
 from scriptorium.process.log_files import rotate_logs
+from scriptorium.process.log_records import log_one_line_each
 from scriptorium.process.ports import free_port
 from scriptorium.settings import Settings, get_settings
 from scriptorium.store import open_store
@@ -229,6 +230,7 @@ def is_healthy(url: str) -> bool:
 
 def main() -> int:
     """Supervise the data folder of the settings, as its only supervisor."""
+    log_one_line_each()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     settings = get_settings()

@@ -9,6 +9,7 @@ from scriptorium.errors import BaseModelUnusable, ModelMissing
 from scriptorium.models.download import FetchReporter
 from scriptorium.models.fetch import fetch_model
 from scriptorium.models.hub_cache import CachedModel
+from scriptorium.models.weights import refuse_pickles
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
 
@@ -45,5 +46,11 @@ def locate_model(name: str, models: Path) -> Path:
 
 
 def obtain_model(name: str, models: Path, reporter: FetchReporter) -> Path:
-    """Return the folder of a base model, fetched from the hub if need be. Raises as `fetch_model` does."""
-    return models / name if name in local_models(models) else fetch_model(name, reporter)
+    """Return the folder of a base model, fetched from the hub if need be.
+
+    Raises as `fetch_model` does, and BaseModelUnusable for pickled weights: of the hub none are fetched.
+    """
+    if name not in local_models(models):
+        return fetch_model(name, reporter)
+    refuse_pickles(models / name)
+    return models / name

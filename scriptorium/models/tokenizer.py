@@ -142,12 +142,13 @@ class ChatTokenizer:
 
     @contextmanager
     def _template_errors(self) -> Iterator[None]:
-        from jinja2 import TemplateError
-
         try:
             yield
-        except (TemplateError, TypeError) as error:
-            raise BaseModelUnusable(f"The chat template of {self._name} fails: {error}") from error
+        except Exception as error:
+            raise BaseModelUnusable(
+                f"The chat template of {self._name} fails: {error or type(error).__name__}",
+                next_step="Choose another base model, or one whose publisher has mended its template.",
+            ) from error
 
 
 def read_tokenizer(path: Path, special: Iterable[str]) -> Tokenizer:

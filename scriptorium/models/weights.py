@@ -18,7 +18,7 @@ CONFIG = "config.json"
 SINGLE_FILE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 NUMBERED_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.safetensors")
-OTHER_WEIGHTS = ("*.bin", "*.pt", "*.pth", "*.gguf")  # formats that an engine may read; they are not looked into
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")  # formats of PyTorch's that may name code to be run
 
 
 def read_shards(folder: Path) -> list[TensorFile]:
@@ -39,8 +39,9 @@ def read_shards(folder: Path) -> list[TensorFile]:
 def check_servable(folder: Path) -> None:
     """Raise BaseModelUnusable if an engine cannot load a folder, as far as its files tell: config, index, shards.
 
-    An engine reads more than merging does: shards without an index, and weights in other formats.
+    An engine reads more than merging does: shards without an index.
     """
+    refuse_pickles(folder)
     config = read_json(folder / CONFIG)
     if not config.get("architectures"):
         raise BaseModelUnusable(
@@ -50,8 +51,21 @@ def check_servable(folder: Path) -> None:
         read_shards(folder)
     elif shards := sorted(folder.glob("*.safetensors")):
         raise_incomplete(folder, [*missing_numbers(shards), *broken_files(shards)])
-    elif not any(any(folder.glob(pattern)) for pattern in OTHER_WEIGHTS):
+    else:
         raise_incomplete(folder, [Problem(SINGLE_FILE, f"{SINGLE_FILE} is missing.")])
+
+
+def refuse_pickles(folder: Path) -> None:
+    """Raise BaseModelUnusable if a loader would take pickled weights: it looks for them if there are no others."""
+    if (folder / INDEX).exists() or (folder / SINGLE_FILE).exists():
+        return  # these are what every loader looks for first
+    pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
+    if pickles:
+        raise BaseModelUnusable(
+            f"The weights of {folder.name} are pickled ({pickles[0]}), and a pickle can run code when it is loaded.",
+            param=pickles[0],
+            next_step="Take the model in the format safetensors, or convert it on a machine where that does no harm.",
+        )
 
 
 def raise_incomplete(folder: Path, problems: list[Problem]) -> None:

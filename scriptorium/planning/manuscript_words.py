@@ -5,15 +5,16 @@ Markup is cut away with one pattern and nothing is cleaned, so front matter coun
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import zipfile
 from collections.abc import Collection
-from dataclasses import replace
-from itertools import islice
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, NoReturn, cast
 
+from scriptorium.archives import ENCRYPTED_FLAGS, METHODS, OPENING_ERRORS, GuardedFile
 from scriptorium.errors import InvalidTrainingFile, InvalidValidationFile
 from scriptorium.manuscript_types import CONTENTS, ROWS, Content, find_suffix
 from scriptorium.planning.dataset_size import (
@@ -33,7 +34,7 @@ DOCUMENTS = ("word/document.xml", "content.xml")  # the text of a .docx, and of 
 NOTES = re.compile(r"(?:^|/)Files/(?:Data|Docs)/.*(?:notes\.rtf|synopsis\.txt)$|(?:^|/)Snapshots/")  # of Scrivener
 READ_BYTES = 32 * 1024**2  # of one file; what is beyond counts like what was read
 UNCOUNTED = (Content.ROWS, Content.PROJECT, Content.PACKED_MARKUP)  # beside texts, an index, an archive in one
-MAX_MEMBERS = 20_000
+MAX_BOOK_BYTES = 64 * 1024**2  # of a book in a .zip, which is opened in memory
 ROW_KEYS = 6  # words of a row of .jsonl that are not text: keys and roles
 
 
@@ -154,29 +155,61 @@ def count_words(path: Path, filename: str) -> int:
     return words
 
 
-def count_in_file(file: BinaryIO, filename: str, size: int, packed: Collection[str] = ()) -> int:
+@dataclass
+class Unpacking:
+    """How much more an archive, with those inside it, may unpack to: a bomb ends here."""
+
+    left: int = READ_BYTES
+
+    def read(self, part: BinaryIO, most: int) -> bytes:
+        """Read at most so many bytes, and count them."""
+        content = part.read(most)
+        self.left -= len(content)
+        return content
+
+
+def count_in_file(
+    file: BinaryIO, filename: str, size: int, packed: Collection[str] = (), unpacking: Unpacking | None = None
+) -> int:
     """Return the words of one file of `size` bytes; 0 if it is of another kind. `packed` are the archives to open."""
     suffix = find_suffix(filename)
     if suffix in packed:
-        return count_in_archive(file, filename)
+        return count_in_archive(file, filename, unpacking or Unpacking())
     content = Content.MARKUP if filename in DOCUMENTS else CONTENTS.get(suffix)
     if content is None or content in UNCOUNTED or NOTES.search(filename):
         return 0
-    text = file.read(READ_BYTES)
+    text = unpacking.read(file, min(READ_BYTES, unpacking.left)) if unpacking else file.read(READ_BYTES)
     return round(count_in_bytes(text, content) * max(1.0, size / max(1, len(text))))
 
 
-def count_in_archive(file: BinaryIO, filename: str) -> int:
+def count_in_archive(file: BinaryIO, filename: str, unpacking: Unpacking) -> int:
     """Return the words of an archive's members; books in a .zip are opened, archives in a book are not."""
+
+    def refuse(reason: object) -> NoReturn:
+        raise InvalidTrainingFile(f"{filename} {reason}.", param="training_file")
+
     packed = BOOKS if find_suffix(filename) == ".zip" else ()
-    words = read = 0
+    guarded = GuardedFile(file, refuse)
+    words = 0
     try:
-        with zipfile.ZipFile(file) as archive:
-            for member in islice(archive.infolist(), MAX_MEMBERS):
-                if read < READ_BYTES:
+        with zipfile.ZipFile(cast("BinaryIO", guarded)) as archive:
+            guarded.opening = False
+            for member in archive.infolist():
+                if unpacking.left > 0 and can_be_counted(member, packed):
                     with archive.open(member) as part:
-                        words += count_in_file(part, member.filename, member.file_size, packed)  # type: ignore[arg-type]
-                read += member.file_size
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, EOFError) as error:
-        raise InvalidTrainingFile(f"{filename} is not a readable archive: {error}", param="training_file") from None
+                        inner = open_book(part, unpacking) if find_suffix(member.filename) in packed else part
+                        words += count_in_file(inner, member.filename, member.file_size, packed, unpacking)  # type: ignore[arg-type]
+    except OPENING_ERRORS as error:
+        refuse(f"is not a readable archive: {error or type(error).__name__}")
     return words
+
+
+def can_be_counted(member: zipfile.ZipInfo, packed: Collection[str]) -> bool:
+    """Return whether a member unpacks step by step and without a password, and is small enough to be opened itself."""
+    is_plain = member.compress_type in METHODS and not member.flag_bits & ENCRYPTED_FLAGS
+    return is_plain and (find_suffix(member.filename) not in packed or member.file_size <= MAX_BOOK_BYTES)
+
+
+def open_book(part: object, unpacking: Unpacking) -> BinaryIO:
+    """Unpack a book once: zipfile would unpack it again from its beginning for each step back in it."""
+    return io.BytesIO(unpacking.read(cast("BinaryIO", part), MAX_BOOK_BYTES))

@@ -16,8 +16,25 @@ PREFIXES = (
     "AXOLOTL_", "BNB_", "CUBLAS_", "CUDA_", "CUDNN_", "FLASHINFER_", "GLOO_", "KMP_", "MALLOC_", "MKL_", "NCCL_",
     "NVIDIA_", "OMP_", "PYTORCH_", "TORCH", "TRITON_", "VLLM_",
 )  # fmt: skip
+# What each of the tools' libraries asks before it reports its use to somebody.
+NO_TELEMETRY = {
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_DO_NOT_TRACK": "1",
+    "AXOLOTL_DO_NOT_TRACK": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "WANDB_ERROR_REPORTING": "false",
+}
 SECRET_ENDINGS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIALS")
-FIXED = {"PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1"}
+FIXED = {
+    "PYTHONUNBUFFERED": "1",
+    "HF_HUB_OFFLINE": "1",
+    "TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1",  # no pickle runs code, whatever a library asks for
+    "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "0",
+    **NO_TELEMETRY,
+}
 
 
 def make_tool_environment(
@@ -26,6 +43,11 @@ def make_tool_environment(
     """Make the variables of a process in the environment `tool`: the user's win over `defaults`, never over `fixed`."""
     path = {"PATH": f"{tool / 'bin'}:{os.environ.get('PATH', '/usr/bin:/bin')}"}
     return {**defaults, **inherit(os.environ), **cuda_libraries(tool), **cache_folders(cache), **FIXED, **fixed, **path}
+
+
+def opt_out_of_telemetry() -> None:
+    """Tell the libraries of this process the same: they read it when they are first imported."""
+    os.environ.update(NO_TELEMETRY)
 
 
 def inherit(environ: Mapping[str, str]) -> dict[str, str]:

@@ -24,6 +24,7 @@ from scriptorium.store.connection import store_errors
 from services.api import disk_use, not_offered, prune
 from services.api.access import login
 from services.api.access.guard import AccessGuard
+from services.api.access.response_headers import ResponseHeaders
 from services.api.blind_reading import page_routes, readings
 from services.api.checkpoint_samples import routes as checkpoint_samples
 from services.api.comparison import compare
@@ -105,7 +106,14 @@ def create_app(context: Context, *, reaping: bool = True, count_waiting: Waiting
         for task in background:
             task.cancel()
 
-    app = FastAPI(title="Scriptorium", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Scriptorium",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        telemetry={"auto_configure": False},  # nothing is exported, whatever OTEL_... variables are set
+    )
     app.state.context = context
     app.state.sender = open_sender(context)
     app.state.keys = open_key_ring(context.settings)
@@ -118,7 +126,8 @@ def create_app(context: Context, *, reaping: bool = True, count_waiting: Waiting
     app.add_middleware(BodyLimit, max_upload_bytes=context.settings.max_upload_bytes)
     app.add_middleware(DiskGuard, folder=context.volume.root, min_free=context.settings.min_free_bytes)
     app.add_middleware(AccessGuard, context=context, keys=app.state.keys, routes=app.state.routes)
-    app.add_middleware(Observation, telemetry=app.state.telemetry)  # added last: outermost
+    app.add_middleware(Observation, telemetry=app.state.telemetry)
+    app.add_middleware(ResponseHeaders)  # added last: outermost
     return app
 
 

@@ -267,9 +267,7 @@ def count_requests(metrics: str) -> float:
 
 def make_environment(settings: Settings, gpu: int | None = None) -> dict[str, str]:
     """Make the environment variables of vLLM's process, which sees one `gpu` only if that is given."""
-    fixed = {"VLLM_NO_USAGE_STATS": "1"}
-    if gpu is not None:
-        fixed["CUDA_VISIBLE_DEVICES"] = str(gpu)
+    fixed = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": str(gpu)}
     return make_tool_environment(
         settings.vllm_env, settings.cache, GPU_DEFAULTS if settings.gpu else cpu_defaults(settings), fixed
     )

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from scriptorium.settings import Settings
 
 TEXT_SUFFIXES = (".py", ".md", ".yaml", ".txt", ".toml")
@@ -61,12 +63,19 @@ def test_nothing_is_committed_that_only_one_machine_has(project: Path) -> None:
     assert [str(path) for path in ours if hosts.search(path.read_text("utf-8", errors="replace"))] == []
 
 
-def test_every_test_that_the_page_on_reliability_names_exists(project: Path) -> None:
-    page = (project / "docs" / "reliability.md").read_text()
+@pytest.mark.parametrize("name", ["reliability", "security"])
+def test_every_test_that_a_page_of_promises_names_exists(name: str, project: Path) -> None:
+    page = (project / "docs" / f"{name}.md").read_text()
     names = set(re.findall(r"`(test_\w+)`", page))
     sources = "\n".join(path.read_text() for path in (project / "tests").rglob("test_*.py"))
     assert names
     assert {name for name in names if f"def {name}(" not in sources} == set()
+
+
+def test_every_threat_and_promise_on_the_page_on_security_names_a_test(project: Path) -> None:
+    rows = re.findall(r"^\| (?!threat|promise|---).*$", (project / "docs" / "security.md").read_text(), re.MULTILINE)
+    assert len(rows) > 40
+    assert [row for row in rows if not re.search(r"`test_\w+`", row.rpartition(" | ")[2])] == []
 
 
 def test_the_page_on_reliability_has_every_invariant(project: Path) -> None:

@@ -15,9 +15,10 @@ from rich.text import Text
 from scriptorium.cli.app import Json, app, complete_model, connect
 from scriptorium.cli.client import Client
 from scriptorium.cli.jobs.ids import resolve_job
-from scriptorium.cli.terminal import clean, err, out, show_json
+from scriptorium.cli.terminal import err, out, show_json
 from scriptorium.errors import Conflict, ModelMissing, ScriptoriumError
 from scriptorium.models.model_name import TUNED
+from scriptorium.text.control_characters import clean
 
 WAIT = 600.0  # seconds for a model to be loaded
 

@@ -50,8 +50,6 @@ def security_headers(policy: str) -> dict[str, str]:
     """Return the headers of a page that holds texts of others and differs from reader to reader."""
     return {
         "Content-Security-Policy": policy,
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "same-origin",
         "Cache-Control": "no-store",
     }
 

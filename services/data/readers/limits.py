@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scriptorium.archives import MAX_ENTRIES, MIB
 from scriptorium.errors import FileTooLarge
 
-MIB = 1 << 20
 MIN_EXAMPLES = 10  # to train on, as the hosted fine-tuning API requires
-MAX_ENTRIES = 20_000  # a book is some hundreds of passages; a bomb is millions of names
 MAX_BYTES = 128 * MIB  # of text, unpacked: two hundred long novels
 MAX_MARKUP = 32 * MIB  # of one file with markup: the longest novel is 4 MiB, and some formats are read at once
 MAX_RATIO = 200  # prose packs to a third; more than this is made to fill a disk

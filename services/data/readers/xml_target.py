@@ -13,6 +13,7 @@ from services.data.readers.decode import Unreadable
 from services.data.readers.structure import Structure
 
 FEED_BYTES = 1 << 16
+MAX_DEPTH = 1000  # open elements: a table in a table in a table has forty, and each look at them takes time
 
 
 class XmlTarget:
@@ -31,6 +32,8 @@ class XmlTarget:
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         """Take an opening tag."""
+        if len(self.stack) >= MAX_DEPTH:
+            raise Unreadable(f"nests more than {MAX_DEPTH:,} elements in each other, which no program for writers does")
         name = local_name(tag)
         if self.skipped_depth is None:
             values = {local_name(key): value for key, value in attributes.items()}

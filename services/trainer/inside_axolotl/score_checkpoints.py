@@ -79,7 +79,7 @@ def load_base(folder: str) -> Any:
     Weights go there tensor by tensor: the machine's memory, which may be smaller, never holds the whole model.
     """
     place = {"": 0} if torch.cuda.is_available() else None
-    return AutoModelForCausalLM.from_pretrained(folder, dtype="auto", device_map=place).eval()
+    return AutoModelForCausalLM.from_pretrained(folder, dtype="auto", device_map=place, trust_remote_code=False).eval()
 
 
 def step_of(name: str) -> int:

@@ -46,7 +46,7 @@ DEFAULTS = {
     "MALLOC_MMAP_THRESHOLD_": "268435456",  # keep freed activations: returning them costs a third of the speed
     "MALLOC_TRIM_THRESHOLD_": "1073741824",
 }
-FIXED = {"AXOLOTL_DO_NOT_TRACK": "1", "PYTHONPATH": str(PROJECT)}
+FIXED = {"PYTHONPATH": str(PROJECT)}
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,7 @@ def make_config(
     between = [checkpoint for checkpoint in complete_checkpoints(folder) if checkpoint.step % interval]  # of pauses
     config: dict[str, Any] = {
         "base_model": str(request.base),
+        "trust_remote_code": False,  # a base brings no code of its own, whatever auto_map it has
         "plugins": [PLUGIN],
         "seed": request.seed,
         "output_dir": str(folder / FOLDER),

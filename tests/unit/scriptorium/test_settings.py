@@ -83,3 +83,25 @@ def test_links_lead_to_where_people_open_the_pages() -> None:
     assert (
         Settings(api_url="http://here:1/v1", public_url="https://books.example/").pages_url == "https://books.example"
     )
+
+
+def test_a_secret_is_read_from_its_file_and_a_variable_counts_for_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = make_secret()
+    (tmp_path / "scriptorium_webhook_secret").write_text(f"{secret}\n")
+    (tmp_path / "SCRIPTORIUM_REDIS_URL").write_text("redis://:hunter2@redis:6379/0\n")
+    (tmp_path / "scriptorium_api_key").write_text("of the file")
+    monkeypatch.setenv("SCRIPTORIUM_API_KEY", "of the variable")
+    settings = Settings(_secrets_dir=tmp_path)
+    assert (settings.webhook_secret, settings.store_url) == (secret, "redis://:hunter2@redis:6379/0")
+    assert settings.api_key == "of the variable"
+
+
+def test_secrets_are_not_shown_with_the_settings() -> None:
+    fields = Settings.model_fields.items()
+    secrets = {name for name, field in fields if name.endswith(("_key", "_secret")) or name in {"redis_url", "notices"}}
+    assert {name for name in secrets if Settings.model_fields[name].repr} == set()
+    settings = Settings(**dict.fromkeys(secrets - {"webhook_secret"}, "hunter2"), webhook_secret=make_secret())
+    assert "hunter2" not in f"{settings!r} {settings}"
+    assert settings.webhook_secret not in repr(settings)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from lxml import etree
 
 from scriptorium.contracts import Finding
-from services.data.readers.decode import decode
+from services.data.readers.decode import Unreadable, decode
 from services.data.readers.formats.html_kinds import (
     BLOCK_TAGS,
     SELF_CLOSING_TAG,
@@ -57,6 +57,7 @@ class OpenTag:
     dropped: str = ""
 
 
+MAX_OPEN_TAGS = 10_000  # a page that closes no tag has thousands
 Anchors = Mapping[str, str]  # names in a document that the book's contents link to, with their titles
 Marks = list[tuple[int, str]]  # the number of pieces before each, and its title
 
@@ -110,6 +111,8 @@ class HtmlTarget:
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         """Take an opening tag."""
         tag = tag.lower()
+        if len(self.stack) >= MAX_OPEN_TAGS:
+            raise Unreadable(f"has more than {MAX_OPEN_TAGS:,} tags open at once")
         if self.skipping:
             if tag not in VOID_TAGS:
                 self.push(tag, left_out="")

@@ -149,7 +149,7 @@ class Writer:
     def __init__(self, model: Any, order: Order) -> None:
         self._model, self._order = model, order
         self._progress = ProgressFile(Path(order["progress"]))
-        self._tokenizer = AutoTokenizer.from_pretrained(order["base"])
+        self._tokenizer = AutoTokenizer.from_pretrained(order["base"], trust_remote_code=False)
 
     def probe(self, temperature: float) -> list[list[int]]:
         """Return the beginnings of passages at a temperature, encoded again as plain text, as the evaluation reads."""

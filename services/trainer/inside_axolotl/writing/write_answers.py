@@ -34,7 +34,8 @@ def main(path: Path) -> None:
     """Answer one round of requests after the other, until it is enough."""
     order = json.loads(path.read_text("utf-8"))
     enough, output, progress = Path(order["enough"]), Path(order["output"]), ProgressFile(Path(order["progress"]))
-    model, tokenizer = load(order["base"]), AutoTokenizer.from_pretrained(order["base"])
+    model = load(order["base"])
+    tokenizer = AutoTokenizer.from_pretrained(order["base"], trust_remote_code=False)
     settings = {"end": end_tokens(model, order["end"]), "pad": order["end"], "is_stopping": enough.exists}
     torch.manual_seed(order["seed"])
     for requests in order["rounds"]:
@@ -52,7 +53,9 @@ def load(base: str) -> Any:
                 load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
                 bnb_4bit_compute_dtype=torch.bfloat16,
             )  # fmt: skip
-            return AutoModelForCausalLM.from_pretrained(base, quantization_config=quantised, device_map={"": 0}).eval()
+            return AutoModelForCausalLM.from_pretrained(
+                base, quantization_config=quantised, device_map={"": 0}, trust_remote_code=False
+            ).eval()
     return load_base(base)
 
 

@@ -33,7 +33,7 @@ def test_every_requirement_file_is_there_and_pinned() -> None:
         for environment in environments(gpu=gpu).values():
             for path in environment.requirements:
                 lines = [
-                    line for line in path.read_text().splitlines() if path.suffix == ".txt" and line[:1] not in "#"
+                    line for line in path.read_text().splitlines() if path.suffix == ".txt" and line[:1] not in "# "
                 ]
                 assert all("==" in line for line in lines), path
 

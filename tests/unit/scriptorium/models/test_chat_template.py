@@ -9,6 +9,7 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from scriptorium.errors import BaseModelUnusable
+from scriptorium.models import chat_template
 from scriptorium.models.chat_template import ChatTemplate
 from scriptorium.models.tokenizer import ChatTokenizer
 from tests.template_reference import USER, compare
@@ -94,11 +95,30 @@ def test_a_tokenizer_neither_cuts_nor_pads(tmp_path: Path) -> None:
         ("{% for %}", "Expected"),
         ("{{ messages.__class__.__mro__ }}{{ messages.append(1) }}", "unsafe"),
         ("{{ messages[0].content + 1 }}", "str"),
+        ("{{ 1 / 0 }}", "division by zero"),
+        ("{% macro more() %}{{ more() }}{% endmacro %}{{ more() }}", "recursion"),
     ],
 )
 def test_a_template_that_fails_is_an_error_of_the_base_model(template: str, message: str, tmp_path: Path) -> None:
     folder = write_folder(tmp_path, {"tokenizer_config.json": {**PLAIN, "chat_template": template}})
     with pytest.raises(BaseModelUnusable, match=f"template of .* fails: .*{message}"):
+        ChatTokenizer(folder).render([USER])
+
+
+ENDLESS = {
+    "loops in loops": "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+    "a condition": "{% for a in range(99999) if (range(9999) | list | length) == 0 %}{% endfor %}",
+    "macros": "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}",
+    "another clock": "{% set check_deadline = 1 %}{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}"
+    "{% endfor %}",
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_a_template_that_does_not_end_is_ended(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat_template, "MAX_SECONDS", 0.3)
+    folder = write_folder(tmp_path, {"tokenizer_config.json": {**PLAIN, "chat_template": ENDLESS[name]}})
+    with pytest.raises(BaseModelUnusable, match="it takes longer than"):
         ChatTokenizer(folder).render([USER])
 
 

@@ -10,6 +10,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from scriptorium.errors import BaseModelUnusable
+from scriptorium.jobs.reporter import SilentReporter
+from scriptorium.models.base_models import obtain_model
 from scriptorium.models.weights import check_servable
 
 SHARDS = [f"model-0000{number}-of-00003.safetensors" for number in (1, 2, 3)]
@@ -17,6 +19,7 @@ SHARDS = [f"model-0000{number}-of-00003.safetensors" for number in (1, 2, 3)]
 
 def write_folder(folder: Path, names: list[str], *, indexed: bool = False) -> Path:
     """Write a model folder with a tensor in each shard."""
+    folder.mkdir(exist_ok=True)
     (folder / "config.json").write_text(json.dumps({"architectures": ["LlamaForCausalLM"]}))
     for name in names:
         save_file({name: np.zeros(8, np.float32)}, folder / name)
@@ -33,9 +36,7 @@ def places(folder: Path) -> list[str]:
     return [problem.place for problem in caught.value.problems] or [caught.value.param or ""]
 
 
-@pytest.mark.parametrize(
-    ("names", "indexed"), [(["model.safetensors"], False), (SHARDS, True), (SHARDS, False), (["weights.bin"], False)]
-)
+@pytest.mark.parametrize(("names", "indexed"), [(["model.safetensors"], False), (SHARDS, True), (SHARDS, False)])
 def test_what_an_engine_can_load_passes(tmp_path: Path, names: list[str], indexed: bool) -> None:
     check_servable(write_folder(tmp_path, names, indexed=indexed))
 
@@ -56,3 +57,20 @@ def test_a_folder_without_weights_or_config_or_architecture(tmp_path: Path) -> N
     assert places(tmp_path) == ["config.json"]
     (tmp_path / "config.json").unlink()
     assert places(tmp_path) == ["config.json"]
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "pytorch_model-00001-of-00002.bin", "model.pt", "model.ckpt"])
+def test_pickled_weights_are_refused_before_anything_loads_them(tmp_path: Path, name: str) -> None:
+    folder = write_folder(tmp_path / "small", [name])
+    assert places(folder) == [name]
+    with pytest.raises(BaseModelUnusable, match="can run code") as caught:
+        obtain_model("small", tmp_path, SilentReporter())
+    assert caught.value.next_step
+    write_folder(tmp_path / "small", ["model.safetensors"])
+    check_servable(folder)
+    assert obtain_model("small", tmp_path, SilentReporter()) == folder
+
+
+def test_a_stray_tensor_file_does_not_cover_up_pickled_weights(tmp_path: Path) -> None:
+    """A loader looks for model.safetensors or its index, and takes the pickle if there is neither."""
+    assert places(write_folder(tmp_path, ["other.safetensors", "pytorch_model.bin"])) == ["pytorch_model.bin"]

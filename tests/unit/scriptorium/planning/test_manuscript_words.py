@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from scriptorium.archives import MAX_ENTRIES
 from scriptorium.errors import InvalidTrainingFile
 from scriptorium.planning import manuscript_words
 from scriptorium.planning.manuscript_words import count_words, decode, size_of_manuscript
@@ -152,3 +153,49 @@ def test_words_of_every_script_are_counted(tmp_path: Path, text: str, encoding: 
 
 def test_a_character_that_reading_cuts_off_does_no_harm() -> None:
     assert decode("塔立".encode()[:-1]) == "塔"
+
+
+def bombs(count: int, unpacked: int) -> bytes:
+    """Return a .zip of books that are nearly nothing packed."""
+    return archive(**{f"n{number}_docx": archive(word__document_xml=b" " * unpacked) for number in range(count)})
+
+
+def test_bombs_in_a_bomb_share_one_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unpacked: list[int] = []
+    monkeypatch.setattr(manuscript_words, "count_in_bytes", lambda text, _: unpacked.append(len(text)) or 1)
+    (tmp_path / "content").write_bytes(bombs(100, 1 << 20))
+    count_words(tmp_path / "content", "books.zip")
+    assert 0 < sum(unpacked) <= manuscript_words.READ_BYTES
+
+
+def test_a_book_in_an_archive_is_unpacked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its members in reverse order make zipfile go back for each, which unpacks the book from its beginning again."""
+    rewinds: list[int] = []
+    seek = zipfile.ZipExtFile.seek
+    monkeypatch.setattr(zipfile.ZipExtFile, "seek", lambda *where: rewinds.append(1) or seek(*where))
+    (tmp_path / "content").write_bytes(archive(one_docx=DOCX))
+    assert count_words(tmp_path / "content", "books.zip") == 9 * 50
+    assert rewinds == []
+
+
+def test_what_would_unpack_in_one_step_is_not_counted(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "content", "w", zipfile.ZIP_BZIP2) as packed:
+        packed.writestr("one.txt", PROSE)
+    with pytest.raises(InvalidTrainingFile, match="no text"):
+        count_words(tmp_path / "content", "book.zip")
+
+
+def test_a_table_of_contents_of_millions_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "content", "w") as packed:
+        for number in range(MAX_ENTRIES + 1):
+            packed.writestr(f"{number}.txt", b"")
+    with pytest.raises(InvalidTrainingFile, match="contains more than"):
+        count_words(tmp_path / "content", "book.zip")
+
+
+def test_a_member_that_is_damaged_inside_is_a_clear_error(tmp_path: Path) -> None:
+    content = bytearray(archive(one_txt=PROSE.encode() + bytes(range(256)) * 40))
+    content[60:300] = bytes(range(240))
+    (tmp_path / "content").write_bytes(content)
+    with pytest.raises(InvalidTrainingFile, match="not a readable archive"):
+        count_words(tmp_path / "content", "book.zip")

@@ -1,5 +1,7 @@
 """The variables of Axolotl and vLLM: the user's tuning reaches them, secrets do not, and caches can be executed."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,3 +66,14 @@ def test_the_cuda_libraries_of_the_environment_come_first(tmp_path: Path, monkey
     assert (
         make_tool_environment(tmp_path, tmp_path, {}, {})["LD_LIBRARY_PATH"] == f"{libraries}:/usr/local/nvidia/lib64"
     )
+
+
+def test_the_hubs_client_reports_nothing_once_a_process_has_opted_out(project: Path) -> None:
+    script = (
+        "from scriptorium.process.tool_environment import opt_out_of_telemetry\n"
+        "opt_out_of_telemetry()\n"
+        "from huggingface_hub import constants\n"
+        "print(constants.HF_HUB_DISABLE_TELEMETRY)"
+    )
+    output = subprocess.run([sys.executable, "-c", script], cwd=project, capture_output=True, text=True, check=True)
+    assert output.stdout.strip() == "True"

@@ -8,10 +8,11 @@ from zipfile import ZIP_STORED, ZipFile
 
 import pytest
 
+from scriptorium.archives import MAX_ENTRIES, MIB
 from scriptorium.errors import FileTooLarge
 from services.data.readers.archive import Archive
 from services.data.readers.decode import Unreadable
-from services.data.readers.limits import MAX_ENTRIES, MIB, Budget
+from services.data.readers.limits import Budget
 
 HEADER = struct.pack("<4s4B4HL2L5H2L", b"PK\x01\x02", 20, 3, 20, 0, 0, 0, 0, 33, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0)
 

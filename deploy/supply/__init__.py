@@ -1,0 +1,1 @@
+"""What we depend on: a bill of materials, licences, and known holes."""
