@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
-from scriptorium.jobs.delete_job import remove_artifacts, remove_expired_files
+from scriptorium.jobs.delete_job import remove_artifacts, remove_expired_files, withdraw_models
 from scriptorium.jobs.leftovers import (
     SWEPT_CACHE_AGE,
     LeftoverKind,
@@ -51,5 +51,5 @@ def sweep(context: Context, grace: timedelta | None = None) -> int:
 def finish_deletion(context: Context, job_id: str) -> int:
     """Remove what an interrupted deletion left, or somebody wrote late; return the freed bytes."""
     context.store.deletions.remove_late_keys(job_id)
-    context.store.wishes.withdraw(context.volume.run(job_id))
+    withdraw_models(context, job_id)
     return remove_artifacts(context.volume, job_id, [])

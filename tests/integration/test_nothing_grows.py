@@ -56,7 +56,7 @@ def test_the_failures_of_engines_that_nobody_wants_any_more_are_forgotten(contex
     for number in range(5):
         model = WantedModel(name=f"ft:{number}", folder=f"/runs/{number}/merged")
         engines.match([BASE, model], (f"ftjob-{number}", number))
-        assert {key[0] for key in engines._failures} == {BASE.folder, model.folder}  # noqa: SLF001
+        assert {key[0] for key in engines._failures} == {BASE.folder, model.folder}
 
 
 def test_methods_that_a_client_invents_make_no_series(http: httpx.Client) -> None:
