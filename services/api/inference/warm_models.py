@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 
 from scriptorium.artifacts.volume import disk_errors
-from scriptorium.models.warm_models import add_warm_model, read_warm_models, remove_warm_models
 from scriptorium.errors import InvalidRequest, ModelMissing
 from scriptorium.jobs.runner import Context
+from scriptorium.models.warm_models import add_warm_model, read_warm_models, remove_warm_models
 from services.api.inference.voices import find_models
 
 log = logging.getLogger(__name__)

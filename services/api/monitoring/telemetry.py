@@ -15,7 +15,6 @@ from scriptorium.store.connection import store_errors
 from services.api.monitoring.gauges import Gauge, machine_gauges, store_gauges
 from services.api.monitoring.snapshot import take_snapshot
 
-
 KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 OTHER_METHOD = "other"  # a client may invent methods without end, and each would be a series for ever
 
