@@ -49,7 +49,7 @@ FOLLOWED_JOBS = 50
 ROUNDS = 20
 ROUND_SECONDS = 0.5
 CHECKED_JOBS = 500
-START_TIMEOUT = timedelta(seconds=60)
+START_TIMEOUT = timedelta(minutes=3)
 TAKEOVER_TIMEOUT = timedelta(minutes=10)
 MB = 1 << 20
 

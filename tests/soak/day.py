@@ -47,8 +47,8 @@ class Day:
     async def live(self) -> None:
         """Do everything else until it is cancelled."""
         ways: list[tuple[Callable[[], Awaitable[None]], float]] = [
-            (self._chat, 0.2), (self._chat, 0.3), (self._follow, 0.5), (self._follow, 0.7), (self._scrape, 1.0),
-            (self._upload, 1.0), (self._upload_in_parts, 2.0), (self._look_around, 0.5),
+            (self._chat, 0.5), (self._chat, 0.5), (self._follow, 0.5), (self._follow, 0.5), (self._scrape, 2.0),
+            (self._upload, 2.0), (self._upload_in_parts, 3.0), (self._look_around, 2.0),
         ]  # fmt: skip
         await asyncio.gather(*(self._repeat(way, pause) for way, pause in ways))
 
