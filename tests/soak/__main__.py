@@ -98,7 +98,8 @@ async def soak(
     context, warm_up = open_context(settings), options.jobs // 3
     rest, seconds = options.jobs - warm_up, options.minutes * 60
     url = f"http://{settings.api_host}:{settings.api_port}"
-    async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as http:
+    limits = httpx.Limits(max_connections=None, keepalive_expiry=2)  # before the API closes what is idle
+    async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits, trust_env=False) as http:
         day = Day(http)
         progress = asyncio.create_task(report_progress(context, processes, engine, day))
         before = await live_through(day, warm_up, seconds * warm_up / options.jobs, context, processes)
