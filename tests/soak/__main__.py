@@ -34,7 +34,7 @@ from tests.soak.day import Day
 from tests.soak.meter import Growth, Sample, compare, take_sample
 from tests.soak.played_phases import ENGINE_URL
 
-REST = 15.0  # seconds until everything has gone that goes by itself
+REST = 20.0  # seconds until everything has gone that goes by itself
 PROGRESS_INTERVAL = 20.0  # seconds
 LIMITS = {"rss_mb": 16.0, "fds": 4, "threads": 4, "redis_mb": 0.5, "disk_mb": 1.0}
 

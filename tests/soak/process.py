@@ -19,6 +19,7 @@ from scriptorium.store import job_records, jobs
 from tests.soak import played_phases
 
 MOMENT = timedelta(seconds=5)
+UPLOAD_SECONDS = 10  # on a busy machine an upload takes a few
 POLL_INTERVAL = 0.05  # seconds
 PARSED_RECORDS = 200  # so that the cache of records is full before anything is measured
 WORK = {
@@ -54,7 +55,7 @@ def shorten_api_intervals() -> None:
     application.REPAIR_INTERVAL = 10.0
     application.archive_ended = partial(archive_ended, settling_time=timedelta(seconds=2))
     sweep.DELETION_MEMORY = leftovers.LOG_AGE = leftovers.ORPHAN_AGE = MOMENT
-    upload_store.LIFETIME = int(MOMENT.total_seconds())
+    upload_store.LIFETIME = UPLOAD_SECONDS
     import_module("services.api.inference.await_engine").POLL_INTERVAL = POLL_INTERVAL
 
 
