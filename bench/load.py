@@ -49,7 +49,7 @@ FOLLOWED_JOBS = 50
 ROUNDS = 20
 ROUND_SECONDS = 0.5
 CHECKED_JOBS = 500
-START_TIMEOUT = timedelta(seconds=60)
+START_TIMEOUT = timedelta(minutes=3)
 TAKEOVER_TIMEOUT = timedelta(minutes=10)
 MB = 1 << 20
 
@@ -126,8 +126,8 @@ def running_api(settings: Settings) -> Iterator[None]:
 
 
 @contextmanager
-def running(line: list[str], settings: Settings, answers: Callable[[], bool]) -> Iterator[None]:
-    """Run a program until the end of the block; its output goes to a file that is shown if it does not start."""
+def running(line: list[str], settings: Settings, answers: Callable[[], bool]) -> Iterator[int]:
+    """Run a program until the end of the block, and yield its id; its output is shown if it does not start."""
     with tempfile.TemporaryFile("w+") as log:
         environment = service_environment(settings)
         with subprocess.Popen([*DIE_WITH_PARENT, *line], stdout=log, stderr=log, env=environment) as process:
@@ -135,7 +135,7 @@ def running(line: list[str], settings: Settings, answers: Callable[[], bool]) ->
                 if not wait_until(lambda: answers() or process.poll() is not None, START_TIMEOUT) or process.poll():
                     log.seek(0)
                     raise SystemExit(f"{line} does not start: {log.read()[-2000:]}")
-                yield
+                yield process.pid
             finally:
                 process.terminate()
 

@@ -131,12 +131,15 @@ def gpu_check(
 
 @app.command(epilog="Example: scriptorium restore", rich_help_panel="Machine")
 def restore(as_json: Json = False) -> None:
-    """Rebuild lost job records from the data folder."""
+    """Rebuild lost job records from the data folder, and serve again what was kept warm."""
     from scriptorium.jobs.restore import restore_jobs
     from scriptorium.jobs.runner import open_context
+    from services.api.inference.warm_models import restore_warm_models
 
-    restored = restore_jobs(open_context())
-    show({"restored": restored}, as_json, f"{len(restored)} job(s) restored.")
+    context = open_context()
+    restored, warm = restore_jobs(context), restore_warm_models(context)
+    text = f"{len(restored)} job(s) restored, {len(warm)} model(s) kept warm."
+    show({"restored": restored, "warm": warm}, as_json, text)
 
 
 @app.command(epilog="Example: scriptorium demo", rich_help_panel="Machine")

@@ -10,6 +10,7 @@ from scriptorium.artifacts.volume import JOB_RECORD, Volume
 from scriptorium.contracts import Job
 from scriptorium.errors import FileMissing
 from scriptorium.jobs.runner import Context
+from scriptorium.models.warm_models import remove_warm_models
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,17 @@ def delete_job(context: Context, job_id: str, *, manuscript: bool = False) -> De
     sweeper finishes. Raises JobMissing, and Conflict while the job has not ended.
     """
     job = context.store.deletions.delete(job_id)
-    context.store.wishes.withdraw(context.volume.run(job_id))  # an engine would keep the weights' bytes
+    withdraw_models(context, job_id)
     uploads = uploads_of(job)
     unused = [file_id for file_id in uploads if not is_used(context, file_id)] if manuscript else []
     freed_bytes = remove_artifacts(context.volume, job_id, unused)
     return DeletedJob(job_id, freed_bytes, [file_id for file_id in uploads if file_id not in unused])
+
+
+def withdraw_models(context: Context, job_id: str) -> None:
+    """Let nobody wish for a job's models any more, or keep them warm: an engine would keep the weights' bytes."""
+    names = context.store.wishes.withdraw(context.volume.run(job_id))
+    remove_warm_models(context.volume.root, names)
 
 
 def uploads_of(job: Job) -> list[str]:

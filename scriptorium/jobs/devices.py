@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 POLL_INTERVAL = 0.5  # seconds
 VISIBLE_DEVICES = "CUDA_VISIBLE_DEVICES"
 
-announced_waits: set[str] = set()  # jobs whose wait for a device this worker has logged
+announced_waits: set[str] = set()  # jobs whose wait for a device this worker has logged, as long as they go on
 
 
 def list_devices(settings: Settings) -> list[str]:
@@ -94,6 +94,7 @@ def report_wait(pipeline: Pipeline, job: Job, devices: Sequence[str]) -> None:
     if job.id in announced_waits:
         return
     announced_waits.add(job.id)
+    announced_waits.difference_update(pipeline.store.jobs.index.ended(list(announced_waits)))
     holders = [pipeline.store.leases.holder(device) or "somebody" for device in devices]
     pipeline.log_event(job, f"Waiting for a device, held by {', '.join(dict.fromkeys(holders))}.")
 

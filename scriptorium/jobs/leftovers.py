@@ -30,6 +30,7 @@ from scriptorium.store.leases import phase_lease
 
 ORPHAN_AGE = timedelta(days=1)  # an upload or a new run may take a while to get its record
 CACHE_AGE = timedelta(days=1)
+SWEPT_CACHE_AGE = timedelta(days=30)  # the sweeper is not asked for: what is compiled today is of use tomorrow
 LOG_AGE = timedelta(days=7)
 PHASE_NAMES = "|".join(Phase)
 ATTEMPT_FOLDER = re.compile(rf"({PHASE_NAMES})\.(\d+)\.tmp")
@@ -164,18 +165,23 @@ def orphaned_runs(volume: Volume, records: Records) -> Iterator[Path]:
             yield folder
 
 
-def compile_caches(cache: Path) -> Iterator[Path]:
+def compile_caches(cache: Path, age: timedelta = CACHE_AGE) -> Iterator[Path]:
     """Yield what training and serving compiled, by model or by kernel; they compile again what they need."""
     for compiler in ("vllm/torch_compile_cache", "inductor", "triton"):
         for folder in (cache / compiler).glob("*"):
-            if is_older(folder, CACHE_AGE):
+            if is_older(folder, age):
                 yield folder
 
 
 def old_logs(logs: Path) -> Iterator[Path]:
     """Yield rotated logs, and those of engines that were stopped long ago."""
     yield from logs.glob(ROTATED_LOGS)
-    for log in logs.glob("vllm-*.log"):
+    yield from silent_logs(logs, "vllm-*.log")
+
+
+def silent_logs(logs: Path, pattern: str) -> Iterator[Path]:
+    """Yield the logs to which nothing was written for a week; every model that was ever served has one."""
+    for log in logs.glob(pattern):
         if is_older(log, LOG_AGE):
             yield log
 

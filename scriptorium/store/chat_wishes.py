@@ -76,11 +76,12 @@ class ChatWishes:
         """Wish for a model no longer."""
         self._client.hdel(WISHES_KEY, name)
 
-    def withdraw(self, folder: Path) -> None:
-        """Forget the models whose weights are in a folder, because it is about to be removed."""
-        for wish in self.all():
-            if wish.model.is_in(folder):
-                self.forget(wish.model.name)
+    def withdraw(self, folder: Path) -> list[str]:
+        """Forget the models whose weights are in a folder, because it is about to be removed; return their names."""
+        names = [wish.model.name for wish in self.all() if wish.model.is_in(folder)]
+        for name in names:
+            self.forget(name)
+        return names
 
     def all(self) -> list[Wish]:
         """Return every wish, by the models' names."""

@@ -105,9 +105,10 @@ class Leases:
                 return None
             token = int(pipe.get(_fence(name)) or 0) + 1
             waiting_since = pipe.get(wait)
+            silent = set(pipe.zrange(_queue(name), 0, -1)) - {other for other, _ in others}
             pipe.multi()
             pipe.delete(wait)
-            pipe.zrem(_queue(name), holder)
+            pipe.zrem(_queue(name), holder, *silent)
             lease = _grant(pipe, Lease(name, token, holder), ttl, waiting_since and float(waiting_since))
             pipe.hset(_record(name), mapping={"holder": holder, "rank": rank})
             return lease

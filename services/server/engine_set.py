@@ -38,7 +38,6 @@ class Failure:
     count: int = 0
     reason: str = ""
     retry_at: float = 0.0
-    token: tuple[str, int] = ("", -1)
 
 
 @dataclass
@@ -88,7 +87,7 @@ class EngineSet:
         A new `token` means that the models are wanted anew: what had failed for good is tried again.
         """
         if token != self._token:
-            self._token, self._refused = token, {}
+            self._token, self._refused, self._failures = token, {}, {}
         plans = {key_of(plan): plan for plan in plan_engines([one for one in models if self._is_usable(one)])}
         self._end_leaving()
         for key, slot in self._slots.items():
@@ -97,7 +96,7 @@ class EngineSet:
         obstacle = "" if self._slots else find_obstacle()
         may_start = not obstacle and not any(slot.leaves_at for slot in self._slots.values())
         for key, plan in plans.items():
-            self._supervise(key, plan, token, may_start=may_start)
+            self._supervise(key, plan, may_start=may_start)
         described = [entry for key, plan in plans.items() for entry in self._describe(key, plan, obstacle)]
         refused = [(model, reason) for model, reason in self._refused.items() if model in models]
         failed = [entry for model, reason in refused for entry in describe_plan((model,), "failed", reason)]
@@ -155,11 +154,9 @@ class EngineSet:
         with ThreadPoolExecutor() as pool:
             list(pool.map(self._stop, done))
 
-    def _supervise(self, key: Key, plan: EnginePlan, token: tuple[str, int], *, may_start: bool) -> None:
+    def _supervise(self, key: Key, plan: EnginePlan, *, may_start: bool) -> None:
         """Start, watch or restart the engine of a plan, and give it the plan's adapters."""
         slot, failure = self._slots.get(key), self._failures.setdefault(key, Failure())
-        if failure.token != token:
-            self._failures[key] = failure = Failure(token=token)
         if slot is None:
             if may_start and failure.count < MAX_FAILURES and time.monotonic() >= failure.retry_at:
                 self._begin(key, plan, failure)

@@ -20,7 +20,14 @@ from deploy.monitoring.live import Prometheus
 from scriptorium.local.demo_assets import BOOK, make_book
 from scriptorium.local.environments import DEMO
 from tests.compose.engine import docker_engine, find_current_compose, find_old_compose
-from tests.compose.journey import check_hardening, check_results, disturb, send_book, wait_for_job
+from tests.compose.journey import (
+    check_hardening,
+    check_results,
+    disturb,
+    lose_and_restore,
+    send_book,
+    wait_for_job,
+)
 from tests.compose.shell import Skip, log, run, wait_for
 from tests.compose.stack import ComposeStack
 from tests.compose.standins import base_images
@@ -70,7 +77,10 @@ def run_journey(stack: ComposeStack, options: argparse.Namespace) -> ComposeResu
         stack.up()
         check_hardening(stack)
         job = run_job(stack)
-        return check_stack(stack, job.status, options.pictures)
+        result = check_stack(stack, job.status, options.pictures)
+        if job.status == "succeeded":
+            lose_and_restore(stack, job)
+        return result
     except BaseException:
         sys.stdout.write(stack.compose("logs", "--tail", "60"))
         raise

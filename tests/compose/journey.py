@@ -8,8 +8,9 @@ from openai import OpenAI
 from openai.types.fine_tuning import FineTuningJob
 
 from scriptorium.local.demo_assets import BASE
-from tests.compose.shell import log, wait_for
+from tests.compose.shell import FOLDER, log, wait_for
 from tests.compose.stack import ComposeStack
+from tests.documented_backup import read_backup_commands
 
 TRAINER, SERVER = "trainer-cpu", "server-cpu"
 # Fewer steps than the recipe has, and one strength to try, so that the adapter is merged and served at it.
@@ -85,6 +86,25 @@ def check_results(stack: ComposeStack, job: FineTuningJob) -> None:
     assert answer.choices[0].message.content
     names = [client.files.retrieve(file).filename for file in job.result_files]
     assert any(name.endswith("report.html") for name in names), names
+
+
+def lose_and_restore(stack: ComposeStack, job: FineTuningJob) -> None:
+    """Back both volumes up as documented, lose and restore them; lose Redis alone, and rebuild its records."""
+    backup, restore, rebuild = read_backup_commands()
+    log("backing up, and losing everything")
+    stack.run_as_documented(backup)
+    stack.down()
+    stack.run_as_documented(restore)
+    for archive in FOLDER.glob("scriptorium-*.tar"):
+        archive.unlink()
+    stack.up()
+    check_results(stack, connect(stack).fine_tuning.jobs.retrieve(job.id))
+    log("losing what Redis has")
+    stack.execute("redis", "redis-cli", "flushall")
+    stack.run_as_documented(rebuild)
+    restored = connect(stack).fine_tuning.jobs.retrieve(job.id)
+    assert (restored.status, restored.result_files) == (job.status, job.result_files)
+    check_results(stack, restored)
 
 
 def check_hardening(stack: ComposeStack) -> None:

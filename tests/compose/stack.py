@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
 from scriptorium.process.ports import free_port
-from tests.compose.shell import PROJECT, run, succeeds, wait_for
+from tests.compose.shell import FOLDER, PROJECT, run, succeeds, wait_for
 from tests.compose.standins import SYSTEM_LIBRARIES, build_official_images
 
 MISSING_SERVICE = "grafana"  # no package registry has it; its boards' queries are sent to Prometheus instead
@@ -89,6 +90,21 @@ class ComposeStack:
     def down(self) -> None:
         """Stop everything and remove it, volumes included."""
         self.compose("down", "--volumes", "--remove-orphans", "--timeout", "20")
+
+    def run_as_documented(self, commands: str) -> None:
+        """Run commands of docs/operations.md in the folder of this test, on this project and its volumes.
+
+        What monitors the stack goes on: no registry may have Grafana's image.
+        """
+        own_names = {
+            "docker compose exec": "docker compose exec -T",  # nobody sits at a terminal
+            "docker compose": shlex.join(self._compose),
+            "docker run": f"{self._docker} run",
+            "scriptorium_$v": f"{self.env['COMPOSE_PROJECT_NAME']}_$v",
+        }
+        for name, own in own_names.items():
+            commands = commands.replace(name, own)
+        run(["sh", "-e", "-c", commands], env={**self.env, "COMPOSE_PROFILES": ""}, cwd=FOLDER)
 
     def container(self, service: str) -> str:
         """Return the id of a service's container, running or not."""

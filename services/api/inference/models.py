@@ -21,6 +21,7 @@ from scriptorium.store.serving import Engine
 from services.api.dependencies import Caller, Context, check_owner
 from services.api.inference.await_engine import list_served_in_sessions
 from services.api.inference.voices import KnownModel, find_job, find_known, find_models, list_voices
+from services.api.inference.warm_models import keep_model_warm, release_model
 from services.api.pagination import render_page
 
 router = APIRouter(tags=["models"])
@@ -85,17 +86,14 @@ def check_unused(wishes: Sequence[Wish]) -> None:
 @router.post("/v1/x/models/{model:path}/warm")
 def keep_warm(model: str, context: Context) -> dict[str, Any]:
     """Load a model, and keep it warm when nobody asks it for a while."""
-    *bases, wanted = find_models(context, model)
-    for base in bases:
-        context.store.wishes.ask(base)
-    context.store.wishes.ask(wanted, keep=True)
+    keep_model_warm(context, model)
     return retrieve(model, context)
 
 
 @router.delete("/v1/x/models/{model:path}/warm")
 def release(model: str, context: Context) -> dict[str, Any]:
     """Unload a model once nobody has asked it for a while."""
-    context.store.wishes.release(find_models(context, model)[-1])
+    release_model(context, model)
     return retrieve(model, context)
 
 

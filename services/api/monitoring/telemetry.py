@@ -15,6 +15,9 @@ from scriptorium.store.connection import store_errors
 from services.api.monitoring.gauges import Gauge, machine_gauges, store_gauges
 from services.api.monitoring.snapshot import take_snapshot
 
+KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+OTHER_METHOD = "other"  # a client may invent methods without end, and each would be a series for ever
+
 
 class Telemetry:
     """The API's own counters, and what the store knows, which is read on every scrape."""
@@ -32,6 +35,7 @@ class Telemetry:
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count and time one request."""
+        method = method if method in KNOWN_METHODS else OTHER_METHOD
         self._requests.labels(method, route, str(status)).inc()
         self._latency.labels(method, route).observe(seconds)
 
