@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Collection
 from dataclasses import replace
 from itertools import islice
@@ -34,6 +36,9 @@ NOTES = re.compile(r"(?:^|/)Files/(?:Data|Docs)/.*(?:notes\.rtf|synopsis\.txt)$|
 READ_BYTES = 32 * 1024**2  # of one file; what is beyond counts like what was read
 UNCOUNTED = (Content.ROWS, Content.PROJECT, Content.PACKED_MARKUP)  # beside texts, an index, an archive in one
 MAX_MEMBERS = 20_000
+ARCHIVE_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, NotImplementedError, RuntimeError, ValueError, LookupError,
+)  # fmt: skip  # zipfile trusts an archive to be what it says
 ROW_KEYS = 6  # words of a row of .jsonl that are not text: keys and roles
 
 
@@ -177,6 +182,6 @@ def count_in_archive(file: BinaryIO, filename: str) -> int:
                     with archive.open(member) as part:
                         words += count_in_file(part, member.filename, member.file_size, packed)  # type: ignore[arg-type]
                 read += member.file_size
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, EOFError) as error:
+    except ARCHIVE_DAMAGE as error:
         raise InvalidTrainingFile(f"{filename} is not a readable archive: {error}", param="training_file") from None
     return words

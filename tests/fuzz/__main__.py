@@ -38,7 +38,9 @@ def main(words: list[str]) -> int:
     options = parser.parse_args(words)
     if options.replay:
         finding = replay(load(options.replay))
-        write(f"{finding.fault.value}: {finding.signature}" if finding else "parsed, or refused with a code and a place")
+        write(
+            f"{finding.fault.value}: {finding.signature}" if finding else "parsed, or refused with a code and a place"
+        )
         return 1 if finding else 0
     names = tuple(name for name in options.only.split(",") if name in TARGETS or name == "http")
     write(f"seed {options.seed}; the same inputs again: python -m tests.fuzz --seed {options.seed}")

@@ -89,11 +89,11 @@ def judge(error: ScriptoriumError, folder: str) -> FuzzFinding | None:
 
 
 def describe(error: Exception) -> str:
-    """Return an error's type, its message and the last place in our own code, the same for every size and name."""
+    """Return an error's type and the last place in our own code."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "/tests/fuzz/" not in frame.filename]
     ours = [frame for frame in frames if frame.filename.startswith(PROJECT) and ".venv" not in frame.filename]
     place = f"{Path(ours[-1].filename).name}:{ours[-1].name}" if ours else "outside"
-    return f"{type(error).__name__} in {place}: {squeeze(str(error))}"
+    return f"{type(error).__name__} in {place}"
 
 
 def squeeze(text: str) -> str:

@@ -72,7 +72,7 @@ class InputsRun:
             env = {**os.environ, "TMPDIR": name}
             with (folder / "output").open("wb") as output:
                 child = subprocess.Popen(
-                    [*line, ",".join(chunk.names)], env=env, stdout=output, stderr=output, start_new_session=True
+                    [*line, ",".join(chunk.names)], env=env, stdout=output, stderr=output, process_group=0
                 )
                 try:
                     while (status := poll(child)) is None:

@@ -92,7 +92,9 @@ def change_bytes(random: Random, raw: bytes) -> bytes:
             case 3:
                 data[place:place] = data[place : place + size]
             case 4:
-                value = random.choice((0, 1, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 1 << 62, (1 << 64) - 1))
+                value = random.choice(
+                    (0, 1, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 1 << 62, (1 << 64) - 1)
+                )
                 field = value.to_bytes(8, "little")[: random.choice((1, 2, 4, 8))]
                 data[place : place + len(field)] = field
             case 5:
@@ -206,7 +208,9 @@ def lie_about_members(random: Random, raw: bytes) -> bytes:
     """Change a field of an entry in an archive's table of contents: its flags, method, checksum, sizes or place."""
     data = bytearray(raw)
     entries = [match.start() for match in re.finditer(rb"PK\x01\x02", raw)]
-    offset, code = random.choice(((8, "<H"), (10, "<H"), (16, "<L"), (20, "<L"), (24, "<L"), (28, "<H"), (30, "<H"), (42, "<L")))
+    offset, code = random.choice(
+        ((8, "<H"), (10, "<H"), (16, "<L"), (20, "<L"), (24, "<L"), (28, "<H"), (30, "<H"), (42, "<L"))
+    )
     place = random.choice(entries) + offset if entries else 0
     limit = 1 << 8 * struct.calcsize(code)
     value = random.choice((0, 1, 0x41, 12, 14, 8, 0x7FFF, limit - 1, limit // 2, random.randrange(limit))) % limit

@@ -160,7 +160,9 @@ def change_request(random: Random, raw: bytes) -> bytes:
             is_json = b"application/json" in head
             body = change_text("json" if is_json else "text")(random, body)
     if random.random() < 0.95:
-        lines = [line if not line.startswith(b"Content-Length") else b"Content-Length: %d" % len(body) for line in lines]
+        lines = [
+            line if not line.startswith(b"Content-Length") else b"Content-Length: %d" % len(body) for line in lines
+        ]
     return b"\r\n".join([b" ".join([method, path, version]), *lines[1:], b"", body])
 
 

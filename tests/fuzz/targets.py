@@ -216,7 +216,9 @@ def manuscripts() -> dict[str, list[bytes]]:
     """Return small files of every type, by extension."""
     fb2 = more_formats.write_fb2(formats.SAMPLE)
     numbered = docx_files.NUMBERED.format(0)
-    body = docx_files.p("One", "Heading1") + docx_files.p("It rained.", properties=numbered) + docx_files.table("a", "b")
+    body = (
+        docx_files.p("One", "Heading1") + docx_files.p("It rained.", properties=numbered) + docx_files.table("a", "b")
+    )
     return {
         ".txt": [TEXT.encode(), TEXT.encode("cp1252", "replace"), TEXT.encode("utf-16"), "第一回\n\n雨。\n".encode() * 3],
         ".md": [MARKDOWN.encode(), formats.write_markdown(formats.SAMPLE)],

@@ -7,7 +7,24 @@ from random import Random
 
 from lxml import etree
 
-VALUES = ["", "0", "-1", "1", "9" * 400, "9" * 5000, "²", "٣", "none", "true", "../a", "%ff", "#", "a" * 300, "1e9", "\u200b"]
+VALUES = [
+    "",
+    "0",
+    "-1",
+    "1",
+    "9" * 400,
+    "9" * 5000,
+    "²",
+    "٣",
+    "none",
+    "true",
+    "../a",
+    "%ff",
+    "#",
+    "a" * 300,
+    "1e9",
+    "\u200b",
+]
 MAX_DEPTH = 255  # libxml2's own limit is one more, unless a parser lifts it
 DEEP = 3000
 MAX_COPIES = 2000

@@ -14,7 +14,9 @@ from services.data.readers.manuscript import Part
 from services.data.readers.sources import Entry
 from services.data.readers.structure import Structure
 
-TITLE_PAGE = re.compile(r"\A\s*+(?:[A-Za-z][A-Za-z ]{0,30}:[^\n]*\n(?:(?=[ \t]{3}|\t)[ \t]*+\S[^\n]*\n)*+)++(?:\s*\n|\Z)")
+TITLE_PAGE = re.compile(
+    r"\A\s*+(?:[A-Za-z][A-Za-z ]{0,30}:[^\n]*\n(?:(?=[ \t]{3}|\t)[ \t]*+\S[^\n]*\n)*+)++(?:\s*\n|\Z)"
+)
 TITLE_KEY = re.compile(r"^(?:title|author|authors|credit|source|draft date|contact|copyright)\s*:", re.I | re.M)
 TITLE = re.compile(r"^title:[ \t]*(?:\n[ \t]+)?([^\n]+)", re.IGNORECASE | re.MULTILINE)
 PIECES_LEFT_OUT = (

@@ -94,7 +94,9 @@ class StyleTarget(XmlTarget):
             self.name = values.get("name", "")
             level = values.get("default-outline-level", "")
             title = STYLE_TITLES.get(self.name.lower(), 0)
-            own_level = title or (read_digits(level) + 1 if level.isdecimal() and 0 < read_digits(level) <= MAX_LEVEL else 0)
+            own_level = title or (
+                read_digits(level) + 1 if level.isdecimal() and 0 < read_digits(level) <= MAX_LEVEL else 0
+            )
             base, new_page = values.get("parent-style-name", ""), bool(values.get("master-page-name"))
             self.styles[self.name] = OdtStyle(base, own_level, new_page)
         elif name == "paragraph-properties" and self.name in self.styles:

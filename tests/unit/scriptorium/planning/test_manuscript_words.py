@@ -152,3 +152,22 @@ def test_words_of_every_script_are_counted(tmp_path: Path, text: str, encoding: 
 
 def test_a_character_that_reading_cuts_off_does_no_harm() -> None:
     assert decode("塔立".encode()[:-1]) == "塔"
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("content", [b"\0", b"=", b"<", b"]]>", b"<p><"])
+def test_signs_without_a_word_are_counted_in_one_pass(tmp_path: Path, content: bytes) -> None:
+    """A megabyte of them packs to a kilobyte, and took the API an hour."""
+    path = tmp_path / "content"
+    path.write_bytes(archive(word__document_xml=content * (1 << 20) + b"<p>One word</p>"))
+    assert count_words(path, "book.docx") >= 1
+
+
+def test_damage_inside_an_archive_is_a_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "content"
+    raw = bytearray(DOCX)
+    place = raw.index(b"word/document.xml") + len("word/document.xml")
+    raw[place : place + 20] = b"\xff" * 20
+    path.write_bytes(raw)
+    with pytest.raises(InvalidTrainingFile, match="not a readable archive"):
+        count_words(path, "book.docx")
