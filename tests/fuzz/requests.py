@@ -45,8 +45,7 @@ HEADERS = [
     b"Content-Encoding: gzip", b"Accept-Language: \xe9", b"Upgrade: websocket", b"Content-Length: -1", b"X-Request-ID: a\x00",
     b"OpenAI-Organization: x", b"Idempotency-Key: \xe9", b"User-Agent: ", b": x", b"X",
 ]  # fmt: skip
-METHODS = [b"GET", b"POST", b"PUT", b"DELETE", b"PATCH", b"HEAD", b"OPTIONS", b"TRACE", b"get", b"\xff", b""]
-SECRETS = ("{file_id}", "{upload_id}", "{kind}", "{model}", "{key_id}", "{step}")
+METHODS = [b"GET", b"POST", b"PUT", b"PATCH", b"HEAD", b"OPTIONS", b"TRACE", b"get", b"\xff", b""]
 
 
 class RequestTarget(NamedTuple):
@@ -108,7 +107,8 @@ FORM = f"multipart/form-data; boundary={BOUNDARY}"
 def write_request(call: str) -> bytes:
     """Return a request to a route, with the example of its body."""
     method, _, path = call.partition(" ")
-    path = path.replace("{job_id}", "ftjob-7").replace("{file_id}", PLACEHOLDER.decode()).replace("{model}", TUNED)
+    if method != "DELETE" and not path.endswith("/delete"):  # of what is there: every request after it would find nothing
+        path = path.replace("{job_id}", "ftjob-7").replace("{file_id}", PLACEHOLDER.decode()).replace("{model}", TUNED)
     path = re.sub(r"\{\w+(?::\w+)?\}", "1", path)
     if call == "POST /v1/files" or path.endswith("/parts"):
         body = write_form("book.txt", b"It rained.")
