@@ -1,7 +1,7 @@
 """Throw bad input at every parser and at the API: `make fuzz`, or `python -m tests.fuzz`.
 
     python -m tests.fuzz [--inputs 100000] [--seed N] [--only docx,http]
-    python -m tests.fuzz --replay build/fuzz/docx--1a2b3c4d.bin
+    python -m tests.fuzz --replay build/fuzz/docx--1a2b3c4d.bin ...
 
 The seed is printed; with it, the same inputs come again. Of inputs that do the same wrong thing the smallest is kept, in
 build/fuzz. Its last line is `fuzz: inputs=<n> crashes=<n> errors_5xx=<n> over_time=<n> over_memory=<n>`.
@@ -34,17 +34,23 @@ def main(words: list[str]) -> int:
     parser.add_argument("--inputs", type=int, default=INPUTS)
     parser.add_argument("--seed", type=int, default=secrets.randbits(32))
     parser.add_argument("--only", default=",".join([*TARGETS, "http"]))
-    parser.add_argument("--replay", type=Path, help="a saved input")
+    parser.add_argument("--replay", type=Path, nargs="+", help="saved inputs")
     options = parser.parse_args(words)
     if options.replay:
-        finding = replay(load(options.replay))
-        write(
-            f"{finding.fault.value}: {finding.signature}" if finding else "parsed, or refused with a code and a place"
-        )
-        return 1 if finding else 0
+        return run_again(options.replay)
     names = tuple(name for name in options.only.split(",") if name in TARGETS or name == "http")
     write(f"seed {options.seed}; the same inputs again: python -m tests.fuzz --seed {options.seed}")
     return fuzz(options.seed, list_chunks(options.inputs, names))
+
+
+def run_again(paths: list[Path]) -> int:
+    """Run saved inputs; return 0 if nothing was wrong. One that takes too long ends this process by a signal."""
+    findings = 0
+    for path in paths:
+        finding = replay(load(path))
+        findings += finding is not None
+        write(f"{path.name}: " + (f"{finding.fault.value}, {finding.signature}" if finding else "as it should be"))
+    return 1 if findings else 0
 
 
 def fuzz(seed: int, chunks: list[Chunk]) -> int:
