@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 
-.PHONY: gpu-check bench-train load layout bench-merge bench-serve bench-voice voice levers bench-generate help setup light demo test lint test-compose test-pages faults-data bench-data bench-languages check conformance format lock clean up down
+.PHONY: fuzz gpu-check bench-train load layout bench-merge bench-serve bench-voice voice levers bench-generate help setup light demo test lint test-compose test-pages faults-data bench-data bench-languages check conformance format lock clean up down
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -110,6 +110,9 @@ gpu-check: light ## this machine's NVIDIA card with every phase: speed, memory b
 
 model: light ## the core as a state machine: twenty thousand steps of jobs, messages, workers and leases in any order
 	@SCRIPTORIUM_MODEL_EXAMPLES=400 $(BIN)/python -m pytest -q tests/integration/test_core_model.py
+
+fuzz: light ## bad input for every parser and the API: a hundred thousand files and requests; SEED=n repeats a run
+	@PYTHONPATH=. $(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(INPUTS),--inputs $(INPUTS))
 
 load: light ## ten thousand ended jobs, a thousand queued, a million events: reads, scrape, reaper, memory, 500 followers
 	@PYTHONPATH=. $(BIN)/python -m bench.load

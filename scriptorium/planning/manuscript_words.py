@@ -37,7 +37,8 @@ READ_BYTES = 32 * 1024**2  # of one file; what is beyond counts like what was re
 UNCOUNTED = (Content.ROWS, Content.PROJECT, Content.PACKED_MARKUP)  # beside texts, an index, an archive in one
 MAX_MEMBERS = 20_000
 ARCHIVE_DAMAGE = (
-    zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, NotImplementedError, RuntimeError, ValueError, LookupError,
+    zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, NotImplementedError, RuntimeError, ValueError,
+    LookupError,
 )  # fmt: skip  # zipfile trusts an archive to be what it says
 ROW_KEYS = 6  # words of a row of .jsonl that are not text: keys and roles
 

@@ -3,8 +3,8 @@
     python -m tests.fuzz [--inputs 100000] [--seed N] [--only docx,http]
     python -m tests.fuzz --replay build/fuzz/docx--1a2b3c4d.bin ...
 
-The seed is printed; with it, the same inputs come again. Of inputs that do the same wrong thing the smallest is kept, in
-build/fuzz. Its last line is `fuzz: inputs=<n> crashes=<n> errors_5xx=<n> over_time=<n> over_memory=<n>`.
+The seed is printed; with it, the same inputs come again. Of inputs that do the same wrong thing the smallest is kept,
+in build/fuzz. Its last line is `fuzz: inputs=<n> crashes=<n> errors_5xx=<n> over_time=<n> over_memory=<n>`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pathlib import Path
 
 from tests.fuzz.attempt import Fault
 from tests.fuzz.child import replay
-from tests.fuzz.saved_inputs import FOLDER, SavedInputs, load
 from tests.fuzz.inputs_run import Chunk, InputsRun, list_chunks
+from tests.fuzz.saved_inputs import FOLDER, SavedInputs, load
 from tests.fuzz.targets import TARGETS
 
 INPUTS = 100_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -57,14 +58,20 @@ def attempt(case: Case) -> FuzzFinding | None:
     if case.target == "http":
         return send_request(case.raw)
     with tempfile.TemporaryDirectory() as name:
-        try:
-            TARGETS[case.target].run(case.raw, Path(name))
-        except ScriptoriumError as error:
-            return judge(error, name)
-        except MemoryError:
-            return FuzzFinding(Fault.OVER_MEMORY, f"{case.target}: MemoryError")
-        except Exception as error:  # noqa: BLE001  # any other is a finding
-            return FuzzFinding(Fault.CRASH, f"{case.target}: {describe(error)}")
+        findings = [go_in(case, way, Path(name)) for way in TARGETS[case.target].ways]
+    return next(filter(None, findings), None)
+
+
+def go_in(case: Case, way: Callable[[bytes, Path], None], folder: Path) -> FuzzFinding | None:
+    """Run an input by one way in."""
+    try:
+        way(case.raw, folder)
+    except ScriptoriumError as error:
+        return judge(error, str(folder))
+    except MemoryError:
+        return FuzzFinding(Fault.OVER_MEMORY, f"{case.target}: MemoryError")
+    except Exception as error:  # noqa: BLE001  # any other is a finding
+        return FuzzFinding(Fault.CRASH, f"{case.target}: {describe(error)}")
     return None
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.fuzz.attempt import Fault, FuzzFinding, make_case
-from tests.fuzz.saved_inputs import SavedInputs
 from tests.fuzz.requests import REQUESTS
+from tests.fuzz.saved_inputs import SavedInputs
 from tests.fuzz.targets import TARGETS
 
 CHUNK_INPUTS = 5000  # a child that lives for ever would hide what leaks
@@ -87,8 +87,8 @@ class InputsRun:
             self.take(chunk, read_findings(folder))
             if status < 0:
                 fault = FAULTS_BY_SIGNAL.get(signal.Signals(-status), Fault.CRASH)
-                name = make_case(self.seed, last, chunk.names).target
-                self.take(chunk, [(last, FuzzFinding(fault, f"{name}: {signal.Signals(-status).name}"))])
+                target = make_case(self.seed, last, chunk.names).target
+                self.take(chunk, [(last, FuzzFinding(fault, f"{target}: {signal.Signals(-status).name}"))])
             self._inputs[chunk] = last + 1 - chunk.first
             return last
 

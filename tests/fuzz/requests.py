@@ -25,7 +25,7 @@ from services.api.openapi.operations import OPERATIONS
 from tests.conformance.api import live_api
 from tests.conformance.schema import make_examples_true
 from tests.fuzz.mutations import NUMBERS, change_bytes, change_text
-from tests.fuzz.targets import TYPES, manuscripts
+from tests.fuzz.seeds import manuscripts
 from tests.integration.standins import TUNED
 
 PLACEHOLDER = b"file-" + b"F" * 26  # of the id of an uploaded file, as long as one
@@ -34,15 +34,23 @@ ANSWER_SECONDS = 10.0  # until the first byte of an answer to a request that is 
 PART_SECONDS = 0.03  # for one that may not be: the server waits for the rest
 JOBS = ("ftjob-7", "ftjob-0123", "ftjob-none")
 PATHS = [b"/", b"//", b"/../", b"%2e%2e/", b"%00", b"%ff", b"%0d%0a", b"\xc3\xa9", b"*", b"?", b"#", b"%", b"a" * 5000]
-QUERIES = [b"limit=1", b"after=x", b"limit=", b"order=asc", b"stream=true", b"q=a", b"jobs=ftjob-7", b"a=1&a=2", b"metadata[k]=v",
-           b"%00=1", b"sort=%ff", b"before=0", b"q=%E2%80%AE", b"limit=1e9", b"a", b"&&", b"tag=x", b"step=1"]  # fmt: skip
+QUERIES = [b"limit=1", b"after=x", b"limit=", b"order=asc", b"stream=true", b"q=a", b"jobs=ftjob-7", b"a=1&a=2",
+b"metadata[k]=v",
+           b"%00=1", b"sort=%ff", b"before=0", b"q=%E2%80%AE", b"limit=1e9", b"a", b"&&", b"tag=x",
+           b"step=1"]  # fmt: skip
 HEADERS = [
-    b"Content-Type: text/plain", b"Content-Type: application/json; charset=utf-16", b"Content-Type: multipart/form-data",
-    b"Content-Type: multipart/form-data; boundary=", b"Transfer-Encoding: chunked", b"Expect: 100-continue", b"Range: bytes=9-1",
-    b"Range: bytes=0-,1-", b"Accept: text/html", b"Accept: \xff", b"Authorization: Bearer \xff", b"Authorization: Basic x",
-    b"Cookie: session=\xe9; a", b"Last-Event-ID: -1", b"Last-Event-ID: x", b"If-None-Match: *", b"Origin: http://evil", b"Host: evil",
-    b"X-Scriptorium-Wait: 1e999", b"X-Scriptorium-Wait: -1", b"Idempotency-Key: " + b"k" * 300, b"X-Forwarded-For: a", b"A: " + b"b" * 9000,
-    b"Content-Encoding: gzip", b"Accept-Language: \xe9", b"Upgrade: websocket", b"Content-Length: -1", b"X-Request-ID: a\x00",
+    b"Content-Type: text/plain", b"Content-Type: application/json; charset=utf-16",
+    b"Content-Type: multipart/form-data",
+    b"Content-Type: multipart/form-data; boundary=", b"Transfer-Encoding: chunked", b"Expect: 100-continue",
+    b"Range: bytes=9-1",
+    b"Range: bytes=0-,1-", b"Accept: text/html", b"Accept: \xff", b"Authorization: Bearer \xff",
+    b"Authorization: Basic x",
+    b"Cookie: session=\xe9; a", b"Last-Event-ID: -1", b"Last-Event-ID: x", b"If-None-Match: *",
+    b"Origin: http://evil", b"Host: evil",
+    b"X-Scriptorium-Wait: 1e999", b"X-Scriptorium-Wait: -1", b"Idempotency-Key: " + b"k" * 300, b"X-Forwarded-For: a",
+    b"A: " + b"b" * 9000,
+    b"Content-Encoding: gzip", b"Accept-Language: \xe9", b"Upgrade: websocket", b"Content-Length: -1",
+    b"X-Request-ID: a\x00",
     b"OpenAI-Organization: x", b"Idempotency-Key: \xe9", b"User-Agent: ", b": x", b"X",
 ]  # fmt: skip
 METHODS = [b"GET", b"POST", b"PUT", b"PATCH", b"HEAD", b"OPTIONS", b"TRACE", b"get", b"\xff", b""]
@@ -97,7 +105,7 @@ def serve(*, is_needed: bool) -> Iterator[None]:
 def list_requests() -> list[bytes]:
     """Return a good request for every route, and uploads of every type of file."""
     requests = [write_request(call) for call in SCOPES]
-    uploads = [write_form(f"book{suffix}", manuscripts()[suffix][0][:4000]) for suffix in TYPES]
+    uploads = [write_form(f"book{suffix}", manuscripts()[suffix][0][:4000]) for suffix in manuscripts()]
     return [*requests, *(write_head("POST", "/v1/files", body, FORM) + body for body in uploads)]
 
 
@@ -107,7 +115,9 @@ FORM = f"multipart/form-data; boundary={BOUNDARY}"
 def write_request(call: str) -> bytes:
     """Return a request to a route, with the example of its body."""
     method, _, path = call.partition(" ")
-    if method != "DELETE" and not path.endswith("/delete"):  # of what is there: every request after it would find nothing
+    if method != "DELETE" and not path.endswith(
+        "/delete"
+    ):  # of what is there: every request after it would find nothing
         path = path.replace("{job_id}", "ftjob-7").replace("{file_id}", PLACEHOLDER.decode()).replace("{model}", TUNED)
     path = re.sub(r"\{\w+(?::\w+)?\}", "1", path)
     if call == "POST /v1/files" or path.endswith("/parts"):

@@ -1,4 +1,4 @@
-"""A part of `make fuzz`: requests that are no good HTTP, or no good request, are never answered with an error of ours."""
+"""A part of `make fuzz`: bad requests, and what is no HTTP, are never answered with an unexpected error."""
 
 from tests.fuzz.attempt import attempt, make_case
 from tests.fuzz.requests import API, PLACEHOLDER, judge_answer, list_requests, send, serve

@@ -41,7 +41,8 @@ from services.merger.writing.worker_pool import MergeProgress
 
 FOLDER = "exports"
 MODEL_DAMAGE = (
-    ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, FileNotFoundError, struct.error,
+    ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, FileNotFoundError,
+    struct.error,
 )  # fmt: skip  # the readers of these files trust them to be what they say
 MAX_REASON = 200  # characters of an error
 QUANT_TYPES: dict[str, QuantType] = {"gguf-f16": QuantType.F16, "gguf-q8_0": QuantType.Q8_0}
@@ -107,7 +108,9 @@ def model_damage(model: Path) -> Iterator[None]:
         yield
     except MODEL_DAMAGE as error:
         missing = isinstance(error, FileNotFoundError)
-        reason = f"{Path(error.filename).name} is missing" if missing else str(error)[:MAX_REASON] or type(error).__name__
+        reason = (
+            f"{Path(error.filename).name} is missing" if missing else str(error)[:MAX_REASON] or type(error).__name__
+        )
         message = f"{model.name} cannot be written as GGUF: its configuration or tokenizer is damaged ({reason})."
         raise MergeFailed(message, param=CONFIG, next_step=OTHER_CONVERTER) from error
 

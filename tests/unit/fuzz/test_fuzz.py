@@ -1,4 +1,4 @@
-"""A part of `make fuzz`: what it found once stays mended, some hundred inputs do nothing wrong, and it notices what does."""
+"""A part of `make fuzz`: what it found stays mended, some hundred inputs do nothing wrong, what does is noticed."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def use(monkeypatch: pytest.MonkeyPatch, outcome: object) -> Case:
         if callable(outcome):
             outcome()
 
-    monkeypatch.setitem(TARGETS, "odd", Target(1, lambda: [b"a"], lambda random, raw: raw, run))
+    monkeypatch.setitem(TARGETS, "odd", Target(1, lambda: [b"a"], lambda random, raw: raw, [run]))
     return Case("odd", b"a")
 
 
@@ -121,7 +121,7 @@ def test_of_inputs_that_do_the_same_the_smallest_is_kept_and_made_smaller(
         if b"bad" in raw:
             raise ValueError(raw)
 
-    monkeypatch.setitem(TARGETS, "odd", Target(1, lambda: [b"a"], lambda random, raw: raw, run))
+    monkeypatch.setitem(TARGETS, "odd", Target(1, lambda: [b"a"], lambda random, raw: raw, [run]))
     saved = SavedInputs(tmp_path)
     for raw in (b"a" * 90 + b"bad" + b"b" * 90, b"a" * 9 + b"bad"):
         finding = attempt.attempt(Case("odd", raw))

@@ -1,6 +1,7 @@
 """Files made to hurt: numbers without an end, lines that a pattern could read in too many ways, marks never closed.
 
-Each of these took the reader minutes to years, or ended in a traceback, before it was mended; `make fuzz` looks for more.
+Each of these took the reader minutes to years, or ended in a traceback, before it was mended; `make fuzz` looks for
+more.
 """
 
 from __future__ import annotations

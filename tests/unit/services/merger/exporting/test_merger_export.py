@@ -257,8 +257,9 @@ def test_a_tokenizer_without_a_certain_name_is_refused(steps: list[dict[str, Any
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("tokenizer.json", "{"), ("tokenizer.json", "[]"), ("tokenizer.json", None), ("config.json", '{"architectures": 7}'),
-     ("config.json", '{"architectures": ["LlamaForCausalLM"]}'), ("tokenizer_config.json", "\xff")],
+    [("tokenizer.json", "{"), ("tokenizer.json", "[]"), ("tokenizer.json", None),
+     ("config.json", '{"architectures": 7}'), ("config.json", '{"architectures": ["LlamaForCausalLM"]}'),
+     ("tokenizer_config.json", "\xff")],
 )  # fmt: skip
 def test_a_damaged_configuration_or_tokenizer_is_a_clear_error(tmp_path: Path, name: str, text: str | None) -> None:
     model = write_model(tmp_path / "model")
