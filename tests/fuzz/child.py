@@ -39,9 +39,10 @@ def main(seed: int, first: int, count: int, folder: Path, names: tuple[str, ...]
         for number in range(first, first + count):
             case = make_case(seed, number, names)
             os.pwrite(current, f"{number:<12}".encode(), 0)
+            before = peak_bytes()
             with limits():
                 finding = attempt(case)
-            over = peak_bytes() - start > MEMORY_BYTES
+            over = peak_bytes() > max(before, start + MEMORY_BYTES)
             if over:
                 finding = FuzzFinding(Fault.OVER_MEMORY, f"{case.target}: {(peak_bytes() - start) // MIB} MiB")
             if finding:

@@ -28,6 +28,7 @@ VALUES = [
 MAX_DEPTH = 255  # libxml2's own limit is one more, unless a parser lifts it
 DEEP = 3000
 MAX_COPIES = 2000
+MAX_COPIED_BYTES = 1 << 18
 
 
 def change_tree(random: Random, raw: bytes) -> bytes:
@@ -47,8 +48,8 @@ def change_element(random: Random, root: etree._Element) -> None:
         case 0 if parent is not None:
             parent.remove(element)
         case 1 if parent is not None:
-            copies = random.choice((1, 1, 2, MAX_COPIES if len(element) < 8 else 3))
-            for _ in range(copies):
+            copies = random.choice((1, 1, 2, MAX_COPIES))
+            for _ in range(min(copies, MAX_COPIED_BYTES // len(etree.tostring(element)))):
                 element.addnext(deepcopy(element))
         case 2:
             other.append(deepcopy(element))
