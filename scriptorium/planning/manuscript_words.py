@@ -14,7 +14,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, NoReturn
 
 from scriptorium.errors import InvalidTrainingFile, InvalidValidationFile
 from scriptorium.manuscript_types import CONTENTS, ROWS, Content, find_suffix
@@ -29,6 +29,7 @@ from scriptorium.planning.dataset_size import (
 from scriptorium.recipe import Recipe
 from scriptorium.text.word_spans import estimate_words
 from scriptorium.text.words_in_bytes import count_in_bytes, decode
+from scriptorium.text.zip_directory import GuardedFile
 
 BOOKS = {suffix for suffix, content in CONTENTS.items() if content is Content.PACKED_MARKUP}
 DOCUMENTS = ("word/document.xml", "content.xml")  # the text of a .docx, and of an .odt
@@ -172,12 +173,19 @@ def count_in_file(file: BinaryIO, filename: str, size: int, packed: Collection[s
     return round(count_in_bytes(text, content) * max(1.0, size / max(1, len(text))))
 
 
+def refuse_archive(reason: str) -> NoReturn:
+    """Raise an error for an archive that would fill the memory."""
+    raise zipfile.BadZipFile(f"it {reason}")
+
+
 def count_in_archive(file: BinaryIO, filename: str) -> int:
     """Return the words of an archive's members; books in a .zip are opened, archives in a book are not."""
     packed = BOOKS if find_suffix(filename) == ".zip" else ()
     words = read = 0
     try:
-        with zipfile.ZipFile(file) as archive:
+        guarded = GuardedFile(file, MAX_MEMBERS, refuse_archive)
+        with zipfile.ZipFile(guarded) as archive:  # type: ignore[arg-type]
+            guarded.opening = False
             for member in islice(archive.infolist(), MAX_MEMBERS):
                 if read < READ_BYTES:
                     with archive.open(member) as part:
