@@ -184,7 +184,7 @@ def count_in_archive(file: BinaryIO, filename: str) -> int:
     words = read = 0
     try:
         guarded = GuardedFile(file, MAX_MEMBERS, refuse_archive)
-        with zipfile.ZipFile(guarded) as archive:  # type: ignore[arg-type]
+        with zipfile.ZipFile(guarded) as archive:
             guarded.opening = False
             for member in islice(archive.infolist(), MAX_MEMBERS):
                 if read < READ_BYTES:

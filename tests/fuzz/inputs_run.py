@@ -10,8 +10,8 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from tests.fuzz.attempt import Fault, FuzzFinding, make_case
 from tests.fuzz.requests import REQUESTS
@@ -26,7 +26,8 @@ FAULTS_BY_SIGNAL = {
 }
 
 
-class Chunk(NamedTuple):
+@dataclass(frozen=True)
+class Chunk:
     """Inputs by their numbers, and the names of the targets that they are drawn for."""
 
     first: int

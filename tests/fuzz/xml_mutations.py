@@ -36,7 +36,7 @@ def change_tree(random: Random, raw: bytes) -> bytes:
     root = etree.fromstring(raw, etree.XMLParser(resolve_entities=False, huge_tree=True))
     for _ in range(random.choice((1, 1, 2, 4, 8))):
         change_element(random, root)
-    return etree.tostring(root, encoding=random.choice(("utf-8", "utf-8", "utf-16", "windows-1251")))
+    return bytes(etree.tostring(root, encoding=random.choice(("utf-8", "utf-8", "utf-16", "windows-1251"))))
 
 
 def change_element(random: Random, root: etree._Element) -> None:

@@ -107,10 +107,8 @@ def model_damage(model: Path) -> Iterator[None]:
     try:
         yield
     except MODEL_DAMAGE as error:
-        missing = isinstance(error, FileNotFoundError)
-        reason = (
-            f"{Path(error.filename).name} is missing" if missing else str(error)[:MAX_REASON] or type(error).__name__
-        )
+        missing = isinstance(error, FileNotFoundError) and Path(error.filename).name
+        reason = f"{missing} is missing" if missing else str(error)[:MAX_REASON] or type(error).__name__
         message = f"{model.name} cannot be written as GGUF: its configuration or tokenizer is damaged ({reason})."
         raise MergeFailed(message, param=CONFIG, next_step=OTHER_CONVERTER) from error
 
