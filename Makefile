@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 
-.PHONY: sbom audit licences faults gpu-check bench-train load layout bench-merge bench-serve bench-voice voice levers bench-generate help setup light demo test lint test-compose test-pages faults-data bench-data bench-languages check conformance format lock clean up down soak
+.PHONY: sbom audit licences faults gpu-check bench-train load layout bench-merge bench-serve bench-voice voice levers bench-generate help setup light demo test lint test-compose test-pages faults-data bench-data bench-languages check conformance format lock clean up down soak fuzz
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -116,6 +116,9 @@ model: light ## the core as a state machine: twenty thousand steps of jobs, mess
 
 soak: light ## a day in ten minutes: 300 jobs, chat, uploads, followers, scrapes; memory, files, Redis and disk must not grow
 	@PYTHONPATH=. $(BIN)/python -m tests.soak
+
+fuzz: light ## bad input for every parser and the API: a hundred thousand files and requests; SEED=n repeats a run
+	@PYTHONPATH=. $(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(INPUTS),--inputs $(INPUTS))
 
 load: light ## ten thousand ended jobs, a thousand queued, a million events: reads, scrape, reaper, memory, 500 followers
 	@PYTHONPATH=. $(BIN)/python -m bench.load

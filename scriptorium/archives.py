@@ -23,7 +23,7 @@ OPENING_ERRORS = (
     NotImplementedError,
     ValueError,
     OverflowError,
-    IndexError,
+    LookupError,
     RuntimeError,
     struct.error,
 )  # opening

@@ -8,12 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from scriptorium.errors import InvalidRecipe, list_problems
 from scriptorium.patterns import explain_unknown_keys, matching, suggest
 from scriptorium.text.languages.language import list_codes
+from scriptorium.yaml_text import BrokenYaml, parse_yaml
 
 PromptKind = Literal["brief", "context", "continue", "rewrite"]
 Prompt = Literal["brief", "context", "continue", "rewrite", "mixed"]
@@ -339,10 +339,10 @@ def parse_recipe(body: Any, source: str) -> Recipe:
 def load_recipe(path: Path) -> Recipe:
     """Read a recipe file; raises InvalidRecipe if it is missing, not YAML or invalid."""
     try:
-        body = yaml.safe_load(path.read_text(encoding="utf-8"))
+        body = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InvalidRecipe(f"There is no recipe {path.name}.", param="recipe") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (BrokenYaml, UnicodeDecodeError) as error:
         raise InvalidRecipe(f"{path.name} is not valid YAML: {error}", param="recipe") from None
     return parse_recipe(body, path.name)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from scriptorium.errors import InvalidRecipe, Problem, list_problems
 from scriptorium.patterns import explain_unknown_keys, suggest
 from scriptorium.recipe import Recipe
+from scriptorium.yaml_text import BrokenYaml, parse_yaml
 
 OVERRIDABLE_SECTIONS = ("data", "training", "export", "select", "strength", "decisions", "calibration", "evaluation")
 PLACE = "overrides"
@@ -62,8 +62,8 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
         key, equals, text = assignment.partition("=")
         *sections, name = key.strip().split(".")
         try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+            value = parse_yaml(text)
+        except BrokenYaml as error:
             problems.append(Problem(assignment, f"the value is not valid YAML: {str(error).splitlines()[0]}"))
             continue
         target: Any = overrides

@@ -83,7 +83,7 @@ def read_config(adapter: Path) -> dict[str, Any]:
     """Read adapter_config.json. Raises InvalidRequest."""
     try:
         config = json.loads((adapter / ADAPTER_CONFIG).read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         config = None
     if not isinstance(config, dict):
         raise InvalidRequest(UNREADABLE.format(name=adapter.name, file=ADAPTER_CONFIG))

@@ -127,7 +127,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object of the base; raises BaseModelUnusable."""
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise BaseModelUnusable(f"{path.parent.name} has no readable {path.name}: {reason}", param=path.name) from error
     if not isinstance(body, dict):

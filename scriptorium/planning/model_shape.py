@@ -6,12 +6,12 @@ values, and a gated MLP. Biases and the few weights of norms are left out of FLO
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from scriptorium.errors import BaseModelUnusable
+from scriptorium.models.weights import CONFIG, read_json
 
 LLAMA_LIKE = {"llama", "mistral", "ministral", "qwen2", "qwen3", "smollm3", "gemma", "gemma2", "gemma3_text", "phi3"}
 FORWARD = 2  # FLOPs of a parameter and token: a multiplication and an addition
@@ -19,6 +19,8 @@ FROZEN = 4  # forward, and the gradient of its input: arXiv:2001.08361, section 
 TRAINED = 6  # the same, and its own gradient
 SCORE_BACKWARD = 2.5  # attention's backward pass, in forward passes: five products instead of two (FlashAttention-2)
 SIZES = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+OPTIONAL_SIZES = ("num_key_value_heads", "head_dim")
+MAX_SIZE = 10**9  # of any of them
 KNOWN_SHAPES = {"meta-llama/Llama-3.1-8B-Instruct": (128256, 4096, 32, 32, 8, 128, 14336, False)}
 
 
@@ -98,16 +100,13 @@ class ModelShape:
 
 def read_shape(folder: Path, name: str = "") -> ModelShape:
     """Read a model folder's config.json. Raises BaseModelUnusable if it is missing or not of a kind that is known."""
-    try:
-        config = json.loads((folder / "config.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise BaseModelUnusable(f"{folder.name} has no readable config.json: {error}") from None
-    return shape_of(config, name or folder.name)
+    return shape_of(read_json(folder / CONFIG), name or folder.name)
 
 
 def shape_of(config: dict[str, Any], name: str) -> ModelShape:
     """Return the shape that a config describes. Raises BaseModelUnusable if it is not built like Llama."""
-    missing = [key for key in SIZES if not isinstance(config.get(key), int)]
+    missing = [key for key in SIZES if not is_size(config.get(key))]
+    missing += [key for key in OPTIONAL_SIZES if config.get(key) is not None and not is_size(config[key])]
     if missing or config.get("model_type") not in LLAMA_LIKE:
         reason = f"its config.json lacks {', '.join(missing)}" if missing else f"it is a {config.get('model_type')!r}"
         raise BaseModelUnusable(f"{name} cannot be planned: {reason}.", param="model")
@@ -124,6 +123,11 @@ def shape_of(config: dict[str, Any], name: str) -> ModelShape:
         tied_embeddings=bool(config.get("tie_word_embeddings", False)),
         stored_bytes=4 if config.get("dtype", config.get("torch_dtype")) == "float32" else 2,
     )
+
+
+def is_size(value: Any) -> bool:
+    """Return whether a value of a config can be a size."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_SIZE
 
 
 def known_shape(name: str) -> ModelShape | None:

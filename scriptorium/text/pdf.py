@@ -5,18 +5,18 @@ from __future__ import annotations
 import binascii
 import io
 import logging
-import re
 import struct
 import zlib
 
 from pypdf import PdfReader
 from pypdf.errors import DependencyError, PyPdfError
 
+from scriptorium.text.word_spans import SPACED_WORD
+
 PDF_DAMAGE = (
     PyPdfError, DependencyError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError,
     NotImplementedError, RecursionError, OSError, EOFError, struct.error, zlib.error, binascii.Error,
 )  # fmt: skip  # pypdf trusts a file to be what it says
-WORD = re.compile(r"\S*\w\S*")
 SAMPLE_PAGES = 12
 MAX_PAGE_BYTES = 8 << 20  # of drawing instructions; a page of text has some kilobytes
 
@@ -41,4 +41,4 @@ def estimate_pdf_words(raw: bytes) -> int:
         ]
     except PDF_DAMAGE:
         return 0
-    return round(sum(len(WORD.findall(text)) for text in texts) * count / max(1, len(contents)))
+    return round(sum(len(SPACED_WORD.findall(text)) for text in texts) * count / max(1, len(contents)))

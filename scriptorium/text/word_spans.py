@@ -16,7 +16,7 @@ from itertools import pairwise
 from scriptorium.text.languages.language import list_codes, read_language
 
 RUN = re.compile(r"\S+")
-SPACED_WORD = re.compile(r"\S*\w\S*")
+SPACED_WORD = re.compile(r"(?<!\S)[^\w\s]*+\w\S*+")  # looked for once in a run, however long it is
 LETTERS_PER_WORD = 1.3  # by ICU's dictionaries: 1.23 in an old Chinese novel, more in new ones
 UNSPACED = re.compile(
     f"[{''.join(language.script for language in map(read_language, list_codes()) if not language.separates_words)}]"

@@ -10,7 +10,7 @@ from scriptorium.text.pdf import estimate_pdf_words
 from scriptorium.text.word_spans import estimate_words
 
 LEADING_BYTE = 0xC0  # of a character of several bytes in UTF-8
-TAG = re.compile(rb"<binary\b.*?(?:</binary>|\Z)|<[^>]*>", re.DOTALL)  # pictures of .fb2, too
+TAG = re.compile(rb"<binary\b.*?(?:</binary>|\Z)|<[^<>]*+>", re.DOTALL)  # pictures of .fb2, too
 RTF_DESTINATION = re.compile(
     rb"\{\\(?:\*|fonttbl|colortbl|stylesheet|info|pict|header|footer)[^{}]*(?:\{[^{}]*\}[^{}]*)*\}"
 )

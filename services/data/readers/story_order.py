@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
+from scriptorium.text.digits import read_digits
 from scriptorium.text.languages.heading_words import alternatives
 from services.data.cleaning.evidence.heading_words import LANGUAGES, ROMAN, SPELLED, read_value
 
@@ -58,4 +59,4 @@ def place_name(name: str) -> tuple[int, int] | None:
     if number := NUMBERED.match(words):
         return 1, read_value(number["before"] or number["number"])
     digits = re.match(rf"^(?:{CHAPTER}\s*)?(\d+)(?!\w)", words, re.IGNORECASE)
-    return (1, int(digits[1])) if digits else None
+    return (1, read_digits(digits[1])) if digits else None

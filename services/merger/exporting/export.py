@@ -10,7 +10,9 @@ grow with the model or a tensor. A Modelfile for Ollama is written beside each f
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -26,9 +28,10 @@ from scriptorium.contracts import Level
 from scriptorium.errors import BaseModelUnusable, DiskFull, EnvironmentMissing, MergeFailed, Problem, ScriptoriumError
 from scriptorium.jobs.reporter import Reporter
 from scriptorium.models.tensor_files import Tensor
+from scriptorium.models.weights import CONFIG
 from scriptorium.recipe import Export
 from scriptorium.settings import get_settings
-from services.merger.exporting.llama import Llama, read_llama
+from services.merger.exporting.llama import OTHER_CONVERTER, Llama, read_llama
 from services.merger.exporting.modelfile import modelfile_path, write_modelfile
 from services.merger.exporting.quantise import quantise, require_quantiser
 from services.merger.exporting.vocabulary import add_vocabulary
@@ -37,6 +40,11 @@ from services.merger.inputs.safetensors_file import FLOATS, Float32, all_finite,
 from services.merger.writing.worker_pool import MergeProgress
 
 FOLDER = "exports"
+MODEL_DAMAGE = (
+    ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, FileNotFoundError,
+    struct.error,
+)  # fmt: skip  # the readers of these files trust them to be what they say
+MAX_REASON = 200  # characters of an error
 QUANT_TYPES: dict[str, QuantType] = {"gguf-f16": QuantType.F16, "gguf-q8_0": QuantType.Q8_0}
 QUANTISED_TYPES: dict[str, gguf.LlamaFileType] = {"gguf-q4_k_m": gguf.LlamaFileType.MOSTLY_Q4_K_M}
 QUANTISED_SHARE = 0.5  # of the fp16 file: 0.31 for an 8B, up to 0.41 where rows do not divide into blocks of 256
@@ -85,11 +93,24 @@ def export_model(model: Path, export: Export, target: Path, reporter: Reporter, 
     Raises MergeFailed (an unsupported architecture, tokenizer or tensor), BaseModelUnusable, DiskFull, and
     EnvironmentMissing if the format needs llama.cpp's quantiser.
     """
-    if export in QUANT_TYPES:
-        write_gguf(model, QUANT_TYPES[export], target, reporter, free=free)
-    else:
-        export_quantised(model, QUANTISED_TYPES[export], target, reporter, free)
-    write_modelfile(model, target, reporter)
+    with model_damage(model):
+        if export in QUANT_TYPES:
+            write_gguf(model, QUANT_TYPES[export], target, reporter, free=free)
+        else:
+            export_quantised(model, QUANTISED_TYPES[export], target, reporter, free)
+        write_modelfile(model, target, reporter)
+
+
+@contextmanager
+def model_damage(model: Path) -> Iterator[None]:
+    """Raise MergeFailed for what the configuration or tokenizer of a foreign model has that it should not have."""
+    try:
+        yield
+    except MODEL_DAMAGE as error:
+        missing = isinstance(error, FileNotFoundError) and Path(error.filename).name
+        reason = f"{missing} is missing" if missing else str(error)[:MAX_REASON] or type(error).__name__
+        message = f"{model.name} cannot be written as GGUF: its configuration or tokenizer is damaged ({reason})."
+        raise MergeFailed(message, param=CONFIG, next_step=OTHER_CONVERTER) from error
 
 
 def export_quantised(

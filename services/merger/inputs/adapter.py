@@ -177,7 +177,7 @@ def read_config(path: Path) -> LoraConfig:
     except ValidationError as error:
         problems = [Problem(f"{CONFIG}.{'.'.join(map(str, e['loc']))}", explain(e)) for e in error.errors()]
         raise MergeFailed(f"{CONFIG} has values that do not fit.", problems=problems) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MergeFailed(f"{CONFIG} is not readable as JSON: {error}", param=CONFIG) from None
 
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from scriptorium.errors import InvalidRecipe
 from scriptorium.recipe import find_recipe, load_recipe, parse_recipe
+from scriptorium.recipe_overrides import parse_assignments
 
 SHIPPED = ["cpu", "lora", "lora-fsdp", "qlora", "qlora-16gb"]
 
@@ -121,3 +122,17 @@ def test_leaving_the_checkpoint_to_a_decision_asks_by_default() -> None:
     with pytest.raises(InvalidRecipe) as error:
         parse_recipe({"name": "own", "select": "luck", "evaluation": {"alike": "twain"}}, "own")
     assert {problem.place for problem in error.value.problems} == {"select", "evaluation.alike"}
+
+
+ODD_YAML = ["2001-99-99", "!!int ''", "!!bool maybe", "!!timestamp x", "!!float ''", "[" * 5000, "9" * 5000]
+
+
+@pytest.mark.parametrize("value", ODD_YAML, ids=lambda value: value[:14])
+def test_a_value_that_yaml_cannot_make_is_a_clear_error(tmp_path: Path, value: str) -> None:
+    """PyYAML raises errors of five kinds that are none of its own."""
+    path = tmp_path / "r.yaml"
+    path.write_text(f"name: r\ndescription: {value}\n")
+    with pytest.raises(InvalidRecipe):
+        load_recipe(path)
+    with pytest.raises(InvalidRecipe):
+        parse_assignments([f"training.num_epochs={value}"])

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
+from scriptorium.text.digits import read_digits
 from scriptorium.text.languages.heading_words import HeadingWords, alternatives
 from scriptorium.text.languages.language import ENGLISH, Language, list_codes, read_language
 
@@ -66,7 +67,7 @@ def read_value(text: str) -> int:
     """Return the value of the number in a text, 0 if it has none: "XIV", "第二十三回", "Dreiundzwanzigstes Kapitel"."""
     if signs := SIGNS.search(text):
         if signs["digits"]:
-            return int(signs["digits"])
+            return read_digits(signs["digits"])
         return read_roman(signs["roman"].upper()) if signs["roman"] else read_east_asian(signs["east_asian"])
     for spelled, part, values in SPELLINGS:
         if number := spelled.search(text):

@@ -14,21 +14,22 @@ from services.data.readers.manuscript import Part
 from services.data.readers.sources import Entry
 from services.data.readers.structure import Structure
 
-TITLE_PAGE = re.compile(r"\A\s*(?:[A-Za-z][A-Za-z ]{0,30}:[^\n]*\n(?:(?:[ \t]{3,}|\t)[^\n]+\n)*)+(?:\s*\n|\Z)")
+TITLE_PAGE = re.compile(
+    r"\A\s*+(?:[A-Za-z][A-Za-z ]{0,30}:[^\n]*\n(?:(?=[ \t]{3}|\t)[ \t]*+\S[^\n]*\n)*+)++(?:\s*\n|\Z)"
+)
 TITLE_KEY = re.compile(r"^(?:title|author|authors|credit|source|draft date|contact|copyright)\s*:", re.I | re.M)
 TITLE = re.compile(r"^title:[ \t]*(?:\n[ \t]+)?([^\n]+)", re.IGNORECASE | re.MULTILINE)
 PIECES_LEFT_OUT = (
-    ("deleted pieces", re.compile(r"/\*.*?\*/", re.DOTALL)),
-    ("comments", re.compile(r"\[\[(?:[^\n]|\n(?!\n))*?\]\]")),
+    ("deleted pieces", re.compile(r"/\*(?:(?!/\*).)*?\*/", re.DOTALL)),
+    ("comments", re.compile(r"\[\[(?:(?!\[\[|\n\n)[\s\S])*?\]\]")),
     ("synopses", re.compile(r"^=(?!=)[^\n]*$", re.MULTILINE)),
 )
 BLANK_LINES = re.compile(r"\n[ \t]*\n")
-SECTION = re.compile(r"^(#{1,6})[ \t]*([^\n#]+?)[ \t]*$")
+SECTION = re.compile(r"^(#{1,6})[ \t]*+([^\n#]*)$")
 PAGE_BREAK = re.compile(r"^={3,}[ \t]*$")
-CENTRED = re.compile(r"^[ \t]*>[ \t]*(.*?)[ \t]*<[ \t]*$")
 FORCED_SIGN = re.compile(r"^[ \t]*(?:[!@~>]|\.(?!\.))[ \t]*")  # that says what a line is, and is not its text
-SCENE_NUMBER = re.compile(r"[ \t]*#[\w.-]{1,10}#[ \t]*$")
-DUAL_SIGN = re.compile(r"[ \t]*\^[ \t]*$")  # of a speaker who speaks at the same time
+SCENE_NUMBER = re.compile(r"(?<![ \t])[ \t]*+#[\w.-]{1,10}#[ \t]*$")
+DUAL_SIGN = re.compile(r"(?<![ \t])[ \t]*+\^[ \t]*$")  # of a speaker who speaks at the same time
 EMPHASIS = re.compile(r"(?<!\\)(\*{1,3})(?=\S)([^*\n]+?)(?<=\S)\1")
 UNDERLINE = re.compile(r"(?<![\w\\])_(?=\S)([^_\n]+?)(?<=\S)_(?!\w)")
 ESCAPED = re.compile(r"\\([*_])")
@@ -69,8 +70,9 @@ def add_block(block: str, structure: Structure) -> None:
 
 def read_line(line: str) -> str:
     """Return a line without the signs that say what it is."""
-    centred = CENTRED.match(line)
-    text = centred[1] if centred else FORCED_SIGN.sub("", line, count=1)
+    stripped = line.strip(" \t")
+    centred = len(stripped) > 1 and stripped.startswith(">") and stripped.endswith("<")
+    text = stripped[1:-1].strip(" \t") if centred else FORCED_SIGN.sub("", line, count=1)
     return strip_emphasis(DUAL_SIGN.sub("", SCENE_NUMBER.sub("", text)))
 
 

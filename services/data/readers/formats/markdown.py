@@ -20,7 +20,7 @@ from services.data.readers.sources import Entry
 from services.data.readers.structure import SCENE_BREAK, Structure
 
 METADATA = re.compile(  # a story may begin with a rule, too
-    r"\A---[ \t]*\n(?=[\w-]+:)(?:(?:[\w -]{1,40}:(?:[ \t][^\n]*)?|[ \t]+[^\n]*|- [^\n]*|#[^\n]*|[ \t]*)\n){0,200}?"
+    r"\A---[ \t]*\n(?=[\w-]+:)(?:(?=[\w -]{1,40}:[ \t\n]|[ \t#\n]|- )[^\n]*\n){0,200}?"  # one way to read a line
     r"(?:---|\.\.\.)[ \t]*(?:\n|\Z)"
 )
 FOOTNOTE = re.compile(r"^\[\^[^\]\s]{1,40}\]:[^\n]*(?:\n[ \t]+\S[^\n]*)*", re.MULTILINE)

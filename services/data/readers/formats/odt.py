@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from scriptorium.contracts import Finding
+from scriptorium.text.digits import read_digits
 from services.data.readers.archive import Archive
 from services.data.readers.decode import Unreadable
 from services.data.readers.manuscript import Part
@@ -93,7 +94,9 @@ class StyleTarget(XmlTarget):
             self.name = values.get("name", "")
             level = values.get("default-outline-level", "")
             title = STYLE_TITLES.get(self.name.lower(), 0)
-            own_level = title or (int(level) + 1 if level.isdecimal() and 0 < int(level) <= MAX_LEVEL else 0)
+            own_level = title or (
+                read_digits(level) + 1 if level.isdecimal() and 0 < read_digits(level) <= MAX_LEVEL else 0
+            )
             base, new_page = values.get("parent-style-name", ""), bool(values.get("master-page-name"))
             self.styles[self.name] = OdtStyle(base, own_level, new_page)
         elif name == "paragraph-properties" and self.name in self.styles:
@@ -138,7 +141,7 @@ class OdtTarget(XmlTarget):
             if style.new_page and not self.tables:
                 self.structure.add_page_break()
             level = values.get("outline-level", "1") if name == "h" else ""
-            own_level = min(int(level), MAX_LEVEL) + 1 if level.isdecimal() else 0
+            own_level = min(read_digits(level), MAX_LEVEL) + 1 if level.isdecimal() else 0
             self.paragraphs.append((style, own_level or style.level, []))
         elif name == "table":
             self.tables.append(len(self.structure.pieces))
@@ -146,7 +149,7 @@ class OdtTarget(XmlTarget):
             self.add_text("\n", sign=True)
         elif name in ("tab", "s"):
             count = values.get("c", "1")
-            self.add_text(" " * (min(int(count), MAX_SPACES) if count.isdecimal() else 1), sign=True)
+            self.add_text(" " * (min(read_digits(count), MAX_SPACES) if count.isdecimal() else 1), sign=True)
 
     def add_text(self, text: str, *, sign: bool = False) -> None:
         """Take text in a paragraph; its own line breaks are the file's, not the writer's."""

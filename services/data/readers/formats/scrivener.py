@@ -22,8 +22,8 @@ from services.data.readers.xml import parse_xml
 MAX_DEPTH = 9  # of headings; what is deeper has the last level
 TEXT_PATHS = ("Files/Data/{}/content.rtf", "Files/Docs/{}.rtf")  # of version 3, and of those before it
 MARKED_PIECES = (
-    ("comments", re.compile(r"\{\\Scrv_annot.*?\\end_Scrv_annot\}", re.DOTALL)),
-    ("footnotes", re.compile(r"\{\\Scrv_fn.*?\\end_Scrv_fn\}", re.DOTALL)),
+    ("comments", re.compile(r"\{\\Scrv_annot(?:(?!\{\\Scrv_annot).)*?\\end_Scrv_annot\}", re.DOTALL)),
+    ("footnotes", re.compile(r"\{\\Scrv_fn(?:(?!\{\\Scrv_fn).)*?\\end_Scrv_fn\}", re.DOTALL)),
     ("", re.compile(r"<!?\$Scr_\w+::\d+>")),  # where one of its styles begins or ends
 )
 

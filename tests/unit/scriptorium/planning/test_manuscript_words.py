@@ -12,6 +12,7 @@ from scriptorium.errors import InvalidTrainingFile
 from scriptorium.planning import manuscript_words
 from scriptorium.planning.manuscript_words import count_words, decode, size_of_manuscript
 from scriptorium.recipe import Recipe
+from tests.unit.services.data.readers.test_data_archive import HEADER, MIB, end_record, repeat_entry
 from tests.unit.services.data.readers.test_data_read_more_formats import write_pdf
 
 RECIPE = Recipe(name="r")
@@ -199,3 +200,32 @@ def test_a_member_that_is_damaged_inside_is_a_clear_error(tmp_path: Path) -> Non
     (tmp_path / "content").write_bytes(content)
     with pytest.raises(InvalidTrainingFile, match="not a readable archive"):
         count_words(tmp_path / "content", "book.zip")
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("content", [b"\0", b"=", b"<", b"]]>", b"<p><"])
+def test_signs_without_a_word_are_counted_in_one_pass(tmp_path: Path, content: bytes) -> None:
+    """A megabyte of them packs to a kilobyte, and the time was the square of their number."""
+    path = tmp_path / "content"
+    path.write_bytes(archive(word__document_xml=content * (1 << 20) + b"<p>One word</p>"))
+    assert count_words(path, "book.docx") >= 1
+
+
+def test_damage_inside_an_archive_is_a_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "content"
+    raw = bytearray(DOCX)
+    place = raw.index(b"word/document.xml") + len("word/document.xml")
+    raw[place : place + 20] = b"\xff" * 20
+    path.write_bytes(raw)
+    with pytest.raises(InvalidTrainingFile, match="not a readable archive"):
+        count_words(path, "book.docx")
+
+
+@pytest.mark.parametrize("entries", [7, 25], ids=["entries", "bytes"])
+def test_a_table_of_contents_that_would_fill_the_memory_is_refused(tmp_path: Path, entries: int) -> None:
+    """The API counts words in its own process: three million names would take more memory than its container has."""
+    directory = repeat_entry(entries * MIB // len(HEADER + b"00000000"))
+    path = tmp_path / "content"
+    path.write_bytes(directory + end_record(1, len(directory)))
+    with pytest.raises(InvalidTrainingFile, match=r"table of contents|more than 20,000 files"):
+        count_words(path, "book.zip")

@@ -47,3 +47,19 @@ def test_a_shape_is_read_from_a_folder(tmp_path: Path) -> None:
         read_shape(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps(SMOLLM2_135M))
     assert read_shape(tmp_path, "SmolLM2-135M") == smollm()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("num_attention_heads", 0), ("hidden_size", -1), ("head_dim", "x"), ("vocab_size", 10**400),
+                       ("num_key_value_heads", []), ("num_hidden_layers", True)],
+)  # fmt: skip
+def test_a_size_that_is_none_is_named(key: str, value: object) -> None:
+    with pytest.raises(BaseModelUnusable, match=key):
+        shape_of({**LLAMA_8B, key: value}, "odd")
+
+
+@pytest.mark.parametrize("text", ["[]", "[" * 100_000, "{"])
+def test_a_configuration_that_is_no_object_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(BaseModelUnusable, match=r"config\.json"):
+        read_shape(tmp_path)

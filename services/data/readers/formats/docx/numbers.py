@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
+from scriptorium.text.digits import read_digits
 from services.data.readers.formats.docx.styles import read_attribute
 
 PLACEHOLDER = re.compile(r"%([1-9])")
@@ -70,9 +71,9 @@ def read_levels(element: etree._Element) -> dict[int, NumberLevel]:
     levels = {}
     for level in element.iter("{*}lvl"):
         values = {name: read_attribute(level.find(f"{{*}}{name}"), "val") for name in ("numFmt", "lvlText", "start")}
-        start = int(values["start"]) if values["start"].isdecimal() else 1
+        start = read_digits(values["start"]) if values["start"].isdecimal() else 1
         index = read_attribute(level, "ilvl")
-        levels[int(index) if index.isdecimal() else 0] = NumberLevel(values["numFmt"], values["lvlText"], start)
+        levels[read_digits(index) if index.isdecimal() else 0] = NumberLevel(values["numFmt"], values["lvlText"], start)
     return levels
 
 

@@ -253,3 +253,21 @@ def test_a_known_pre_tokenizer_has_a_name(steps: list[dict[str, Any]], name: str
 def test_a_tokenizer_without_a_certain_name_is_refused(steps: list[dict[str, Any]], model: str) -> None:
     with pytest.raises(MergeFailed, match="no name that fits this tokenizer"):
         name_of(steps, model)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("tokenizer.json", "{"), ("tokenizer.json", "[]"), ("tokenizer.json", None),
+     ("config.json", '{"architectures": 7}'), ("config.json", '{"architectures": ["LlamaForCausalLM"]}'),
+     ("tokenizer_config.json", "\xff")],
+)  # fmt: skip
+def test_a_damaged_configuration_or_tokenizer_is_a_clear_error(tmp_path: Path, name: str, text: str | None) -> None:
+    model = write_model(tmp_path / "model")
+    (model / name).unlink()
+    if text is not None:
+        (model / name).write_bytes(text.encode("latin-1"))
+    with pytest.raises(MergeFailed) as caught:
+        export_model(model, "gguf-f16", tmp_path / "model.gguf", SilentReporter())
+    assert caught.value.param
+    assert str(tmp_path) not in str(caught.value), "a path of the server"
+    assert list(tmp_path.glob("model.gguf*")) == []

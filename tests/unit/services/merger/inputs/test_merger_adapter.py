@@ -167,3 +167,10 @@ def test_a_diverged_adapter(tmp_path: Path, value: float) -> None:
     with pytest.raises(MergeFailed, match="not finite") as caught:
         read_adapter(write_adapter(tmp_path, arrays))
     assert problem_places(caught.value) == {Q_B}
+
+
+def test_a_configuration_that_is_nested_too_deeply_is_refused(tmp_path: Path) -> None:
+    folder = write_adapter(tmp_path)
+    (folder / "adapter_config.json").write_text('{"a":' * 100_000)
+    with pytest.raises(MergeFailed, match="not readable as JSON"):
+        read_adapter(folder)
