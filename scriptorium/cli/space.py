@@ -16,8 +16,8 @@ from scriptorium.cli.jobs.ids import JobId, complete_file, open_job, resolve_fil
 from scriptorium.cli.jobs.listing import format_time
 from scriptorium.cli.terminal import out, show, show_json, tabulate
 from scriptorium.errors import Conflict
+from scriptorium.process.control_characters import clean
 from scriptorium.settings import Settings, get_settings
-from scriptorium.text.control_characters import clean
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 

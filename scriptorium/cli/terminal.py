@@ -16,7 +16,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from scriptorium.text.control_characters import clean
+from scriptorium.process.control_characters import clean
 
 GAP = 2  # columns between two cells
 MIN_FOLDED_WIDTH = 8  # columns: narrower than this nobody reads a folded cell

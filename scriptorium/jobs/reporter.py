@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from scriptorium.contracts import Checkpoint, Decision, DecisionKind, Level
 from scriptorium.contracts.base import Answerer
-from scriptorium.text.control_characters import clean
+from scriptorium.process.control_characters import clean
 
 
 class Reporter(Protocol):

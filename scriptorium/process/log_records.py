@@ -11,7 +11,7 @@ import logging
 from traceback import format_exception
 from typing import Any
 
-from scriptorium.text.control_characters import spell_out
+from scriptorium.process.control_characters import spell_out
 
 INDENT = "  | "  # of a traceback's lines: none of them looks like a record
 

@@ -18,7 +18,7 @@ from scriptorium.cli.jobs.ids import resolve_job
 from scriptorium.cli.terminal import err, out, show_json
 from scriptorium.errors import Conflict, ModelMissing, ScriptoriumError
 from scriptorium.models.model_name import TUNED
-from scriptorium.text.control_characters import clean
+from scriptorium.process.control_characters import clean
 
 WAIT = 600.0  # seconds for a model to be loaded
 
