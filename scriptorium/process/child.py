@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from scriptorium.errors import EnvironmentMissing
-from scriptorium.process.scratch import Scratch
+from scriptorium.process.scratch import ScratchFolder
 
 DIE_WITH_PARENT = (sys.executable, "-I", "-S", str(Path(__file__).with_name("die_with_parent.py")))
 
@@ -38,7 +38,7 @@ class Child:
         if not program.exists():
             raise EnvironmentMissing(f"{program.name} is not installed: {program} does not exist.")
         log.parent.mkdir(parents=True, exist_ok=True)
-        self._scratch = Scratch() if has_scratch else None
+        self._scratch = ScratchFolder() if has_scratch else None
         temporary = {"TMPDIR": str(self._scratch.folder)} if self._scratch else {}
         with log.open("ab") as output:
             self.log_start = output.tell()  # the log may hold earlier commands' lines

@@ -18,7 +18,7 @@ PREFIX = "scriptorium-child-"
 NEW = 60.0  # seconds: a folder as young as this may not have its lock yet
 
 
-class Scratch:
+class ScratchFolder:
     """A new folder for temporary files, until `remove` or the end of this process."""
 
     def __init__(self) -> None:

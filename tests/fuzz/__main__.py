@@ -17,7 +17,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.fuzz.attempt import Fault
+from tests.fuzz.attempt import InputFault
 from tests.fuzz.child import replay
 from tests.fuzz.inputs_run import Chunk, InputsRun, list_chunks
 from tests.fuzz.saved_inputs import FOLDER, SavedInputs, load
@@ -73,9 +73,9 @@ def fuzz(seed: int, chunks: list[Chunk]) -> int:
     return 1 if saved.counts else 0
 
 
-def summary(inputs: int, counts: Counter[Fault]) -> str:
+def summary(inputs: int, counts: Counter[InputFault]) -> str:
     """Return the last line."""
-    return f"fuzz: inputs={inputs} " + " ".join(f"{fault.value}={counts[fault]}" for fault in Fault)
+    return f"fuzz: inputs={inputs} " + " ".join(f"{fault.value}={counts[fault]}" for fault in InputFault)
 
 
 def write(text: str) -> None:

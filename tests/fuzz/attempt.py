@@ -19,7 +19,7 @@ MAX_MESSAGE = 1 << 17  # characters of a refusal; two hundred problems have less
 PROJECT = str(Path(__file__).parents[2])
 
 
-class Fault(Enum):
+class InputFault(Enum):
     """What must not happen, by its name in the last line."""
 
     CRASH = "crashes"
@@ -40,7 +40,7 @@ class Case:
 class FuzzFinding:
     """What an input did: the fault, and a line that is the same for inputs that do the same."""
 
-    fault: Fault
+    fault: InputFault
     signature: str
 
 
@@ -69,16 +69,16 @@ def go_in(case: Case, way: Callable[[bytes, Path], None], folder: Path) -> FuzzF
     except ScriptoriumError as error:
         return judge(error, str(folder))
     except MemoryError:
-        return FuzzFinding(Fault.OVER_MEMORY, f"{case.target}: MemoryError")
+        return FuzzFinding(InputFault.OVER_MEMORY, f"{case.target}: MemoryError")
     except Exception as error:  # noqa: BLE001  # any other is a finding
-        return FuzzFinding(Fault.CRASH, f"{case.target}: {describe(error)}")
+        return FuzzFinding(InputFault.CRASH, f"{case.target}: {describe(error)}")
     return None
 
 
 def send_request(raw: bytes) -> FuzzFinding | None:
     """Send a request; an answer of 5xx must be one of our own errors."""
     failure = send(raw)
-    return FuzzFinding(Fault.ERROR_5XX, f"http: {failure}") if failure else None
+    return FuzzFinding(InputFault.ERROR_5XX, f"http: {failure}") if failure else None
 
 
 def judge(error: ScriptoriumError, folder: str) -> FuzzFinding | None:
@@ -92,7 +92,9 @@ def judge(error: ScriptoriumError, folder: str) -> FuzzFinding | None:
         "has no end": len(message) > MAX_MESSAGE,
     }
     shown = [name for name, is_true in faults.items() if is_true]
-    return FuzzFinding(Fault.CRASH, f"{error.code} {', '.join(shown)}: {squeeze(error.message)}") if shown else None
+    return (
+        FuzzFinding(InputFault.CRASH, f"{error.code} {', '.join(shown)}: {squeeze(error.message)}") if shown else None
+    )
 
 
 def describe(error: Exception) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.fuzz.attempt import Case, Fault, FuzzFinding, attempt, make_case
+from tests.fuzz.attempt import Case, FuzzFinding, InputFault, attempt, make_case
 from tests.fuzz.requests import serve
 
 CPU_SECONDS = 10.0  # of one input of at most some hundred kilobytes; a megabyte of prose takes two
@@ -44,7 +44,7 @@ def main(seed: int, first: int, count: int, folder: Path, names: tuple[str, ...]
                 finding = attempt(case)
             over = peak_bytes() > max(before, start + MEMORY_BYTES)
             if over:
-                finding = FuzzFinding(Fault.OVER_MEMORY, f"{case.target}: {(peak_bytes() - start) // MIB} MiB")
+                finding = FuzzFinding(InputFault.OVER_MEMORY, f"{case.target}: {(peak_bytes() - start) // MIB} MiB")
             if finding:
                 findings.write(json.dumps([number, finding.fault.value, finding.signature]) + "\n")
                 findings.flush()
@@ -75,7 +75,9 @@ def replay(case: Case) -> FuzzFinding | None:
     with serve(is_needed=case.target == "http"), limits():
         finding = attempt(case)
     over = peak_bytes() - start > MEMORY_BYTES
-    return FuzzFinding(Fault.OVER_MEMORY, f"{case.target}: {(peak_bytes() - start) // MIB} MiB") if over else finding
+    return (
+        FuzzFinding(InputFault.OVER_MEMORY, f"{case.target}: {(peak_bytes() - start) // MIB} MiB") if over else finding
+    )
 
 
 if __name__ == "__main__":

@@ -13,16 +13,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.fuzz.attempt import Fault, FuzzFinding, make_case
+from tests.fuzz.attempt import FuzzFinding, InputFault, make_case
 from tests.fuzz.requests import REQUESTS
 from tests.fuzz.saved_inputs import SavedInputs
 from tests.fuzz.targets import TARGETS
 
 CHUNK_INPUTS = 5000  # a child that lives for ever would hide what leaks
 FAULTS_BY_SIGNAL = {
-    signal.SIGPROF: Fault.OVER_TIME,
-    signal.SIGALRM: Fault.OVER_TIME,
-    signal.SIGKILL: Fault.OVER_MEMORY,  # by the system, which had none left
+    signal.SIGPROF: InputFault.OVER_TIME,
+    signal.SIGALRM: InputFault.OVER_TIME,
+    signal.SIGKILL: InputFault.OVER_MEMORY,  # by the system, which had none left
 }
 
 
@@ -87,7 +87,7 @@ class InputsRun:
             last = read_current(folder, first)
             self.take(chunk, read_findings(folder))
             if status < 0:
-                fault = FAULTS_BY_SIGNAL.get(signal.Signals(-status), Fault.CRASH)
+                fault = FAULTS_BY_SIGNAL.get(signal.Signals(-status), InputFault.CRASH)
                 target = make_case(self.seed, last, chunk.names).target
                 self.take(chunk, [(last, FuzzFinding(fault, f"{target}: {signal.Signals(-status).name}"))])
             self._inputs[chunk] = last + 1 - chunk.first
@@ -116,4 +116,4 @@ def read_findings(folder: Path) -> list[tuple[int, FuzzFinding]]:
     """Return what a child has found, by the numbers of inputs."""
     path = folder / "findings.jsonl"
     lines = map(json.loads, path.read_text().splitlines()) if path.exists() else ()
-    return [(number, FuzzFinding(Fault(fault), signature)) for number, fault, signature in lines]
+    return [(number, FuzzFinding(InputFault(fault), signature)) for number, fault, signature in lines]

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.fuzz.attempt import Case, Fault, FuzzFinding, attempt
+from tests.fuzz.attempt import Case, FuzzFinding, InputFault, attempt
 
 FOLDER = Path("build/fuzz")
 SHRINK_SECONDS = 5.0  # for each input
@@ -26,7 +26,7 @@ class SavedInputs:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.counts: Counter[Fault] = Counter()
+        self.counts: Counter[InputFault] = Counter()
         self._cases: dict[FuzzFinding, Case] = {}
         self._occurrences: Counter[FuzzFinding] = Counter()
         self._lock = threading.Lock()
@@ -52,7 +52,7 @@ class SavedInputs:
     def shrink(self) -> None:
         """Make each input that ends in an exception smaller, as long as it does the same."""
         for finding, case in self._cases.items():
-            if finding.fault is Fault.CRASH and case.target != "http" and attempt(case) == finding:
+            if finding.fault is InputFault.CRASH and case.target != "http" and attempt(case) == finding:
                 self._cases[finding] = shrink(case, finding)
                 self.save(finding)
 

@@ -31,7 +31,7 @@ from scriptorium.process.ports import free_port
 from scriptorium.settings import Settings
 from tests.integration.standins import BASE, AnsweringEngine, serving
 from tests.soak.day import Day
-from tests.soak.meter import Growth, Sample, compare, take_sample
+from tests.soak.meter import Growth, Measurement, compare, take_sample
 from tests.soak.played_phases import ENGINE_URL
 
 REST = 20.0  # seconds until everything has gone that goes by itself
@@ -113,7 +113,7 @@ async def soak(
 
 async def live_through(
     day: Day, jobs: int, seconds: float, context: Context, processes: Mapping[str, psutil.Process]
-) -> Sample:
+) -> Measurement:
     """Live until some jobs have ended, rest, and measure."""
     living = asyncio.create_task(day.live())
     await day.run_jobs(jobs, seconds)

@@ -14,7 +14,7 @@ MB = 1 << 20
 
 
 @dataclass(frozen=True)
-class Sample:
+class Measurement:
     """The state of the stack at a quiet moment: bytes, open files and threads by process; bytes on the disk.
 
     Redis' log of writes is on the disk, too, but apart: it grows until Redis rewrites it, and begins anew.
@@ -37,11 +37,11 @@ class Sample:
         )
 
 
-def take_sample(context: Context, processes: Mapping[str, psutil.Process]) -> Sample:
+def take_sample(context: Context, processes: Mapping[str, psutil.Process]) -> Measurement:
     """Measure every process, Redis and the volume. Raises psutil.NoSuchProcess if one has ended."""
     memory: dict[str, int] = context.store.client.info("memory")  # type: ignore[assignment]
     log_bytes = DiskMeter().count(context.volume.root / "redis")
-    return Sample(
+    return Measurement(
         rss={name: process.memory_info().rss for name, process in processes.items()},
         fds={name: process.num_fds() for name, process in processes.items()},
         threads={name: process.num_threads() for name, process in processes.items()},
@@ -70,7 +70,7 @@ class Growth:
         )
 
 
-def compare(before: Sample, after: Sample, jobs: int) -> Growth:
+def compare(before: Measurement, after: Measurement, jobs: int) -> Growth:
     """Return what grew; `fds` and threads are those that were opened and not closed."""
     return Growth(
         jobs=jobs,

@@ -30,9 +30,9 @@ from scriptorium.contracts import Job, Phase
 from scriptorium.local.demo_assets import demo_assets
 from tests.faults.matrix.aftermath import check_left, check_store_is_empty
 from tests.faults.matrix.ambush import Ambush
-from tests.faults.matrix.faults import FAULTS, WORKER, Fault, Scene, fill_disk
+from tests.faults.matrix.faults import FAULTS, WORKER, FaultScene, MachineFault, fill_disk
 from tests.faults.matrix.machine import DISK, OWN_DISK, Machine, attempt, machine, now, wait_for
-from tests.faults.matrix.witness import Problem, ProblemKind, Watch, Witness, check_run
+from tests.faults.matrix.witness import BrokenPromise, PromiseKind, Watch, Witness, check_run
 
 BOOK_BYTES = 60_000
 COSTLY_EVERY, PAUSE = 40.0, (0.5, 4.0)  # seconds between costly faults; between any two
@@ -92,18 +92,18 @@ class Matrix:
     def _victim(self, job_ids: Sequence[str]) -> Job | None:
         """Return a job that is worked on, or better one whose worker is held."""
         jobs = [job for job in self._machine.jobs(job_ids) if not job.status.final]
-        held = [job for job in jobs if WORKER[job.phase] in self.ambush.services]
-        active = held or [job for job in jobs if job.attempts.get(job.phase)]
+        waiting = [job for job in jobs if WORKER[job.phase] in self.ambush.services]
+        active = waiting or [job for job in jobs if job.attempts.get(job.phase)]
         return self._chance.choice(active) if active else None
 
-    def _choose(self, phase: Phase) -> Fault:
+    def _choose(self, phase: Phase) -> MachineFault:
         """Return one of the faults that the phase has had least often; costly ones not too often."""
         may_cost = time.monotonic() - self._last_costly > COSTLY_EVERY
         faults = [fault for fault in self._faults if phase in fault.phases and (may_cost or not fault.costly)]
         least = min(self._tries[fault.name, phase] for fault in faults)
         return self._chance.choice([fault for fault in faults if self._tries[fault.name, phase] == least])
 
-    def _inject(self, fault: Fault, job: Job) -> None:
+    def _inject(self, fault: MachineFault, job: Job) -> None:
         started = time.monotonic()
         text = f"a small file, {self.injected}".encode()
         upload = threading.Thread(target=lambda: attempt(lambda: self._witness.upload(text, "note.txt")))
@@ -116,15 +116,15 @@ class Matrix:
         self.counts[fault.name, job.phase] += happened
         well = wait_for(f"the machine is well after '{fault.name}'", self._machine.is_well, RECOVERY)
         if not well:
-            self._witness.problems.append(Problem("stuck", f"the machine after '{fault.name}' in {job.phase}"))
+            self._witness.problems.append(BrokenPromise("stuck", f"the machine after '{fault.name}' in {job.phase}"))
         seconds = time.monotonic() - started
         sign = f"{self.injected:3}" if happened else "  -"
         print(f"{now()} {sign} {fault.name}, {job.phase} of {job.id[-6:]}: {seconds:.0f} s", flush=True)
 
-    def _act(self, fault: Fault, job: Job) -> bool:
+    def _act(self, fault: MachineFault, job: Job) -> bool:
         """Do a fault; return whether it happened: what it needs may be gone because of an earlier one."""
         try:
-            return fault.act(Scene(self._machine, self._witness, job, self._chance))
+            return fault.act(FaultScene(self._machine, self._witness, job, self._chance))
         except Exception as error:  # noqa: BLE001  of a machine under attack every error is possible
             print(f"{now()}     {fault.name} did not happen: {type(error).__name__}: {error}"[:200], flush=True)
             return False
@@ -153,7 +153,7 @@ def main() -> int:
     for problem in problems:
         print(f"{problem.kind}: {problem.text}")
     counts = Counter(problem.kind for problem in problems)
-    numbers = " ".join(f"{kind}={counts[kind]}" for kind in get_args(ProblemKind))
+    numbers = " ".join(f"{kind}={counts[kind]}" for kind in get_args(PromiseKind))
     print(f"faults: injected={injected} {numbers}", flush=True)
     if problems:
         shutil.copytree(folder / DISK, folder / "evidence", ignore=shutil.ignore_patterns("models", "cache", "ballast"))
@@ -173,14 +173,14 @@ def enter_namespace() -> None:
     print("no namespace of our own: the disk is not filled", flush=True)
 
 
-def run(folder: Path, options: argparse.Namespace) -> tuple[list[Problem], int]:
+def run(folder: Path, options: argparse.Namespace) -> tuple[list[BrokenPromise], int]:
     """Run undisturbed jobs, then pairs of jobs under attack until there were enough faults; return what went wrong."""
     text = demo_assets().book.read_bytes()
     books = {f"{name}.txt": text[begin : begin + BOOK_BYTES] for name, begin in (("one", 20_000), ("two", 200_000))}
     with machine(folder) as running:
         witness = Witness(running)
         matrix = Matrix(running, witness, options.seed)
-        problems: list[Problem] = []
+        problems: list[BrokenPromise] = []
         undisturbed: Sequence[str | None] = (None, None)
         with Watch(witness):
             if not options.quick:
@@ -219,15 +219,15 @@ def run_pair(witness: Witness, books: dict[str, bytes], matrix: Matrix | None = 
 
 def check_pair(
     running: Machine, witness: Witness, pair: Sequence[str], undisturbed: Sequence[str | None]
-) -> list[Problem]:
+) -> list[BrokenPromise]:
     """Return what is wrong with two jobs that should have ended."""
     problems = []
     for job_id, reference in zip(pair, undisturbed, strict=True):
         end = witness.ends.get(job_id)
         if end is None:
-            problems.append(Problem("stuck", f"{job_id} has not ended"))
+            problems.append(BrokenPromise("stuck", f"{job_id} has not ended"))
         elif end != "succeeded":
-            problems.append(Problem("lost", f"{job_id} ended as {end}"))
+            problems.append(BrokenPromise("lost", f"{job_id} ended as {end}"))
         else:
             problems += check_run(running, job_id, reference)
     return problems

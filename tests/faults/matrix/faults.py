@@ -28,11 +28,11 @@ WORKER = {
 }
 ENGINE_PHASES = (Phase.CALIBRATE, Phase.SERVE, Phase.EVALUATE)
 LONGER_THAN_A_LEASE = 1.6 * LEASE.total_seconds()
-SHORT = 2.5  # seconds
+MOMENT = 2.5  # seconds
 
 
 @dataclass(frozen=True)
-class Scene:
+class FaultScene:
     """Where a fault happens: the machine, its user, the job that is attacked as it was a moment ago, and the dice."""
 
     machine: Machine
@@ -49,11 +49,11 @@ class Scene:
         return next(iter(mine or pids), None)
 
 
-Act = Callable[[Scene], bool]
+Act = Callable[[FaultScene], bool]
 
 
 @dataclass(frozen=True)
-class Fault:
+class MachineFault:
     """A fault: its name, what it does, and the phases in which there is something to do it to.
 
     `act` returns False if its victim was not there. A `costly` one takes minutes of work back.
@@ -70,19 +70,19 @@ def kill(service: str) -> Act:
     return lambda scene: signal_all(scene.machine.pids(service)[:1], signal.SIGKILL)
 
 
-def kill_worker(scene: Scene) -> bool:
+def kill_worker(scene: FaultScene) -> bool:
     """Kill the worker of the phase."""
     pid = scene.worker()
     return pid is not None and send_signal(pid, signal.SIGKILL)
 
 
-def kill_child(scene: Scene) -> bool:
+def kill_child(scene: FaultScene) -> bool:
     """Kill the training, or an engine."""
     children = children_of(scene)
     return bool(children) and send_signal(scene.chance.choice(children), signal.SIGKILL)
 
 
-def kill_redis(scene: Scene) -> bool:
+def kill_redis(scene: FaultScene) -> bool:
     """Kill Redis; it is started again a moment later, as a restart policy does."""
     process = scene.machine.redis
     if process is None or not send_signal(process.pid, signal.SIGKILL):
@@ -93,28 +93,28 @@ def kill_redis(scene: Scene) -> bool:
     return True
 
 
-def kill_all(scene: Scene) -> bool:
+def kill_all(scene: FaultScene) -> bool:
     """Kill the supervisor, which takes every service and child with it, the spare workers and Redis, all at once."""
     machine = scene.machine
     victims = [machine.supervisor(), *redis_pids(scene), *(s.pid for s in machine.spares.values())]
     return signal_all(filter(None, victims), signal.SIGKILL)
 
 
-def kill_supervisor(scene: Scene) -> bool:
+def kill_supervisor(scene: FaultScene) -> bool:
     """Kill the supervisor alone."""
     pid = scene.machine.supervisor()
     return pid is not None and send_signal(pid, signal.SIGKILL)
 
 
-def restart(scene: Scene) -> bool:
+def restart(scene: FaultScene) -> bool:
     """Stop the stack in order, in the middle of everything; the machine starts it again."""
     return stack.down(scene.machine.settings, notify=lambda _: None)
 
 
-def freeze(seconds: float, find: Callable[[Scene], list[int]]) -> Act:
+def freeze(seconds: float, find: Callable[[FaultScene], list[int]]) -> Act:
     """Freeze processes and thaw them."""
 
-    def act(scene: Scene) -> bool:
+    def act(scene: FaultScene) -> bool:
         pids = [pid for pid in find(scene) if send_signal(pid, signal.SIGSTOP)]
         time.sleep(seconds if pids else 0)
         for pid in pids:
@@ -124,33 +124,33 @@ def freeze(seconds: float, find: Callable[[Scene], list[int]]) -> Act:
     return act
 
 
-def worker_pids(scene: Scene) -> list[int]:
+def worker_pids(scene: FaultScene) -> list[int]:
     """Return the process of the worker that works."""
     return [pid] if (pid := scene.worker()) else []
 
 
-def redis_pids(scene: Scene) -> list[int]:
+def redis_pids(scene: FaultScene) -> list[int]:
     """Return the process of Redis."""
     return [scene.machine.redis.pid] if scene.machine.redis else []
 
 
-def children_of(scene: Scene) -> list[int]:
+def children_of(scene: FaultScene) -> list[int]:
     """Return the processes of the training, or of the engines."""
     word = "axolotl" if scene.job.phase is Phase.TRAIN else "vllm.entrypoints"
     return [process.pid for process in scene.machine.children(word)]
 
 
-def refuse_writes(scene: Scene) -> bool:
+def refuse_writes(scene: FaultScene) -> bool:
     """Let Redis refuse writes, as it does when its memory is full."""
     with scene.machine.store() as store:
         before = str(store.client.config_get("maxmemory")["maxmemory"])
         store.client.config_set("maxmemory", 1)
-        time.sleep(scene.chance.choice((SHORT, LONGER_THAN_A_LEASE)))
+        time.sleep(scene.chance.choice((MOMENT, LONGER_THAN_A_LEASE)))
         store.client.config_set("maxmemory", before)
     return True
 
 
-def fill_disk(scene: Scene) -> bool:
+def fill_disk(scene: FaultScene) -> bool:
     """Fill the disk, for the volume and for Redis, until somebody frees it again."""
     ballast = scene.machine.disk / "ballast"
     try:
@@ -169,7 +169,7 @@ def fill_disk(scene: Scene) -> bool:
 def cut(*, silent: bool, everybody: bool = False) -> Act:
     """Cut the worker off from Redis, or every service; the connections close or fall silent."""
 
-    def act(scene: Scene) -> bool:
+    def act(scene: FaultScene) -> bool:
         pids = {pid for name in ("api", *WORKER.values()) for pid in scene.machine.pids(name)} if everybody else set()
         victims = pids or set(worker_pids(scene))
         scene.machine.proxy.cut(victims, silent=silent)
@@ -183,29 +183,29 @@ def cut(*, silent: bool, everybody: bool = False) -> Act:
 def jump(offset: int) -> Act:
     """Let Redis's clock jump, and a while later back."""
 
-    def act(scene: Scene) -> bool:
+    def act(scene: FaultScene) -> bool:
         scene.machine.clock.set(offset)
-        time.sleep(SHORT)
+        time.sleep(MOMENT)
         scene.machine.clock.set(0)
         return True
 
     return act
 
 
-def deliver_again(scene: Scene) -> bool:
+def deliver_again(scene: FaultScene) -> bool:
     """Send the phase's message a second time."""
     send(TABLE[scene.job.phase].task, scene.job.id)
     return True
 
 
-def deliver_late(scene: Scene) -> bool:
+def deliver_late(scene: FaultScene) -> bool:
     """Send the message of a phase that is done once more."""
     phases = list(Phase)
     send(TABLE[scene.chance.choice(phases[: phases.index(scene.job.phase)])].task, scene.job.id)
     return True
 
 
-def never_exit(scene: Scene) -> bool:
+def never_exit(scene: FaultScene) -> bool:
     """Freeze a training that has saved everything, before it exits."""
     machine = scene.machine
     deadline = time.monotonic() + 30
@@ -217,12 +217,12 @@ def never_exit(scene: Scene) -> bool:
     return False
 
 
-def pause_and_resume(scene: Scene) -> bool:
+def pause_and_resume(scene: FaultScene) -> bool:
     """Pause the job and resume it, as its user may at any time."""
     with scene.machine.http() as http:
         if http.post(f"/v1/fine_tuning/jobs/{scene.job.id}/pause").status_code != 200:
             return False
-        time.sleep(scene.chance.choice((0.0, SHORT)))
+        time.sleep(scene.chance.choice((0.0, MOMENT)))
         for _ in range(60):
             if http.post(f"/v1/fine_tuning/jobs/{scene.job.id}/resume").status_code == 200:
                 return True
@@ -230,39 +230,39 @@ def pause_and_resume(scene: Scene) -> bool:
     return False
 
 
-def cancel_another(scene: Scene) -> bool:
+def cancel_another(scene: FaultScene) -> bool:
     """Send a third job, and cancel it at once or a little later."""
     text = demo_assets().book.read_bytes()[300_000:340_000]
     job_id = scene.witness.submit(text, "third.txt", scene.job.recipe.model_dump())
-    time.sleep(scene.chance.choice((0.0, SHORT)))
+    time.sleep(scene.chance.choice((0.0, MOMENT)))
     return scene.witness.cancel(job_id)
 
 
 FAULTS = (
-    Fault("kill api", kill("api")),
-    Fault("kill worker", kill_worker, costly=True),
-    Fault("kill server", kill("server"), ENGINE_PHASES),
-    Fault("kill training", kill_child, (Phase.TRAIN,), costly=True),
-    Fault("kill engine", kill_child, ENGINE_PHASES, costly=True),
-    Fault("kill redis", kill_redis),
-    Fault("kill supervisor", kill_supervisor, costly=True),
-    Fault("kill all", kill_all, costly=True),
-    Fault("restart", restart, costly=True),
-    Fault("freeze worker", freeze(LONGER_THAN_A_LEASE, worker_pids), costly=True),
-    Fault("freeze worker shortly", freeze(SHORT, worker_pids)),
-    Fault("freeze api", freeze(LONGER_THAN_A_LEASE, lambda scene: scene.machine.pids("api"))),
-    Fault("freeze redis", freeze(LONGER_THAN_A_LEASE, redis_pids)),
-    Fault("freeze child", freeze(LONGER_THAN_A_LEASE, children_of), (Phase.TRAIN, *ENGINE_PHASES)),
-    Fault("writes refused", refuse_writes),
-    Fault("disk full", fill_disk, costly=True),
-    Fault("worker cut off", cut(silent=False)),
-    Fault("worker cut off silently", cut(silent=True)),
-    Fault("all cut off", cut(silent=False, everybody=True)),
-    Fault("clock an hour ahead", jump(3600)),
-    Fault("clock an hour behind", jump(-3600)),
-    Fault("delivered twice", deliver_again),
-    Fault("delivered late", deliver_late, tuple(Phase)[1:]),
-    Fault("saved and never exits", never_exit, (Phase.TRAIN,)),
-    Fault("paused and resumed", pause_and_resume),
-    Fault("another job cancelled", cancel_another),
+    MachineFault("kill api", kill("api")),
+    MachineFault("kill worker", kill_worker, costly=True),
+    MachineFault("kill server", kill("server"), ENGINE_PHASES),
+    MachineFault("kill training", kill_child, (Phase.TRAIN,), costly=True),
+    MachineFault("kill engine", kill_child, ENGINE_PHASES, costly=True),
+    MachineFault("kill redis", kill_redis),
+    MachineFault("kill supervisor", kill_supervisor, costly=True),
+    MachineFault("kill all", kill_all, costly=True),
+    MachineFault("restart", restart, costly=True),
+    MachineFault("freeze worker", freeze(LONGER_THAN_A_LEASE, worker_pids), costly=True),
+    MachineFault("freeze worker shortly", freeze(MOMENT, worker_pids)),
+    MachineFault("freeze api", freeze(LONGER_THAN_A_LEASE, lambda scene: scene.machine.pids("api"))),
+    MachineFault("freeze redis", freeze(LONGER_THAN_A_LEASE, redis_pids)),
+    MachineFault("freeze child", freeze(LONGER_THAN_A_LEASE, children_of), (Phase.TRAIN, *ENGINE_PHASES)),
+    MachineFault("writes refused", refuse_writes),
+    MachineFault("disk full", fill_disk, costly=True),
+    MachineFault("worker cut off", cut(silent=False)),
+    MachineFault("worker cut off silently", cut(silent=True)),
+    MachineFault("all cut off", cut(silent=False, everybody=True)),
+    MachineFault("clock an hour ahead", jump(3600)),
+    MachineFault("clock an hour behind", jump(-3600)),
+    MachineFault("delivered twice", deliver_again),
+    MachineFault("delivered late", deliver_late, tuple(Phase)[1:]),
+    MachineFault("saved and never exits", never_exit, (Phase.TRAIN,)),
+    MachineFault("paused and resumed", pause_and_resume),
+    MachineFault("another job cancelled", cancel_another),
 )

@@ -21,17 +21,17 @@ from scriptorium.artifacts.volume import FOLDERS
 from scriptorium.contracts import DecisionKind, Phase
 from tests.faults.matrix.machine import BASE, Machine, attempt
 
-ProblemKind = Literal["lost", "duplicated", "corrupted", "stuck"]
+PromiseKind = Literal["lost", "duplicated", "corrupted", "stuck"]
 FINAL = ("succeeded", "failed", "cancelled")
 LOSS_NOISE = 0.02  # of two undisturbed runs; see tests/integration/test_same_curve.py
 LOAD_SECONDS = 120
 
 
 @dataclass(frozen=True)
-class Problem:
+class BrokenPromise:
     """Something that should not be: its kind, and what it is."""
 
-    kind: ProblemKind
+    kind: PromiseKind
     text: str
 
 
@@ -46,7 +46,7 @@ class Witness:
     ends: dict[str, str] = field(default_factory=dict)
     answers: dict[tuple[str, str], str] = field(default_factory=dict)
     cancelled: list[str] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[BrokenPromise] = field(default_factory=list)
 
     def upload(self, text: bytes, name: str) -> str | None:
         """Upload a file; return its id if the API acknowledged it."""
@@ -88,7 +88,7 @@ class Witness:
     def _check_end(self, job_id: str, status: str) -> None:
         end = self.ends.get(job_id)
         if end and end != status:
-            self.problems.append(Problem("lost", f"{job_id} had {end} and is {status}"))
+            self.problems.append(BrokenPromise("lost", f"{job_id} had {end} and is {status}"))
         if status in FINAL:
             self.ends[job_id] = status
 
@@ -101,7 +101,7 @@ class Witness:
                 if reply.status_code == httpx.codes.OK:
                     self.answers[job_id, decision["kind"]] = decision["recommended"]
 
-    def check_answers(self, job_id: str) -> Iterator[Problem]:
+    def check_answers(self, job_id: str) -> Iterator[BrokenPromise]:
         """Yield a problem if the model of a job that succeeded does not answer by its name."""
         with self.machine.openai() as client:
             model = client.fine_tuning.jobs.retrieve(job_id).fine_tuned_model
@@ -110,38 +110,40 @@ class Witness:
         with httpx.Client(base_url=self.machine.url, timeout=2 * LOAD_SECONDS, trust_env=False) as http:
             answer = http.post("/v1/chat/completions", json=ask, headers=headers)
         if answer.status_code != httpx.codes.OK:
-            yield Problem("lost", f"{model} does not answer: {answer.text[:200]}")
+            yield BrokenPromise("lost", f"{model} does not answer: {answer.text[:200]}")
 
     def all_ended(self) -> bool:
         """Return whether every job has ended."""
         return all(job_id in self.ends for job_id in self.jobs)
 
-    def check_acknowledged(self) -> Iterator[Problem]:
+    def check_acknowledged(self) -> Iterator[BrokenPromise]:
         """Yield what was acknowledged and is not there any more, or is there twice."""
         with self.machine.http() as http:
             for file_id, digest in self.uploads.items():
                 content = http.get(f"/v1/files/{file_id}/content")
                 if content.status_code != httpx.codes.OK:
-                    yield Problem("lost", f"the upload {file_id}: {content.status_code}")
+                    yield BrokenPromise("lost", f"the upload {file_id}: {content.status_code}")
                 elif hashlib.sha256(content.content).hexdigest() != digest:
-                    yield Problem("corrupted", f"the upload {file_id}")
+                    yield BrokenPromise("corrupted", f"the upload {file_id}")
             for job_id in self.cancelled:
                 if self.ends.get(job_id) != "cancelled":
-                    yield Problem("lost", f"the cancel of {job_id}, which is {self.ends.get(job_id)}")
+                    yield BrokenPromise("lost", f"the cancel of {job_id}, which is {self.ends.get(job_id)}")
             for (job_id, kind), answer in self.answers.items():
-                given = {one["kind"]: one["answer"] for one in get(http, f"/v1/x/jobs/{job_id}/decisions")["data"]}
-                if given.get(kind) != answer and not DecisionKind(kind).recurs:
-                    yield Problem("lost", f"the answer {answer} of {job_id}")
+                present_answers = {
+                    one["kind"]: one["answer"] for one in get(http, f"/v1/x/jobs/{job_id}/decisions")["data"]
+                }
+                if present_answers.get(kind) != answer and not DecisionKind(kind).recurs:
+                    yield BrokenPromise("lost", f"the answer {answer} of {job_id}")
             listed = [*list_all(http, "/v1/fine_tuning/jobs")]
             missing_jobs = set(self.jobs) - {job["id"] for job in listed}
-            yield from (Problem("lost", f"the job {job_id}") for job_id in sorted(missing_jobs))
+            yield from (BrokenPromise("lost", f"the job {job_id}") for job_id in sorted(missing_jobs))
             sources = Counter(job["training_file"] for job in listed)  # every book was sent for one job
-            yield from (Problem("duplicated", f"a job on {file}") for file in sources if sources[file] > 1)
+            yield from (BrokenPromise("duplicated", f"a job on {file}") for file in sources if sources[file] > 1)
             for job_id in self.jobs:
                 ids = Counter(event["id"] for event in list_all(http, f"/v1/fine_tuning/jobs/{job_id}/events"))
                 missing = self.events.get(job_id, set()) - set(ids)
-                yield from (Problem("lost", f"the event {event} of {job_id}") for event in sorted(missing))
-                yield from (Problem("duplicated", f"the event {event}") for event in ids if ids[event] > 1)
+                yield from (BrokenPromise("lost", f"the event {event} of {job_id}") for event in sorted(missing))
+                yield from (BrokenPromise("duplicated", f"the event {event}") for event in ids if ids[event] > 1)
 
 
 class Watch:
@@ -173,34 +175,34 @@ def read_curve(machine: Machine, job_id: str) -> Curve:
     return {line["step"]: line["loss"] for line in read_training_log(log) if "loss" in line}
 
 
-def check_run(machine: Machine, job_id: str, undisturbed: str | None) -> Iterator[Problem]:
+def check_run(machine: Machine, job_id: str, undisturbed: str | None) -> Iterator[BrokenPromise]:
     """Yield what is wrong with what an ended job has left; it should equal that of an `undisturbed` one."""
     run = machine.disk / "runs" / job_id
     for phase, name in FOLDERS.items():
         body = manifest.read(run / name)
         if body is None:
-            yield Problem("lost", f"{job_id}: {phase} was not published")
+            yield BrokenPromise("lost", f"{job_id}: {phase} was not published")
         elif {file: entry["sha256"] for file, entry in manifest.describe(run / name).items()} != {
             file: entry["sha256"] for file, entry in body["files"].items()
         }:
-            yield Problem("corrupted", f"{job_id}: files of {phase} differ from their manifest")
+            yield BrokenPromise("corrupted", f"{job_id}: files of {phase} differ from their manifest")
     with machine.store() as store:
         if store.jobs.get(job_id).version != job_version(run):
-            yield Problem("corrupted", f"{job_id}: the records of store and volume differ")
+            yield BrokenPromise("corrupted", f"{job_id}: the records of store and volume differ")
     if undisturbed:
         yield from compare_runs(machine, job_id, undisturbed)
 
 
-def compare_runs(machine: Machine, job_id: str, undisturbed: str) -> Iterator[Problem]:
+def compare_runs(machine: Machine, job_id: str, undisturbed: str) -> Iterator[BrokenPromise]:
     """Yield in what a job's rows and losses differ from those of an undisturbed job on the same book."""
     dataset, reference = (machine.disk / "runs" / name / FOLDERS[Phase.PREPARE] for name in (job_id, undisturbed))
     if manifest.hash_file(dataset / "train.jsonl") != manifest.hash_file(reference / "train.jsonl"):
-        yield Problem("corrupted", f"{job_id}: other rows than undisturbed")
+        yield BrokenPromise("corrupted", f"{job_id}: other rows than undisturbed")
     curve, expected = read_curve(machine, job_id), read_curve(machine, undisturbed)
     if list(curve) != list(expected):
-        yield Problem("lost", f"{job_id}: steps {list(curve)} instead of {list(expected)}")
+        yield BrokenPromise("lost", f"{job_id}: steps {list(curve)} instead of {list(expected)}")
     elif far := [step for step in curve if abs(curve[step] - expected[step]) > LOSS_NOISE]:
-        yield Problem("corrupted", f"{job_id}: other losses than undisturbed at steps {far}")
+        yield BrokenPromise("corrupted", f"{job_id}: other losses than undisturbed at steps {far}")
 
 
 def job_version(run: Path) -> int | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scriptorium.process.child import Child, wait_until
-from scriptorium.process.scratch import NEW, PREFIX, Scratch
+from scriptorium.process.scratch import NEW, PREFIX, ScratchFolder
 
 TIMEOUT = timedelta(seconds=10)
 LITTER = "import tempfile, time; tempfile.mkstemp(); tempfile.mkdtemp(); print('up', flush=True); "
@@ -59,11 +59,11 @@ def test_the_next_child_removes_what_a_killed_parent_left_and_nothing_that_is_in
         assert wait_until(lambda: (tmp_path / "log").exists() and "up" in (tmp_path / "log").read_text(), TIMEOUT)
         parent.kill()
     (abandoned,) = temporary.iterdir()
-    used = Scratch()
+    used = ScratchFolder()
     assert abandoned.exists()  # it could be somebody's who has no lock yet
     make_old(abandoned)
     make_old(used.folder)
-    newest = Scratch()
+    newest = ScratchFolder()
     assert sorted(temporary.iterdir()) == sorted([used.folder, newest.folder])
     used.remove()
     newest.remove()
