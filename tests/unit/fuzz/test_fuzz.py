@@ -12,7 +12,7 @@ import pytest
 
 from scriptorium.errors import InvalidTrainingFile, MergeFailed
 from tests.fuzz import attempt, child
-from tests.fuzz.attempt import Case, Fault, make_case
+from tests.fuzz.attempt import Case, InputFault, make_case
 from tests.fuzz.inputs_run import Chunk, InputsRun, list_chunks
 from tests.fuzz.saved_inputs import SavedInputs, load
 from tests.fuzz.targets import TARGETS, Target
@@ -86,7 +86,7 @@ def test_only_a_refusal_with_a_code_and_a_place_is_allowed(
 ) -> None:
     finding = attempt.attempt(use(monkeypatch, error))
     assert bool(finding) is is_finding
-    assert finding is None or finding.fault is Fault.CRASH
+    assert finding is None or finding.fault is InputFault.CRASH
 
 
 def loop() -> None:
@@ -109,7 +109,7 @@ def test_an_input_that_takes_too_much_memory_is_a_finding(monkeypatch: pytest.Mo
     case = use(monkeypatch, lambda: bytearray(b"a") * (peak + (64 << 20)))
     monkeypatch.setattr(child, "MEMORY_BYTES", 32 << 20)
     finding = child.replay(case)
-    assert finding and finding.fault is Fault.OVER_MEMORY
+    assert finding and finding.fault is InputFault.OVER_MEMORY
 
 
 def test_of_inputs_that_do_the_same_the_smallest_is_kept_and_made_smaller(
@@ -127,7 +127,7 @@ def test_of_inputs_that_do_the_same_the_smallest_is_kept_and_made_smaller(
         finding = attempt.attempt(Case("odd", raw))
         assert finding
         saved.add(finding, Case("odd", raw))
-    assert saved.counts[Fault.CRASH] == 2
+    assert saved.counts[InputFault.CRASH] == 2
     (path,) = tmp_path.iterdir()
     assert load(path) == Case(case.target, b"a" * 9 + b"bad")
     saved.shrink()
@@ -150,4 +150,4 @@ def test_a_child_is_started_anew_behind_an_input_that_killed_it(
     run = InputsRun(1, saved)
     run.run_chunk(Chunk(0, 9, PARSERS))
     assert run.count_inputs() == 9
-    assert saved.counts == {Fault.CRASH: 1}
+    assert saved.counts == {InputFault.CRASH: 1}
