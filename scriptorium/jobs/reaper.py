@@ -32,8 +32,8 @@ def reap(context: Context, waiting: Waiting = queue.count_waiting) -> list[str]:
     waiting = cache(waiting)  # a queue's length is read once a round
     jobs, leases = context.store.jobs.active(), context.store.leases
     names = [phase_lease(job.id, job.phase) for job in jobs]
-    leases.limit([*names, *leases.devices()], context.settings.lease_ttl)
     holders = leases.holders(names)
+    leases.limit([*filter(holders.get, names), *leases.devices()], context.settings.lease_ttl)
     lost = [job for job in jobs if _is_lost(context, job, holders, waiting)]
     lost.sort(key=lambda job: job.sent_at > 0)
     return [job.id for job in lost[:MAX_CHANGES_PER_ROUND] if _resend(context, job)]

@@ -207,9 +207,12 @@ class Leases:
 
         One that was granted while Redis's clock was an hour ahead would outlive a dead holder by that hour.
         """
-        keys = [_lease(name) for name in names]
-        keys += [_wait(name, holder) for name in names for holder, _ in self.waiters(name)]
         with self._client.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.zrange(_queue(name), 0, -1)
+            waiters = dict(zip(names, pipe.execute(), strict=True))
+            keys = [_lease(name) for name in names]
+            keys += [_wait(name, str(holder)) for name, holders in waiters.items() for holder in holders]
             for key in keys:
                 pipe.pttl(key)
             lengths = dict(zip(keys, pipe.execute(), strict=True))
