@@ -18,7 +18,7 @@ from standins import Sent
 from work import DONE, lose_lease, prepare, submit, until_stopped
 
 from scriptorium.artifacts.volume import Volume, disk_errors
-from scriptorium.contracts import Job, Phase, PrepareRequest, PrepareResult, Status
+from scriptorium.contracts import DecisionKind, Job, Phase, PrepareRequest, PrepareResult, Status
 from scriptorium.errors import Interrupted
 from scriptorium.jobs.pipeline import Pipeline
 from scriptorium.jobs.records import save_unsaved_records, update_record
@@ -182,9 +182,9 @@ def test_an_attempt_whose_number_cannot_be_saved_does_not_begin(context: Context
     volume = FullVolume(context.volume.root, context.volume.models)
     full = Context(context.settings, context.store, volume, Pipeline(context.store, volume, send=sent))
     run_phase(job.id, Phase.PREPARE, prepare, context=full)  # else a restored job would give out the number again
-    record = context.store.jobs.get(job.id)
-    assert record.error is not None
-    assert record.error.code == "disk_full"
+    question = context.store.jobs.get(job.id).open_decision
+    assert question is not None
+    assert question.kind is DecisionKind.DISK_FULL
     assert list(context.volume.run(job.id).glob("*.tmp")) == []
 
 
