@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from scriptorium.artifacts.disk_use import removable_bytes, remove
@@ -11,6 +12,8 @@ from scriptorium.contracts import Job
 from scriptorium.errors import FileMissing
 from scriptorium.jobs.runner import Context
 from scriptorium.models.warm_models import remove_warm_models
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,15 @@ def delete_job(context: Context, job_id: str, *, manuscript: bool = False) -> De
 
 
 def withdraw_models(context: Context, job_id: str) -> None:
-    """Let nobody wish for a job's models any more, or keep them warm: an engine would keep the weights' bytes."""
+    """Let nobody wish for a job's models any more, or keep them warm: an engine would keep the weights' bytes.
+
+    A disk that is too full to note it must not keep the job from going; a name without a model is forgotten later.
+    """
     names = context.store.wishes.withdraw(context.volume.run(job_id))
-    remove_warm_models(context.volume.root, names)
+    try:
+        remove_warm_models(context.volume.root, names)
+    except OSError as error:
+        log.warning("%s is still noted as kept warm: %s", ", ".join(names), error)
 
 
 def uploads_of(job: Job) -> list[str]:

@@ -144,7 +144,7 @@ class ChatTokenizer:
     def _template_errors(self) -> Iterator[None]:
         try:
             yield
-        except Exception as error:
+        except Exception as error:  # a template is a program: it may divide by zero, recurse, or ask for an attribute
             raise BaseModelUnusable(
                 f"The chat template of {self._name} fails: {error or type(error).__name__}",
                 next_step="Choose another base model, or one whose publisher has mended its template.",

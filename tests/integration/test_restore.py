@@ -7,16 +7,13 @@ from pathlib import Path
 
 import pytest
 from standins import Sent
-from work import DONE, event_messages, never, prepare, submit
+from work import DONE, QUESTION, event_messages, never, prepare, submit
 
 from scriptorium.artifacts import manifest
 from scriptorium.contracts import (
     Checkpoint,
-    Decision,
-    DecisionKind,
     Job,
     JobError,
-    Option,
     Phase,
     Status,
     TrainResult,
@@ -27,13 +24,6 @@ from scriptorium.jobs.restore import restore_jobs
 from scriptorium.jobs.runner import Context, claim, run_phase
 from services.api.application import reap_once
 
-QUESTION = Decision(
-    kind=DecisionKind.CHECKPOINT,
-    question="Which checkpoint?",
-    reason="Two are good.",
-    options=[Option(name="first", meaning="the first"), Option(name="last", meaning="the last")],
-    recommended="last",
-)
 ENDS = {
     Status.SUCCEEDED: {"finished_at": 9, "fine_tuned_model": "ft", "result_files": ["file-1"], "trained_tokens": 7},
     Status.FAILED: {"finished_at": 9, "error": JobError(code="out_of_memory", message="too large")},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import httpx
 import pytest
 from standins import BASE
@@ -10,6 +12,7 @@ from work import finish_with_model
 from scriptorium.jobs.delete_job import delete_job
 from scriptorium.jobs.restore import restore_jobs
 from scriptorium.jobs.runner import Context
+from scriptorium.models import warm_models
 from scriptorium.models.warm_models import read_warm_models
 from services.api.inference.warm_models import restore_warm_models
 
@@ -43,3 +46,20 @@ def test_a_warm_model_that_is_gone_stops_no_other_and_is_forgotten(
     assert read_warm_models(context.volume.root) == [BASE]
     (context.volume.root / "warm_models.json").write_text("{")
     assert restore_warm_models(context) == []
+
+
+def test_a_job_is_deleted_although_the_disk_is_too_full_to_note_it(
+    context: Context, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a full disk that jobs are deleted for."""
+    job = finish_with_model(context, "ftjob-0", "poe")
+    http.post(f"/v1/x/models/{job.fine_tuned_model}/warm")
+
+    def fill(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(warm_models, "replace_file", fill)
+        delete_job(context, job.id)
+    assert not context.volume.run(job.id).exists()
+    assert restore_warm_models(context) == read_warm_models(context.volume.root) == []

@@ -16,8 +16,11 @@ from scriptorium.artifacts import manifest
 from scriptorium.artifacts.checkpoints import checkpoint_folder
 from scriptorium.artifacts.file_store import FileStore
 from scriptorium.contracts import (
+    Decision,
+    DecisionKind,
     Hyperparameters,
     Job,
+    Option,
     Phase,
     PrepareRequest,
     PrepareResult,
@@ -31,6 +34,13 @@ from tests.integration.standins import BASE
 
 SECOND = timedelta(seconds=1)
 SOON = timedelta(seconds=10)
+QUESTION = Decision(
+    kind=DecisionKind.CHECKPOINT,
+    question="Which checkpoint?",
+    reason="Two are good.",
+    options=[Option(name="first", meaning="the first"), Option(name="last", meaning="the last")],
+    recommended="last",
+)
 DONE = PrepareResult(words=1, chapters=1, splits={})
 
 

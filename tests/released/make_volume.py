@@ -25,7 +25,7 @@ from scriptorium.access.keys import KeyScope
 from scriptorium.artifacts.file_store import FileStore
 from scriptorium.artifacts.uploads.upload_store import UploadStore
 from scriptorium.artifacts.volume import Volume
-from scriptorium.contracts import Decision, DecisionKind, Endpoint, Option, Phase, ServeResult
+from scriptorium.contracts import Endpoint, Phase, ServeResult
 from scriptorium.errors import Interrupted, InvalidTrainingFile
 from scriptorium.jobs import queue
 from scriptorium.jobs.archive.archiving import archive_ended
@@ -42,7 +42,7 @@ from services.merger import tasks as merger
 from services.trainer import tasks as trainer
 from tests.embedded_redis import embedded_redis
 from tests.integration.standins import BASE, Sent
-from tests.integration.work import submit
+from tests.integration.work import QUESTION, submit
 from tests.soak import played_phases as played
 
 FOLDER = Path(__file__).parent
@@ -50,13 +50,6 @@ ANSWERS = "answers.json"
 IN_CONTAINERS = "/data"  # where the volume lies for whoever reads a path in it
 MESSAGE_JOB = "ftjob-earlier"
 JOBS = "/v1/fine_tuning/jobs"
-QUESTION = Decision(
-    kind=DecisionKind.CHECKPOINT,
-    question="Which checkpoint?",
-    reason="Two are good.",
-    options=[Option(name="first", meaning="the first"), Option(name="last", meaning="the last")],
-    recommended="last",
-)
 ENGINE = Endpoint(url="http://127.0.0.1:9", model="any")
 
 
