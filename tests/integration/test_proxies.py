@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from scriptorium.cli.client import Client
 from scriptorium.local import stack
 from scriptorium.local.supervisor import is_healthy
+from scriptorium.process.child import wait_until
 from scriptorium.settings import Settings
 
 
@@ -39,9 +41,10 @@ def dead_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_the_api_is_reached_past_a_proxy(dead_proxy: str, url: str) -> None:
-    assert is_healthy(url)
+    # A question has two seconds, which a busy machine may need for itself.
+    assert wait_until(lambda: is_healthy(url), timedelta(seconds=30))
     with connect(url) as client:
-        assert client.is_up()
+        assert wait_until(client.is_up, timedelta(seconds=30))
         assert client.jobs(5) == []
 
 
@@ -50,6 +53,6 @@ def test_a_stack_starts_behind_a_proxy(dead_proxy: str, tmp_path: Path) -> None:
     try:
         running = stack.up(settings, lambda text: None, attached=True)
         with connect(running.api_url) as client:
-            assert client.is_up()
+            assert wait_until(client.is_up, timedelta(seconds=30))
     finally:
         stack.down(settings, lambda text: None)
