@@ -89,7 +89,7 @@ GATES: dict[str, DataGate] = {
     ),
     "strange_words": DataGate(
         DEBATABLE,
-        "A passage with far more words than usual that occur in no other passage.",
+        "A passage with far more words than usual whose letters stand in an order that no other passage has.",
         "Read it: a bad scan, another language, or a list?",
     ),
     # language

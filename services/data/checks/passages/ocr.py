@@ -32,8 +32,10 @@ MIN_CUT_WORDS = 2
 MIN_CUT_WORDS_BESIDE_DASHES = 5  # in a language whose speech has dashes: "de piedra- he dicho" is typed with a hyphen
 MIN_PASSAGES = 10  # with fewer, "in no other passage" means little
 MIN_WORDS = 100
-MIN_STRANGE_SHARE = 0.12  # of the words, above the median passage, and as much again as that one has:
-# in a short book, or in a language with many endings, a third of the words is in no other passage
+LETTERS = 3  # in a row
+MIN_ODD_LETTERS = 2  # of a word's rows of letters; one is new in many a good word
+MIN_STRANGE_SHARE = 0.06  # of the words, above twice the median passage's share, which is larger in a short book:
+# clean ones stay 0.036 above it, letters in disorder are 0.09 above it at least (docs/experiments.md)
 
 
 def find_scan_faults(passage: TokenizedPassage) -> Iterator[Finding]:
@@ -91,18 +93,42 @@ class WordOwners:
             owners[word] = None if word in owners else (place, number)
 
     def find_strange_passages(self) -> Iterator[Finding]:
-        """Yield a finding for each passage with far more words that no other passage has than the median passage."""
-        unique_words: dict[str, list[str]] = defaultdict(list)
-        unique_counts: Counter[str] = Counter()
-        for word, owner in self._owners.items():
-            if owner:
-                unique_words[owner[0]].append(word)
-                unique_counts[owner[0]] += owner[1]
-        shares = {place: unique_counts[place] / words for place, words in self.words.items() if words >= MIN_WORDS}
+        """Yield a finding for each passage with far more strange words than the median passage.
+
+        A word is strange if no other passage has it and its letters stand in an order that no other passage has.
+        """
+        strange_words: dict[str, list[str]] = defaultdict(list)
+        strange_counts: Counter[str] = Counter()
+        for word, place, number in self._find_strange_words():
+            strange_words[place].append(word)
+            strange_counts[place] += number
+        shares = {place: strange_counts[place] / words for place, words in self.words.items() if words >= MIN_WORDS}
         usual_share = median(shares.values()) if len(shares) >= MIN_PASSAGES else 1
-        excess = min(max(MIN_STRANGE_SHARE, usual_share), (1 - usual_share) / 4)
         for place, share in shares.items():
-            if share > usual_share + excess:
-                examples = ", ".join(unique_words[place][:5])
-                message = f"{share:.0%} of its words are in no other passage: {examples}"
+            if share > 2 * usual_share + MIN_STRANGE_SHARE:
+                examples = ", ".join(strange_words[place][:5])
+                message = f"{share:.0%} of its words have letters in an order that no other passage has: {examples}"
                 yield make_finding("strange_words", place, message)
+
+    def _find_strange_words(self) -> Iterator[tuple[str, str, int]]:
+        """Yield each strange word with its passage's place and its number there."""
+        letters: dict[str, str | None] = {}
+        for word, owner in self._owners.items():
+            place = owner[0] if owner else None
+            for row in rows_of_letters(word):
+                if letters.setdefault(row, place) != place:
+                    letters[row] = None
+        for word, owner in self._owners.items():
+            if owner and sum(letters[row] is not None for row in rows_of_letters(word)) >= MIN_ODD_LETTERS:
+                yield word, *owner
+
+
+def rows_of_letters(word: str) -> list[str]:
+    """Return every row of LETTERS letters in a word, whose ends count as letters.
+
+    A short word has none, and neither has a word in signs: their order says little, as every word has its own.
+    """
+    if len(word) <= LETTERS or EAST_ASIAN.search(word):
+        return []
+    padded = f" {word} "
+    return [padded[at : at + LETTERS] for at in range(len(padded) - LETTERS + 1)]

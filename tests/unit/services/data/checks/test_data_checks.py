@@ -286,3 +286,36 @@ def test_numbers_of_east_asian_scripts_are_no_scan_faults(numbers: str) -> None:
 def test_verse_that_kept_its_lines_is_no_fault() -> None:
     stanza = "\n".join(f"The {noun} of the sea and sky" for noun in PROSE.split()[:12])
     assert "verse_layout" not in codes(f"{stanza}\n\n{stanza.replace('sea', 'wood')}")
+
+
+SUBJECTS = [  # twelve passages of a short book, each with its own nouns, as a chapter has
+    *("farmer barley sickle meadow", "captain harbour anchor sail", "doctor fever bandage ward"),
+    *("baker oven flour crust", "smith anvil hammer spark", "judge verdict robe prison"),
+    *("miner coal lantern shaft", "weaver loom thread shuttle", "monk abbey prayer candle"),
+    *("soldier trench rifle drum", "teacher slate chalk lesson", "painter brush canvas varnish"),
+]
+
+
+def write_about(subject: str) -> str:
+    one, two, three, four = subject.split()
+    return (
+        f"The {one} had seen the {two} before, and he said so to whoever came in from the street that night. "
+        f"There was a {three} on the table, and there was a {four} beside the {three}, and nobody would take them. "
+        f'"Who left the {four} here?" he asked, and when no answer came he asked again, with his hand on the {two}. '
+    ) * 3
+
+
+def test_words_with_their_letters_in_disorder_are_strange_and_a_subject_of_its_own_is_not() -> None:
+    texts = [write_about(subject) for subject in SUBJECTS]
+    assert not [finding for finding in check(*texts) if finding.code == "strange_words"]
+    shuffled = random.Random(0)
+    texts[4] = " ".join("".join(shuffled.sample(word, len(word))) for word in texts[4].split())
+    (finding,) = (finding for finding in check(*texts) if finding.code == "strange_words")
+    assert finding.place == "passage 5"
+    assert "letters in an order that no other passage has" in finding.message
+
+
+def test_a_passage_of_new_names_in_a_script_of_signs_is_not_strange() -> None:
+    texts = [write_about(subject) for subject in SUBJECTS]
+    texts[4] += " 김철수였다 박영희였다 이순신이다 강감찬이다 세종대왕은" * 6
+    assert "strange_words" not in {finding.code for finding in check(*texts)}

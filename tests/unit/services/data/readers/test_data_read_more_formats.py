@@ -8,8 +8,10 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pypdf import PdfWriter
 
 from scriptorium.errors import FileTooLarge, InvalidTrainingFile
+from scriptorium.text.pdf import estimate_pdf_words
 from services.data.readers import Manuscript
 from tests.unit.services.data.readers.test_data_read_formats import SAMPLE, Book, pack, read, read_book
 from tests.unit.services.data.readers.test_data_read_rich_text import project, rtf
@@ -198,6 +200,27 @@ def test_what_the_margins_of_a_pdf_repeat_is_counted_and_its_headings_stay() -> 
 def test_a_pdf_that_cannot_be_read_says_what_to_do(raw: bytes, message: str) -> None:
     with pytest.raises(InvalidTrainingFile, match=message):
         read(raw, "book.pdf")
+
+
+def protect(raw: bytes, algorithm: str, password: str) -> bytes:
+    """Return a PDF that its owner alone may copy and print, and that opens with a password."""
+    writer, protected = PdfWriter(io.BytesIO(raw)), io.BytesIO()
+    writer.encrypt(user_password=password, owner_password="owner", algorithm=algorithm)
+    writer.write(protected)
+    return protected.getvalue()
+
+
+@pytest.mark.parametrize("algorithm", ["RC4-128", "AES-128", "AES-256"])
+def test_a_pdf_that_only_forbids_copying_is_read(algorithm: str) -> None:
+    raw = protect(BYTES[".pdf"], algorithm, "")
+    assert read_book(raw, "book.pdf") == read_book(BYTES[".pdf"], "book.pdf")
+    assert estimate_pdf_words(raw) == estimate_pdf_words(BYTES[".pdf"]) > 0
+
+
+@pytest.mark.parametrize("algorithm", ["RC4-128", "AES-256"])
+def test_a_pdf_with_a_password_says_so(algorithm: str) -> None:
+    with pytest.raises(InvalidTrainingFile, match="has a password; save it without one"):
+        read(protect(BYTES[".pdf"], algorithm, "secret"), "book.pdf")
 
 
 def test_a_play_keeps_its_lines() -> None:
