@@ -111,8 +111,9 @@ bench-train: light ## training through us and by the bare `axolotl train`, in tu
 gpu-check: light ## this machine's NVIDIA card with every phase: speed, memory beside the plan, hand-over; what is installed is used
 	@PYTHONPATH=. $(BIN)/python -m scriptorium.cli.main gpu-check $(if $(OUTPUT),--output $(OUTPUT))
 
-model: light ## the core as a state machine: twenty thousand steps of jobs, messages, workers and leases in any order
-	@SCRIPTORIUM_MODEL_EXAMPLES=400 $(BIN)/python -m pytest -q tests/integration/test_core_model.py
+model: light ## the core as two state machines: twenty thousand steps each of jobs and messages, of devices and engines
+	@SCRIPTORIUM_MODEL_EXAMPLES=400 $(BIN)/python -m pytest -q \
+	  tests/integration/test_core_model.py tests/integration/test_device_model.py
 
 soak: light ## a day in ten minutes: 300 jobs, chat, uploads, followers, scrapes; memory, files, Redis and disk must not grow
 	@PYTHONPATH=. $(BIN)/python -m tests.soak
