@@ -48,7 +48,7 @@ OTHERS = ("wish", "forget_wish", "let_lease_run_out", "miss_the_silent", "stop_a
 
 
 @dataclass(eq=False)
-class Training:
+class DeviceTraining:
     """A training that believes it has a device; one that is `silent` has not noticed that its lease has run out."""
 
     job_id: str
@@ -57,7 +57,7 @@ class Training:
 
 
 @dataclass(eq=False)
-class Server:
+class DeviceServer:
     """The server of a device with the engines that it has started; a `silent` one does nothing until it thaws."""
 
     device: str
@@ -86,7 +86,7 @@ class DeviceModel(RuleBasedStateMachine):
         self.store.client.flushdb()
         self.context = Context(options, self.store, volume, Pipeline(self.store, volume, send=Sent()))
         self.store.leases.add_devices(DEVICES)
-        self.trainings: list[Training] = []
+        self.trainings: list[DeviceTraining] = []
         self.tokens = dict.fromkeys(DEVICES, 0)
 
     @initialize()
@@ -119,7 +119,7 @@ class DeviceModel(RuleBasedStateMachine):
         if lease:
             assert all((job.rank, job.id) < place for place in waiting)
             self.check_grant(lease)
-            self.trainings.append(Training(job.id, lease))
+            self.trainings.append(DeviceTraining(job.id, lease))
             for other in DEVICES:
                 self.store.leases.leave_queue(other, job.id)
 
@@ -256,7 +256,7 @@ class DeviceModel(RuleBasedStateMachine):
 
     # what is always true
 
-    def check_grant(self, lease: Lease, server: Server | None = None) -> None:
+    def check_grant(self, lease: Lease, server: DeviceServer | None = None) -> None:
         """A grant has a new token, and nobody works on the device but who has been silent for longer than a lease."""
         assert lease.token > self.tokens[lease.name]
         self.tokens[lease.name] = lease.token
@@ -341,10 +341,10 @@ class DeviceModel(RuleBasedStateMachine):
 
     # what is there
 
-    def start_server(self, device: str) -> Server:
+    def start_server(self, device: str) -> DeviceServer:
         starter = StandInStarter()
         reconciler = Reconciler(self.store, self.context.settings, device, start=starter)  # type: ignore[arg-type]
-        return Server(device, reconciler, starter)
+        return DeviceServer(device, reconciler, starter)
 
     def job(self, job_id: str) -> Job:
         return self.store.jobs.get(job_id)
@@ -359,7 +359,7 @@ class DeviceModel(RuleBasedStateMachine):
         status = self.job(job_id).status
         return not status.final and status is not Status.PAUSED
 
-    def training(self, pick: int) -> Training | None:
+    def training(self, pick: int) -> DeviceTraining | None:
         return self.trainings[pick % len(self.trainings)] if self.trainings else None
 
     def session(self, job_id: str) -> EngineSession | None:
