@@ -30,6 +30,7 @@ from tests.e2e.three_jobs import (
     STEPS,
     ThreeJobs,
     answer_the_question,
+    bring_from_a_backup,
     cancel_in_the_queue,
     create_job,
     has_message,
@@ -168,10 +169,12 @@ def test_the_tuned_model_chats_through_the_openai_client(running: RunningStack, 
 
 
 def test_every_jobs_model_answers_by_its_name_at_any_strength(running: RunningStack, jobs: ThreeJobs) -> None:
-    """Each is loaded when it is asked; the merger makes the checkpoint at another strength."""
+    """Each is loaded when it is asked, the one from a backup, too; the merger makes the checkpoint at a strength."""
+    restored = bring_from_a_backup(running, jobs.second)
     merged = manifest.read(running.settings.data_dir / "runs" / jobs.first / "merged")
     assert merged is not None
-    names = [running.client.fine_tuning.jobs.retrieve(job_id).fine_tuned_model for job_id in (jobs.first, jobs.second)]
+    ids = (jobs.first, jobs.second, restored)
+    names = [running.client.fine_tuning.jobs.retrieve(job_id).fine_tuned_model for job_id in ids]
     ask: list[Any] = [{"role": "user", "content": "Write a scene in a jungle."}]
     options: dict[str, Any] = {"max_tokens": 24, "temperature": 0, "extra_headers": {"X-Scriptorium-Wait": "300"}}
     answers = {}
@@ -182,7 +185,10 @@ def test_every_jobs_model_answers_by_its_name_at_any_strength(running: RunningSt
         assert running.client.models.retrieve(str(model)).status == "warm"  # type: ignore[attr-defined]
     assert all(answers.values())
     assert answers[names[0]] != answers[stronger]  # greedy: only the weights differ
+    assert answers[names[1]] == answers[names[2]]
+    assert len(answers) == 4
     assert len(running.processes("vllm.entrypoints")) <= 2  # one base and one tuned model
+    assert running.run("delete", restored, "--yes").returncode == 0
 
 
 @pytest.mark.parametrize("killed", ["engine", "server"])  # an engine ends with its server

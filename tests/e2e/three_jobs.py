@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -13,7 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
-from scriptorium.artifacts import manifest
+from scriptorium.artifacts import job_record, manifest
+from scriptorium.identifiers import JOB_PREFIX, make_id
 from scriptorium.local import stack
 from scriptorium.local.demo_assets import BASE
 from tests.e2e.conftest import RunningStack
@@ -119,3 +122,17 @@ def answer_the_question(running: RunningStack, job_id: str) -> None:
     wait_for("the question", has_status(running, job_id, "paused"), 240)
     answer = running.http.post(f"/v1/x/jobs/{job_id}/decisions/checkpoint", json={"answer": "checkpoint-3"})
     assert answer.status_code == 200, answer.text
+
+
+def bring_from_a_backup(running: RunningStack, job_id: str) -> str:
+    """Put a finished job's folder on the volume as another job's, restore its record, and return its id."""
+    copy = make_id(JOB_PREFIX)
+    runs = running.settings.data_dir / "runs"
+    shutil.copytree(runs / job_id, runs / copy, copy_function=os.link)
+    record = runs / copy / job_record.NAME
+    body = json.loads(record.read_text().replace(job_id, copy)) | {"result_files": []}  # those are the other job's
+    record.unlink()  # it is a second link to the other job's
+    record.write_text(json.dumps(body))
+    restored = running.run("restore", "--json")
+    assert json.loads(restored.stdout)["restored"] == [copy], restored.stderr
+    return copy
