@@ -130,7 +130,8 @@ def bring_from_a_backup(running: RunningStack, job_id: str) -> str:
     runs = running.settings.data_dir / "runs"
     shutil.copytree(runs / job_id, runs / copy, copy_function=os.link)
     record = runs / copy / job_record.NAME
-    body = json.loads(record.read_text().replace(job_id, copy)) | {"result_files": []}  # those are the other job's
+    text = record.read_text().replace(job_id.removeprefix(JOB_PREFIX), copy.removeprefix(JOB_PREFIX))
+    body = json.loads(text) | {"result_files": []}  # those are the other job's
     record.unlink()  # it is a second link to the other job's
     record.write_text(json.dumps(body))
     restored = running.run("restore", "--json")
