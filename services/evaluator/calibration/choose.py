@@ -38,15 +38,26 @@ def choose(scores: Sequence[TrialScore], select: Select, checkpoint: int | None,
 
 
 def balance(scores: Sequence[TrialScore]) -> Choice:
-    """Choose the most voice of the trials that keep the instructions; if none does, the one that loses least."""
+    """Choose the most voice of the trials that keep the instructions; if none is shown to, one that loses least."""
     asked = [score for score in scores if score.asked]
     keeping = [score for score in asked if score.kept]
     if asked and not keeping:
-        best = max(asked, key=lambda score: (score.low_points or 0.0, _voice(score)))
+        best = losing_least(asked)
         limit = f"a loss of {margin(best.asked):.0f} points of the instructions"
-        return Choice(best, f"No trial rules out {limit}; {_name(best)} loses least. {describe(best)}.")
+        reason = f"No trial rules out {limit}; of those that lose least {_name(best)} is nearest to the base."
+        return Choice(best, f"{reason} {describe(best)}.")
     best = strongest(keeping or scores)
     return Choice(best, " ".join([f"{_name(best)} has the most voice. {describe(best)}.", *_doubts(best)]))
+
+
+def losing_least(scores: Sequence[TrialScore]) -> TrialScore:
+    """Return the trial with the highest bound; of those within one instruction of it, the lowest strength.
+
+    A single instruction is chance, and a lower strength surely is nearer to the base (docs/experiments.md, 2026-11-28).
+    """
+    best = max(score.low_points or 0.0 for score in scores)
+    level = [score for score in scores if (score.low_points or 0.0) >= best - 100 / score.asked]
+    return min(level, key=lambda score: (score.strength, -(score.low_points or 0.0), -_voice(score)))
 
 
 def strongest(scores: Sequence[TrialScore]) -> TrialScore:

@@ -45,7 +45,9 @@ def test_what_keeps_the_instructions_goes_before_what_has_more_voice(trials: lis
         best = max(score.transfer for score in keeping)
         assert chosen.transfer >= best - 20 / (2 * 1.96) - 1e-9
     else:
-        assert chosen.low_points == max(score.low_points for score in trials)
+        best = max(score.low_points for score in trials)
+        assert chosen.low_points >= best - 100 / chosen.asked
+        assert all(chosen.strength <= score.strength for score in trials if score.low_points == best)
 
 
 @given(scores(), st.randoms())
@@ -73,6 +75,14 @@ def test_if_none_keeps_them_the_one_that_loses_least_is_chosen() -> None:
     choice = balance([make_score(1.0, 84, **LOST), make_score(0.5, 60, **{**LOST, "low_points": -12.0})])
     assert choice.score.strength == 0.5
     assert choice.reason.startswith("No trial rules out a loss of 8 points")
+
+
+def test_of_trials_that_one_instruction_tells_apart_the_lowest_strength_loses_least() -> None:
+    whole = make_score(1.0, 90, **{**LOST, "low_points": -12.0})
+    less = make_score(0.75, 78, **{**LOST, "low_points": -13.0})
+    least = make_score(0.5, 60, **{**LOST, "low_points": -13.1})
+    assert balance([whole, less, least]).score is less
+    assert "of those that lose least Checkpoint 240 at strength 0.75 is nearest to the base" in balance([less]).reason
 
 
 def test_without_instructions_or_with_a_weak_base_the_reason_says_so() -> None:
