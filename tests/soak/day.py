@@ -116,7 +116,7 @@ class Day:
         await self._post(f"/v1/uploads/{upload['id']}/cancel")
 
     async def _look_around(self) -> None:
-        for path in (f"{JOBS}?limit=20", "/v1/models", "/v1/files", "/jobs", "/healthz"):
+        for path in (f"{JOBS}?limit=20", "/v1/models", "/v1/files", "/", "/healthz"):
             (await self._http.get(path)).raise_for_status()
 
     async def _get(self, path: str) -> dict[str, object]:
