@@ -7,36 +7,28 @@ thousand steps run with the tests, more with `SCRIPTORIUM_MODEL_EXAMPLES=400` (f
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from standins import Sent
+from hypothesis.stateful import initialize, invariant, rule
+from state_machine import StoreMachine, run_machine
 from work import lose_lease, submit
 
-from scriptorium.artifacts.volume import Volume
 from scriptorium.contracts import Decision, DecisionKind, Job, JobError, Option, Phase, Status
 from scriptorium.errors import Cancelled, Conflict, LeaseLost
 from scriptorium.jobs.pipeline import TABLE, Pipeline
 from scriptorium.jobs.reaper import reap
 from scriptorium.jobs.records import save_record
-from scriptorium.jobs.runner import Context, claim, settle
+from scriptorium.jobs.runner import claim, settle
 from scriptorium.jobs.steering import cancel_job, pause_job, resume_job
-from scriptorium.settings import Settings
-from scriptorium.store import Lease, open_store
+from scriptorium.store import Lease
 from scriptorium.store.leases import phase_lease
 
-EXAMPLES = int(os.environ.get("SCRIPTORIUM_MODEL_EXAMPLES", "20"))
-STEPS = 50
 MAX_JOBS = 3
 MAX_ROUNDS = 60  # of reaper and workers until every job must have ended: six phases, and a few repeated
 PHASES = {step.task: phase for phase, step in TABLE.items()}
@@ -65,27 +57,15 @@ class Worker:
     lease: Lease
 
 
-class CoreModel(RuleBasedStateMachine):
+class CoreModel(StoreMachine):
     """Three jobs at most, any number of workers, and messages that are lost, late or delivered twice."""
 
-    redis_url: ClassVar[str]
+    options: ClassVar[dict[str, object]] = {
+        "lease_ttl": timedelta(hours=1), "reaper_grace": timedelta(0), "max_attempts": 2,
+    }  # fmt: skip
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
-        root = Path(self.folder.name)
-        options = Settings(
-            data_dir=root / "data",
-            models_dir=root / "models",
-            redis_url=self.redis_url,
-            lease_ttl=timedelta(hours=1),
-            reaper_grace=timedelta(0),
-            max_attempts=2,
-        )
-        store, volume = open_store(self.redis_url), Volume(options.data_dir, options.models)
-        store.client.flushdb()
-        self.sent = Sent()
-        self.context = Context(options, store, volume, Pipeline(store, volume, send=self.sent))
         self.jobs: list[str] = []
         self.workers: list[Worker] = []
         self.tokens: dict[str, int] = {}
@@ -303,11 +283,7 @@ class CoreModel(RuleBasedStateMachine):
         for job_id, (status, _) in self.ends.items():
             published = {phase for job, phase in self.winners if job == job_id}
             assert status is not Status.SUCCEEDED or published == set(TABLE)
-        self.context.store.client.close()
-        self.folder.cleanup()
-
-    def job(self, job_id: str) -> Job:
-        return self.context.store.jobs.get(job_id)
+        self.close()
 
     def worker(self, pick: int) -> Worker:
         return self.workers[pick % len(self.workers)]
@@ -320,14 +296,4 @@ class CoreModel(RuleBasedStateMachine):
 
 
 def test_whatever_happens_every_job_ends_once(redis_url: str) -> None:
-    CoreModel.redis_url = redis_url
-    run_state_machine_as_test(
-        CoreModel,
-        settings=settings(
-            max_examples=EXAMPLES,
-            stateful_step_count=STEPS,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            database=None,
-        ),
-    )
+    run_machine(CoreModel, redis_url, examples=20)

@@ -8,36 +8,27 @@ lets it be missed. The invariants are those of docs/reliability.md. Five hundred
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import ClassVar
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from standins import Sent
+from hypothesis.stateful import initialize, invariant, rule
+from state_machine import StoreMachine, run_machine
 from test_reconcile import BASE, StandInStarter
 from work import submit
 
-from scriptorium.artifacts.volume import Volume
-from scriptorium.contracts import Job, Status
-from scriptorium.jobs.pipeline import Pipeline
-from scriptorium.jobs.runner import Context
-from scriptorium.settings import Settings
-from scriptorium.store import Lease, open_store
+from scriptorium.contracts import Status
+from scriptorium.jobs.devices import try_devices
+from scriptorium.store import Lease
 from scriptorium.store.serving import EngineSession, WantedModel
 from services.server.reconcile import HOLDER, Reconciler
 
-EXAMPLES = int(os.environ.get("SCRIPTORIUM_MODEL_EXAMPLES", "10"))
-STEPS = 50
 DEVICES = ("cpu:one", "cpu:two")
 JOBS = 4
 MAX_ROUNDS = 60  # of reconcilers and waiters until every job must have had its turn
-TTL = timedelta(hours=1)
+TTL, NOW = timedelta(hours=1), timedelta(0)
 PICK = st.integers(0, 7)
 TRAININGS = ("train", "train", "train", "stop_training", "kill_training", "freeze_training", "thaw_training")
 SESSIONS = ("open_session", "open_session", "pause", "resume", "end", "measure_another")
@@ -70,22 +61,17 @@ class DeviceServer:
         return any(not engine.stopped for engine in self.starter.engines)
 
 
-class DeviceModel(RuleBasedStateMachine):
+class DeviceModel(StoreMachine):
     """Four jobs that train, need engines, pause and end, two servers, and chat."""
 
-    redis_url: ClassVar[str]
+    options: ClassVar[dict[str, object]] = {"lease_ttl": TTL, "gpu": False}
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
-        root = Path(self.folder.name)
-        options = Settings(
-            data_dir=root / "data", models_dir=root / "models", redis_url=self.redis_url, lease_ttl=TTL, gpu=False
-        )
-        self.store, volume = open_store(self.redis_url), Volume(options.data_dir, options.models)
-        self.store.client.flushdb()
-        self.context = Context(options, self.store, volume, Pipeline(self.store, volume, send=Sent()))
+        self.store = self.context.store
         self.store.leases.add_devices(DEVICES)
+        self.jobs: list[str] = []
+        self.servers: list[DeviceServer] = []
         self.trainings: list[DeviceTraining] = []
         self.tokens = dict.fromkeys(DEVICES, 0)
 
@@ -108,20 +94,18 @@ class DeviceModel(RuleBasedStateMachine):
     # trainings
 
     def train(self, pick: int) -> None:
-        """Ask for a device as a training does; whoever is granted it comes before everybody who waits."""
-        job, device = self.job(self.jobs[pick % JOBS]), DEVICES[pick % 2]
+        """Ask for a device as a training does; whoever is granted one comes before everybody who waits for it."""
+        job = self.job(self.jobs[pick % JOBS])
         if job.status.final or job.status is Status.PAUSED or self.session(job.id):
             return
         if any(training.job_id == job.id and not training.silent for training in self.trainings):
             return
-        waiting = [place for place in self.waiting(device) if place[1] != job.id]
-        lease = self.store.leases.acquire(device, job.id, TTL, job.rank)
-        if lease:
-            assert all((job.rank, job.id) < place for place in waiting)
-            self.check_grant(lease)
-            self.trainings.append(DeviceTraining(job.id, lease))
-            for other in DEVICES:
-                self.store.leases.leave_queue(other, job.id)
+        waiting = {device: self.waiting(device, besides=job.id) for device in DEVICES}
+        tenancy = try_devices(self.store, (DEVICES, DEVICES[::-1])[pick // JOBS], job, TTL, NOW)
+        if tenancy:
+            assert all((job.rank, job.id) < place for place in waiting[tenancy.device])
+            self.check_grant(tenancy.lease)
+            self.trainings.append(DeviceTraining(job.id, tenancy.lease))
 
     def stop_training(self, pick: int) -> None:
         """End a training that has not lost its device."""
@@ -139,8 +123,8 @@ class DeviceModel(RuleBasedStateMachine):
         if training := self.training(pick):
             self.expire(training.lease.name)
             self.miss_the_silent(DEVICES.index(training.lease.name))
-            for number in range(2 * JOBS):
-                self.train(number + pick)
+            for number in range(JOBS):
+                self.train((number + pick) % JOBS)
             self.reconcile_all()
 
     def thaw_training(self, pick: int) -> None:
@@ -193,7 +177,7 @@ class DeviceModel(RuleBasedStateMachine):
         """Let a server take one step: afterwards it has the device, or no engine."""
         server = self.servers[pick % len(self.servers)]
         before, engines = self.grants(server.device), len(server.starter.engines)
-        waiting = [place for place in self.waiting(server.device) if place[1] != HOLDER]
+        waiting = self.waiting(server.device, besides=HOLDER)
         server.reconciler.reconcile()
         server.silent = False
         after = self.grants(server.device)
@@ -241,7 +225,7 @@ class DeviceModel(RuleBasedStateMachine):
             self.store.client.hset(f"scriptorium:lease-record:{device}", "renewed_at", time.time() - 3 * 3600)
 
     def stop_asking(self, pick: int) -> None:
-        """Let a waiter die: it keeps its place until it is missed."""
+        """Let a waiter die and be missed: it leaves the queue with the next grant."""
         self.store.client.delete(f"scriptorium:lease-wait:{DEVICES[pick % 2]}:{self.jobs[pick % JOBS]}")
 
     def expire(self, device: str) -> None:
@@ -291,10 +275,8 @@ class DeviceModel(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Let trainings die and servers thaw; then everybody takes turns, by rank, and every job gets what it needs."""
-        if hasattr(self, "jobs"):
-            self.end_well()
-        self.store.client.close()
-        self.folder.cleanup()
+        self.end_well()
+        self.close()
 
     def end_well(self) -> None:
         self.trainings.clear()
@@ -318,9 +300,8 @@ class DeviceModel(RuleBasedStateMachine):
                 elif session is None and job.id in trained:
                     self.open_session(place)
                 elif session is None:
-                    for device in range(2):
-                        self.train(place + JOBS * device if place % 2 == device else place + 1 + JOBS)
-                    trained.update(training.job_id for training in self.trainings if not training.silent)
+                    self.train(place)
+                    trained.update(training.job_id for training in self.trainings)
             while self.trainings:
                 self.stop_training(0)
         assert [job for job in self.jobs if not self.job(job).status.final] == []
@@ -346,9 +327,6 @@ class DeviceModel(RuleBasedStateMachine):
         reconciler = Reconciler(self.store, self.context.settings, device, start=starter)  # type: ignore[arg-type]
         return DeviceServer(device, reconciler, starter)
 
-    def job(self, job_id: str) -> Job:
-        return self.store.jobs.get(job_id)
-
     def change(self, job_id: str, **values: object) -> None:
         self.store.jobs.update(job_id, lambda job: job.model_copy(update=values))
 
@@ -372,8 +350,8 @@ class DeviceModel(RuleBasedStateMachine):
     def grants(self, device: str) -> int:
         return self.store.leases.states([device])[device].grants
 
-    def waiting(self, device: str) -> list[tuple[float, str]]:
-        return [(rank, holder) for holder, rank in self.store.leases.waiters(device)]
+    def waiting(self, device: str, besides: str) -> list[tuple[float, str]]:
+        return [(rank, holder) for holder, rank in self.store.leases.waiters(device) if holder != besides]
 
     def has_lower_rank(self, device: str, place: tuple[float, str]) -> bool:
         """Return whether the server's tenant comes before a waiter."""
@@ -396,14 +374,4 @@ class DeviceModel(RuleBasedStateMachine):
 
 
 def test_whatever_happens_a_device_has_one_tenant_and_every_job_its_turn(redis_url: str) -> None:
-    DeviceModel.redis_url = redis_url
-    run_state_machine_as_test(
-        DeviceModel,
-        settings=settings(
-            max_examples=EXAMPLES,
-            stateful_step_count=STEPS,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            database=None,
-        ),
-    )
+    run_machine(DeviceModel, redis_url, examples=10)

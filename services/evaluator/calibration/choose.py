@@ -55,9 +55,9 @@ def losing_least(scores: Sequence[TrialScore]) -> TrialScore:
 
     A single instruction is chance, and a lower strength surely is nearer to the base (docs/experiments.md, 2026-11-28).
     """
-    best = max(score.low_points or 0.0 for score in scores)
-    level = [score for score in scores if (score.low_points or 0.0) >= best - 100 / score.asked]
-    return min(level, key=lambda score: (score.strength, -(score.low_points or 0.0), -_voice(score)))
+    best = max(map(_bound, scores))
+    level = [score for score in scores if _bound(score) >= best - 100 / score.asked]
+    return min(level, key=lambda score: (score.strength, -_bound(score), -_voice(score)))
 
 
 def strongest(scores: Sequence[TrialScore]) -> TrialScore:
@@ -107,6 +107,11 @@ def _voice(score: TrialScore) -> float:
     """Return what trials are ordered by: T, or without it the selectivity."""
     measured = score.selectivity if score.transfer is None else score.transfer
     return float("-inf") if measured is None else measured
+
+
+def _bound(score: TrialScore) -> float:
+    """Return the bound of the change in instructions followed, in points; 0 if it is unknown."""
+    return 0.0 if score.low_points is None else score.low_points
 
 
 def _doubts(score: TrialScore) -> list[str]:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pypdf import PageObject, PdfReader
+from pypdf import PageObject, PasswordType, PdfReader
 
 from scriptorium.contracts import Finding
 from scriptorium.text.pdf import MAX_PAGE_BYTES, PDF_DAMAGE, silence_pypdf
@@ -52,7 +52,7 @@ def read_pages(raw: bytes, entry: Entry) -> Iterator[Page]:
     number = 0
     try:
         reader = PdfReader(io.BytesIO(raw))
-        if reader.is_encrypted and not reader.decrypt(""):  # one that only forbids to copy or print opens with none
+        if reader.is_encrypted and reader.decrypt("") is PasswordType.NOT_DECRYPTED:  # copying may be all it forbids
             raise Unreadable("has a password; save it without one")
         for number, page in enumerate(reader.pages, start=1):
             lines = read_page(page, number, deadline)
