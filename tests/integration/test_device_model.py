@@ -120,7 +120,8 @@ class DeviceModel(StoreMachine):
 
     def freeze_training(self, pick: int) -> None:
         """Let a training be silent until it is missed; others who want its device may be granted it."""
-        if training := self.training(pick):
+        training = self.training(pick)
+        if training and not training.silent:  # else the lease is another one's by now
             self.expire(training.lease.name)
             self.miss_the_silent(DEVICES.index(training.lease.name))
             for number in range(JOBS):
