@@ -19,6 +19,7 @@ from scriptorium.settings import Settings
 from scriptorium.store import open_store
 
 STEPS = 50
+EXAMPLES = os.environ.get("SCRIPTORIUM_MODEL_EXAMPLES")  # now: no test sees our variables
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -49,12 +50,12 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 def run_machine(machine: type[StoreMachine], redis_url: str, examples: int) -> None:
-    """Run a machine so many times, STEPS steps each; SCRIPTORIUM_MODEL_EXAMPLES is another number of times."""
+    """Run a machine `examples` times, or EXAMPLES times, STEPS steps each."""
     machine.redis_url = redis_url
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=int(os.environ.get("SCRIPTORIUM_MODEL_EXAMPLES", examples)),
+            max_examples=int(EXAMPLES or examples),
             stateful_step_count=STEPS,
             deadline=None,
             suppress_health_check=list(HealthCheck),
